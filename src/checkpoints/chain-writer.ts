@@ -10,19 +10,19 @@ import { checkpointName, FRESH } from "./names.js";
 import { dataName, patchRowBytes, rowsName } from "./patch.js";
 import { CheckpointStore, describe, lockLost, type Saved } from "./store.js";
 
-/** Rows of one block, copied. */
+/** Copied rows of one block. */
 export interface ChangedRows {
-  /** The block's. */
+  /** The block's name. */
   readonly name: string;
   /** Numbers of the rows, ascending. */
   readonly rows: Uint32Array;
-  /** Their bytes, one row after the other. */
+  /** Their bytes, concatenated. */
   readonly data: Uint8Array;
 }
 
 /**
- * The rows of one block that changed since the checkpoint before, among them all by which the block has grown; `shape` is the
- * whole block's, by now.
+ * The rows of one block that changed since the previous checkpoint, including all by which the block has grown; `shape` is the
+ * whole block's current one.
  */
 export interface Patch extends TensorSpec, ChangedRows {}
 
@@ -30,7 +30,7 @@ export interface Patch extends TensorSpec, ChangedRows {}
 export interface Increment {
   readonly examples: number;
   readonly meta: Manifest["meta"];
-  /** Blocks that are stored whole. */
+  /** Blocks that are stored completely. */
   readonly blocks: readonly Block[];
   readonly patches: readonly Patch[];
 }
@@ -38,9 +38,9 @@ export interface Increment {
 export interface ChainOptions {
   /** Checkpoints to keep; what they build on is kept as well. */
   readonly keep: number;
-  /** The checkpoint the first increment builds on; null: it holds all rows that were ever changed, over zeros. */
+  /** The checkpoint the first increment builds on; null: it holds all rows that were ever changed, relative to zeros. */
   readonly parent: ParentRef | null;
-  /** The lock file that must be there for as long as we write; null: no lock. */
+  /** The lock file that must exist while we write; null: no lock. */
   readonly lock: string | null;
   /** Compact a chain of more increments than this. Default 32. */
   readonly mostIncrements?: number;
@@ -52,11 +52,11 @@ const MOST_INCREMENTS = 32;
 const LEAST_BYTES = 64 << 20;
 
 /**
- * Writes a run's increments, prunes, and compacts: a chain that has grown long is merged into a full checkpoint of its
- * newest increment's examples, which takes that increment's place. Compaction goes in steps of 16 MiB, between which
- * increments are saved; they may build on the increment being replaced, since the compacted one answers to its checksum.
+ * Writes a run's increments, prunes, and compacts: a long chain is merged into a full checkpoint at its newest increment, which
+ * it replaces. Compaction proceeds in steps of 16 MiB, between which increments are saved; they may build on the increment
+ * being replaced, since the compacted checkpoint also answers to its checksum.
  *
- * As with full checkpoints, a kill or a failure at any step leaves the state before it or the one after it, whole.
+ * As with full checkpoints, a kill or a failure at any step leaves either the previous or the new state, complete.
  */
 export class ChainWriter {
   private readonly directory: string;
@@ -66,7 +66,7 @@ export class ChainWriter {
   private readonly writer: DirectoryWriter;
   private head: ParentRef | null;
   private compaction: { readonly path: string; readonly steps: Steps<Saved> } | null = null;
-  /** Directories being removed, by path. */
+  /** Removals in progress, by path. */
   private readonly removals = new Map<string, Steps<void>>();
   private swept = false;
 
@@ -80,9 +80,9 @@ export class ChainWriter {
   }
 
   /**
-   * Saves an increment durably, prunes, and begins a compaction where one is due. An increment with as many examples as the
-   * one before it (only the rest has changed) is merged into it.
-   * @throws checkpoint_write (what was saved before is unharmed), checkpoint_locked, checkpoint_damaged (the merge read damage)
+   * Saves an increment durably, prunes, and begins a compaction if one is due. An increment with as many examples as the
+   * previous one (only other state has changed) is merged into it.
+   * @throws checkpoint_write (what was saved before is unaffected), checkpoint_locked, checkpoint_damaged (found while merging)
    */
   save(increment: Increment): Saved {
     const path = this.pathOf(increment.examples);
@@ -101,7 +101,7 @@ export class ChainWriter {
   }
 
   /**
-   * Does one step of what is left to do: removing old checkpoints, or a compaction that is due.
+   * Does one step of pending work: removing old checkpoints, or a due compaction.
    * @returns false when there is nothing (more) to do
    * @throws as `save`
    */
@@ -123,7 +123,7 @@ export class ChainWriter {
     return this.compaction !== null || this.removals.size > 0;
   }
 
-  /** Begins to remove what is not to be kept: manifests now, so that no reader takes it for damaged, the rest in steps. */
+  /** Starts removing obsolete checkpoints: manifests now, so that no reader takes them for damaged, the rest in steps. */
   private prune(): void {
     for (const path of this.store.superseded(this.options.keep, this.compaction?.path)) {
       if (this.removals.has(path)) continue;
@@ -132,14 +132,14 @@ export class ChainWriter {
     }
   }
 
-  /** Gives up a compaction at hand and removes what was written of it. */
+  /** Aborts a compaction in progress and removes what it has written. */
   abandon(): void {
     const { compaction } = this;
     this.compaction = null;
     if (compaction) this.writing(compaction.path, () => void compaction.steps.return(undefined as never));
   }
 
-  /** Replacements that an earlier process left, once. */
+  /** Handles replacements left by an earlier process, once. */
   private sweep(): void {
     if (!this.swept) this.store.finishReplacements();
     this.swept = true;
@@ -152,7 +152,7 @@ export class ChainWriter {
     return yield* this.put(path, manifest, blocks);
   }
 
-  /** A full checkpoint of the head's rows and all else of the increment. */
+  /** A full checkpoint with the head's rows and the increment's other state. */
   private *merged(path: string, increment: Increment): Steps<Written> {
     if (increment.patches.some(({ rows }) => rows.length > 0)) {
       throw new HashbrookError("internal", `${path}: rows changed where no example was learned`);
@@ -195,7 +195,7 @@ export class ChainWriter {
     return join(this.directory, checkpointName(examples));
   }
 
-  /** Where the head lies: a replacement that was cut short may still stand beside it. */
+  /** The head's path: an interrupted replacement may still be beside it. */
   private finishedPath(path: string): string {
     return this.files.stat(join(path + FRESH, MANIFEST)) ? path + FRESH : path;
   }
@@ -227,7 +227,7 @@ function fromChain(checkpoint: Checkpoint, name: string): StreamedBlock {
   return { name, dtype, shape, pieces: () => checkpoint.open(name).pieces() };
 }
 
-/** Bytes of the rows an increment's manifest says it holds. */
+/** Bytes of the rows in an increment, according to its manifest. */
 function sizeOf({ files, patches }: Manifest): number {
   const sizes = new Map((patches ?? []).map((patch) => [rowsName(patch.name), patchRowBytes(patch) + 4]));
   const lists = files.flatMap(({ blocks }) => blocks).filter(({ name }) => sizes.has(name));

@@ -7,22 +7,22 @@ import { Checksum, checksumOf } from "./checksum.js";
 import { CHUNK_BYTES, decodeManifest, type FileEntry, MANIFEST, type Manifest, manifestChecksum } from "./manifest.js";
 import { readSafetensorsLayout, type TensorPlace } from "./safetensors.js";
 
-/** A block in its file, with its checksums. */
+/** A block's place in its file, with its checksums. */
 export interface StoredBlock extends TensorPlace {
   readonly path: string;
   readonly chunks: readonly string[];
 }
 
-/** The longest manifest read, so that a hostile one cannot fill the memory. */
+/** The longest manifest that is read, so that a hostile one cannot fill the memory. */
 const MAX_MANIFEST_BYTES = 64 << 20;
 
 const READ_BYTES = 1 << 20;
 
-/** One checkpoint directory as it lies on disk: its manifest has been checked, its files have the right sizes and headers. */
+/** One checkpoint directory on disk, whose manifest and files' sizes and headers have been checked. */
 export class CheckpointDirectory {
   readonly path: string;
   readonly manifest: Manifest;
-  /** The manifest's checksum: what the directory is known by to an increment that builds on it. */
+  /** The manifest's checksum, by which an increment refers to its parent. */
   readonly checksum: string;
   /** Size of all files, the manifest included. */
   readonly bytes: number;
@@ -120,7 +120,7 @@ export class CheckpointDirectory {
   }
 }
 
-/** Verifies directories, each once, however many checkpoints build on it. */
+/** Verifies directories, each only once, however many checkpoints build on it. */
 export class Verification {
   private readonly outcomes = new Map<string, HashbrookError | null>();
 
@@ -143,7 +143,7 @@ export class Verification {
   }
 }
 
-/** The checksum of a directory's manifest, whatever it says; undefined where none can be read. */
+/** The checksum of a directory's manifest; undefined if none can be read. */
 export function checksumAt(directory: string, files: Files): string | undefined {
   try {
     return manifestChecksum(readManifest(files, directory));
@@ -164,7 +164,7 @@ function readManifest(files: Files, directory: string): Uint8Array {
   });
 }
 
-/** Runs a read; a failure of the file system means that the checkpoint cannot be used, with the system's reason. */
+/** Runs a read; a file system failure becomes "the checkpoint cannot be used", with the system's reason. */
 function reading<T>(path: string, read: () => T): T {
   try {
     return read();
@@ -184,7 +184,7 @@ function damagedBlock(block: StoredBlock, at: number, bytes: number): HashbrookE
   return damaged(block.path, `block ${block.name}: bytes ${at} to ${at + bytes - 1} of it differ from their checksum`);
 }
 
-/** The error for a checkpoint, or a file of one, that cannot be believed. */
+/** The error for a checkpoint, or one of its files, whose content is invalid. */
 export function damaged(path: string, reason: string): HashbrookError {
   return new HashbrookError("checkpoint_damaged", `${path}: damaged: ${reason}`);
 }

@@ -7,9 +7,9 @@ import { CHUNK_BYTES, type FileEntry, type JsonValue, MANIFEST, type ParentRef }
 import { checkpointName, FRESH } from "./names.js";
 import { ChainBlock, dataName, rowsName } from "./patch.js";
 
-/** Data files that others have written. */
+/** Data files written by other processes. */
 export interface GivenFiles {
-  /** Where they lie, on the file system of the checkpoints, durable: they are moved from there. */
+  /** Their directory, durable and on the checkpoints' file system: they are moved from there. */
   readonly directory: string;
   readonly entries: readonly FileEntry[];
 }
@@ -18,28 +18,28 @@ export interface CheckpointContent {
   /** JSON that goes into the manifest: compiled spec, `spec_hash`, positions, counters. Numbers must be finite. */
   readonly meta: { readonly [key: string]: JsonValue };
   readonly blocks: readonly Block[];
-  /** Files of further blocks. Default: none. */
+  /** Files with further blocks. Default: none. */
   readonly given?: GivenFiles;
 }
 
 /**
- * A checkpoint, opened: a full one, or an increment with the checkpoints it builds on. Both read the same: an increment's
- * blocks are those of its base with the changed rows of every increment since. Manifests have been checked, files have the
- * right sizes and headers. Every read of a block checks that block's checksums; `verify` checks all.
+ * An open checkpoint: a full one, or an increment with the checkpoints it builds on. Both read the same: an increment's blocks
+ * are those of its base, overlaid with the changed rows of every increment since. Manifests, file sizes and headers have been
+ * checked. Every read of a block verifies that block's checksums; `verify` verifies all.
  */
 export class Checkpoint {
   readonly path: string;
   readonly examples: number;
   readonly specHash: string | null;
   readonly meta: { readonly [key: string]: JsonValue };
-  /** Size of all files, the manifests included; of an increment with those of all it builds on. */
+  /** Size of all files, manifests included; for an increment, those of everything it builds on are included. */
   readonly bytes: number;
-  /** The directories it is made of, the newest first: one where the checkpoint is full. */
+  /** Its directories, the newest first; a full checkpoint has one. */
   readonly chain: readonly CheckpointDirectory[];
   private readonly specs = new Map<string, TensorSpec>();
 
   /**
-   * @throws checkpoint_missing, checkpoint_damaged (also where an increment's parent is missing or another one),
+   * @throws checkpoint_missing, checkpoint_damaged (also if an increment's parent is missing or a different one),
    * checkpoint_mismatch (a newer format)
    */
   constructor(path: string, files: Files) {
@@ -61,7 +61,7 @@ export class Checkpoint {
     return specs.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** All files it is made of. */
+  /** Paths of all its files. */
   get files(): readonly string[] {
     return this.chain.flatMap(({ path, manifest }) =>
       [MANIFEST, ...manifest.files.map(({ name }) => name)].map((name) => join(path, name)),
@@ -73,7 +73,7 @@ export class Checkpoint {
   }
 
   /**
-   * Reads one block into memory of its own.
+   * Reads one block into new memory.
    * @throws checkpoint_mismatch when there is none of that name; checkpoint_damaged
    */
   read(name: string): Block {
@@ -106,14 +106,14 @@ export class Checkpoint {
     return new ChainBlock(this.chain, spec);
   }
 
-  /** All of it, in memory. */
+  /** Its complete content, in memory. */
   content(): CheckpointContent {
     return { meta: this.meta, blocks: this.blocks.map(({ name }) => this.read(name)) };
   }
 
   /**
-   * Reads every file and compares it with its checksum, holding little of it at a time.
-   * @param verification what other checkpoints have read already is not read again
+   * Reads every file and compares it with its checksum, with bounded memory.
+   * @param verification directories it has verified for other checkpoints are not read again
    * @throws checkpoint_damaged naming the file, and the block and bytes where the damage lies
    */
   verify(verification = new Verification()): void {
@@ -139,7 +139,7 @@ function openChain(path: string, files: Files): CheckpointDirectory[] {
   }
 }
 
-/** The checkpoint an increment builds on, which may just be giving way to its compacted form. */
+/** The checkpoint an increment builds on, which may be in the process of being replaced by its compacted form. */
 function openParent(child: string, { examples, checksum }: ParentRef, files: Files): CheckpointDirectory {
   const path = join(dirname(child), checkpointName(examples));
   const reasons: string[] = [];

@@ -1,17 +1,17 @@
-/** Memory of a common copy, a little more than what is copied at a time. */
+/** Size of pooled buffers, slightly more than a usual copy. */
 const PIECE_BYTES = 8 << 20;
-/** Copies below this are cheap to make room for. */
+/** Smaller copies are cheap to allocate. */
 const SMALL_BYTES = PIECE_BYTES / 64;
 const MOST_SPARE = 16;
 
 /**
- * Memory for copies of rows that are handed over to another thread and come back: the system is slow to give new memory. Only
- * pieces of one size are kept, at most 128 MiB of them, however large single copies are.
+ * A pool of memory for copies of rows that are handed to another thread and returned, because the system is slow to provide new
+ * memory. Only buffers of one size are pooled, at most 128 MiB of them.
  */
 export class CopyMemory {
   private readonly spare: ArrayBuffer[] = [];
 
-  /** Room for one copy, not zeroed. */
+  /** Memory for one copy, not zeroed. */
   take(bytes: number): Uint8Array<ArrayBuffer> {
     if (bytes < SMALL_BYTES || bytes > PIECE_BYTES) return new Uint8Array(bytes);
     return new Uint8Array(this.spare.pop() ?? new ArrayBuffer(PIECE_BYTES), 0, bytes);

@@ -4,7 +4,7 @@ import { Checksum } from "./checksum.js";
 import { type BlockEntry, CHUNK_BYTES, type FileEntry } from "./manifest.js";
 import { safetensorsLayout } from "./safetensors.js";
 
-/** Takes a file's bytes in order. */
+/** Receives a file's bytes in order. */
 type Sink = (slice: Uint8Array) => void;
 
 /** Small enough that a slice is hashed twice and written while it is in the processor's cache. */
@@ -16,12 +16,14 @@ function fileOf(block: string): string {
   return `${encodeURIComponent(group === "table" ? `${group}-${table}` : group)}.safetensors`;
 }
 
-/** A block that is read while it is written: `pieces` has its bytes, 16 MiB at a time (the last piece may be shorter). */
+/**
+ * A block that is read while it is being written: `pieces` yields its bytes, 16 MiB at a time (the last piece may be shorter).
+ */
 export interface StreamedBlock extends TensorSpec {
   pieces(): Iterable<Uint8Array>;
 }
 
-/** The data files of a checkpoint, sorted by name, and what goes into each. */
+/** The data files of a checkpoint, sorted by name, with the blocks of each. */
 export function groupByFile<T extends TensorSpec>(blocks: readonly T[]): [string, T[]][] {
   const groups = new Map<string, T[]>();
   for (const block of blocks) {
@@ -42,13 +44,13 @@ function* piecesOf(data: Uint8Array): Generator<Uint8Array> {
 
 /**
  * Streams one safetensors file into `sink`, hashing it on the way, and describes it for the manifest.
- * @throws internal when a block's data has not the size its shape asks for
+ * @throws internal when the size of a block's data does not match its shape
  */
 export function streamFile(name: string, blocks: readonly Block[], sink: Sink): FileEntry {
   return toTheEnd(streamFileSteps(name, blocks.map(streamed), sink));
 }
 
-/** `streamFile`, stopping after every 16 MiB to let other work go first. */
+/** As `streamFile`, pausing after every 16 MiB to let other work go first. */
 export function* streamFileSteps(name: string, blocks: readonly StreamedBlock[], sink: Sink): Steps<FileEntry> {
   const layout = safetensorsLayout(blocks);
   const data = new Map(blocks.map((block) => [block.name, block]));
@@ -85,10 +87,10 @@ function streamChunk(chunk: Uint8Array, put: Sink): string {
   return hash.digest();
 }
 
-/** Work that can be left for a while after every step. */
+/** Work that can be paused after every step. */
 export type Steps<T> = Generator<void, T>;
 
-/** Does all steps at once. */
+/** Runs all steps. */
 export function toTheEnd<T>(steps: Steps<T>): T {
   for (;;) {
     const step = steps.next();

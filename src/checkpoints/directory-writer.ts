@@ -12,16 +12,16 @@ export interface Written {
   readonly checksum: string;
 }
 
-/** A large file is synced every so often while it is written, so that no single sync keeps an increment waiting. */
+/** A large file is synced at this interval while it is written, so that no single sync delays an increment. */
 const SYNC_BYTES = 16 << 20;
 
-/** Writes, replaces and removes checkpoint directories in the one order that a kill at any step leaves sound. */
+/** Writes, replaces and removes checkpoint directories in the order that stays consistent if killed at any step. */
 export class DirectoryWriter {
   private readonly directory: string;
   private readonly files: Files;
   private readonly checkOwner: () => void;
 
-  /** @param checkOwner throws when the directory has another writer by now */
+  /** @param checkOwner throws if the directory has another writer now */
   constructor(directory: string, files: Files, checkOwner: () => void) {
     this.directory = directory;
     this.files = files;
@@ -29,9 +29,9 @@ export class DirectoryWriter {
   }
 
   /**
-   * Writes a checkpoint's directory; its manifest gets its name when all else is on disk. Where it fails or is abandoned
+   * Writes a checkpoint's directory; the manifest is renamed into place when all else is on disk. If it fails or is abandoned
    * (`return()`), what was written is removed.
-   * @param given moved into it
+   * @param given files to move into it
    */
   *write(
     path: string,
@@ -58,7 +58,7 @@ export class DirectoryWriter {
     }
   }
 
-  /** Puts a finished replacement in the place of what it replaces. */
+  /** Renames a finished replacement over what it replaces. */
   promote(fresh: string): void {
     const path = fresh.slice(0, -FRESH.length);
     this.remove(path);
@@ -66,13 +66,13 @@ export class DirectoryWriter {
     this.files.syncDirectory(this.directory);
   }
 
-  /** Manifest first: what a kill leaves of it is then not taken for a damaged checkpoint. */
+  /** Removes the manifest first, so that an interrupted removal is not taken for a damaged checkpoint. */
   remove(path: string): void {
     this.files.remove(join(path, MANIFEST));
     this.files.remove(path);
   }
 
-  /** `remove` in steps: a file system may take long to let go of a large file at once. */
+  /** `remove` in steps, since a file system may take long to free a large file at once. */
   *discard(path: string): Steps<void> {
     this.files.remove(join(path, MANIFEST));
     for (const name of this.files.list(path)) {
@@ -97,7 +97,7 @@ export class DirectoryWriter {
     this.files.syncDirectory(this.directory);
   }
 
-  /** After a take-over the directory may be the other writer's: it is left alone. */
+  /** After a takeover the directory may belong to the other writer, so it is left alone. */
   private withdraw(path: string): void {
     this.checkOwner();
     quietly(() => this.remove(path));
@@ -113,7 +113,7 @@ export function written(entries: readonly FileEntry[], manifest: Uint8Array): Wr
 export const withGiven = (own: readonly FileEntry[], given?: GivenFiles): FileEntry[] =>
   [...own, ...(given?.entries ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));
 
-/** Writes a data file of a checkpoint, durably. @param flags as `fs.open` has them @returns what the manifest says of it */
+/** Writes a data file of a checkpoint, durably. @param flags as for `fs.open` @returns its manifest entry */
 export function* writeDataFile(
   files: Files,
   path: string,

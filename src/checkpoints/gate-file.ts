@@ -6,31 +6,31 @@ import { Type } from "../schema/typebox.js";
 import { validator } from "../schema/validator.js";
 import { MANIFEST } from "./manifest.js";
 
-/** `gate.json` of a run's directory: whether what is learned is published, and which checkpoint is known to be good. */
+/** `gate.json` of a run's directory: whether publication is on hold, and which checkpoint is known to be good. */
 export interface GateFile {
   /** What a breach does. */
   readonly action: "hold" | "side" | "halt";
   /** Examples learned when this was written. */
   readonly examples: number;
-  /** null: it is published. */
+  /** null: publication is not on hold. */
   readonly hold: {
-    /** Which hold of the run it is. */
+    /** Number of the hold within the run. */
     readonly number: number;
     /** Examples learned when it began. */
     readonly since: number;
-    /** What left its bounds. */
+    /** The signals that were out of bounds. */
     readonly breaches: readonly {
       readonly signal: string;
       readonly value: number;
       readonly least: number | null;
       readonly most: number | null;
     }[];
-    /** All of it in a line. */
+    /** A summary in one line. */
     readonly text: string;
   } | null;
-  /** Windows since the last one that was not as it should be. */
+  /** Windows since the last one with a breach. */
   readonly recovered: number;
-  /** Directory of the newest checkpoint whose events were all as they should be; null: none yet. */
+  /** Directory of the newest checkpoint before which no breach was seen; null: none yet. */
   readonly good: string | null;
 }
 
@@ -55,7 +55,7 @@ const gateFile = validator(
 
 export const GATE_FILE = "gate.json";
 
-/** undefined where there is none that can be read. */
+/** undefined if it does not exist or cannot be read. */
 export function readGateFile(files: Files, directory: string): GateFile | undefined {
   const path = join(directory, GATE_FILE);
   const bytes = files.stat(path)?.bytes;
@@ -79,7 +79,7 @@ export function writeGateFile(files: Files, directory: string, state: GateFile):
   );
 }
 
-/** The checkpoint that is known to be good, which is never pruned; undefined where there is none. */
+/** The checkpoint that is known to be good, which is never pruned; undefined if there is none. */
 export function goodCheckpoint(files: Files, directory: string): string | undefined {
   const good = readGateFile(files, directory)?.good;
   if (!good || /[\\/]/.test(good)) return undefined;
@@ -87,7 +87,7 @@ export function goodCheckpoint(files: Files, directory: string): string | undefi
   return files.stat(join(path, MANIFEST)) ? path : undefined;
 }
 
-/** The checkpoint that is served in place of a run's newest one, and why; undefined where the newest is. */
+/** The checkpoint to serve instead of a run's newest one, and why; undefined if the newest is fine. */
 export function servedInstead(files: Files, directory: string): { path: string; text: string } | undefined {
   const gate = readGateFile(files, directory);
   if (!gate?.hold || gate.action === "hold") return undefined;

@@ -2,8 +2,8 @@ import type { ChangedRows, Patch } from "./chain-writer.js";
 import { patchRowBytes } from "./patch.js";
 
 /**
- * A patch and the copies of its block's rows that were made before it, oldest first, as one patch: of every row the newest
- * copy. Rows the block no longer has are left out.
+ * Merges a patch with earlier copies of its block's rows, oldest first, keeping the newest copy of every row. Rows the block no
+ * longer has are left out.
  */
 export function joinRows(earlier: readonly ChangedRows[], patch: Patch): Patch {
   if (earlier.length === 0) return patch;
@@ -25,7 +25,7 @@ export function joinRows(earlier: readonly ChangedRows[], patch: Patch): Patch {
   return { ...patch, ...joined };
 }
 
-/** For each of the block's rows up to the last that was copied, 1 + the number of its newest copy, or 0. */
+/** For each row of the block up to the last one copied, 1 + the index of its newest copy, or 0. */
 function newestCopies(copies: readonly ChangedRows[], size: number): Uint16Array {
   const ends = copies.map(({ rows }) => (rows.at(-1) ?? -1) + 1);
   const newest = new Uint16Array(Math.min(size, Math.max(...ends)));
@@ -35,7 +35,7 @@ function newestCopies(copies: readonly ChangedRows[], size: number): Uint16Array
   return newest;
 }
 
-/** Where a row stands among ascending rows, at `from` or later. */
+/** Index of a row among ascending rows, searching from `from`. */
 function placeOf(rows: Uint32Array, row: number, from: number): number {
   let at = from;
   while (rows[at] !== row) at++;

@@ -1,7 +1,7 @@
 import type { Block } from "../core/blocks.js";
 import type { Checkpoint } from "./checkpoint.js";
 
-/** A checkpoint's blocks by name, in the order of their names, each read (and verified) when it is asked for. */
+/** A checkpoint's blocks by name, sorted, each read (and verified) on access. */
 export function blocksOf(checkpoint: Checkpoint): ReadonlyMap<string, Block> {
   return new LazyBlocks(checkpoint);
 }

@@ -5,16 +5,16 @@ import { HashbrookError } from "../core/errors.js";
 import { errorCode, type Files, quietly } from "../core/files.js";
 import { checksumOf } from "./checksum.js";
 
-/** Which process: a pid is used again, a pid with its start time is not. */
+/** Identifies a process: a pid is reused, a pid with its start time is not. */
 export interface ProcessId {
   readonly pid: number;
-  /** Start time in the kernel's ticks since boot; 0 where the system does not tell. */
+  /** Start time in the kernel's ticks since boot; 0 if unknown. */
   readonly started: number;
-  /** Tells boots and pid namespaces (containers) apart: 8 hex digits. */
+  /** Identifies boot and pid namespace (container): 8 hex digits. */
   readonly machine: string;
 }
 
-/** Who we are and who else is alive; passed in so that tests can bring up and kill processes. */
+/** This process, and which others are alive; injected so that tests can simulate processes. */
 export interface Processes {
   self(): ProcessId;
   alive(id: ProcessId): boolean;
@@ -24,8 +24,8 @@ export interface Processes {
 export const systemProcesses: Processes = {
   self: () => ({ pid: process.pid, started: startTime(process.pid) ?? 0, machine: machine() }),
   alive(id) {
-    // A pid of another boot or container says nothing here. That owner is most likely gone (a restarted container); were
-    // it not, it stops at its next save, which finds its lock taken.
+    // A pid of another boot or container means nothing here. That owner is most likely gone (a restarted container); if not, it
+    // stops at its next save, which finds its lock taken.
     if (id.machine !== machine()) return false;
     return id.started === 0 ? answersSignal(id.pid) : startTime(id.pid) === id.started;
   },
@@ -70,7 +70,7 @@ function machine(): string {
  * one sees the other and withdraws. Files of dead processes are swept away.
  */
 export class WriterLock {
-  /** Its file. */
+  /** Path of its file. */
   readonly path: string;
   private readonly files: Files;
 
@@ -103,7 +103,7 @@ export class WriterLock {
     }
   }
 
-  /** False once another writer has taken the directory over. */
+  /** False once another writer has taken over the directory. */
   held(): boolean {
     return this.files.stat(this.path) !== undefined;
   }

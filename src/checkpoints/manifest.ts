@@ -49,17 +49,17 @@ const Parent = Type.Object({
   checksum: Type.String(),
 });
 
-/** All but `meta`. */
+/** Everything but `meta`. */
 const Described = Type.Object({
   /** Examples learned from when the checkpoint was taken. */
   examples: Count,
   spec_hash: Type.Union([Type.String(), Type.Null()]),
   files: Type.Array(File),
-  /** What the patches change; absent where they change zeros (or where there are none). */
+  /** The checkpoint that the patches change; absent if they change zeros (or there are none). */
   parent: Type.Optional(Parent),
   /** Blocks of which only changed rows are stored: their names, dtypes and shapes when the patch is applied. */
   patches: Type.Optional(Type.Array(Tensor)),
-  /** Checksum of the increment whose state this compacted checkpoint holds: it is a parent in that one's place. */
+  /** Checksum of the increment that this compacted checkpoint replaces: references to that one as a parent apply to this. */
   replaces: Type.Optional(Type.String()),
 });
 

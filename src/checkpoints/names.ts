@@ -1,4 +1,4 @@
-/** A replacement of a checkpoint with as many examples: complete under this ending first, then renamed. */
+/** Suffix of a replacement for a checkpoint with as many examples: complete under this name first, then renamed. */
 export const FRESH = ".new";
 
 const NAME = /^checkpoint-(\d{12,})(\.new)?$/;
@@ -8,13 +8,13 @@ export function checkpointName(examples: number): string {
   return `checkpoint-${String(examples).padStart(12, "0")}`;
 }
 
-/** How many examples a checkpoint of this name has; undefined where it is no checkpoint's. */
+/** The number of examples in a checkpoint's name; undefined for other names. */
 export function examplesOf(name: string): number | undefined {
   const match = NAME.exec(name);
   return match ? Number(match[1]) : undefined;
 }
 
-/** The checkpoints among the names in a directory, newest first; of two with as many examples, the replacement first. */
+/** The checkpoints among the names in a directory, newest first; a replacement comes before what it replaces. */
 export function newestFirst(names: readonly string[]): string[] {
   const found = names.flatMap((name) => {
     const match = NAME.exec(name);

@@ -18,18 +18,18 @@ export function patchRowBytes({ dtype, shape }: TensorSpec): number {
   return shape.slice(1).reduce((product, size) => product * size, dtypeBytes[dtype]);
 }
 
-/** Lays one directory's patch of a block over the block's bytes, which are given in order, piece by piece. */
+/** Overlays one directory's patch of a block on the block's bytes, which are given in order, piece by piece. */
 export class PatchCursor {
   private readonly rows: Uint32Array;
   private readonly data: SequentialReader;
   private readonly stride: number;
-  /** Index in `rows` of the first row not yet wholly laid. */
+  /** Index in `rows` of the first row not completely overlaid yet. */
   private next = 0;
 
   /**
-   * @param spec the block with the shape it has once the patch is applied
-   * @param before the block as the patch finds it; undefined: zeros of the same shape
-   * @throws checkpoint_damaged where the patch does not fit, or lacks a row the block has grown by
+   * @param spec the block with its shape after the patch
+   * @param before the block before the patch; undefined: zeros of the same shape
+   * @throws checkpoint_damaged if the patch does not fit, or lacks a row by which the block has grown
    */
   constructor(directory: CheckpointDirectory, spec: TensorSpec, before: TensorSpec | undefined) {
     const wrong = (reason: string) => damaged(directory.path, `the patch of ${spec.name} ${reason}`);
@@ -52,7 +52,7 @@ export class PatchCursor {
     if (grown > 0 && this.rows[this.rows.length - grown] !== size - grown) throw wrong("lacks rows that are new");
   }
 
-  /** Overwrites what the patch changes of the bytes from `at` on that `target` holds; `at` never goes back. */
+  /** Overwrites the changed bytes of `target`, which holds the block's bytes from `at` on; `at` must not decrease. */
   overlay(target: Uint8Array, at: number): void {
     const { rows, stride } = this;
     const end = at + target.byteLength;
@@ -66,7 +66,7 @@ export class PatchCursor {
   }
 }
 
-/** Reads a tensor's bytes at places that only move forward; each 16 MiB is read and checked once. */
+/** Reads a tensor's bytes at increasing positions; each 16 MiB is read and verified once. */
 class SequentialReader {
   private readonly directory: CheckpointDirectory;
   private readonly block: StoredBlock;
@@ -98,7 +98,7 @@ class SequentialReader {
   }
 }
 
-/** A block of a chain: the newest whole one, with the patches of the increments since laid over it, oldest first. */
+/** A block of a chain: the newest complete one, overlaid with the patches of the increments since, oldest first. */
 export class ChainBlock implements TensorSpec {
   readonly name: string;
   readonly dtype: TensorSpec["dtype"];
@@ -108,7 +108,7 @@ export class ChainBlock implements TensorSpec {
   private readonly patches: readonly PatchCursor[];
 
   /**
-   * Good for one pass over the block.
+   * For one pass over the block.
    * @param chain the newest directory first; each but the last builds on the one after it
    * @throws checkpoint_damaged
    */
@@ -126,7 +126,7 @@ export class ChainBlock implements TensorSpec {
     this.patches = patched.map((directory, i) => new PatchCursor(directory, specs[i], specs[i + 1] ?? found)).reverse();
   }
 
-  /** Bytes `at` (a multiple of 16 MiB, ascending from call to call) and on, at most 16 MiB of them. */
+  /** Fills `target`, 16 MiB at most, with the bytes from `at` on (a multiple of 16 MiB, ascending from call to call). */
   fill(target: Uint8Array, at: number): void {
     const base = this.base;
     const held = base ? Math.max(0, Math.min(base.block.bytes - at, CHUNK_BYTES)) : 0;
@@ -140,7 +140,7 @@ export class ChainBlock implements TensorSpec {
     for (const patch of this.patches) patch.overlay(target, at);
   }
 
-  /** The block's bytes, 16 MiB at a time, in memory that the next piece uses again. */
+  /** The block's bytes, 16 MiB at a time; each piece reuses the previous one's memory. */
   *pieces(): Generator<Uint8Array> {
     const buffer = new Uint8Array(Math.min(this.bytes, CHUNK_BYTES));
     for (let at = 0; at < this.bytes; at += CHUNK_BYTES) {

@@ -7,13 +7,13 @@ import { type Files, nodeFiles, quietly, writeError, writeFully } from "../core/
 export interface RejectedEvent {
   /** Why: "bad_label", "column_count", … */
   readonly code: string;
-  /** Where in the event, when one column or field is to blame. */
+  /** The column or field at fault, if it is a single one. */
   readonly column: string | null;
-  /** The value there, shortened, when there is one; and what was expected instead. */
+  /** The value found, shortened, if there is one; and what was expected instead. */
   readonly value: string | null;
   readonly expected: string;
   readonly file: string;
-  /** Counted from 1 in its file. */
+  /** Row number, counted from 1 in its file. */
   readonly row: number;
   /** Bytes from the start of the file (after decompression). */
   readonly offset: number;
@@ -22,14 +22,14 @@ export interface RejectedEvent {
   readonly raw: Uint8Array;
 }
 
-/** Lines gather until there are this many bytes, or `sync` is called. */
+/** Lines are buffered up to this many bytes, or until `sync` is called. */
 const BUFFER_BYTES = 256 << 10;
 
 /**
- * A file of the folder `rejected` of a run: one JSON object a line, in stream order.
+ * A file in a run's folder `rejected`: one JSON object per line, in stream order.
  *
- * Its length is part of every checkpoint (`sync` first, then save `bytesWritten`): on resume the file is cut to that
- * length, so that the replay neither loses nor doubles a line.
+ * Its length is part of every checkpoint (`sync` first, then save `bytesWritten`): on resume the file is truncated to that
+ * length, so that the replay neither loses nor repeats a line.
  */
 export class KeptLines {
   readonly path: string;
@@ -42,7 +42,7 @@ export class KeptLines {
   /**
    * @param directory the run's directory
    * @param name of the file
-   * @param length `bytesWritten` of the checkpoint that is resumed from; 0 begins anew
+   * @param length `bytesWritten` of the checkpoint that is resumed from; 0 starts anew
    * @throws checkpoint_mismatch when the file is shorter than the checkpoint says; checkpoint_write
    */
   constructor(directory: string, name: string, length = 0, files: Files = nodeFiles) {
@@ -57,7 +57,7 @@ export class KeptLines {
     return this.position + this.pendingBytes;
   }
 
-  /** Adds the next line. @throws checkpoint_write on a full disk; the writer is of no use then but to be closed */
+  /** Appends a line. @throws checkpoint_write on a full disk; the writer can then only be closed */
   add(told: object): void {
     const line = Buffer.from(`${JSON.stringify(told)}\n`);
     this.pending.push(line);
@@ -65,7 +65,7 @@ export class KeptLines {
     if (this.pendingBytes >= BUFFER_BYTES) this.writing(() => this.flush());
   }
 
-  /** Puts all lines so far on disk: before a checkpoint with `bytesWritten` is saved. */
+  /** Makes all lines so far durable: before a checkpoint with `bytesWritten` is saved. */
   sync(): void {
     this.writing(() => {
       this.flush();
@@ -97,7 +97,7 @@ export class KeptLines {
 
   private flush(): void {
     const lines = Buffer.concat(this.pending);
-    // Forgotten before they are written: closing after a failure must not fail again.
+    // Cleared before they are written, so that closing after a failure does not fail again.
     this.pending = [];
     this.pendingBytes = 0;
     this.position = writeFully(this.files, this.file, lines, this.position);
@@ -119,7 +119,7 @@ export class RejectedWriter extends KeptLines {
     super(directory, "rejected.jsonl", length, files);
   }
 
-  /** Adds the next reject of the stream. @throws as `add` */
+  /** Appends the stream's next reject. @throws as `add` */
   append({ raw, ...facts }: RejectedEvent): void {
     const { code, column, value, expected, file, row, offset, length } = facts;
     this.add({ code, column, value, expected, file, row, offset, length, ...rawText(raw) });

@@ -21,7 +21,7 @@ export interface SafetensorsLayout {
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
-/** What is said of a tensor beside its name. */
+/** The description of a tensor beside its name. */
 export const tensorProperties = {
   dtype: Type.Enum(Object.keys(dtypeBytes) as Dtype[]),
   shape: Type.Array(Count),
@@ -30,10 +30,10 @@ export const tensorProperties = {
 const headerOf = validator(Type.Unsafe<Record<string, unknown>>(Type.Object({})));
 const entryOf = validator(Type.Object({ ...tensorProperties, data_offsets: Type.Tuple([Count, Count]) }));
 
-/** The longest JSON header read: some 80,000 tensors. The limit bounds what a hostile file can make the reader hold. */
+/** The longest JSON header that is read, some 80,000 tensors; bounds the memory that a hostile file can make the reader use. */
 const MAX_HEADER_BYTES = 8 << 20;
 
-/** Bytes of a tensor; NaN or beyond 2^53 when the shape is absurd. */
+/** Bytes of a tensor; NaN or beyond 2^53 for an absurd shape. */
 export function tensorBytes(tensor: { readonly dtype: Dtype; readonly shape: readonly number[] }): number {
   return tensor.shape.reduce((product, size) => product * size, dtypeBytes[tensor.dtype]);
 }
@@ -77,8 +77,8 @@ function encodeHeader(entries: ReadonlyMap<string, unknown>): Uint8Array {
 }
 
 /**
- * Reads and checks the header of a safetensors file of `size` bytes: at most 8 MiB is held, and no tensor is believed
- * that does not lie inside the file; tensors must neither overlap nor leave gaps.
+ * Reads and checks the header of a safetensors file of `size` bytes, holding 8 MiB at most. Tensors must lie inside the file,
+ * without overlaps or gaps.
  * @throws checkpoint_damaged naming `path` and what is wrong
  */
 export function readSafetensorsLayout(files: Files, file: number, size: number, path: string): SafetensorsLayout {

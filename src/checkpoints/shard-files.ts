@@ -5,10 +5,10 @@ import { groupByFile, streamed, toTheEnd } from "./data-file.js";
 import { writeDataFile } from "./directory-writer.js";
 import type { FileEntry } from "./manifest.js";
 
-/** Directories of a run in which owners leave files of a checkpoint. */
+/** Directories within a run's in which owners put files for a checkpoint. */
 const SHARD_FILES = /^shards-\d+-\d+$/;
 
-/** Writes some blocks' data files of a checkpoint, durably, for whoever writes its manifest. */
+/** Writes the data files of some blocks of a checkpoint, durably, for the process that writes its manifest. */
 export function writeShardFiles(
   run: string,
   directory: string,
@@ -25,7 +25,7 @@ export function writeShardFiles(
   return entries;
 }
 
-/** Removes what saves that came to no end have left. */
+/** Removes the files of unfinished saves. */
 export function removeShardFiles(run: string, files: Files = nodeFiles): void {
   for (const name of files.list(run)) if (SHARD_FILES.test(name)) files.remove(join(run, name));
 }

@@ -28,9 +28,9 @@ export interface Saved {
 /**
  * The checkpoints of one run: directories `checkpoint-<examples, 12 digits>` under `directory`.
  *
- * A checkpoint exists from the instant its manifest.json gets its name, and everything is on disk before that. So a kill,
- * a full disk or a failing device at any step leaves the previous checkpoint or the new one, whole. The same training
- * history gives the same bytes: nothing of the clock, the machine or the number of saves goes in.
+ * A checkpoint exists from the instant its manifest.json is renamed into place, and everything is on disk before that. So a kill, a full disk or a
+ * failing device at any step leaves the previous checkpoint or the new one, complete. The same training history gives the same bytes: they contain no
+ * wall-clock time, nothing of the machine and no count of saves.
  */
 export class CheckpointStore {
   readonly directory: string;
@@ -56,12 +56,12 @@ export class CheckpointStore {
     });
   }
 
-  /** The file whose presence says that the directory is ours; undefined where it was not locked. */
+  /** The lock file, whose existence means that the directory is ours; undefined if it was not locked. */
   get lockPath(): string | undefined {
     return this.owned?.path;
   }
 
-  /** The files for what else is written into the directory: not a byte goes out once another writer has taken it over. */
+  /** File access for anything else written into the directory: nothing is written once another writer has taken over. */
   get fenced(): Files {
     const { files } = this;
     const write: Files["write"] = (file, data, position) => {
@@ -71,18 +71,18 @@ export class CheckpointStore {
     return Object.assign(Object.create(files) as Files, { write });
   }
 
-  /** Lets others write. */
+  /** Releases the lock. */
   unlock(): void {
     this.writing(this.directory, () => this.owned?.release());
     this.owned = undefined;
   }
 
   /**
-   * Saves a checkpoint durably. Saving what is there already is recognised and changes nothing; another content with the
-   * same number of examples replaces the old one, which stays until the new one is complete.
+   * Saves a checkpoint durably. Saving identical content again changes nothing; different content with the same number of examples replaces the old
+   * one, which stays until the new one is complete.
    * @param examples examples learned from so far
-   * @throws checkpoint_write (full disk, failing device: the half-written directory is removed, earlier checkpoints are
-   * unharmed); checkpoint_locked when another writer has taken the directory over
+   * @throws checkpoint_write (full disk, failing device: the incomplete directory is removed, earlier checkpoints are unaffected); checkpoint_locked
+   * when another writer has taken over the directory
    */
   save(examples: number, content: CheckpointContent): Saved {
     const path = join(this.directory, checkpointName(examples));
@@ -99,10 +99,9 @@ export class CheckpointStore {
   }
 
   /**
-   * Opens the newest checkpoint that is whole (all of it is read and verified), going back past damaged ones. What several
-   * of them build on is read once.
-   * @returns `undefined` in `checkpoint` when none was ever finished; what was passed over, newest first, in `skipped`
-   * @throws checkpoint_damaged when there are finished checkpoints but none is whole; checkpoint_mismatch (a newer format)
+   * Opens the newest intact checkpoint (all of it is read and verified), skipping damaged ones. What several of them build on is read once.
+   * @returns `undefined` in `checkpoint` when none was ever finished; the skipped ones, newest first, in `skipped`
+   * @throws checkpoint_damaged when there are finished checkpoints but none is intact; checkpoint_mismatch (a newer format)
    */
   latest(): { checkpoint: Checkpoint | undefined; skipped: Skipped[] } {
     const before = this.manifests();
@@ -116,7 +115,7 @@ export class CheckpointStore {
     return this.unlessMovedOn(before, undefined, skipped);
   }
 
-  /** What was found, or what is found now where a writer has saved, pruned or put a compacted checkpoint in another's place meanwhile. */
+  /** The result, or that of a new search if a writer has saved, pruned or replaced checkpoints meanwhile. */
   private unlessMovedOn(before: string, checkpoint: Checkpoint | undefined, skipped: Skipped[]) {
     const doubtful = checkpoint === undefined || skipped.length > 0;
     if (doubtful && this.manifests() !== before) return this.latest();
@@ -124,7 +123,7 @@ export class CheckpointStore {
     return { checkpoint, skipped };
   }
 
-  /** All checkpoints' names and what their manifests' checksums are: whatever a writer does changes one of these. */
+  /** All checkpoints' names and their manifests' checksums: any change by a writer changes one of these. */
   private manifests(): string {
     return this.paths()
       .map((path) => `${path} ${checksumAt(path, this.files)}`)
@@ -140,8 +139,8 @@ export class CheckpointStore {
   }
 
   /**
-   * Removes half-written leftovers and all checkpoints older than the newest `keep` that look whole (manifest, sizes and
-   * headers right; the data is not read), but none that a kept increment builds on.
+   * Removes incomplete leftovers and all checkpoints older than the newest `keep` that look intact (manifest, sizes and headers are right; the data is
+   * not read), except those that a kept increment builds on.
    */
   prune(keep = 3): void {
     if (!(Number.isSafeInteger(keep) && keep >= 1))
@@ -153,13 +152,13 @@ export class CheckpointStore {
     });
   }
 
-  /** What an increment that builds on the checkpoint at `path` names it by. */
+  /** The reference by which an increment names its parent at `path`. */
   reference(path: string): ParentRef {
     const { examples, chain } = new Checkpoint(path, this.files);
     return { examples, checksum: chain[0].checksum };
   }
 
-  /** What `prune` removes (never the checkpoint that is known to be good), in the order to remove it in; `except` is just being written and not looked at. */
+  /** What `prune` removes (never the checkpoint known to be good), in order; `except` is being written and ignored. */
   superseded(keep: number, except?: string): string[] {
     const needed = new Set<string>();
     const removed: string[] = [];
@@ -184,7 +183,7 @@ export class CheckpointStore {
     return this.files.stat(join(path, MANIFEST)) !== undefined;
   }
 
-  /** Whether a checkpoint looks whole; all that it builds on is added to `needed`. */
+  /** Whether a checkpoint looks intact; everything it builds on is added to `needed`. */
   private opens(path: string, needed: Set<string>): boolean {
     try {
       for (const { path: part } of new Checkpoint(path, this.files).chain) needed.add(part);
@@ -208,7 +207,7 @@ export class CheckpointStore {
     return checkpoint;
   }
 
-  /** The checkpoint at `path`, or why it is none. @throws checkpoint_mismatch */
+  /** The checkpoint at `path`, or the error that makes it unusable. @throws checkpoint_mismatch */
   private opened(path: string, verification: Verification): Checkpoint | HashbrookError {
     try {
       return this.verified(path, verification);
@@ -228,7 +227,7 @@ export class CheckpointStore {
     return { path, bytes };
   }
 
-  /** What `save` returns when the checkpoint at `path` is whole and holds just this content. */
+  /** The result of `save` if the checkpoint at `path` is intact and has exactly this content. */
   private savedAlready(path: string, examples: number, content: CheckpointContent): Saved | undefined {
     const own = groupByFile(content.blocks).map(([name, blocks]) => streamFile(name, blocks, () => {}));
     const files = withGiven(own, content.given);
@@ -249,8 +248,8 @@ export class CheckpointStore {
   }
 
   /**
-   * Replacements cut short: a whole one takes its place, others go.
-   * @param except one that is just being written
+   * Handles interrupted replacements: a complete one is put in place, others are removed.
+   * @param except one that is being written
    */
   finishReplacements(except?: string): void {
     for (const path of this.paths().filter((path) => path.endsWith(FRESH) && path !== except)) {
@@ -259,7 +258,7 @@ export class CheckpointStore {
     }
   }
 
-  /** @throws checkpoint_locked when another writer has taken the directory over */
+  /** @throws checkpoint_locked when another writer has taken over the directory */
   private checkOwner(): void {
     if (this.owned === undefined || this.owned.held()) return;
     throw lockLost(this.directory);
@@ -277,8 +276,7 @@ export class CheckpointStore {
 const NAME_A_RUN = "Name the directory that `hashbrook train --out` wrote, or one checkpoint-… directory in it.";
 
 /**
- * Opens a checkpoint for use: `path` is a run's directory (the newest whole checkpoint) or one checkpoint's directory.
- * All of it is verified.
+ * Opens a checkpoint for use: `path` is a run's directory (the newest intact checkpoint) or one checkpoint's directory. All of it is verified.
  * @throws checkpoint_missing with a hint, checkpoint_damaged, checkpoint_mismatch (a newer format)
  */
 export function openCheckpoint(path: string, files: Files = nodeFiles): { checkpoint: Checkpoint; skipped: Skipped[] } {
@@ -303,7 +301,7 @@ export function describe(examples: number, { meta }: Pick<CheckpointContent, "me
   return { examples, spec_hash: typeof meta.spec_hash === "string" ? meta.spec_hash : null, meta };
 }
 
-/** The error of a writer that finds its lock gone. */
+/** The error for a writer whose lock is gone. */
 export function lockLost(directory: string): HashbrookError {
   return new HashbrookError("checkpoint_locked", `${directory}: another writer has taken over`, {
     hint: "Let only one process train into a directory.",

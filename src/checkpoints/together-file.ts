@@ -3,17 +3,17 @@ import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
 
-/** The file of a directory that holds a directory a model. */
+/** The file of a directory that contains one directory per model. */
 export const TOGETHER = "together.json";
 
-/** What it says. */
+/** Its content. */
 export interface TogetherFile {
   readonly version: 1;
   /** In order; the first one is the reference. */
   readonly models: readonly { readonly name: string; readonly spec_hash: string }[];
 }
 
-/** Which models a directory holds; null where it holds none, or is of one model. @throws checkpoint_damaged */
+/** The models of a directory; null if it holds none, or only one. @throws checkpoint_damaged */
 export function readTogether(directory: string): TogetherFile | null {
   const path = join(directory, TOGETHER);
   if (!existsSync(path)) return null;
@@ -26,7 +26,7 @@ export function readTogether(directory: string): TogetherFile | null {
   });
 }
 
-/** The error of who wants one model, where a directory holds several. @throws checkpoint_damaged */
+/** The error for a directory with several models where one was expected. @throws checkpoint_damaged */
 export function severalHeld(directory: string): HashbrookError {
   const names = readTogether(directory)?.models.map(({ name }) => name) ?? [];
   return new HashbrookError("checkpoint_missing", `${directory}: holds several models: ${names.join(", ")}`, {

@@ -9,18 +9,18 @@ export interface WriterSetup {
   readonly options: ChainOptions;
 }
 
-/** What a writer thread is given. */
+/** The task of a writer thread. */
 export interface WriterTask extends WriterSetup {
-  /** Of the trainer. */
+  /** To the trainer. */
   readonly port: MessagePort;
 }
 
 /** Trainer → writer. */
 export type ToWriter =
   | { readonly type: "save"; readonly increment: Increment }
-  /** Rows of the increment that will be saved next, copied ahead of it; a later copy of a row counts. */
+  /** Rows of the next increment, copied ahead of it; later copies of a row take precedence. */
   | { readonly type: "rows"; readonly rows: readonly ChangedRows[] }
-  /** Give up any compaction; nothing more will come. */
+  /** Abort any compaction; nothing more will come. */
   | { readonly type: "stop" };
 
 /** Writer → trainer. */

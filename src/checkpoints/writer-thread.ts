@@ -8,15 +8,15 @@ import type { Saved } from "./store.js";
 import type { FromWriter, ToWriter, WriterSetup, WriterTask } from "./writer-messages.js";
 
 const POLL_MS = 2;
-/** How long a thread that has stopped may take to say that it can work another run. */
+/** How long a stopped thread may take to report that it can be reused. */
 const PARTING_MS = 1_000;
 
 /**
- * A thread that writes increments while the caller goes on learning. One save at a time; the caller asks with `poll` what
- * has become of it.
+ * The trainer's handle to a thread that writes increments while learning continues. One save at a time; `poll` returns its
+ * outcome.
  */
 export class WriterThread {
-  /** Where copies to be handed over are made. */
+  /** Memory for copies to be handed over. */
   readonly memory = new CopyMemory();
   private readonly thread: Thread;
   private readonly port: MessagePort;
@@ -34,12 +34,12 @@ export class WriterThread {
     this.thread.begin({ ...setup, port: port2 } satisfies WriterTask, [port2], (error) => this.fail(String(error)));
   }
 
-  /** A save is under way: the next must wait. */
+  /** Whether a save is in progress, so that the next one must wait. */
   get busy(): boolean {
     return this.saving;
   }
 
-  /** Hands an increment over; its arrays' memory goes with it. @throws what went wrong before */
+  /** Hands an increment over, transferring its arrays. @throws what went wrong before */
   save(increment: Increment): void {
     this.poll();
     if (this.saving) throw new HashbrookError("internal", "a checkpoint is being saved already");
@@ -48,7 +48,7 @@ export class WriterThread {
     this.post({ type: "save", increment }, [...whole, ...memoryOf(increment.patches)]);
   }
 
-  /** Hands over rows of the next increment, copied before the rest of it. Their memory goes with them. */
+  /** Hands over rows of the next increment, copied before the rest of it, transferring their memory. */
   copyAhead(rows: readonly ChangedRows[]): void {
     this.post({ type: "rows", rows }, memoryOf(rows));
   }
@@ -58,8 +58,8 @@ export class WriterThread {
   }
 
   /**
-   * The save that has become durable since the last call, if one has.
-   * @throws HashbrookError what went wrong in the writer: checkpoint_write, checkpoint_locked, checkpoint_damaged
+   * The save that has become durable since the last call, if any.
+   * @throws HashbrookError the writer's failure: checkpoint_write, checkpoint_locked, checkpoint_damaged
    */
   poll(): Saved | null {
     let saved: Saved | null = null;
@@ -76,7 +76,7 @@ export class WriterThread {
     return saved;
   }
 
-  /** Waits for the save under way. @throws as `poll` */
+  /** Waits for a save in progress. @throws as `poll` */
   async settled(): Promise<Saved | null> {
     for (;;) {
       const saved = this.poll();
@@ -85,14 +85,14 @@ export class WriterThread {
     }
   }
 
-  /** Gives up a compaction at hand; the thread then writes nothing more of this run. Never throws. */
+  /** Aborts a compaction in progress; the thread then writes nothing more of this run. Never throws. */
   async stop(): Promise<void> {
     this.port.postMessage({ type: "stop" } satisfies ToWriter);
     while (!this.stopped) {
       try {
         this.poll();
       } catch {
-        // Told before, or told by the next one who asks; here the thread's end is waited for.
+        // Failures were reported before, or will be by the next call; here only the thread's end is awaited.
         if (this.dead) break;
       }
       if (!this.stopped) await sleep(POLL_MS);

@@ -9,10 +9,10 @@ import type { FromWriter, ToWriter, WriterTask } from "./writer-messages.js";
 class Writing {
   private readonly task: WriterTask;
   private readonly writer: ChainWriter;
-  /** A step of what is left to do is due. */
+  /** Whether a step of pending work is scheduled. */
   private working = false;
   private stopped = false;
-  /** Rows of the next increment that have come already, oldest first. */
+  /** Rows of the next increment that have arrived already, oldest first. */
   private ahead: ChangedRows[] = [];
 
   private constructor(task: WriterTask, ended: () => void) {
@@ -25,7 +25,7 @@ class Writing {
     });
   }
 
-  /** Resolves when nothing of the run is written any more. */
+  /** Resolves when nothing of the run is being written any more. */
   static run(task: WriterTask): Promise<boolean> {
     return new Promise((resolve) => new Writing(task, () => resolve(true)));
   }
@@ -34,7 +34,7 @@ class Writing {
     this.task.port.postMessage(message, [...memory]);
   }
 
-  /** Runs work of the writer; what goes wrong is the trainer's to know. */
+  /** Runs work of the writer; failures are reported to the trainer. */
   private attempt(work: () => void): void {
     try {
       work();
@@ -65,8 +65,8 @@ class Writing {
   }
 
   /**
-   * Compacts in steps, between which increments go first. Where they come one after the other, compaction has half of the time:
-   * a chain must not grow faster than it is compacted.
+   * Compacts in steps, between which increments have priority. If they come without a pause, compaction gets half of the time:
+   * no chain may grow faster than it is compacted.
    */
   private compact(leastMs: number): void {
     const end = systemClock.now() + leastMs;

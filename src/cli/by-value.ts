@@ -6,7 +6,7 @@ type Row = ByReport["bins"][number] | NonNullable<ByReport["rest"]>;
 /** Longest value that is written as it is. */
 const WIDEST = 24;
 
-/** What `eval --by` found, as two tables. */
+/** The result of `eval --by`, as two tables. */
 export function byLines({ field, values, rest, distinct, bins }: ByReport): string[] {
   const calibrated = bins.some((bin) => bin.calibrated !== undefined);
   const head = [
@@ -39,7 +39,7 @@ function row(name: string, of: Row): string {
 const title = (text: string): string => text.padEnd(WIDEST);
 const cells = (texts: readonly string[]): string => texts.map((text) => text.padStart(11)).join("");
 
-/** A value on one line. */
+/** A value, made to fit on one line. */
 function shown(value: string): string {
   const plain = value === "" ? "(none)" : value.replace(/\s/g, " ");
   return plain.length > WIDEST - 2 ? `${plain.slice(0, WIDEST - 3)}…` : plain;

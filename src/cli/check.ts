@@ -47,7 +47,7 @@ async function run(flags: Flags): Promise<void> {
   if (!report.ok) process.exitCode = errorFacts.all_rejected.exit;
 }
 
-/** A check for a person. */
+/** A check as text. */
 export function checkText(report: CheckReport): string {
   const { rows, accepted, rejected, label, time } = report;
   const warnings = [...report.spec_warnings, ...report.warnings];
@@ -93,7 +93,7 @@ function cells({ name, from, type, present, distinct, min, mean, max, examples }
   return [from === name ? name : `${name} (${from})`, type, percent(present), number(distinct), ...numbers, shown];
 }
 
-/** At most four decimals, and few digits where there are many. */
+/** At most four decimals, fewer for large numbers. */
 function figure(x: number): string {
   return Math.abs(x) >= 1e6 ? x.toPrecision(6) : String(Number(x.toFixed(4)));
 }

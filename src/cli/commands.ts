@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-/** The commands, in the order of a first session. Only the one asked for is loaded: a start should cost what it needs. */
+/** The commands, in the order of a first session. Only the requested one is loaded, to keep start-up fast. */
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import("./demo.js")).demoCommand(),
   simulate: async () => (await import("./simulate.js")).simulateCommand(),

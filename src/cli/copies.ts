@@ -2,12 +2,12 @@ import type { CopyReport } from "../checkpoints/remote/head.js";
 import { bytes } from "./progress.js";
 import { tellPassedOver } from "./summary.js";
 
-/** What the help of push and pull says of addresses. */
+/** The help text on addresses, for push and pull. */
 export const STORES = `
 An address is objects:DIR (a directory, for instance one that a web server hands out) or s3://BUCKET/PREFIX, whose credentials come from
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for another store than Amazon's, AWS_ENDPOINT_URL.`;
 
-/** Says every 256 MiB how far it is. */
+/** Reports progress every 256 MiB. */
 export function progress(): (done: number) => void {
   let told = 0;
   return (done) => {

@@ -55,7 +55,7 @@ async function run(flags: Flags): Promise<void> {
   if (signal.aborted) return;
   const body = await exampleRequest(flags.seed);
   const checkpoint = [{ name: undefined, source: flags.out }];
-  // What it serves is made up: nobody needs a token for it.
+  // The data are simulated, so no token is needed.
   await serve({ checkpoint, port: flags.port, host: flags.host, insecure: true }, signal, (url) => {
     process.stderr.write(
       `\nScores are served until Ctrl-C. Try:\n\n  curl -s ${url}/v1/score -H 'content-type: application/json' -d '${body}'\n\n`,
@@ -64,7 +64,7 @@ async function run(flags: Flags): Promise<void> {
   release();
 }
 
-/** Training is in vain where its scores cannot be served. @throws HashbrookError usage */
+/** Training would be useless if its scores could not be served. @throws HashbrookError usage */
 async function checkPort({ port, host }: Flags): Promise<void> {
   const server = createServer();
   const listen = () =>
@@ -76,7 +76,7 @@ async function checkPort({ port, host }: Flags): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-/** Removes an earlier demo's run. @throws HashbrookError output_exists where the folder holds anything else */
+/** Removes an earlier demo's run. @throws HashbrookError output_exists if the folder holds anything else */
 function removeEarlier(out: string): void {
   const other = nodeFiles.list(out).find((name) => !/^(checkpoint-\d+|rejected$|writer-.*\.lock$)/.test(name));
   if (other === undefined) {
@@ -100,10 +100,10 @@ const AD = [
   "ctr_hint",
   "user_ad_views",
 ];
-/** What a request does not know. */
+/** Members that are unknown at request time. */
 const OUTCOME = ["label", "oracle", "event_id", "ts_ms"];
 
-/** A request made of the stream's own first impressions: one visit, three ads. */
+/** A request made from the stream's own first impressions: one visit, three ads. */
 async function exampleRequest(seed: number): Promise<string> {
   let text = "";
   const write = (bytes: Uint8Array) => {

@@ -86,7 +86,7 @@ async function run(flags: Flags): Promise<void> {
   }
 }
 
-/** What is of no use with `--ips`. */
+/** Options that have no effect with `--ips`. */
 const ELSE = ["clicks", "conversions", "limit", "threads", "maxRejects", "by", "top", "groupAuc", "curves"] as const;
 
 async function judge({ checkpoint, data, rewards, dims, json, ...others }: Flags, policy: string): Promise<void> {

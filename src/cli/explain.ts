@@ -29,7 +29,7 @@ interface Flags {
   json?: boolean;
 }
 
-/** Between two lines of progress where standard error is no terminal. */
+/** Between two lines of progress if standard error is not a terminal. */
 const LOG_MS = 5000;
 const JSON_MS = 1000;
 

@@ -4,12 +4,12 @@ import type { FieldGroups } from "../explain/id-groups.js";
 import type { Importance } from "../explain/importance.js";
 import { count, figure } from "./progress.js";
 
-/** Fields of fewer ids have no rare ones worth telling. */
+/** Fields with fewer ids have no rare ones worth reporting. */
 const FEW_IDS = 50;
 /** Columns of the widest bar of the calibration plot. */
 const BAR = 40;
 
-/** What `explain` found, as tables. */
+/** The result of `explain`, as tables. */
 export function* explanationText(report: ExplainReport): Generator<string> {
   const { model, tower, quality, rejected, block, repetitions, importance, reliability } = report;
   yield `${model} (${tower}), ${count(report.examples)} examples learned · ${count(quality.examples)} events${rejected > 0 ? `, ${count(rejected)} rejected` : ""}`;
@@ -65,7 +65,7 @@ function* idsTable(ids: readonly FieldGroups[]): Generator<string> {
   yield "";
 }
 
-/** Where the two stand on one line. */
+/** Both values marked on one line. */
 function bar(predicted: number, actual: number, most: number): string {
   const at = (value: number) => Math.round((BAR * value) / (most || 1));
   const line = [..."#".repeat(at(actual)).padEnd(BAR + 1)];
@@ -73,7 +73,7 @@ function bar(predicted: number, actual: number, most: number): string {
   return line.join("").trimEnd();
 }
 
-/** On one line, and without control characters. */
+/** A text on one line, without control characters. */
 export function plain(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]/gu, " ");
 }

@@ -2,7 +2,7 @@ import type { GroupedQuality } from "../metrics/grouped.js";
 import type { GroupReport } from "../train/group-auc.js";
 import { count, figure } from "./progress.js";
 
-/** AUC within groups, a line for all events and one for the window. */
+/** AUC within groups: a line for all events and one for the window. */
 export function groupLines({ field, window, ...all }: GroupReport): string[] {
   const head = line(`AUC within ${field}`, all);
   return window ? [head, line("  last window", window)] : [head];

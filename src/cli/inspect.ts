@@ -58,7 +58,7 @@ async function run(flags: Flags): Promise<void> {
     );
 }
 
-/** One id, and what is like it. */
+/** One id and its nearest neighbours. */
 function askedText({ tables }: Omit<InspectReport, "spec">, { field, value }: Flags): string {
   const name = plain(`${field}=${value!.join(" × ")}`);
   const lines = tables.flatMap(({ name: table, asked, top }) => {

@@ -1,10 +1,10 @@
 import type { Estimate } from "../impression-log/estimates.js";
 import type { PolicyReport } from "../impression-log/ips.js";
 
-/** Fewer requests do not tell whether propensities are right. */
+/** With fewer requests, propensities cannot be judged. */
 const ENOUGH = 100;
 
-/** A policy's worth in a few lines. */
+/** A policy's value in a few lines. */
 export function policyLines(report: PolicyReport): string {
   const { model, version, policy, requests, incomplete, repeated, effective_requests } = report;
   const rows: readonly (readonly [string, Estimate])[] = [

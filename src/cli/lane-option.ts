@@ -17,7 +17,10 @@ interface Shares {
   readonly ownerHost?: string | undefined;
 }
 
-/** @returns whether it is one process of a run of lanes @throws usage where its flags contradict each other */
+/**
+ * @returns whether this is one process of a run with lanes
+ * @throws usage if its flags contradict each other
+ */
 export function refuseShares({ lane, owner, owners, ownerHost }: Shares): boolean {
   const refuse = (message: string, hint: string): never => {
     throw new HashbrookError("usage", message, { hint });

@@ -2,9 +2,9 @@ import { HashbrookError } from "../core/errors.js";
 import { errorCode } from "../core/files.js";
 
 /**
- * Runs what begins to listen.
- * @param flag what chooses the port: "--port"
- * @throws HashbrookError usage where the address cannot be had
+ * Runs `listen`, translating its errors.
+ * @param flag that chooses the port: "--port"
+ * @throws HashbrookError usage if the address is not available
  */
 export async function listening<T>(listen: () => Promise<T>, flag: string): Promise<T> {
   try {

@@ -22,7 +22,7 @@ export function counting(text: string): number {
   return within(text, 1, Number.MAX_SAFE_INTEGER, "a whole number of at least 1");
 }
 
-/** Threads that score. */
+/** Number of scoring threads. */
 export function workers(text: string): number {
   return within(text, 0, 256, "a whole number of 0 to 256");
 }
@@ -107,13 +107,13 @@ export function readableStore(text: string): string {
   return asked(text, (url) => openReader(url));
 }
 
-/** The text, where nothing is thrown over it. */
+/** The text, after checking it. */
 function asked(text: string, check: (text: string) => unknown): string {
   made(text, check);
   return text;
 }
 
-/** What is made of a text; an error is told as one of the flag. */
+/** Converts a text; errors become errors of the flag. */
 export function made<T>(text: string, make: (text: string) => T): T {
   try {
     return make(text);
@@ -123,7 +123,7 @@ export function made<T>(text: string, make: (text: string) => T): T {
   }
 }
 
-/** Any text but an empty one. */
+/** Any non-empty text. */
 export function notEmpty(text: string): string {
   if (text.trim() !== "") return text;
   throw new InvalidArgumentError("It must not be empty.");
@@ -134,7 +134,7 @@ export function each<T>(parse: (text: string) => T): (text: string, before?: T[]
   return (text, before) => [...(before ?? []), parse(text)];
 }
 
-/** Makes all flags and arguments of a command refuse the empty text that have no parser of their own. */
+/** Makes all flags and arguments of a command without a parser of their own reject the empty text. */
 export function checked(command: Command): Command {
   const options = command.options.filter(({ required, optional, parseArg }) => (required || optional) && !parseArg);
   for (const option of [...options, ...command.registeredArguments]) {
@@ -147,28 +147,28 @@ export function checked(command: Command): Command {
   return command;
 }
 
-/** Parses names with commas between them. */
+/** Parses names separated by commas. */
 export function names(text: string, before: readonly string[] = []): string[] {
   const given = text.split(",").map((name) => name.trim());
   if (given.every((name) => name !== "")) return [...before, ...given];
   throw new InvalidArgumentError("It must be names with commas between them.");
 }
 
-/** Parses a table's name and the folder of its vectors; adds them to those given before. */
+/** Parses a table's name and the folder of its vectors; adds them to earlier ones. */
 export function tableVectors(text: string, before: readonly TableVectors[] = []): TableVectors[] {
   const [, table, path] = /^([A-Za-z_][\w-]*)=(.+)$/.exec(text) ?? [];
   if (table !== undefined) return [...before, { table, path }];
   throw new InvalidArgumentError("It must be a table's name and a folder or a Parquet file: items=runs/vectors.");
 }
 
-/** Parses a share of a whole, of which something must be left: "20%" or 0.2. */
+/** Parses a share of a whole, less than all of it: "20%" or 0.2. */
 export function share(text: string): number {
   const value = parsedShare(text);
   if (!(value > 0 && value < 1)) throw new InvalidArgumentError("It must be a share between 0 and 1, as 20% or 0.2.");
   return value;
 }
 
-/** Parses a share of a whole, 0 and all of it included. */
+/** Parses a share of a whole, from nothing to all of it. */
 export function wholeShare(text: string): number {
   const value = parsedShare(text);
   if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError("It must be a share from 0 to 1, as 10% or 0.1.");
@@ -187,7 +187,7 @@ export function positive(text: string): number {
   return value;
 }
 
-/** What the environment says about reaching Kafka, for the help of every command that does. */
+/** The environment variables for reaching Kafka, for the help of every command that uses it. */
 export const KAFKA_ENVIRONMENT = `Environment: KAFKA_SSL=true (or KAFKA_SSL_CA, KAFKA_SSL_CERT, KAFKA_SSL_KEY, PEM files) for TLS; KAFKA_USERNAME,
 KAFKA_PASSWORD and KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512) to log in.`;
 
@@ -219,7 +219,8 @@ function numberOf(text: string): number {
 }
 
 /**
- * A mistyped flag is told, with the one that was meant, before the flag that is missing for it: commander would name that one.
+ * Reports a mistyped flag, with the one that was probably meant, before the flag that is then missing, which commander would
+ * report.
  * @throws CommanderError
  */
 export function refuseUnknownFlags(command: Command, args: readonly string[]): void {
@@ -241,6 +242,6 @@ export function dims(text: string, before: Record<string, number> = {}): Record<
   return { ...before, ...Object.fromEntries(parts.map((part) => [part![1] ?? "all", Number(part![2])])) };
 }
 
-/** What `--dims` is told to be, for every command that has it. */
+/** The help text of `--dims`, for every command that has it. */
 export const DIMS =
   "cut nested vectors to prefixes: components by field or table, user=8,article=16, or all=8 (default: whole vectors)";

@@ -69,7 +69,7 @@ async function run({ kafka, ...flags }: Flags): Promise<void> {
   }
 }
 
-/** A line on standard error, rewritten in place on a terminal, else a JSON line a second. */
+/** A line on standard error, rewritten in place on a terminal, else a JSON line per second. */
 function progressLine(): { show: (sent: Produced) => void; end: () => void } {
   const { stderr } = process;
   let last = systemClock.now();

@@ -12,9 +12,9 @@ A first session:
   hashbrook serve --checkpoint runs/ads`;
 
 /**
- * Runs one command line in this process: it prints to standard output and standard error, and never throws.
+ * Runs one command line in this process: prints to standard output and standard error, and never throws.
  * @param args what follows the program's name
- * @returns the exit status of docs/ERRORS.md; 0 also where the command has set process.exitCode itself
+ * @returns the exit status of docs/ERRORS.md; 0 also if the command has set process.exitCode itself
  */
 export async function hashbrook(args: readonly string[]): Promise<number> {
   const [asked = "", ...flags] = args;
@@ -46,13 +46,13 @@ async function programFor(asked: string): Promise<Command> {
   return program.addHelpText("after", FIRST_SESSION);
 }
 
-/** The commands that this start needs: all of them only where it is about all of them. */
+/** The commands to load for this start: all of them only if the help needs them. */
 function namesFor(asked: string): readonly string[] {
   if (asked === "--version" || asked === "-V") return [];
   return Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands);
 }
 
-/** Commander has written its message, or the help that was asked for. */
+/** Commander has printed its message, or the requested help. */
 function misused({ exitCode, message }: CommanderError, args: readonly string[]): number {
   if (exitCode === 0) return 0;
   tellPrograms({ code: "usage", message: message.replace(/^error: /, ""), hint: undefined }, args);

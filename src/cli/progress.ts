@@ -3,18 +3,19 @@ import type { Progress } from "../train/report.js";
 /** Between two JSON lines, and between two lines of a log. */
 const JSON_MS = 1000;
 const LOG_MS = 5000;
-/** Where a terminal does not tell its width. */
+/** If a terminal does not report its width. */
 const COLUMNS = 80;
 
 export interface ProgressOptions {
   /** Default: the clock's. */
   readonly now: () => number;
-  /** JSON lines for a program to read, where standard error is no terminal. */
+  /** JSON lines for a program to read, if standard error is not a terminal. */
   readonly json: boolean;
 }
 
 /**
- * Shows progress on standard error: one line rewritten in place on a terminal; else a line every few seconds, or JSON lines.
+ * Shows progress on standard error: one line rewritten in place on a terminal; otherwise a line every few seconds, or JSON
+ * lines.
  */
 export function progressReporter(
   stream: Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns">,
@@ -36,11 +37,11 @@ export function progressReporter(
   return { show, end: () => open && stream.write("\n") };
 }
 
-/** A resumed run begins with a share done that took it no time. */
+/** Accounts for the share that a resumed run had done before it started. */
 class TimeLeft {
   private first: { readonly done: number; readonly seconds: number } | null = null;
 
-  /** Seconds left; null where nobody knows. */
+  /** Seconds left; null if unknown. */
   after({ done, seconds }: Progress): number | null {
     if (done === null) return null;
     this.first ??= { done, seconds };
@@ -54,15 +55,15 @@ function rounded(_: string, value: unknown): unknown {
 }
 
 /**
- * One line for a person, what matters most first; what does not fit into `width` is left out.
- * @param left seconds left, null where nobody knows
+ * One line for people, the most important first; what does not fit into `width` is left out.
+ * @param left seconds left, null if unknown
  */
 export function progressLine(p: Progress, left: number | null = null, width = Number.POSITIVE_INFINITY): string {
   const parts = [...whereParts(p, left), ...qualityParts(p), ...sizeParts(p)];
   let line = "";
   for (const part of parts) {
     const longer = line === "" ? part : `${line} · ${part}`;
-    // A terminal that is written to its last column goes on to the next line.
+    // Writing to a terminal's last column would wrap to the next line.
     if (longer.length >= width) break;
     line = longer;
   }
@@ -103,7 +104,7 @@ function sizeParts(p: Progress): string[] {
   ];
 }
 
-/** 4 decimals, or a dash where there is no value. */
+/** 4 decimals, or a dash if there is no value. */
 export function figure(value: number | null): string {
   return value === null ? "–" : value.toFixed(4);
 }

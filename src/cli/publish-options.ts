@@ -6,7 +6,7 @@ import { kafkaOptions } from "../sources/kafka/options.js";
 import type { Job, PublishSpec } from "../train/job.js";
 import { counting, deltaLog, each, milliseconds, topicName } from "./options.js";
 
-/** The flags about what a trainer sends on. */
+/** The flags that concern a trainer's published changes. */
 export interface PublishFlags {
   publish?: string[];
   publishMs?: number;
@@ -16,7 +16,7 @@ export interface PublishFlags {
   kafka?: string;
 }
 
-/** The flags about clicks that label nothing. */
+/** The flags that concern clicks that label nothing. */
 export interface LateFlags {
   keepLate?: true;
   lateTopic?: string;

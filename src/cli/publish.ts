@@ -41,7 +41,7 @@ function run(directory: string, { status, resume, rollback, json }: Flags): void
   }
 }
 
-/** How publishing stands. */
+/** The state of publication. */
 function told({ action, hold, recovered, good }: GateFile): string[] {
   const last = `  last good checkpoint: ${good ?? "none yet"}`;
   if (!hold) return ["what is learned is published", last];

@@ -59,7 +59,7 @@ async function run(flags: ServeFlags): Promise<void> {
   }
 }
 
-/** Serves until `signal` aborts, then finishes the requests at hand. */
+/** Serves until `signal` aborts, then finishes requests in progress. */
 export async function serve(
   flags: ServeFlags,
   signal: AbortSignal,
@@ -112,8 +112,8 @@ export async function serve(
 }
 
 /**
- * The threads that score for all models; undefined: the main thread does. Threads hold weights alone, and not how certain they are; rows that
- * lie on disk are one thread's.
+ * The threads that score for all models; undefined: the main thread scores. Threads have only weights, not their uncertainty;
+ * rows on disk belong to a single thread.
  */
 function threadsOf({ workers, explore, rowStore }: ServeFlags): ScoringThreads | undefined {
   const alone = explore?.prior !== undefined || rowStore !== undefined;
@@ -144,7 +144,7 @@ function checkRowStore({ rowStore, rowCache, cacheBytes, workers = 0, dims, expl
   });
 }
 
-/** @throws HashbrookError usage; log_write, kafka_… where the log cannot be written */
+/** @throws HashbrookError usage; log_write, kafka_… if the log cannot be written */
 async function openLog(
   { log, logShare, precision, dims }: ServeFlags,
   metrics: ServeMetrics,
@@ -180,7 +180,7 @@ function adminTokensOf({ adminPort, adminTokenFile }: ServeFlags): string[] | un
   });
 }
 
-/** @throws HashbrookError usage where the flags do not say what is served by which name */
+/** @throws HashbrookError usage if the flags do not define what is served under which name */
 async function openModels(
   flags: ServeFlags,
   threads: ScoringThreads | undefined,

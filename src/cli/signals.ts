@@ -1,4 +1,4 @@
-/** Aborts at the first Ctrl-C or SIGTERM, with the signal's name for its reason; the second one ends the process at once. */
+/** Aborts at the first Ctrl-C or SIGTERM, with the signal's name as its reason; the second one ends the process at once. */
 export function stopSignal(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
@@ -12,7 +12,7 @@ export function stopSignal(): { signal: AbortSignal; release: () => void } {
   return { signal: controller.signal, release };
 }
 
-/** Says that a command was stopped before its output was complete, and ends with the status of its signal. */
+/** Reports that a command was stopped before its output was complete, and exits with its signal's status. */
 export function tellStopped({ reason }: AbortSignal, out: string): void {
   process.exitCode = statusOf(reason as NodeJS.Signals);
   if (out !== "-") process.stderr.write(`hashbrook: stopped before ${out} was complete: it is as it was\n`);

@@ -53,7 +53,7 @@ async function run(flags: Flags): Promise<void> {
   const outputs = [events, impressions, clicks].filter((output) => output !== undefined);
   const writes = (output: Output | undefined) => async (bytes: Uint8Array) => {
     if (output) await writeOut(output, bytes);
-    // Lets a signal in.
+    // Lets a signal be delivered.
     await setImmediate();
     if (signal.aborted) throw STOPPED;
   };

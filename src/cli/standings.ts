@@ -6,13 +6,13 @@ const JSON_MS = 1000;
 const LOG_MS = 5000;
 const COLUMNS = 80;
 
-/** Models beside each other, and how they differ from the first. */
+/** Several models, and how they differ from the first. */
 export interface Standing {
   readonly contenders: readonly { readonly name: string; readonly quality: Quality; readonly bytes: number }[];
   readonly pairs: readonly Pair[];
 }
 
-/** A table of models, a line each under a heading. */
+/** A table with a header and one line per model. */
 export function standingLines({ contenders, pairs }: Standing): string[] {
   const rows = contenders.map(({ name, quality, bytes: size }) => {
     const pair = pairs.find((each) => each.name === name);
@@ -37,7 +37,7 @@ function difference(value: Pair["auc"] | undefined): string {
   return `${sign}${Math.abs(value.difference).toFixed(5)}${error}`;
 }
 
-/** What may be said of a model at any moment. */
+/** What can be said about a model at any moment. */
 function verdict(pair: Pair | undefined): string {
   if (!pair) return "";
   if (!pair.verdict) return "no telling yet";
@@ -45,7 +45,10 @@ function verdict(pair: Pair | undefined): string {
   return `${pair.verdict} than ${pair.reference} (p < ${below})`;
 }
 
-/** Shows how models stand on standard error: a table rewritten in place on a terminal; else lines every few seconds, or JSON lines. */
+/**
+ * Shows the comparison of models on standard error: a table rewritten in place on a terminal; otherwise lines every few
+ * seconds, or JSON lines.
+ */
 export function standingsReporter(
   stream: Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns">,
   { now, json }: { readonly now: () => number; readonly json: boolean },
@@ -64,7 +67,7 @@ export function standingsReporter(
       stream.write(json ? `${JSON.stringify({ progress })}\n` : `${progressLines(progress).join("\n")}\n`);
     }
   };
-  // The summary takes the table's place.
+  // The summary replaces the table.
   return { show, end: () => shown > 0 && stream.write(`\x1b[${shown}A\r\x1b[J`) };
 }
 

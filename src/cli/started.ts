@@ -1,9 +1,9 @@
 import type { StartedPart, StartReport } from "../warm-start/report.js";
 
-/** Weights of a tower that are told one by one; of others, how many. */
+/** Up to this many weights of a tower are listed individually. */
 const MOST_WEIGHTS = 12;
 
-/** How a model started from another one: a line for every part. */
+/** How a model started from another one: a line per part. */
 export function startedLines({ from, examples, parts, frozen }: StartReport): string[] {
   const tower = parts.filter(({ part }) => part === "tower");
   const whole = tower.filter(({ outcome, reason }) => outcome === "taken" && reason === null);
@@ -28,7 +28,7 @@ function partLine({ part, name, outcome, taken, reason }: StartedPart): string {
   return `  ${part} ${name}: ${outcome}${amount}${reason === null ? "" : ` (${reason})`}`;
 }
 
-/** Says on standard error how a model started, as plain lines. */
+/** Reports on standard error how a model started, as plain lines. */
 export function tellStarted(report: StartReport): void {
   const clear = process.stderr.isTTY ? "\r\x1b[2K" : "";
   process.stderr.write(`${clear}${startedLines(report).join("\n")}\n`);

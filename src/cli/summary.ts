@@ -9,22 +9,22 @@ import { nestedLines } from "./nested.js";
 import { bytes, count, duration, figure } from "./progress.js";
 import { tellWarnings } from "./warnings.js";
 
-/** Slices of a calibration that are told one by one. */
+/** Slices of a calibration that are listed individually. */
 const MOST_SLICES = 10;
 
-/** Prints a finished run: for a person, or with `json` as ONE last line of standard output. */
+/** Prints a finished run: as text or, with `json`, as ONE last line of standard output. */
 export function printReport(report: Report, json: boolean): void {
   tellPassedOver(report.passed_over);
   tellWarnings(report.warnings);
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${summary(report)}\n`);
 }
 
-/** Says on standard error which damaged checkpoints were passed over. */
+/** Reports on standard error which damaged checkpoints were skipped. */
 export function tellPassedOver(skipped: Report["passed_over"]): void {
   for (const { path, reason } of skipped) process.stderr.write(`hashbrook: passed over ${path}: ${reason}\n`);
 }
 
-/** Says on standard error what a model spec may say, but seldom means. */
+/** Reports on standard error what a model spec may say, but that is rarely meant. */
 export function tellSpecWarning({ message, hint }: SpecWarning): void {
   process.stderr.write(`warning: ${message}\n  ${hint}\n`);
 }
@@ -85,7 +85,7 @@ function qualityLines(report: Report): string[] {
   const { second_half, last_tenth, oracle, oracle_last_tenth, seen } = report;
   const lines = [
     row(seen ? "never seen before" : "whole stream", report),
-    // Of a short stream's parts nothing is kept: both are all of it.
+    // For calibrated probabilities: quality, and recent predicted ÷ actual by slice.
     ...[second_half, last_tenth]
       .filter(({ from }) => from > 0)
       .map((part) => row(`from row ${count(part.from)}`, part)),
@@ -97,7 +97,7 @@ function qualityLines(report: Report): string[] {
   return [...lines, ...validationLines(report.validation)];
 }
 
-/** Of calibrated probabilities: quality, and lately predicted ÷ actual by slice. */
+/** Files that were learned before, and files that were left unfinished. */
 function calibratedLines({ slices, second_half, ...whole }: NonNullable<Report["calibrated"]>): string[] {
   const shown = slices.slice(0, MOST_SLICES).map(({ slice, events, raw, calibrated }) => {
     const name = `  ${slice ?? "all events"}`;
@@ -108,7 +108,7 @@ function calibratedLines({ slices, second_half, ...whole }: NonNullable<Report["
   return [row("calibrated", whole), half, ...shown, ...more];
 }
 
-/** Files that were learned before, and such as were left in their middle. */
+/** What was rejected and why, with the first event of each code; if everything was rejected, what to check. */
 export function knownLines({ known_files, left_files }: Pick<Report, "known_files" | "left_files">): string[] {
   const number = (value: number) => value.toLocaleString("en");
   const before = ({ name, learned_as, first, last }: KnownFile) =>
@@ -143,7 +143,7 @@ function clippedLines({ numbers, times, batches }: Report["clipped"]): string[] 
   return lines;
 }
 
-/** What was rejected and why, with the first event of each code; where nothing else was there, what to look at. */
+/** The counters of a table's ids on one line; eviction reasons with a count of 0 are left out. */
 export function rejectedLines(
   report: Pick<Report, "examples" | "rejected" | "rejected_by_code" | "rejected_samples">,
 ): string[] {
@@ -157,7 +157,7 @@ export function rejectedLines(
   return lines;
 }
 
-/** What became of a table's ids, on one line; reasons for which no row was given up are left out. */
+/** The counters of a table's hot ids on one line. */
 export function lifecycleText({ admitted, refused, falsely_admitted, evicted, readmitted }: LifecycleCounts): string {
   const ids =
     admitted + refused > 0 ? [`admitted ${count(admitted)} (about ${count(falsely_admitted)} too early)`] : [];

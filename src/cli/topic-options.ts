@@ -59,7 +59,7 @@ export function topicOptions(): Option[] {
   ];
 }
 
-/** The topic the flags name, undefined for files. @throws HashbrookError usage */
+/** The topic given by the flags, undefined for files. @throws HashbrookError usage */
 export function topicOf(flags: TopicFlags & { data?: string[] }): TopicSpec | undefined {
   const { kafka, topic, group } = flags;
   if (kafka === undefined) {
@@ -98,7 +98,7 @@ function stopOf(text: string): TopicStop {
   return text === "end" ? { at: "end" } : { at: "time", time: timeOf(text, "end,") };
 }
 
-/** @param or what else it may be */
+/** @param or other accepted values, for the message */
 function timeOf(text: string, or: string): number {
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time)) throw new InvalidArgumentError(`It must be ${or} or a time such as 2026-11-24T06:00:00Z.`);

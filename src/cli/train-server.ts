@@ -8,16 +8,16 @@ import type { Progress } from "../train/report.js";
 import { listening } from "./listen.js";
 
 interface TrainServerOptions {
-  /** How to score; undefined: not. */
+  /** Options for scoring; undefined: none. */
   readonly serve: (ServerOptions & { readonly port: number }) | undefined;
   /** Port of the trainer's own metrics; undefined: none. */
   readonly metrics: number | undefined;
   readonly host: string;
 }
 
-/** What a trainer answers over HTTP while it learns: scores by a scorer in this process, and its own metrics. */
+/** What a trainer serves over HTTP while it learns: scores from a scorer in this process, and its own metrics. */
 export class TrainServer {
-  /** For the trainer: where the scorer reads. */
+  /** For the trainer: the port that the scorer reads from. */
   readonly follower: MessagePort | undefined;
   private readonly metrics = new TrainMetrics();
   private readonly closing: (() => Promise<unknown>)[] = [];
@@ -44,7 +44,7 @@ export class TrainServer {
     this.metrics.show(progress);
   }
 
-  /** Goes on answering after the training until `signal` aborts. */
+  /** Continues to answer after training until `signal` aborts. */
   async until(signal: AbortSignal): Promise<void> {
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   }
@@ -61,7 +61,7 @@ export class TrainServer {
     const metrics = new ServeMetrics();
     metrics.beside = this.metrics;
     const scorer = Scorer.follow(new InProcessSource(from), { onVisible: (ages) => metrics.visible(ages) });
-    // Loading the web framework would cost every trainer's start.
+    // Loading the web framework would slow down every trainer's start.
     const { createServer } = await import("../serve/server.js");
     const app = createServer(scorer, { ...options, metrics });
     this.closing.push(

@@ -10,7 +10,7 @@ import { stopSignal } from "./signals.js";
 import { standingLines, standingsReporter } from "./standings.js";
 import { tellPassedOver, tellSpecWarning } from "./summary.js";
 
-/** Flags of `train` that several models cannot have, and what stands for them. */
+/** The flags of `train` for several models. */
 export interface TogetherFlags extends Omit<TogetherOptions, "contenders" | "onProgress" | "signal"> {
   readonly models: readonly string[];
   readonly out: string;
@@ -18,7 +18,7 @@ export interface TogetherFlags extends Omit<TogetherOptions, "contenders" | "onP
 }
 
 /**
- * What models are called: their files' names without the ending; a name that comes again gets a number.
+ * The models' names: their files' names without extension; a repeated name gets a number.
  * @param paths of specs
  */
 export function namesOf(paths: readonly string[]): string[] {
@@ -78,7 +78,7 @@ function summary(report: TogetherReport): string {
   ].join("\n");
 }
 
-/** Refuses flags that go with one model. */
+/** Refuses flags that need a single model. */
 export function refuseForOne(flags: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(flags)) {
     if (value === undefined) continue;

@@ -236,7 +236,7 @@ async function launch(flags: Flags): Promise<void> {
   await launchLanes(flags.processes!, flags, topicOf(flags));
 }
 
-/** Several models learn beside each other. */
+/** Several models learn from one stream. */
 async function several(flags: Flags, line: readonly string[]): Promise<void> {
   const { runTogether, refuseForOne } = await import("./train-together.js");
   const { serve, publish, clicks, conversions, freeze, initTable, model, json = false, topic: _, ...rest } = flags;
@@ -268,7 +268,7 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
   const beside = await serverBeside(flags);
   let noted = false;
   const onProgress = (now: Progress) => {
-    // Not before the directory is this run's, and holds something of it: of nothing but rejected events there is no run.
+    // Not before the directory belongs to this run and contains something of it: rejected events alone do not make a run.
     if (!noted && now.examples > 0) {
       noteCommand(flags.out, line);
       noted = true;
@@ -297,7 +297,7 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
     const report: Report | null = refuseShares(flags) ? await trainLanes(options) : await train(options);
     if (!noted && report) noteCommand(flags.out, line);
     progress.end();
-    // Of several processes one reports.
+    // Only one of several processes reports.
     if (report) printReport(report, flags.json ?? false);
     if (serve !== undefined && !signal.aborted && report?.ended_by !== "stopped") await beside?.until(signal);
   } finally {
@@ -306,7 +306,7 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
   }
 }
 
-/** Most trainers answer nobody, and need not load what answers. */
+/** Most trainers serve nothing, and need not load the server. */
 async function serverBeside(flags: Flags) {
   const { serve, metricsPort: metrics, host } = flags;
   if (serve === undefined && metrics === undefined) return undefined;

@@ -6,7 +6,10 @@ import { profileText } from "./tune-text.js";
 const LOG_MS = 5000;
 const JSON_MS = 1000;
 
-/** Shows how far tuning has come on standard error: a line rewritten in place on a terminal, else lines now and then, or JSON lines. */
+/**
+ * Shows the progress of tuning on standard error: a line rewritten in place on a terminal, otherwise lines now and then, or
+ * JSON lines.
+ */
 export function tuneProgress(
   stream: Pick<NodeJS.WriteStream, "write" | "isTTY">,
   now: () => number,
@@ -34,7 +37,7 @@ export function tuneProgress(
   return { show, end: () => open && stream.write("\n") };
 }
 
-/** The profile is in the report. */
+/** Without the profile, which is in the report. */
 function brief(progress: TuneProgress): object {
   return progress.stage === "profiled" ? { stage: "profiled", events: progress.profile.events } : progress;
 }

@@ -3,10 +3,10 @@ import type { CandidateReport, TuneReport } from "../tune/options.js";
 import type { FieldProfile, Profile } from "../tune/profile/profile.js";
 import { figure } from "./progress.js";
 
-/** Candidates that are shown. */
+/** Number of candidates shown. */
 const SHOWN = 12;
 
-/** What a stream's ids are like, for a person. */
+/** A stream's profile as text. */
 export function profileText({ events, rejected, positive_rate, label_entropy, fields }: Profile): string {
   const head = `${number(events)} events${rejected > 0 ? `, ${number(rejected)} rejected` : ""}, ${percent(positive_rate)} positive (a label has ${label_entropy.toFixed(3)} bits)`;
   const heads = ["field", "table", "ids", "once", "head 20 %", "tail", "new, late", "entropy", "tells"];
@@ -26,7 +26,7 @@ function fieldCells(field: FieldProfile): string[] {
   return [name, table, ids, ...shares, entropy.toFixed(2), information.toFixed(5)];
 }
 
-/** What was found, for a person. */
+/** The result of tuning as text. */
 export function tuneText(report: TuneReport): string {
   const { budget, bytes, chosen, auc, logloss, normalized_entropy, reference, judged, candidates, cost } = report;
   const shown = candidates.slice(0, SHOWN);
@@ -53,7 +53,7 @@ export function tuneText(report: TuneReport): string {
   return lines.join("\n");
 }
 
-/** What every strategy must beat. */
+/** Magnitude pruning, the baseline for every strategy. */
 function pruningLines({ pruning }: TuneReport): string[] {
   if (!pruning) return [];
   const { keep, bytes, auc, auc_difference, auc_se } = pruning;
@@ -103,7 +103,7 @@ function candidateCells(one: CandidateReport): string[] {
   ];
 }
 
-/** A row that was made again, for a person. */
+/** A reproduced row of the ledger as text. */
 export function againText({ row, name, then, now, same }: AgainReport): string {
   const told = ({ auc, logloss }: AgainReport["now"]) => `AUC ${auc}, logloss ${logloss}`;
   return [
@@ -114,7 +114,7 @@ export function againText({ row, name, then, now, same }: AgainReport): string {
   ].join("\n");
 }
 
-/** Rows as columns: the first one's cells flush left, all others flush right. */
+/** Aligned columns: the first one left, all others right. */
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   return rows.map((row) =>
@@ -124,5 +124,5 @@ function table(rows: readonly (readonly string[])[]): string[] {
 
 const number = (x: number): string => Math.round(x).toLocaleString("en");
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
-/** Hundredths of AUC, with their sign. */
+/** Hundredths of AUC, with a sign. */
 const points = (x: number): string => `${x >= 0 ? "+" : ""}${(x * 100).toFixed(2)}`;

@@ -2,10 +2,10 @@ import type { Warning } from "../train/report.js";
 
 const told = new Set<string>();
 
-/** A command begins: warnings of one before it are told anew. */
+/** Called when a command begins: warnings of an earlier one are shown again. */
 export const forgetTold = (): void => told.clear();
 
-/** Tells warnings on standard error as plain lines, each of a kind and field once. */
+/** Prints warnings on standard error as plain lines, each kind and field once. */
 export function tellWarnings(warnings: readonly Warning[]): void {
   for (const { code, field, message, hint } of warnings) {
     const kind = `${code} ${field}`;

@@ -7,22 +7,22 @@ export interface WholeEntry extends Envelope {
   readonly version: number;
   readonly parts: readonly EntryPart[];
   readonly times: readonly number[];
-  /** Why what was learned since is held back; null: it is not. */
+  /** Why changes since then are withheld; null: they are not. */
   readonly held: string | null;
-  /** Of the entry before it. */
+  /** The link of the previous entry. */
   readonly previous: string;
-  /** Its own. */
+  /** Its own link. */
   readonly link: string;
 }
 
-/** Entries that can be in the making at once; the oldest is dropped. */
+/** Most incomplete entries at a time; the oldest is dropped. */
 const OPEN = 64;
 
-/** Collects the parts of deltas, in any order, until an entry is whole. */
+/** Collects the parts of deltas, in any order, until an entry is complete. */
 export class Collector {
   private readonly open = new Map<string, Map<number, EntryPart>>();
 
-  /** The entry, when this part was the last that was missing. */
+  /** The entry, if this was its last missing part. */
   add(part: EntryPart, { epoch, sent }: Envelope): WholeEntry | null {
     const { number, version } = part;
     const key = `${number}/${epoch}/${part.parts}/${version}`;

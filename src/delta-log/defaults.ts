@@ -1,5 +1,5 @@
-/** Entries between a log's snapshots, at most: new scorers start from one. */
+/** Most entries between a log's snapshots, from which new scorers start. */
 export const defaultSnapshotEvery = 600;
-/** What a delta log may be. */
+/** The kinds of delta logs. */
 export const deltaLogs =
   "a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC, objects:DIR, s3://BUCKET/PREFIX or, to follow, https://HOST/PATH";

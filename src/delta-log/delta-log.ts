@@ -6,49 +6,52 @@ export interface Entry {
   readonly kind: "delta" | "snapshot";
   readonly number: number;
   readonly parts: number;
-  /** The parts' bytes in order, made one by one, the same every time; the model must not learn meanwhile. */
+  /** The parts' bytes in order, generated one by one, the same every time; the model must not learn meanwhile. */
   bodies(): Iterable<Uint8Array>;
 }
 
 /** The writing end of a delta log. One writer at a time; entries in the order of their numbers. */
 export interface DeltaSink {
-  /** True when a replica that begins now would find no snapshot. */
+  /** True if a replica that starts now would find no snapshot. */
   needsSnapshot(): Promise<boolean>;
   /**
-   * Returns when the entry is where followers find it (and, in a directory or topic, durable). An entry that is there already
-   * is left or replaced.
+   * Resolves when followers can find the entry (and, in a directory or topic, it is durable). An existing copy of the entry is
+   * kept or replaced.
    * @throws HashbrookError log_fenced when a later writer has taken over; log_write
    */
   append(entry: Entry): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Who writes: every sink puts it into the frames. */
+/** The writer's identity, which every sink puts into frames. */
 export interface WriterFacts {
-  /** Generation of the writer, a whole number: each start of a trainer has a higher one. */
+  /** The writer's generation, an integer that increases with each start of a trainer. */
   readonly epoch: number;
   /** Milliseconds since the epoch, for frames' `sent`. */
   readonly now: () => number;
-  /** Told what the operator should know and nothing else says. */
+  /** Called with messages for the operator that are reported nowhere else. */
   readonly tell?: (text: string) => void;
 }
 
 export type Delivery =
   | { readonly type: "frame"; readonly frame: Frame }
-  /** Something was there that is no frame, and was passed over. */
+  /** Something that is not a frame was found, and skipped. */
   | { readonly type: "damaged"; readonly reason: string }
-  /** Nothing can be read now, and why; the source tries again. */
+  /** Nothing can be read now, and why; the source keeps trying. */
   | { readonly type: "waiting"; readonly reason: string }
-  /** All that was in the log when `follow` began has been delivered. Told once. */
+  /** Everything that was in the log when `follow` began has been delivered. Sent once. */
   | { readonly type: "caught-up" };
 
-/** Where a follower begins: at the newest whole snapshot it accepts, or behind what it has. */
+/** Where a follower begins: at the newest complete snapshot it accepts, or after what it has. */
 export interface FollowFrom {
-  /** The follower has all up to this entry: a log that has what comes next delivers no snapshot. Default: it has nothing. */
+  /**
+   * The follower has everything up to this entry: no snapshot is delivered if the log has the next one. Default: it has
+   * nothing.
+   */
   readonly after?: KeptPlace | undefined;
   /** The only model whose entries count (its spec's hash); null = any. */
   readonly run: string | null;
-  /** The entry that is waited for since later ones have come; null: none. A snapshot of this number or a later one helps as well. */
+  /** The missing entry, if later ones have come; null: none. A snapshot with this number or a later one also helps. */
   readonly missing: number | null;
   accepts(snapshot: { readonly number: number; readonly epoch: number }): boolean;
 }
@@ -56,13 +59,13 @@ export interface FollowFrom {
 /** The reading end of a delta log. */
 export interface DeltaSource {
   /**
-   * The frames of the newest snapshot accepted, of the entries after it, and then of new ones as they come, until `signal`
-   * aborts. Waits where there is no snapshot yet. May end when there is a snapshot that makes up for what is missing. What an entry is goes by its content, never by a key or file name: whoever
-   * can write to the log can name something wrongly.
+   * The frames of the newest accepted snapshot, of the entries after it, and then of new ones as they come, until `signal`
+   * aborts. Waits if there is no snapshot yet. May end when there is a snapshot that makes up for what is missing. An entry is
+   * identified by its content, never by a key or file name, which whoever writes to the log may get wrong.
    */
   follow(from: FollowFrom, signal: AbortSignal): AsyncIterable<Delivery>;
-  /** The run of the model whose entries lie in it now, null before there are any. There only where that costs little. */
+  /** The run of the model whose entries are in the log, null before there are any. Implemented only if that is cheap. */
   run?(): Promise<string | null>;
-  /** Gives up connections and watches; `follow` must have ended. */
+  /** Closes connections and watches; `follow` must have ended. */
   close(): Promise<void>;
 }

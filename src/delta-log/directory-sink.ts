@@ -5,10 +5,10 @@ import type { DeltaSink, Entry, WriterFacts } from "./delta-log.js";
 import { epochOf, fileName, type Listing, listLog, readFrames, writerName } from "./directory.js";
 import { sealFrame } from "./frame.js";
 
-/** Snapshots kept; deltas not after the oldest of them go. */
+/** Snapshots kept; deltas up to the oldest of them are removed. */
 const KEPT = 2;
 
-/** Writes the delta log into a directory: one file an entry, under its name only when it is whole and durable. */
+/** Writes the delta log into a directory: one file per entry, renamed into place when it is complete and durable. */
 export class DirectorySink implements DeltaSink {
   private readonly directory: string;
   private readonly writer: WriterFacts;
@@ -57,8 +57,8 @@ export class DirectorySink implements DeltaSink {
   }
 
   /**
-   * Removes what an earlier writer wrote from `number` on: this one goes its own way from there. Its mark tells followers to
-   * look there again.
+   * Removes what an earlier writer wrote from `number` on, since this one continues differently from there. Its mark tells
+   * followers to read from there again.
    */
   private takeOver(number: number): void {
     const { files, directory } = this;
@@ -77,7 +77,7 @@ export class DirectorySink implements DeltaSink {
     return epoch === null || epoch < this.writer.epoch;
   }
 
-  /** True where this writer's file with the same bodies is there. */
+  /** True if this writer's file with the same bodies exists. */
   private holds(path: string, entry: Entry): boolean {
     if (!this.files.stat(path)) return false;
     try {
@@ -110,7 +110,10 @@ export class DirectorySink implements DeltaSink {
     }
   }
 
-  /** Removes what no follower will begin with. Files with a higher number than the newest snapshot's are not this log's. */
+  /**
+   * Removes files from which no follower will begin. Files with a higher number than the newest snapshot's do not belong to
+   * this log.
+   */
   private prune(newest: number): void {
     const { deltas, snapshots } = listLog(this.files, this.directory);
     const ours = snapshots.filter(({ number }) => number <= newest);

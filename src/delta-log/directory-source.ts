@@ -23,7 +23,7 @@ export class DirectorySource implements DeltaSource {
 
   async *follow(from: FollowFrom, signal: AbortSignal): AsyncGenerator<Delivery> {
     let writer: string | undefined;
-    /** The snapshot begun with, or the entry a later writer goes on from; null before there is one. */
+    /** The snapshot begun with, or the entry from which a later writer continues; null before there is one. */
     let start: number | null = null;
     let taken = new Set<string>();
     for (let told = false; !signal.aborted; await pause(this.pollMs, signal)) {
@@ -47,7 +47,7 @@ export class DirectorySource implements DeltaSource {
       const names = new Set([...listing.deltas, ...listing.snapshots].map(({ name }) => name));
       taken = new Set([...taken].filter((name) => names.has(name)));
       for (const file of listing.deltas) {
-        // By name and not by number: a file that is none of the log's must not hide those with lower numbers.
+        // By name and not by number: a foreign file must not hide those with lower numbers.
         if (file.number <= start || taken.has(file.name)) continue;
         taken.add(file.name);
         yield* this.read(file);
@@ -64,7 +64,7 @@ export class DirectorySource implements DeltaSource {
 
   async close(): Promise<void> {}
 
-  /** The newest whole snapshot; the others are looked at, and counted as damage, once. */
+  /** The newest complete snapshot; the others are examined, and counted as damage, once. */
   private *newest(
     { snapshots, deltas }: Listing,
     from: FollowFrom,
@@ -81,7 +81,7 @@ export class DirectorySource implements DeltaSource {
     return undefined;
   }
 
-  /** Whether there is a whole snapshot to begin with anew, since an entry is missing. */
+  /** Whether there is a complete snapshot to start over with, since an entry is missing. */
   private makesUp({ snapshots }: Listing, { missing, run }: FollowFrom, taken: Set<string>): boolean {
     if (missing === null) return false;
     const later = snapshots.filter(({ name, number }) => number >= missing && !taken.has(name));
@@ -89,14 +89,14 @@ export class DirectorySource implements DeltaSource {
     return later.some((file) => wholeSnapshot(this.files, this.directory, file, run) !== null);
   }
 
-  /** The model whose deltas lie here: a snapshot of another one was left by mistake. */
+  /** The model whose deltas are here: a snapshot of another one was left by mistake. */
   private runOf(deltas: readonly LogFile[]): string | null {
     for (const { name } of [...deltas].reverse()) {
       try {
         const [{ body }] = readFrames(this.files, join(this.directory, name));
         return readFacts(body).run;
       } catch {
-        // Not one of the log's: an earlier one tells.
+        // Not a file of the log: an earlier one decides.
       }
     }
     return null;
@@ -116,7 +116,7 @@ export class DirectorySource implements DeltaSource {
   }
 }
 
-/** Whether what comes after an entry is here, as far as there is any. */
+/** Whether the entries after a given one are here, if there are any. */
 function goesOn({ deltas, snapshots, writers }: Listing, { number, epoch }: KeptPlace): boolean {
   const later = writers.some((writer) => writer.epoch > epoch && writer.number <= number);
   if (later) return false;

@@ -17,7 +17,7 @@ export interface WriterMark {
   readonly number: number;
 }
 
-/** What lies in a log's directory, entries by number. */
+/** The content of a log's directory, with entries sorted by number. */
 export interface Listing {
   readonly deltas: readonly LogFile[];
   readonly snapshots: readonly LogFile[];
@@ -76,7 +76,7 @@ function readFrame(files: Files, file: number, at: number, size: number): Frame 
   return { epoch, sent, body: body.subarray(0, readFully(files, file, body, at + FRAME_HEAD)) };
 }
 
-/** The epoch of a file's writer, null where it cannot be read. */
+/** The epoch of a file's writer, null if it cannot be read. */
 export function epochOf(files: Files, directory: string, { name }: LogFile): number | null {
   try {
     const head = new Uint8Array(FRAME_HEAD);
@@ -87,7 +87,7 @@ export function epochOf(files: Files, directory: string, { name }: LogFile): num
   }
 }
 
-/** The epoch of a snapshot all of whose parts are there and sound, and are of its number and of `run`; else null. */
+/** The epoch of a snapshot with all its parts intact and belonging to its number and `run`; else null. */
 export function wholeSnapshot(
   files: Files,
   directory: string,

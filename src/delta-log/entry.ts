@@ -27,7 +27,7 @@ import type { CalibrationState, DenseSlice, ServingRows, ServingState } from "./
  */
 const MAGIC = 0x0a41544c45444248n;
 export const VERSION = 1;
-/** f64 a slice of a calibrator. */
+/** Number of f64 per slice of a calibrator. */
 const TOTALS = 5;
 const HEAD = 16;
 const TAIL = 8;
@@ -100,8 +100,8 @@ function weightArrays({ weights: raw, dim }: ServingRows, precision: Precision):
 }
 
 /**
- * Reads one part, weights as f32 whatever their precision was.
- * @throws HashbrookError log_damaged where a byte is wrong or missing; log_mismatch where a newer Hashbrook wrote it
+ * Reads one part, converting weights to f32 from any precision.
+ * @throws HashbrookError log_damaged if a byte is wrong or missing; log_mismatch if a newer Hashbrook wrote it
  */
 export function decodePart(bytes: Uint8Array): EntryPart {
   const header = readHeader(bytes);
@@ -136,7 +136,7 @@ export function decodePart(bytes: Uint8Array): EntryPart {
 }
 
 /**
- * What a part says beside its arrays, which are not looked at.
+ * The facts of a part, without reading its arrays.
  * @throws HashbrookError as decodePart does
  */
 export function readFacts(bytes: Uint8Array): Omit<EntryPart, "state"> {
@@ -165,12 +165,12 @@ function headerBytes(bytes: Uint8Array): number {
 /** The link of snapshot 0. */
 export const NO_LINK = "0".repeat(16);
 
-/** What an entry is known by: XXH64 (16 hex digits) of its parts' checksums, one after the other as text. */
+/** An entry's link: XXH64 (16 hex digits) of its parts' checksums, concatenated as text. */
 export function linkOf(checksums: Iterable<string>): string {
   return hex64(xxh64([...checksums].join("")));
 }
 
-/** The checksum an entry's part ends with. */
+/** The checksum at the end of an entry's part. */
 export function checksumOf(bytes: Uint8Array): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return hex64(view.getBigUint64(bytes.length - TAIL, true));
@@ -203,7 +203,7 @@ function readWeights(arrays: Reader, rows: number, dim: number, precision: Preci
   return fromInt8(new Int8Array(arrays.take(count, 1)), scales, dim);
 }
 
-/** Takes the arrays of a part one after the other. */
+/** Reads the arrays of a part one after the other. */
 class Reader {
   private readonly bytes: Uint8Array;
   private at: number;

@@ -1,9 +1,11 @@
 import { HashbrookError } from "../core/errors.js";
 import { xxh64 } from "../kernels/hash.js";
 
-/** What travels with a part but is not of it: a part that is sent again after a crash has the same bytes, its envelope has not. */
+/**
+ * Sent with a part without belonging to it: a part that is sent again after a crash has the same bytes, but another envelope.
+ */
 export interface Envelope {
-  /** Generation of the writer: a later one counts. */
+  /** The writer's generation: later ones take precedence. */
   readonly epoch: number;
   /** When it was sent, ms since the epoch. */
   readonly sent: number;
@@ -33,7 +35,7 @@ export function sealFrame({ epoch, sent, body }: Frame): Uint8Array {
 }
 
 /**
- * Takes the frames that lie one after the other apart. The bodies are views, not checked yet.
+ * Splits consecutive frames. The bodies are views, not checked yet.
  * @throws HashbrookError log_damaged
  */
 export function* openFrames(bytes: Uint8Array): Generator<Frame> {

@@ -14,16 +14,16 @@ const facts = {
   /** Examples learned. */
   version: Count,
   /**
-   * What came before: of a delta the link of the entry before it, of a snapshot the link of the delta with its number; zeros in
-   * snapshot 0. See `linkOf`.
+   * The predecessor: for a delta the link of the entry before it, for a snapshot the link of the delta with its number; zeros
+   * in snapshot 0. See `linkOf`.
    */
   link: hex,
   part: Count,
   parts: Count,
   precision: Type.Enum([...precisions]),
-  /** Event times (ms since the epoch) out of those this entry made visible. */
+  /** A sample of the event times (ms since the epoch) that this entry made visible. */
   times: Type.Array(Type.Number()),
-  /** Why what was learned since is held back; absent: it is not. */
+  /** Why changes since then are withheld; absent: they are not. */
   held: Type.Optional(Type.String()),
   /** The compiled spec, in a snapshot's first part; null elsewhere. */
   spec: Type.Union([Type.Null(), Type.Unsafe<unknown>(Type.Object({}))]),
@@ -31,15 +31,15 @@ const facts = {
 
 const Header = Type.Object({
   ...facts,
-  /** Floats of the numbers' statistics; null where another part has them. */
+  /** Floats of the numbers' statistics; null if another part has them. */
   statistics: Type.Union([Type.Null(), Count]),
   dense: Type.Array(Type.Object({ name: Type.String(), at: Count, size: Count })),
   tables: Type.Array(Type.Object({ name: Type.String(), dim: Count, rows: Count, removed: Count })),
-  /** Of a calibrator: slices of values, floats of all curves, and the values' texts. Absent: this part has none. */
+  /** For a calibrator: slices of values, floats of all curves, and the values' texts. Absent: this part has none. */
   calibration: Type.Optional(Type.Object({ slices: Count, values: Count, names: Type.Array(Type.String()) })),
 });
 
-/** What an entry says beside its arrays. */
+/** The content of an entry beside its arrays. */
 export type EntryFacts = Compiled<typeof facts>;
 /** The JSON of a part: its facts, and the lengths of its arrays in their order. */
 export type EntryHeader = Immutable<Static<typeof Header>>;

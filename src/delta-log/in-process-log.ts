@@ -2,10 +2,10 @@ import type { MessagePort } from "node:worker_threads";
 import type { Delivery, DeltaSink, DeltaSource, Entry, FollowFrom, WriterFacts } from "./delta-log.js";
 import { openFrames, sealFrame } from "./frame.js";
 
-/** Frames on their way that the follower has not taken yet. */
+/** Frames in flight that the follower has not taken yet. */
 const WINDOW = 32;
 
-/** What the follower tells the writer: it begins anew under an id; it has taken a frame; it has gone. */
+/** Messages from follower to writer: it starts over under an id; it has taken a frame; it has left. */
 type ToWriter =
   | { readonly type: "follow"; readonly id: number }
   | { readonly type: "taken" }
@@ -14,7 +14,9 @@ type ToFollower =
   | { readonly type: "frame"; readonly id: number; readonly bytes: Uint8Array }
   | { readonly type: "caught-up"; readonly id: number };
 
-/** The writing end of an in-process log: nothing is kept; a follower gets a snapshot with the next entry after it asked. */
+/**
+ * The writing end of an in-process log: nothing is stored; a follower gets a snapshot with the next entry after its request.
+ */
 export class InProcessSink implements DeltaSink {
   private readonly port: MessagePort;
   private readonly writer: WriterFacts;

@@ -8,15 +8,15 @@ import { pause } from "./pause.js";
 import { TopicReader } from "./topic-reader.js";
 import { factsOf } from "./topic-scan.js";
 
-/** The log's only partition: its order is the order of the entries. */
+/** The log's only partition, which gives the entries their order. */
 const PARTITION = 0;
-/** Snapshots kept; what lies before the oldest of them is deleted. */
+/** Snapshots kept; everything before the oldest of them is deleted. */
 const KEPT = 2;
 
 const CONFIG = { "cleanup.policy": "compact" };
-/** Of one request, over about two seconds: entries may come twice, so whoever waits for brokers begins with a whole one. */
+/** Retries per request, over about two seconds: after that the entry is sent again as a whole, and may appear twice. */
 const RETRIES = 4;
-/** Of an entry, whose topic is gone or another one each time. */
+/** Attempts to write an entry if the topic keeps disappearing or being recreated. */
 const ATTEMPTS = 20;
 const RENEW_MS = 500;
 
@@ -26,18 +26,18 @@ const keyOf = (kind: Entry["kind"], number: number, part: number, parts: number)
 const KEY = /^(delta|snapshot)\/(\d{12,})\/(\d+)\/(\d+)$/;
 
 /**
- * Writes the delta log into a topic of one partition: a message for each part, with a key of its own, so that compaction
- * drops nothing but what was written again or deleted.
+ * Writes the delta log into a topic with one partition: one message per part, each with its own key, so that compaction drops
+ * only what was rewritten or deleted.
  */
 export class KafkaSink implements DeltaSink {
   private readonly kafka: KafkaOptions;
   private readonly topic: string;
   private readonly producer: KafkaProducer;
-  /** Offset of the last message sent: they rise as long as the topic is the same one. */
+  /** Offset of the last message sent: offsets increase as long as the topic is the same. */
   private offset = 0n;
   private readonly writer: WriterFacts;
   private empty: boolean;
-  /** Numbers of the messages that are in the topic and not deleted, by their keys. */
+  /** Numbers of the messages in the topic that have not been deleted, by key. */
   private readonly left = { delta: new Map<string, number>(), snapshot: new Map<string, number>() };
   /** Numbers of this writer's snapshots that are kept. */
   private snapshots: number[] = [];
@@ -51,7 +51,7 @@ export class KafkaSink implements DeltaSink {
     this.empty = empty;
   }
 
-  /** Connects, and makes the topic (compacted, one partition) where it is missing. @throws kafka_… as its client does */
+  /** Connects, and creates the topic (compacted, one partition) if it is missing. @throws kafka_… as its client does */
   static async open(kafka: KafkaOptions, topic: string, writer: WriterFacts): Promise<KafkaSink> {
     const [{ low, high }] = await withAdmin(kafka, async (admin) => {
       await admin.createTopic(topic, 1, CONFIG);
@@ -59,7 +59,7 @@ export class KafkaSink implements DeltaSink {
     });
     const producer = await KafkaProducer.open(kafka, topic, { retries: RETRIES });
     const sink = new KafkaSink(kafka, producer, writer, low === high);
-    // In the background; where it fails, the writer after this one deletes what is left.
+    // In the background; if it fails, the next writer deletes what is left.
     if (high > low) sink.remember(kafka, topic, low, high).catch(() => {});
     return sink;
   }
@@ -68,7 +68,7 @@ export class KafkaSink implements DeltaSink {
     return this.empty;
   }
 
-  /** Where the topic was deleted, it is made anew; the publisher then sees that it needs a snapshot. */
+  /** If the topic was deleted, it is created again; the publisher then sees that it needs a snapshot. */
   async append(entry: Entry): Promise<void> {
     for (let attempt = 1; !(await this.written(entry)); attempt++) {
       if (attempt > ATTEMPTS) throw deleted(this.topic);
@@ -77,7 +77,7 @@ export class KafkaSink implements DeltaSink {
     if (entry.kind === "snapshot") await this.prune(entry.number);
   }
 
-  /** @returns false when the topic is not the one that was written to before */
+  /** @returns false if the topic is not the one that was written to before */
   private async written({ kind, number, parts, bodies }: Entry): Promise<boolean> {
     let part = 0;
     for (const body of bodies()) {
@@ -103,7 +103,7 @@ export class KafkaSink implements DeltaSink {
     return same;
   }
 
-  /** The topic is gone, or another one: it has nothing of this log. */
+  /** The topic is gone, or a different one: it contains nothing of this log. */
   private async renew(): Promise<void> {
     const { kafka, topic } = this;
     const made = await withAdmin(kafka, (admin) => admin.createTopic(topic, 1, CONFIG));
@@ -121,7 +121,7 @@ export class KafkaSink implements DeltaSink {
     await this.producer.close();
   }
 
-  /** Notes what earlier writers left in the topic, so that it is deleted along with our own. */
+  /** Records what earlier writers left in the topic, so that it is deleted along with our own messages. */
   private async remember(kafka: KafkaOptions, topic: string, low: bigint, high: bigint): Promise<void> {
     const left = new Map<string, Entry["kind"]>();
     let snapshots = 0;
@@ -142,11 +142,11 @@ export class KafkaSink implements DeltaSink {
     for (const [key, kind] of left) this.left[kind].set(key, Number(KEY.exec(key)![2]));
   }
 
-  /** Deletes what no follower will begin with, now that there is a snapshot `number`. */
+  /** Deletes messages from which no follower will begin, now that there is a snapshot `number`. */
   private async prune(number: number): Promise<void> {
     this.empty = false;
     this.snapshots = [...this.snapshots.filter((kept) => kept !== number), number].slice(-KEPT);
-    // Earlier writers' snapshots do not count: they may have gone another way.
+    // Earlier writers' snapshots do not count, since their logs may have diverged.
     if (this.snapshots.length < KEPT) return;
     const [oldest] = this.snapshots;
     const gone = (["delta", "snapshot"] as const).flatMap((kind) =>

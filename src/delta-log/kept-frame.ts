@@ -3,7 +3,7 @@ import type { Frame } from "./frame.js";
 import type { KeptPlace } from "./live.js";
 import type { ServingState } from "./state.js";
 
-/** A state of the log as the frame of a snapshot whose rows are kept elsewhere: what a follower goes on from. */
+/** A state of the log as the frame of a snapshot whose rows are stored elsewhere, from which a follower continues. */
 export function keptFrame(place: KeptPlace, spec: unknown, beside: ServingState): Frame {
   const { run, number, version, link, newestEvent, held, epoch, sent } = place;
   const facts = { kind: "snapshot", run, number, version, link, part: 0, parts: 1, precision: "f32", spec } as const;
@@ -11,7 +11,7 @@ export function keptFrame(place: KeptPlace, spec: unknown, beside: ServingState)
   return { epoch, sent, body: encodePart({ ...facts, times, ...(held !== null && { held }) }, beside) };
 }
 
-/** What such a frame says. */
+/** The content of such a frame. */
 export interface KeptState extends KeptPlace {
   readonly spec: unknown;
   readonly frame: Frame;

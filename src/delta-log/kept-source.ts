@@ -2,7 +2,7 @@ import type { Delivery, DeltaSource, FollowFrom } from "./delta-log.js";
 import type { Frame } from "./frame.js";
 import { readKept } from "./kept-frame.js";
 
-/** A delta log whose follower has kept a state of it: that comes first, once, and then what the log has after it. */
+/** A delta log whose follower has stored a state of it: that state is delivered first, once, followed by the log after it. */
 export class KeptSource implements DeltaSource {
   private readonly log: DeltaSource;
   private kept: Frame | null;
@@ -26,7 +26,7 @@ export class KeptSource implements DeltaSource {
   }
 }
 
-/** The same follower, as it is by then. */
+/** The same follower, after receiving the stored state. */
 function goingOn(from: FollowFrom, after: FollowFrom["after"]): FollowFrom {
   return {
     after,

@@ -1,17 +1,17 @@
 import type { ServingState } from "./state.js";
 
-/** A model that takes what a publisher sends. */
+/** A model that receives what a publisher sends. */
 export interface ReplicaModel {
   /**
-   * Applies the pieces of an update, of which nothing is answered by half.
-   * @param examples it has learned then
-   * @param place where in the log it is then; absent amid a snapshot
+   * Applies the parts of an update, such that no answer uses only some of them.
+   * @param examples number of examples learned after it
+   * @param place position in the log after it; absent within a snapshot
    */
   apply(states: readonly ServingState[], examples: number, place?: KeptPlace): void | Promise<void>;
   close(): Promise<void>;
 }
 
-/** A state of the log. */
+/** A position in the log. */
 export interface LogPlace {
   readonly run: string;
   /** The last entry applied. */
@@ -21,37 +21,37 @@ export interface LogPlace {
   epoch: number;
   /** When that entry was sent, ms since the epoch. */
   sent: number;
-  /** The newest event time made visible, ms since the epoch; null where events have none. */
+  /** The newest event time made visible, ms since the epoch; null if events have none. */
   newestEvent: number | null;
-  /** Why the trainer holds back what it learned since; null: it does not. */
+  /** Why the trainer withholds later changes; null: it does not. */
   held: string | null;
 }
 
-/** A model, and which state of the log it is in. */
+/** A model, and its position in the log. */
 export interface Live<M> extends LogPlace {
   readonly model: M;
 }
 
-/** What a model that outlives its process goes on from. */
+/** The position from which a model that outlives its process continues. */
 export interface KeptPlace extends Readonly<LogPlace> {
-  /** Of the last entry, which the next one names. */
+  /** The last entry's link, which the next entry names. */
   readonly link: string;
 }
 
-/** What a follower has met in its log, counted. */
+/** What a follower has found in its log, counted. */
 export interface Counters {
-  /** Entries applied; not again when a log is read again. */
+  /** Entries applied; not counted again when a log is reread. */
   applied: number;
-  /** Entries that were there already. */
+  /** Entries that had been applied already. */
   duplicates: number;
   /** Entries of earlier writers, or of other models. */
   ignored: number;
-  /** Entries that were truly missing. */
+  /** Entries that were really missing. */
   gaps: number;
   /** Entries that contradict those applied. */
   conflicts: number;
-  /** Messages or parts that are no entry, or have a wrong byte: passed over. */
+  /** Messages or parts that are not entries, or are corrupted: they are skipped. */
   damaged: number;
-  /** Times the log was read anew from a snapshot. */
+  /** Number of times the log was reread from a snapshot. */
   resyncs: number;
 }

@@ -5,31 +5,31 @@ import type { Envelope, Frame } from "./frame.js";
 import type { Counters, KeptPlace, Live, LogPlace, ReplicaModel } from "./live.js";
 import type { WriterEpochs } from "./writer-epochs.js";
 
-/** What a delivery led to: null, or why the log must be read again from a snapshot. */
+/** The outcome of a delivery: null, or why the log must be read again from a snapshot. */
 export type Trouble = "gap" | "conflict" | null;
 
 export interface LogReadingOptions<M> {
-  /** Makes a model from the spec in a snapshot, checked against its hash. */
+  /** Creates a model from the spec in a snapshot, after checking its hash. */
   readonly open: (spec: unknown, run: string) => Promise<M>;
-  /** The run all entries must be of; null = the first snapshot's. */
+  /** The run all entries must belong to; null = the first snapshot's. */
   readonly run: string | null;
   readonly branches: WriterEpochs;
   readonly counters: Counters;
-  /** The newest entry that was counted as applied, by any pass. */
+  /** The newest entry that was counted as applied, in any reading. */
   readonly counted: { number: number; epoch: number };
   /**
-   * The entry that is missing: the reading before this one ended there, too. Reading again would not help; it, or a later
-   * snapshot, is waited for. null: none.
+   * The missing entry, if the previous reading ended at it, too: reading again would not help, so it waits for the entry or a
+   * later snapshot. null: none.
    */
   readonly lost: number | null;
   /** Runs a step that changes the model; while it serves, between two answers. */
   readonly change: (step: () => Promise<void>) => Promise<void>;
 }
 
-/** Checksums of applied entries that are remembered, to tell duplicates from conflicts. */
+/** Checksums of applied entries that are kept, to tell duplicates from conflicts. */
 const REMEMBERED = 4096;
 
-/** A snapshot in the making. */
+/** A snapshot being loaded. */
 interface Loading<M> {
   readonly number: number;
   readonly version: number;
@@ -37,23 +37,23 @@ interface Loading<M> {
   readonly run: string;
   readonly model: M;
   epoch: number;
-  /** Of the parts applied so far. */
+  /** Checksums of the parts applied so far. */
   readonly checksums: string[];
 }
 
-/** One reading of the log: a snapshot into a fresh model, then every entry after it. */
+/** One reading of the log: a snapshot into a new model, then every entry after it. */
 export class LogReading<M extends ReplicaModel> implements FollowFrom {
-  /** Null until the snapshot is whole. */
+  /** Null until the snapshot is complete. */
   live: Live<M> | null = null;
-  /** The entry that is waited for since later ones have come; null: none. */
+  /** The missing entry, if later ones have come; null: none. */
   missing: number | null = null;
   private readonly options: LogReadingOptions<M>;
   private readonly collector = new Collector();
   private readonly known = new Map<number, { link: string; epoch: number }>();
   private loading: Loading<M> | null = null;
-  /** The snapshot that was begun with, and its parts' checksums. */
+  /** The snapshot begun with, and its parts' checksums. */
   private begun: { readonly number: number; readonly checksums: readonly string[] } | null = null;
-  /** The snapshot that was accepted last: the one that is delivered first. */
+  /** The snapshot that was accepted last: it is delivered first. */
   private chosen = "";
 
   constructor(options: LogReadingOptions<M>) {
@@ -72,7 +72,7 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     return this.live?.run ?? this.loading?.run ?? this.options.run;
   }
 
-  /** @returns an entry that was applied, or the trouble it makes, or null */
+  /** @returns an entry that was applied, or the trouble it causes, or null */
   async take(frame: Frame): Promise<WholeEntry | Trouble> {
     const { counters, branches } = this.options;
     const part = tryDecode(frame.body);
@@ -92,7 +92,7 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     return entry && this.delta(entry, this.live);
   }
 
-  /** Counts damage. Whether anything is missing is for what follows to prove. */
+  /** Counts damage. Later entries show whether anything is missing. */
   damage(): void {
     this.options.counters.damaged++;
   }
@@ -102,7 +102,7 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     await (this.live ?? this.loading)?.model.close();
   }
 
-  /** The snapshot is not whole: it is not begun with again. */
+  /** The snapshot is incomplete: it is not tried again. */
   private refuseSnapshot(): Trouble {
     this.options.branches.refuse(this.chosen);
     return "gap";
@@ -111,7 +111,7 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
   private async load(part: EntryPart, envelope: Envelope): Promise<Trouble> {
     const { epoch } = envelope;
     const before = this.loading;
-    // A copy of an older snapshot, amid the parts of this one.
+    // A copy of an older snapshot among the parts of this one.
     if (before && part.number < before.number && epoch <= before.epoch) return null;
     const same = this.continues(part);
     if (part.part === 0 && !(same && before!.checksums[0] === part.checksum)) await this.begin(part, epoch);
@@ -153,13 +153,13 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     }
   }
 
-  /** Whether a part is of the snapshot in the making: a later writer's has the same bytes. */
+  /** Whether a part belongs to the snapshot being loaded: a later writer's part has the same bytes. */
   private continues({ number, version, link }: EntryPart): boolean {
     const { loading } = this;
     return loading?.number === number && loading.version === version && loading.link === link;
   }
 
-  /** A snapshot that comes by while deltas are followed holds nothing new, unless the log went another way. */
+  /** A snapshot that appears while deltas are followed contains nothing new, unless the log has diverged. */
   private laterSnapshot(part: EntryPart, { epoch }: Envelope, live: Live<M>): Trouble {
     const { number } = part;
     const last = part.part === part.parts - 1;
@@ -171,7 +171,7 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     return null;
   }
 
-  /** Whether a snapshot holds what we have applied up to its number. */
+  /** Whether a snapshot equals what was applied up to its number. */
   private isOurs({ number, part, checksum, link }: EntryPart): boolean {
     if (number > 0) return this.known.get(number)?.link === link;
     return this.begun?.number === 0 && this.begun.checksums[part] === checksum;
@@ -204,8 +204,8 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
   }
 
   /**
-   * Entries are missing between ours and one that came.
-   * @param helps the one that came is a snapshot, to begin with anew
+   * Entries are missing between the last applied one and a new one.
+   * @param helps the new one is a snapshot, from which to start over
    */
   private gap(live: Live<M>, helps: boolean): Trouble {
     const missing = live.number + 1;
@@ -222,7 +222,7 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     this.missing = null;
   }
 
-  /** An entry that does not follow ours: its writer went another way, from the entry before it on or earlier. */
+  /** An entry that does not follow ours: its writer diverged, at the entry before it or earlier. */
   private otherPast({ number, epoch }: WholeEntry): Trouble {
     const ours = this.known.get(number - 1)!;
     if (epoch < ours.epoch) {
@@ -251,7 +251,7 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     return this.trouble("conflict");
   }
 
-  /** Counts what is there already; from now on it is its latest writer's. */
+  /** Counts a duplicate; from now on the entry belongs to its latest writer. */
   private repeat(number: number, epoch: number, live: Live<M>): void {
     const { counters, counted } = this.options;
     counters.duplicates++;
@@ -267,7 +267,7 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
   }
 }
 
-/** Where a snapshot is in the log whose last part this is. */
+/** The log position of a snapshot with this last part. */
 function placeOf(loading: Loading<unknown>, { times, held }: EntryPart, { sent }: Envelope): KeptPlace {
   const { run, number, version, link, epoch, checksums } = loading;
   const own = link === NO_LINK ? linkOf(checksums) : link;

@@ -4,10 +4,13 @@ import { type Immutable, type Static, Type } from "../schema/typebox.js";
 import { validator } from "../schema/validator.js";
 import type { Entry } from "./delta-log.js";
 
-/** The only object of a log that changes. */
+/** The only mutable object of a log. */
 export const HEAD_KEY = "head.json";
 const FORMAT = 1;
-/** Snapshots kept; deltas not after the oldest of them go. A follower that reads the newest has two more before it is gone. */
+/**
+ * Snapshots kept; deltas up to the oldest of them are removed. A follower that reads the newest one has time for two more
+ * before it is removed.
+ */
 const KEPT = 3;
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -15,13 +18,13 @@ const Head = Type.Object({
   format: Type.Literal(FORMAT),
   /** Hash of the model's spec. */
   run: hex,
-  /** Which writer's entries count, by number: no gaps within a span, the last one's `to` is the newest entry. */
+  /** Which writer's entries count, by number: without gaps within a span, and the last one's `to` is the newest entry. */
   spans: Type.Array(Type.Object({ epoch: Count, from: Count, to: Count })),
-  /** From the oldest. */
+  /** Oldest first. */
   snapshots: Type.Array(Type.Object({ epoch: Count, number: Count })),
 });
 
-/** What a log of objects holds. */
+/** The content of a log of objects. */
 export type ObjectHead = Immutable<Static<typeof Head>>;
 export type Span = ObjectHead["spans"][number];
 
@@ -40,17 +43,18 @@ export const headBytes = (head: ObjectHead): Uint8Array => new TextEncoder().enc
 
 const damaged = (what: string) => new HashbrookError("log_damaged", `${HEAD_KEY} of the delta log: ${what}`);
 
-/** The newest entry's number; -1 where there is none. */
+/** The newest entry's number; -1 if there is none. */
 export const newestOf = ({ spans }: ObjectHead): number => spans.at(-1)?.to ?? -1;
 
-/** The number of the oldest snapshot: deltas after it are there. */
+/** The number of the oldest snapshot; the deltas after it are available. */
 export const oldestOf = ({ snapshots }: ObjectHead): number => snapshots[0]?.number ?? 0;
 
-/** The span of an entry's number; that of the next one which there is where the number is missing. */
+/** The span that contains an entry's number, or the next one if the number is missing. */
 export const spanOf = ({ spans }: ObjectHead, number: number): Span | undefined => spans.find(({ to }) => to >= number);
 
 /**
- * A log with one more entry. Whatever earlier writers wrote from its number on counts no more; a log of another model ends.
+ * The head with one more entry. Entries of earlier writers from its number on no longer count; a log of another model is
+ * replaced.
  */
 export function withEntry(
   before: ObjectHead | null,
@@ -80,11 +84,11 @@ function extended(spans: readonly Span[], number: number, epoch: number): Span[]
 const KEY = /^(\d{12,})\/(delta|snapshot)-(\d{12,})-\d{4,}\.hbd$/;
 const digits = (number: number, length = 12): string => String(number).padStart(length, "0");
 
-/** Of an entry's object `index`, from 0: entries above 8 MiB have several. */
+/** The key of an entry's object `index`, from 0: entries above 8 MiB have several. */
 export const objectKey = (epoch: number, { kind, number }: Pick<Entry, "kind" | "number">, index: number): string =>
   `${digits(epoch)}/${kind}-${digits(number)}-${digits(index, 4)}.hbd`;
 
-/** Whether nobody will ask for an object of this log any more. What is none of its objects is not its to give up. */
+/** Whether nobody will read an object of this log any more. Objects that do not belong to the log must not be removed. */
 export function isGone(head: ObjectHead, key: string): boolean {
   const [, epochs, kind, numbers] = KEY.exec(key) ?? [];
   if (!kind) return false;

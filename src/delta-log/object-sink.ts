@@ -5,14 +5,14 @@ import { readFacts } from "./entry.js";
 import { sealFrame } from "./frame.js";
 import { HEAD_KEY, headBytes, isGone, type ObjectHead, objectKey, parseHead, withEntry } from "./object-head.js";
 
-/** Bytes of an object, about: what a writer and a follower hold at once. */
+/** Approximate size of an object: what a writer and a follower hold at once. */
 const OBJECT_BYTES = 8 << 20;
-/** Of a head that somebody else changes at the same time. */
+/** Attempts to write a head that somebody else changes at the same time. */
 const ATTEMPTS = 5;
 
 /**
- * Writes the delta log as objects that never change, under names that hold the writer's generation, and a head that says which
- * of them count. The head is changed only where it is as it was read: a writer that was taken over from cannot write on.
+ * Writes the delta log as objects that never change, under names that contain the writer's generation, and a head that says
+ * which of them count. The head is written only if unchanged since it was read: a writer that was superseded cannot continue.
  */
 export class ObjectSink implements DeltaSink {
   private readonly store: ObjectStore;
@@ -50,7 +50,7 @@ export class ObjectSink implements DeltaSink {
 
   async close(): Promise<void> {}
 
-  /** @returns the run that the entry says it is of */
+  /** @returns the run that the entry belongs to */
   private async writeObjects(entry: Entry): Promise<string> {
     const { epoch, now } = this.writer;
     let run: string | undefined;
@@ -58,7 +58,7 @@ export class ObjectSink implements DeltaSink {
     let index = 0;
     const flush = async () => {
       const key = objectKey(epoch, entry, index++);
-      // Where it is there, an attempt before this one wrote it, and was not told so.
+      // If it exists, an earlier attempt wrote it without receiving the response.
       await this.store.write(key, Buffer.concat(frames), { only: "absent", immutable: true });
       frames = [];
     };
@@ -71,7 +71,7 @@ export class ObjectSink implements DeltaSink {
     return run!;
   }
 
-  /** Makes the head point to the entry. @returns false where somebody else has changed the head */
+  /** Adds the entry to the head. @returns false if somebody else has changed the head */
   private async point(entry: Entry, run: string): Promise<boolean> {
     const head = withEntry(this.head, entry, { run, epoch: this.writer.epoch });
     const only = this.tag === null ? ("absent" as const) : { tag: this.tag };
@@ -92,7 +92,7 @@ export class ObjectSink implements DeltaSink {
     });
   }
 
-  /** Removes what no follower will begin with. */
+  /** Removes objects from which no follower will begin. */
   private async prune(): Promise<void> {
     const keys = await this.store.list();
     await this.store.remove(keys.filter((key) => isGone(this.head!, key)));

@@ -9,23 +9,23 @@ import { pause } from "./pause.js";
 
 const POLL_MS = 500;
 const LONGEST_POLL_MS = 5000;
-/** Looks at the head until an entry that it tells of, and that is not there, is given up: caches may be behind by some. */
+/** Number of times the head is read before a listed but unavailable entry is given up: caches may lag behind. */
 const PATIENCE = 20;
 
-/** Where a follower stands. */
+/** A follower's position. */
 interface Place {
   head: ObjectHead;
-  /** The delta that is next; null: a snapshot is. */
+  /** The next delta; null: a snapshot is next. */
   next: number | null;
-  /** Looks at the head since an entry came. */
+  /** Reads of the head since the last entry came. */
   looks: number;
-  /** Snapshots there were when it began: the newest that helps was begun with. */
+  /** Snapshots that existed when it began: the newest suitable one was used. */
   readonly known: ReadonlySet<string>;
 }
 
 type EntryName = Pick<Entry, "kind" | "number"> & { readonly epoch: number };
 
-/** Follows a delta log of objects, directly or through any cache that knows HTTP. */
+/** Follows a delta log of objects, directly or through any HTTP cache. */
 export class ObjectSource implements DeltaSource {
   private readonly store: ObjectReader;
   private readonly pollMs: number;
@@ -71,7 +71,7 @@ export class ObjectSource implements DeltaSource {
 
   async close(): Promise<void> {}
 
-  /** Delivers what is there and was not. @returns false where the log must be begun anew with a snapshot */
+  /** Delivers what is new. @returns false if the log must be read again from a snapshot */
   private async *news(place: Place, from: FollowFrom, signal: AbortSignal): AsyncGenerator<Delivery, boolean> {
     const { head } = place;
     if (place.next !== null && this.makesUp(place, from)) return false;
@@ -94,7 +94,7 @@ export class ObjectSource implements DeltaSource {
   private async *deltas(place: Place, signal: AbortSignal): AsyncGenerator<Delivery> {
     const { head } = place;
     for (let number = place.next!; number <= newestOf(head); place.next = ++number) {
-      // What is between two spans was never published, and what is not after the oldest snapshot is gone.
+      // What is between two spans was never published, and deltas up to the oldest snapshot are gone.
       number = Math.max(number, spanOf(head, number)!.from, oldestOf(head) + 1);
       const span = spanOf(head, number);
       if (!span) return;
@@ -105,18 +105,18 @@ export class ObjectSource implements DeltaSource {
     }
   }
 
-  /** The newest snapshot that may be begun with. */
+  /** The newest snapshot that may be used. */
   private chosen({ run, snapshots }: ObjectHead, from: FollowFrom) {
     if (from.run !== null && from.run !== run) return undefined;
     return snapshots.findLast((one) => !this.bad.has(nameOf(one)) && from.accepts(one));
   }
 
-  /** Whether there is a new snapshot to begin with, since an entry is missing. */
+  /** Whether there is a new snapshot to start from, since an entry is missing. */
   private makesUp({ head, known }: Place, { missing }: FollowFrom): boolean {
     return missing !== null && head.snapshots.some((one) => one.number >= missing && !known.has(nameOf(one)));
   }
 
-  /** Delivers an entry's frames, whatever they are. */
+  /** Delivers an entry's frames, whatever they contain. */
   private async *entry(name: EntryName, signal: AbortSignal): AsyncGenerator<Delivery, "whole" | "damaged" | "absent"> {
     const count = { parts: 0, of: 1 };
     for (let index = 0; count.parts < count.of; index++) {
@@ -135,7 +135,7 @@ export class ObjectSource implements DeltaSource {
 
 const nameOf = ({ epoch, number }: { epoch: number; number: number }): string => `${epoch}/${number}`;
 
-/** A place once the head has changed: entries of a writer that took over are taken from its first on. */
+/** The position after the head has changed: entries of a writer that took over are read from its first one on. */
 function placeIn(head: ObjectHead, before: Place | null, after: KeptPlace | undefined): Place {
   if (!before) {
     const next = after && goesOn(head, after) ? after.number + 1 : null;
@@ -147,7 +147,7 @@ function placeIn(head: ObjectHead, before: Place | null, after: KeptPlace | unde
   return { ...before, head, next };
 }
 
-/** Whether what comes after an entry is there, as far as there is any. */
+/** Whether the entries after a given one are available, if there are any. */
 function goesOn(head: ObjectHead, { run, number, epoch }: KeptPlace): boolean {
   if (head.run !== run || number < oldestOf(head) || number > newestOf(head)) return false;
   return head.spans.every((span) => span.epoch <= epoch || span.from > number);
@@ -161,7 +161,7 @@ function framesOf(bytes: Uint8Array): Frame[] {
   }
 }
 
-/** Counts a part that is sound and the entry's next one. */
+/** Counts a part if it is intact and the entry's next one. */
 function isNext({ body }: Frame, { kind, number }: EntryName, count: { parts: number; of: number }): boolean {
   try {
     const facts = readFacts(body);

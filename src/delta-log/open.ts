@@ -10,7 +10,7 @@ import { KafkaSource } from "./kafka-source.js";
 import { ObjectSink } from "./object-sink.js";
 import { ObjectSource } from "./object-source.js";
 
-/** What a delta log's address is of. @throws usage for anything else */
+/** The kind of delta log of an address. @throws usage for anything else */
 function kindOf(url: string): "directory" | "objects" | "topic" {
   if (isStore(url)) return "objects";
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url) ?? [];
@@ -22,8 +22,8 @@ function kindOf(url: string): "directory" | "objects" | "topic" {
 }
 
 /**
- * Opens the writing end of the delta log at `url`: a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC (made where it is
- * missing), objects:DIR or s3://BUCKET/PREFIX.
+ * Opens the writing end of the delta log at `url`: a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC (created if missing),
+ * objects:DIR or s3://BUCKET/PREFIX.
  * @throws HashbrookError usage; kafka_…; store_…
  */
 export async function openSink(url: string, writer: WriterFacts): Promise<DeltaSink> {
@@ -35,7 +35,7 @@ export async function openSink(url: string, writer: WriterFacts): Promise<DeltaS
 }
 
 /**
- * Opens the reading end of the delta log at `url`, which may be an https:// address, too; it need not be there yet.
+ * Opens the reading end of the delta log at `url`, which may also be an https:// address; it need not exist yet.
  * @throws HashbrookError usage
  */
 export function openFollow(url: string): DeltaSource {

@@ -1,9 +1,9 @@
-/** How an entry writes weights: 4 bytes each, 2, or 1 or a half and a scale (f32) for each row. */
+/** How an entry stores weights: in 4 bytes each, 2, 1 or a half; the last two with a scale (f32) per row. */
 export const precisions = ["f32", "f16", "int8", "int4"] as const;
-/** How rows are written into the delta log. */
+/** Precision of rows in the delta log. */
 export type Precision = (typeof precisions)[number];
 
-/** The largest finite f16; what lies beyond is written as this. */
+/** The largest finite f16, used for all larger values. */
 const F16_MAX = 65504;
 const bits = new Float32Array(1);
 const word = new Uint32Array(bits.buffer);
@@ -13,7 +13,7 @@ const F32_MAX = 3.4028234663852886e38;
 
 const within = (x: number): number => Math.max(-F32_MAX, Math.min(F32_MAX, x));
 
-/** The same weights, NaN as 0 and infinities as the largest numbers: nothing else may reach a replica. */
+/** Replaces NaN by 0 and infinities by the largest numbers: nothing else may reach a replica. */
 export function finite(weights: Float32Array): Float32Array {
   return weights.every(Number.isFinite) ? weights : weights.map((w) => (Number.isNaN(w) ? 0 : within(w)));
 }
@@ -52,7 +52,7 @@ export function fromHalves(halves: Uint16Array): Float32Array {
   return Float32Array.from(halves, fromHalf);
 }
 
-/** Rows as whole numbers times a scale of their row: within half a scale of what they were. */
+/** Rows as integers times a scale per row: within half a scale of the original. */
 export interface ScaledRows {
   /** f32[rows]: a row's largest magnitude ÷ the largest number. */
   readonly scales: Float32Array;
@@ -91,7 +91,7 @@ export function int4Bytes(dim: number): number {
   return (dim + 1) >> 1;
 }
 
-/** Rows of `dim` weights as numbers in [-7, 7], two a byte: the even one in the low bits. A row begins with a byte of its own. */
+/** Rows of `dim` weights as numbers in [-7, 7], two per byte: the even one in the low bits. Each row begins with a new byte. */
 export function toInt4(weights: Float32Array, dim: number): { scales: Float32Array; nibbles: Uint8Array } {
   const { scales, values } = toSteps(weights, dim, 7);
   const nibbles = new Uint8Array(scales.length * int4Bytes(dim));

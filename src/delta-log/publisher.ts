@@ -10,52 +10,52 @@ export interface PublisherOptions {
   /** The model's compiled spec (plain JSON) and its hash: replicas need nothing else. */
   readonly spec: unknown;
   readonly run: string;
-  /** How rows' weights travel. Default "f32": a replica predicts the trainer's bits. */
+  /** Precision of rows' weights. Default "f32": a replica predicts with the trainer's bits. */
   readonly precision?: Precision | undefined;
-  /** Deltas between snapshots, at most: see `Publisher`. Default 600. */
+  /** Most deltas between snapshots: see `Publisher`. Default 600. */
   readonly snapshotEvery?: number | undefined;
-  /** Publishing may be held: the state tells what was published last. Default false. */
+  /** Publication may be held: the state then includes what was published last. Default false. */
   readonly gated?: boolean | undefined;
-  /** Bytes of a part, about. Default 512 KiB. */
+  /** Approximate size of a part in bytes. Default 512 KiB. */
   readonly partBytes?: number | undefined;
 }
 
-/** What a checkpoint keeps of a publisher. */
+/** A publisher's state in a checkpoint. */
 export interface PublisherState {
-  /** Of the last entry, -1 before the first. */
+  /** Number of the last entry, -1 before the first. */
   readonly number: number;
-  /** Of the last entry: the next one names it, so that no entry is ever put on another past than its own. */
+  /** Link of the last entry: the next one names it, so that an entry is never applied to another predecessor. */
   readonly link: string;
   /**
-   * What was learned since the entries before could not be published, nor will be: this number stands for it. Followers miss an
-   * entry, and begin anew with the snapshot after the next one.
+   * What was learned since the previous entries was not published and will not be: this number stands for it. Followers miss an
+   * entry, and start over with the snapshot after the next one.
    */
   readonly unpublished?: true;
-  /** Examples of what was published last; there only where publishing may be held. */
+  /** Examples at the last publication; present only if publication may be held. */
   readonly version?: number;
 }
 
-/** Deltas between snapshots at least, where it is not for their number that one is due. */
+/** Least number of deltas between snapshots that are due because of the deltas' size. */
 const LEAST_DELTAS = 60;
 
 /**
- * Numbers and writes the delta log of one model. The first entry (number 0) is a snapshot. Entry n is made of the rows that
- * changed since entry n - 1; a snapshot with the number n has all that was learned up to entry n. After a resume from a
+ * Numbers and writes the delta log of one model. The first entry (number 0) is a snapshot. Entry n contains the rows that
+ * changed since entry n - 1; a snapshot with number n contains everything learned up to entry n. After a resume from a
  * checkpoint the same changes give the same numbers and bytes. A snapshot is due after `snapshotEvery` deltas, and as soon as
- * the deltas after the last one (60 at least) have as many bytes as it had: small models have one more often, since a follower
- * that lost an entry waits for it.
+ * the deltas after the last one (60 at least) have as many bytes as it had: small models get them more often, because a
+ * follower that lost an entry waits for one.
  */
 export class Publisher {
   private readonly options: PublisherOptions;
   private readonly snapshotEvery: number;
   private last: PublisherState = { number: -1, link: NO_LINK };
   private asked = false;
-  /** Examples of what was published last. */
+  /** Examples at the last publication. */
   private version = 0;
-  /** Of the last snapshot this publisher wrote; its bytes where they went anywhere. */
+  /** Number of this publisher's last snapshot; and its size, if it was written. */
   private snapshotNumber = 0;
   private snapshotBytes = Number.POSITIVE_INFINITY;
-  /** Of the deltas after it. */
+  /** Size of the deltas after it. */
   private deltaBytes = 0;
 
   constructor(options: PublisherOptions) {
@@ -73,18 +73,18 @@ export class Publisher {
     this.asked = state.unpublished ?? false;
   }
 
-  /** Gives up what was not published yet, and the entries up to `number`. */
+  /** Drops what was not published yet, and the entries up to `number`. */
   giveUp(number: number): void {
     this.restore({ number, link: NO_LINK, unpublished: true });
   }
 
-  /** The next entry will have a snapshot after it. */
+  /** Requests a snapshot after the next entry. */
   askForSnapshot(): void {
     this.asked = true;
   }
 
   /**
-   * Writes the next entry. The model must not learn until the promise is kept.
+   * Writes the next entry. The model must not learn until the promise resolves.
    * @param version examples learned
    * @param times event times (ms) of what was learned since the last entry; 64 of them are sent
    * @param changed the rows of each store that changed since the last entry
@@ -122,8 +122,8 @@ export class Publisher {
   }
 
   /**
-   * Writes an entry that changes nothing and says why: what was learned since the last one is held back.
-   * @param held for people
+   * Writes an entry without changes that gives the reason why changes since the last one are withheld.
+   * @param held a text for people
    */
   async publishHeld(held: string): Promise<void> {
     const { sink, run, precision = "f32" } = this.options;
@@ -140,7 +140,7 @@ export class Publisher {
     return number - this.snapshotNumber >= LEAST_DELTAS && this.deltaBytes >= this.snapshotBytes;
   }
 
-  /** The same bodies; their bytes are noted. */
+  /** The same bodies, whose size is recorded. */
   private *measured(bodies: Iterable<Uint8Array>): Generator<Uint8Array> {
     let bytes = 0;
     for (const body of bodies) {
@@ -150,7 +150,7 @@ export class Publisher {
     }
   }
 
-  /** The parts of an entry; times and spec go into the first. */
+  /** The parts of an entry; times and spec are in the first. */
   private *bodies(
     said: Pick<EntryFacts, "kind" | "number" | "version" | "link" | "times">,
     { parts, states }: Packed,

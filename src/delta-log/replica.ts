@@ -10,37 +10,37 @@ export type { Counters, Live, ReplicaModel } from "./live.js";
 export interface ReplicaOptions<M> {
   readonly source: DeltaSource;
   /**
-   * Makes the model a snapshot's compiled spec describes.
-   * @throws HashbrookError log_mismatch where the spec does not have the hash `run`
+   * Creates the model of a snapshot's compiled spec.
+   * @throws HashbrookError log_mismatch if the spec does not have the hash `run`
    */
   readonly open: (spec: unknown, run: string) => Promise<M>;
-  /** Runs a step while no answer is in the making. */
+  /** Runs a step while no answer is being computed. */
   readonly exclusive: <T>(step: () => T | Promise<T>) => Promise<T>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Before the log is read again, at first: doubles up to 5 s while nothing new comes of it. Default 20 ms. */
+  /** Initial delay before the log is read again; doubles up to 5 s while nothing new comes of it. Default 20 ms. */
   readonly retryMs?: number;
-  /** Told of every entry that became visible after the replica had caught up. */
+  /** Called for every entry that became visible after the replica had caught up. */
   readonly onApplied?: (times: readonly number[]) => void;
 }
 
-/** How a replica stands. Ages in seconds; null before the first snapshot. */
+/** The status of a replica. Ages in seconds; null before the first snapshot. */
 export interface ReplicaStatus extends Readonly<Counters> {
   /** A snapshot was applied. */
   readonly ready: boolean;
-  /** Of the newest entry applied. */
+  /** Number of the newest entry applied. */
   readonly number: number | null;
-  /** Examples learned by what answers. */
+  /** Examples learned by the model that answers. */
   readonly version: number | null;
-  /** Generation of the writer followed. */
+  /** Generation of the writer that is followed. */
   readonly epoch: number | null;
-  /** Since the newest applied entry was sent. */
+  /** Time since the newest applied entry was sent. */
   readonly staleness: number | null;
-  /** Since the newest event that is visible; null where events have no time. */
+  /** Time since the newest visible event; null if events have no time. */
   readonly eventAge: number | null;
-  /** Why the trainer holds back what it has learned; null: it does not. */
+  /** Why the trainer withholds changes; null: it does not. */
   readonly held: string | null;
-  /** Why the log could not be followed on, if it cannot now. */
+  /** Why the log cannot be followed now; null: it can. */
   readonly trouble: string | null;
 }
 
@@ -49,9 +49,9 @@ const LONGEST_WAIT_MS = 5000;
 
 /**
  * A model that follows a delta log. Entries are applied in the order of their numbers, each as a whole, between two answers.
- * What is damaged or foreign is passed over: the next entry's link proves whether anything is missing. After a gap or a conflict
- * the log is read again from its newest snapshot into a fresh model beside the old one, which answers until the fresh one has
- * caught up. Where that ends at the same gap, the missing entry or the next snapshot is waited for.
+ * Damaged or foreign messages are skipped: the next entry's link shows whether anything is missing. After a gap or a conflict
+ * the log is read again from its newest snapshot into a new model, while the old one answers until the new one has caught up.
+ * If that ends at the same gap, it waits for the missing entry or the next snapshot.
  */
 export class Replica<M extends ReplicaModel> {
   private readonly options: ReplicaOptions<M>;
@@ -73,7 +73,7 @@ export class Replica<M extends ReplicaModel> {
     this.options = options;
   }
 
-  /** The model that answers: null until a first snapshot was applied. Ask again for every answer. */
+  /** The model that answers; null until the first snapshot was applied. Read it again for every answer. */
   get live(): Readonly<Live<M>> | null {
     return this.serving;
   }
@@ -94,7 +94,7 @@ export class Replica<M extends ReplicaModel> {
     };
   }
 
-  /** Follows the log until `signal` aborts; then the model goes on answering as it is. */
+  /** Follows the log until `signal` aborts; the model can still answer afterwards. */
   async follow(signal: AbortSignal): Promise<void> {
     const first = this.options.retryMs ?? RETRY_MS;
     let reached = -1;
@@ -103,7 +103,7 @@ export class Replica<M extends ReplicaModel> {
       this.trouble = await this.read(lost, signal);
       if (signal.aborted) return;
       if (this.serving) this.counters.resyncs++;
-      // Reading the same entries into a fresh model again is nothing new.
+      // Reading the same entries into a new model again is no progress.
       const number = this.serving?.number ?? -1;
       lost = this.trouble === "gap" && this.serving ? number + 1 : null;
       wait = number > reached ? first : Math.min(wait * 2, LONGEST_WAIT_MS);
@@ -157,7 +157,10 @@ export class Replica<M extends ReplicaModel> {
     return null;
   }
 
-  /** Changes the model that answers. A change that fails half-way leaves nothing to answer with; one that could not be stored was not begun. */
+  /**
+   * Changes the model that answers. A change that fails half-way leaves no usable model; one that could not be stored was not
+   * begun.
+   */
   private change(step: () => Promise<void>): Promise<void> {
     return this.options.exclusive(async () => {
       try {
@@ -169,7 +172,7 @@ export class Replica<M extends ReplicaModel> {
     });
   }
 
-  /** Lets the pass's model answer when it is as good as the one that does. */
+  /** Lets a reading's model answer once it is as recent as the current one. */
   private async promote({ pass, caughtUp }: { pass: LogReading<M>; caughtUp: boolean }): Promise<void> {
     const { live } = pass;
     const { serving } = this;

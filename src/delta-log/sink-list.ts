@@ -1,6 +1,6 @@
 import type { DeltaSink, Entry } from "./delta-log.js";
 
-/** Several logs written alike. */
+/** Several logs with the same content. */
 export class SinkList implements DeltaSink {
   private readonly sinks: readonly DeltaSink[];
 
@@ -13,7 +13,7 @@ export class SinkList implements DeltaSink {
     return false;
   }
 
-  /** One after the other, in the order given. */
+  /** Writes to one after the other, in the order given. */
   async append(entry: Entry): Promise<void> {
     for (const sink of this.sinks) await sink.append(entry);
   }

@@ -1,15 +1,15 @@
-/** Event times an entry carries at most. */
+/** Most event times per entry. */
 export const MOST_TIMES = 64;
 
-/** `most` values, evenly spread over all of them; all where there are not more. */
+/** Up to `most` values, evenly spread over all of them. */
 export function sampleEvenly(values: readonly number[], most = MOST_TIMES): number[] {
   if (values.length <= most) return [...values];
   return Array.from({ length: most }, (_, i) => values[Math.floor(((i + 0.5) * values.length) / most)]);
 }
 
 /**
- * Collects the times of the events learned since the last entry: every k-th, k doubling as more come, so that it stays small
- * and the same events give the same times.
+ * Samples the times of the events learned since the last entry: every k-th, with k doubling as more come, so that it stays
+ * small and the same events give the same times.
  */
 export class EventTimes {
   private kept: number[] = [];
@@ -27,7 +27,7 @@ export class EventTimes {
     }
   }
 
-  /** At most 64 times, evenly spread; begins anew. */
+  /** At most 64 times, evenly spread; starts over. */
   take(): number[] {
     const times = sampleEvenly(this.kept);
     this.kept = [];
@@ -37,10 +37,10 @@ export class EventTimes {
   }
 }
 
-/** Ages at once remembered for percentiles. */
+/** Number of recent ages for percentiles. */
 const REMEMBERED = 16 * MOST_TIMES;
 
-/** How old events were when they were sent on: percentiles of a sample of the last ones. */
+/** The age of events when they were published: percentiles of a sample of recent ones. */
 export class Freshness {
   private readonly now: () => number;
   private ages: number[] = [];
@@ -50,13 +50,13 @@ export class Freshness {
     this.now = now;
   }
 
-  /** @param times ms since the epoch of events that were just sent on */
+  /** @param times ms since the epoch of events that were just published */
   add(times: readonly number[]): void {
     const now = this.now();
     this.ages = [...this.ages, ...times.map((time) => (now - time) / 1000)].slice(-REMEMBERED);
   }
 
-  /** Seconds; null before there was any. */
+  /** Seconds; null before there are any. */
   percentiles(): { readonly p50: number; readonly p99: number } | null {
     if (this.ages.length === 0) return null;
     const sorted = Float64Array.from(this.ages).sort();

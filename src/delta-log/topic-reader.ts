@@ -7,8 +7,8 @@ const AHEAD = 64;
 const HEARTBEAT_MS = 1000;
 
 /**
- * Reads a topic's partition 0 from any offset on, one message at a time, without committing anything. The last offset of a batch
- * comes as a message without key and value where it has none.
+ * Reads a topic's partition 0 from any offset on, one message at a time, without committing. If the last offset of a batch has
+ * no message, one without key and value stands for it.
  */
 export class TopicReader implements TopicReading {
   private readonly consumer: Consumer;
@@ -28,7 +28,7 @@ export class TopicReader implements TopicReading {
     this.signal = signal;
   }
 
-  /** Connects and stands at offset `at`. Ends when `signal` aborts. */
+  /** Connects and starts at offset `at`. Ends when `signal` aborts. */
   static async open(kafka: KafkaOptions, topic: string, at: bigint, signal: AbortSignal): Promise<TopicReader> {
     const groupId = `hashbrook-follow-${randomUUID()}`;
     const consumer = createKafka(kafka).kafka.consumer({ groupId, maxWaitTimeInMs: 50, allowAutoTopicCreation: false });
@@ -54,7 +54,7 @@ export class TopicReader implements TopicReading {
     this.seek(at);
   }
 
-  /** Goes on from another offset. */
+  /** Continues from another offset. */
   seek(offset: bigint): void {
     this.generation++;
     this.queue = [];

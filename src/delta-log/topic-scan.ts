@@ -6,7 +6,7 @@ import { WriterEpochs } from "./writer-epochs.js";
 
 type Facts = Omit<EntryPart, "state"> & Envelope;
 
-/** What a message holds, when it is one whole and sound frame; else null. */
+/** The facts of a message that is one complete, intact frame; else null. */
 export function factsOf(value: Uint8Array): Facts | null {
   try {
     const [{ body, epoch, sent }, ...more] = openFrames(value);
@@ -19,21 +19,21 @@ export function factsOf(value: Uint8Array): Facts | null {
 interface Snapshot {
   readonly number: number;
   readonly epoch: number;
-  /** Of its first part. */
+  /** Offset of its first part. */
   readonly offset: bigint;
 }
 
-/** The entries of one model in the messages that were looked at. */
+/** The entries of one model among the messages examined. */
 class RunScan {
   readonly branches = new WriterEpochs();
-  /** Snapshots all of whose parts lie here in their order. */
+  /** Snapshots with all their parts, in order. */
   readonly snapshots: Snapshot[] = [];
   readonly deltas = new Map<string, { readonly number: number; readonly epoch: number }>();
   private readonly names = new Set<string>();
   private readonly open = new Map<string, Snapshot & { readonly checksums: string[] }>();
   newest = 0n;
 
-  /** More than one entry: a log, and not one stray copy of an entry. */
+  /** More than one entry: a log, and not a stray copy of an entry. */
   get isLog(): boolean {
     return this.names.size > 1;
   }
@@ -47,7 +47,7 @@ class RunScan {
     else this.snapshotPart(facts, offset);
   }
 
-  /** The highest number that is accepted; of equal ones the latest writer's, where it lies first. */
+  /** The accepted snapshot with the highest number; among equal ones the latest writer's first. */
   best(from: FollowFrom): Snapshot | undefined {
     return this.snapshots
       .filter(({ number, epoch }) => !this.branches.isDead(epoch, number))
@@ -55,7 +55,7 @@ class RunScan {
       .find((snapshot) => from.accepts(snapshot));
   }
 
-  /** Whether what follows the snapshot is here, too, as far as there is any: it is no copy of a snapshot long gone by. */
+  /** Whether the entries after the snapshot are here, too, if there are any: otherwise it is a copy of an old snapshot. */
   isFollowed({ number }: Snapshot): boolean {
     if (!this.isLog) return false;
     const later = [...this.deltas.values()].filter((delta) => {
@@ -78,7 +78,7 @@ class RunScan {
   }
 }
 
-/** What lies in a stretch of the topic, up to its end: where to begin. */
+/** The content of a topic from some offset to its end, to find out where to begin. */
 export class TopicScan {
   private readonly runs = new Map<string, RunScan>();
 
@@ -91,8 +91,8 @@ export class TopicScan {
   }
 
   /**
-   * Offset of the snapshot to begin with; null where it lies further back.
-   * @param all nothing lies further back
+   * Offset of the snapshot to begin with; null if it is further back.
+   * @param all nothing is further back
    */
   newestSnapshot(from: FollowFrom, all: boolean): bigint | null {
     const wanted = [...this.runs].flatMap(([name, run]) => (from.run === null || from.run === name ? [run] : []));

@@ -2,35 +2,35 @@ import type { Delivery, DeltaSource, FollowFrom } from "./delta-log.js";
 import { openFrames } from "./frame.js";
 import { factsOf, TopicScan } from "./topic-scan.js";
 
-/** Messages looked at first, from the end, for the newest snapshot; four times as many until one is found. */
+/** Messages examined first, from the end, for the newest snapshot; four times as many until one is found. */
 const WINDOW = 512n;
 
 /** A message of the log's partition. */
 export interface TopicMessage {
   readonly offset: bigint;
   readonly key: string;
-  /** null: deletes what has the key; or the end of a batch, told by its offset alone. */
+  /** null: deletes the key's message; or marks the end of a batch, by its offset alone. */
   readonly value: Uint8Array | null;
 }
 
 /** Reads a partition from any offset on. */
 export interface TopicReading {
-  /** Goes on from another offset. */
+  /** Continues from another offset. */
   seek(offset: bigint): void;
   /** The next message; null at the end. */
   next(): Promise<TopicMessage | null>;
   close(): Promise<void>;
 }
 
-/** What a topic's follower needs of the topic. */
+/** What a topic's follower needs from the topic. */
 export interface TopicDoor {
-  /** The first offset there is, and the one after the last. */
+  /** The first available offset, and the one after the last. */
   watermarks(): Promise<{ readonly low: bigint; readonly high: bigint }>;
-  /** Stands at offset `at`; ends when `signal` aborts. */
+  /** Starts at offset `at`; ends when `signal` aborts. */
   open(at: bigint, signal: AbortSignal): Promise<TopicReading>;
 }
 
-/** Follows the delta log in a topic. Messages that are no entries are passed over, whatever their keys say. */
+/** Follows the delta log in a topic. Messages that are not entries are skipped, whatever their keys are. */
 export class TopicSource implements DeltaSource {
   private readonly door: TopicDoor;
 
@@ -53,7 +53,7 @@ export class TopicSource implements DeltaSource {
   async close(): Promise<void> {}
 }
 
-/** Offset of the newest whole snapshot that is accepted, looked for in growing windows from the end; null where there is none. */
+/** Offset of the newest complete snapshot that is accepted, searched in growing windows from the end; null if there is none. */
 async function newestSnapshot(
   reader: TopicReading,
   from: FollowFrom,
@@ -74,7 +74,7 @@ async function newestSnapshot(
   return null;
 }
 
-/** Frames from where the reader stands; where it stands before no snapshot, those before the next one are passed over. */
+/** Frames from the reader's position on; if there is no snapshot at that position, frames before the next one are skipped. */
 async function* deliver(
   reader: TopicReading,
   from: FollowFrom,
@@ -94,7 +94,7 @@ async function* deliver(
   }
 }
 
-/** Whether a snapshot that is accepted begins here. */
+/** Whether an accepted snapshot begins here. */
 function begins({ value }: TopicMessage, from: FollowFrom): boolean {
   const facts = value && factsOf(value);
   if (facts?.kind !== "snapshot" || facts.part !== 0) return false;

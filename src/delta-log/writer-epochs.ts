@@ -1,11 +1,11 @@
 /**
- * Which entries count where several writers wrote one log. A writer that starts again from a checkpoint has a higher epoch and
- * goes its own way from some number on: whatever earlier writers wrote from there on counts no more.
+ * Decides which entries count if several writers wrote one log. A writer that restarts from a checkpoint has a higher epoch and
+ * diverges from some number on: entries of earlier writers from there on no longer count.
  */
 export class WriterEpochs {
-  /** The lowest number seen of each epoch. */
+  /** The lowest number seen for each epoch. */
   private readonly firsts = new Map<number, number>();
-  /** Entries and snapshots that turned out wrong. */
+  /** Entries and snapshots that turned out invalid. */
   private readonly refused = new Set<string>();
 
   note(epoch: number, number: number): void {

@@ -1,6 +1,6 @@
 import { ln, sigmoid } from "../metrics/kernel.js";
 
-/** Quality of a block of events; NaN where it has none. */
+/** Quality over a block of events; NaN where undefined. */
 export interface BlockQuality {
   /** Mean logarithmic loss. */
   readonly logloss: number;
@@ -8,15 +8,15 @@ export interface BlockQuality {
   readonly auc: number;
 }
 
-/** A change that was measured block by block, and its standard error; null where it has no value. */
+/** A change measured block by block, with its standard error; null where undefined. */
 export interface Change {
-  /** New − old log loss: above 0 is worse. */
+  /** New − old log loss: positive is worse. */
   readonly logloss: number | null;
   /** Standard error of the mean of the blocks' paired differences; null for fewer than two blocks. */
   readonly logloss_se: number | null;
-  /** New − old AUC within blocks: below 0 is worse. */
+  /** New − old AUC within blocks: negative is worse. */
   readonly auc: number | null;
-  /** As of the log loss. */
+  /** As for the log loss. */
   readonly auc_se: number | null;
 }
 
@@ -26,7 +26,7 @@ const ROWS = 2 ** 20;
 
 /**
  * The quality of a block's scores.
- * @param logits f32[n], at most 2^20; those that are not finite are left out
+ * @param logits f32[n], at most 2^20; values that are not finite are left out
  */
 export function blockQuality(logits: Float32Array, labels: Float32Array, weights: Float32Array): BlockQuality {
   let [loss, weight, positive] = [0, 0, 0];
@@ -45,7 +45,7 @@ export function blockQuality(logits: Float32Array, labels: Float32Array, weights
   };
 }
 
-/** Weight of the pairs that are in order, ties by half. @param places a score's place among all floats, and its row */
+/** Weight of the correctly ordered pairs, ties counting half. @param places a score's position among all floats, and its row */
 function area(places: Float64Array, labels: Float32Array, weights: Float32Array): number {
   places.sort();
   let [below, sum] = [0, 0];
@@ -63,13 +63,13 @@ function area(places: Float64Array, labels: Float32Array, weights: Float32Array)
   return sum;
 }
 
-/** The place of a finite f32 number in the order of all; both zeros have one. */
+/** The position of a finite f32 number in the order of all; both zeros share one. */
 function placeOf(x: number): number {
   float[0] = x === 0 ? 0 : x;
   return order[0] >= 2 ** 31 ? 2 ** 32 - 1 - order[0] : order[0] + 2 ** 31;
 }
 
-/** Sums up what changed in each block. */
+/** Accumulates the changes of each block. */
 export class Changes {
   private readonly logloss = new Differences();
   private readonly auc = new Differences();

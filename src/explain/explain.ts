@@ -22,45 +22,45 @@ import { type FieldGroups, IdGroups } from "./id-groups.js";
 import { type Importance, ImportanceMeter } from "./importance.js";
 import { asModelSees, withParts } from "./inputs.js";
 
-/** What to explain, and by which events. */
+/** What to explain, and with which events. */
 export interface ExplainOptions {
-  /** A run's directory (its newest whole checkpoint) or one checkpoint's directory. */
+  /** A run's directory (its newest intact checkpoint) or one checkpoint's directory. */
   readonly checkpoint: string;
-  /** Files, patterns, "-" or simulate:ROWS[:SEED[:FORMAT]]: events that the model has not learned, to be honest. */
+  /** Files, patterns, "-" or simulate:ROWS[:SEED[:FORMAT]]. For an honest result, use events that the model has not learned. */
   readonly data: string | readonly string[];
-  /** Files of clicks, in order, where the events are impressions of a spec's `join`. Default: the events have their labels. */
+  /** Files of clicks, in order, if the events are impressions of a spec's `join`. Default: events contain their labels. */
   readonly clicks?: string | readonly string[] | undefined;
-  /** Files of conversions where the spec has `join.conversions`. Default: they are among the clicks. */
+  /** Files of conversions if the spec has `join.conversions`. Default: they are among the clicks. */
   readonly conversions?: string | readonly string[] | undefined;
-  /** Events at most. Default 100,000. */
+  /** Largest number of events. Default 100,000. */
   readonly limit?: number | undefined;
-  /** Times that each field is permuted. Default 3. */
+  /** How often each field is permuted. Default 3. */
   readonly repetitions?: number | undefined;
-  /** Events that values are permuted among: the next so many of the stream. Default 1,024. */
+  /** Number of consecutive events among which values are permuted. Default 1,024. */
   readonly block?: number | undefined;
-  /** Of the permutations. Default 1. */
+  /** Seed of the permutations. Default 1. */
   readonly seed?: number | undefined;
-  /** Also tell quality by value of this: a field, a column or a JSON path. */
+  /** Also break quality down by this: a field, a column or a JSON path. */
   readonly by?: string | undefined;
-  /** With `by`: values to tell one by one. Default 20. */
+  /** With `by`: number of values reported individually. Default 20. */
   readonly top?: number | undefined;
   /** Threads of the dense runtime. Default: all cores. The result is the same for any number. */
   readonly threads?: number | undefined;
-  /** Told a few times a second. */
+  /** Called a few times a second. */
   readonly onProgress?: ((progress: ExplainProgress) => void) | undefined;
 }
 
-/** How far an explanation has come. */
+/** Progress of an explanation. */
 export interface ExplainProgress {
   /** Events explained. */
   readonly events: number;
-  /** Of the data or of the limit, 0 to 1; null where nobody knows. */
+  /** Share of the data or of the limit, 0 to 1; null if unknown. */
   readonly done: number | null;
   /** Since it began. */
   readonly seconds: number;
 }
 
-/** What a model has learned, by what it loses without it. */
+/** What a model has learned, measured by what it loses without it. */
 export interface ExplainReport {
   /** The checkpoint's directory. */
   readonly checkpoint: string;
@@ -72,29 +72,29 @@ export interface ExplainReport {
   readonly spec_hash: string;
   /** Events that the model had learned. */
   readonly examples: number;
-  /** As it was given. */
+  /** As given. */
   readonly data: readonly string[];
   /** Malformed events. */
   readonly rejected: number;
-  /** Events at most. */
+  /** Largest number of events. */
   readonly limit: number;
-  /** Times that each field was permuted. */
+  /** How often each field was permuted. */
   readonly repetitions: number;
-  /** Events that values were permuted among. */
+  /** Number of events among which values were permuted. */
   readonly block: number;
-  /** Of the permutations. */
+  /** Seed of the permutations. */
   readonly seed: number;
-  /** Of all these events, by raw probabilities. */
+  /** Quality over all these events, with raw probabilities. */
   readonly quality: Quality;
-  /** What each field is worth, the most important first; crosses by themselves behind the fields. */
+  /** The importance of each field, in descending order; crosses on their own follow the fields. */
   readonly importance: readonly Importance[];
   /** Quality of frequent, rare and unknown ids, field by field. */
   readonly ids: readonly FieldGroups[];
-  /** Predicted beside actual, in bins of about equal weight. */
+  /** Predicted against actual rates, in bins of about equal weight. */
   readonly reliability: readonly ReliabilityPoint[];
-  /** Where it was asked for. */
+  /** Present if requested. */
   readonly by?: ByReport;
-  /** Damaged checkpoints that were passed over on the way to this one, and why. */
+  /** Damaged checkpoints that were skipped in favour of this one, and why. */
   readonly passed_over: readonly Skipped[];
 }
 
@@ -111,9 +111,9 @@ const PROGRESS_MS = 250;
 type Asked = Required<Pick<ExplainReport, "limit" | "repetitions" | "block" | "seed">> & { readonly top: number };
 
 /**
- * Scores events as they are, with each field's values permuted within blocks of events, and with each field missing: what the
- * quality loses is what the field is worth. Crosses are made anew from the values that moved.
- * @throws HashbrookError usage, checkpoint_missing, source_missing, source_unreadable; all_rejected where no event could be read
+ * Scores events unchanged, with each field's values permuted within blocks of events, and with each field missing: the loss of
+ * quality is the field's importance. Crosses are recomputed from the permuted values.
+ * @throws HashbrookError usage, checkpoint_missing, source_missing, source_unreadable; all_rejected if no event could be read
  */
 export async function explain(options: ExplainOptions): Promise<ExplainReport> {
   const asked = checked(options);
@@ -161,7 +161,7 @@ class Explanation {
   private readonly work: ArrayBuffer;
   private events = 0;
   private rejected = 0;
-  /** Of the malformed events. */
+  /** The first malformed event. */
   private first: RejectedRow | undefined;
 
   constructor(

@@ -4,21 +4,21 @@ import { type BinnedQuality, ScoreBins } from "../metrics/score-bins.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Table } from "../tables/table.js";
 
-/** Quality of the events of a field's frequent, rare and unknown ids. */
+/** Quality over the events with a field's frequent, rare and unknown ids. */
 export interface FieldGroups {
   /** Its name. */
   readonly field: string;
   /** Distinct ids among the events. */
   readonly distinct: number;
-  /** The most frequent ids that together have half of the events; absent groups have no events. */
+  /** The most frequent ids, which together have half of the events; a group is absent if it has no events. */
   readonly head?: GroupQuality;
-  /** The others that the model knows. */
+  /** The other known ids. */
   readonly tail?: GroupQuality;
-  /** Ids that the model has no row for. Never there in tables that cannot tell. */
+  /** Ids without a row in the model; absent for tables that cannot tell. */
   readonly unseen?: GroupQuality;
 }
 
-/** Quality of the events of some ids. */
+/** Quality over the events of some ids. */
 export interface GroupQuality extends BinnedQuality {
   /** Distinct ids. */
   readonly ids: number;
@@ -26,7 +26,7 @@ export interface GroupQuality extends BinnedQuality {
 
 const groups = ["head", "tail", "unseen"] as const;
 
-/** Where a field's key stands in a batch, and how its id is known. */
+/** Where a field's key is in a batch, and how its id is known. */
 interface Column {
   readonly field: string;
   readonly table: number;
@@ -38,7 +38,7 @@ interface Column {
   readonly of: number[];
 }
 
-/** Tells events apart by how frequent their ids are, field by field. Memory: a few bytes an event and field. */
+/** Groups events by the frequency of their ids, field by field. Memory: a few bytes per event and field. */
 export class IdGroups {
   private readonly tables: readonly Table[];
   private readonly columns: readonly Column[];
@@ -55,7 +55,7 @@ export class IdGroups {
     this.columns = first.map((at) => ({ ...at, ids: new Map(), counts: [], known: [], of: [] }));
   }
 
-  /** @param calibrated the logits after calibration; the same where there is none */
+  /** @param calibrated the logits after calibration; the raw ones if there is none */
   add(batch: Batch, logits: Float32Array, calibrated: Float32Array): void {
     const { labels, weights } = batch;
     const raw = sigmoid(logits);
@@ -67,7 +67,7 @@ export class IdGroups {
     }
   }
 
-  /** Of the fields that the events have at least so many ids of. */
+  /** For fields with at least this many ids in the events. */
   result(least = 2): FieldGroups[] {
     return this.columns.filter(({ counts }) => counts.length >= least).map((column) => this.groupsOf(column));
   }
@@ -102,7 +102,7 @@ export class IdGroups {
   }
 }
 
-/** Of every id: 0 head, 1 tail, 2 unseen. */
+/** For every id: 0 head, 1 tail, 2 unseen. */
 function groupsOf(counts: readonly number[], known: readonly boolean[]): Uint8Array {
   const group = Uint8Array.from(known, (is) => (is ? 1 : 2));
   const frequent = counts.flatMap((count, id) => (known[id] ? [{ count, id }] : []));

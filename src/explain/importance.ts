@@ -7,19 +7,19 @@ import { asModelSees, type ModelInput, modelInputs, Places, withParts } from "./
 
 /** What a model loses without the values of a field. */
 export interface Importance {
-  /** The field; where several are read from one source, all of them, commas between. */
+  /** The field; if several are read from one source, all of them, separated by commas. */
   readonly name: string;
-  /** The fields whose values moved. */
+  /** The fields whose values were permuted. */
   readonly fields: readonly string[];
-  /** Where they are read from; null: a cross by itself, whose parts stayed. */
+  /** Their source; null: a cross on its own, whose parts were not permuted. */
   readonly source: string | null;
-  /** Crosses made of them, which moved along. */
+  /** Crosses that contain them, which were recomputed. */
   readonly crosses: readonly string[];
-  /** Share of the events that got another value from another event of their block. */
+  /** Share of the events whose value changed. */
   readonly changed: number;
   /** Each event with the value of another one of its block. */
   readonly permuted: Change;
-  /** Each event as if the value were missing; null of a cross by itself. */
+  /** Each event with the value missing; null for a cross on its own. */
   readonly left_out: Change | null;
 }
 
@@ -36,7 +36,7 @@ export interface ImportanceOptions {
   readonly seed: number;
 }
 
-/** Measures what each input of a model is worth, block by block: permutes it within the block, and leaves it out. */
+/** Measures the importance of each input of a model, block by block: permutes it within the block, and leaves it out. */
 export class ImportanceMeter {
   private readonly model: Model;
   private readonly options: ImportanceOptions;
@@ -58,13 +58,13 @@ export class ImportanceMeter {
     });
   }
 
-  /** Times that every event is scored, the first one not counted. */
+  /** How often every event is scored, in addition to the first time. */
   static runs(spec: CompiledSpec, repetitions: number): number {
     const inputs = modelInputs(spec);
     return inputs.length * repetitions + inputs.filter(({ source }) => source !== null).length;
   }
 
-  /** @param logits the block's, as it is */
+  /** @param logits of the unchanged block */
   async add(batch: Batch, logits: Float32Array): Promise<void> {
     const before = blockQuality(logits, batch.labels, batch.weights);
     const weight = batch.weights.reduce((sum, one) => sum + one, 0);
@@ -83,7 +83,7 @@ export class ImportanceMeter {
     this.rows += batch.rows;
   }
 
-  /** The most important first: by the log loss that permuting costs, crosses by themselves behind all others. */
+  /** In descending order of the log loss that permuting costs, with crosses on their own last. */
   result(): Importance[] {
     const found = this.counted.map(({ input, permuted, leftOut, changed }): Importance => {
       const share = this.rows > 0 ? changed / this.rows / this.options.repetitions : 0;
@@ -104,7 +104,7 @@ export class ImportanceMeter {
     return blockQuality(logits, batch.labels, batch.weights);
   }
 
-  /** A random order of all rows (Fisher and Yates). */
+  /** A random permutation of all rows (Fisher and Yates). */
   private order(rows: number): Uint32Array {
     const order = Uint32Array.from({ length: rows }, (_, r) => r);
     for (let r = rows - 1; r > 0; r--) {

@@ -4,29 +4,29 @@ import { isBag, isNumber, partsOf, vectorOf } from "../fields/index.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { CompiledField, CompiledSpec, CompiledTable } from "../spec/compiled.js";
 
-/** Something that a model reads of an event, all places of it at once. */
+/** An input of a model, with all its places in a batch. */
 export interface ModelInput {
-  /** The fields read from one source, or a cross by itself. */
+  /** The fields read from one source, or a cross on its own. */
   readonly fields: readonly string[];
-  /** The column, path or namespace; null: a cross by itself. */
+  /** The column, path or namespace; null: a cross on its own. */
   readonly source: string | null;
-  /** Crosses that are made of it, which move with it. */
+  /** Crosses that contain it, which change with it. */
   readonly crosses: readonly string[];
 }
 
-/** A place of a batch that one event's value lies in. */
+/** A place of a value in a batch. */
 export interface Place {
-  /** Row `r` of `to` gets what row `order[r]` of `from` has. @returns rows that have another value now */
+  /** Row `r` of `to` gets the value of row `order[r]` of `from`. @returns number of rows whose value changed */
   permute(from: Batch, to: Batch, order: Uint32Array): void;
-  /** All rows get what a missing value is. */
+  /** All rows get the missing value. */
   blank(to: Batch): void;
   /** Whether two rows have the same value. */
   same(batch: Batch, r: number, s: number): boolean;
 }
 
 /**
- * The spec to decode with: the same, and a table of no model's behind its own, which holds the keys that crosses are made of. So a
- * cross can be made anew when a field of it gets another value.
+ * The spec to decode with: the same, with an additional table that belongs to no model and holds the keys of the crosses'
+ * parts. So a cross can be recomputed when one of its fields gets another value.
  */
 export function withParts(spec: CompiledSpec): CompiledSpec {
   const parts = [...new Set(spec.fields.flatMap(partsOf))];
@@ -36,12 +36,12 @@ export function withParts(spec: CompiledSpec): CompiledSpec {
   return parts.length > 0 ? { ...spec, tables: [...spec.tables, table] } : spec;
 }
 
-/** The batch as the model knows it: without the table of parts. */
+/** The batch as the model expects it: without the table of parts. */
 export function asModelSees({ layout, rows, buffer, base }: Batch, { tables }: CompiledSpec): Batch {
   return new Batch({ ...layout, keys: layout.keys.slice(0, tables.length) }, rows, buffer, base);
 }
 
-/** What the model reads: each source with all fields read from it, then each cross by itself. */
+/** The model's inputs: each source with all fields read from it, then each cross on its own. */
 export function modelInputs({ fields }: CompiledSpec): ModelInput[] {
   const sources = new Map<string, string[]>();
   for (const field of fields)
@@ -53,7 +53,7 @@ export function modelInputs({ fields }: CompiledSpec): ModelInput[] {
   return [...read, ...crosses.map(({ name }) => ({ fields: [name], source: null, crosses: [] }))];
 }
 
-/** The places of fields, and of crosses that are to be made anew behind them. @param spec of `withParts` */
+/** The places of fields, and of crosses to be recomputed after them. @param spec of `withParts` */
 export class Places {
   private readonly spec: CompiledSpec;
   private readonly layout: BatchLayout;
@@ -67,19 +67,19 @@ export class Places {
     this.crosses = crosses.flatMap((cross) => this.singles(cross).map((single) => new Cross(spec, cross, single)));
   }
 
-  /** Puts the values of other rows in the place of each row's own. */
+  /** Replaces each row's values by those of other rows. */
   permute(from: Batch, to: Batch, order: Uint32Array): void {
     for (const place of this.own) place.permute(from, to, order);
     for (const cross of this.crosses) cross.make(to);
   }
 
-  /** Leaves the values out. */
+  /** Replaces all values by the missing value. */
   blank(to: Batch): void {
     for (const place of this.own) place.blank(to);
     for (const cross of this.crosses) cross.make(to);
   }
 
-  /** Rows that get another value by an order. */
+  /** Number of rows whose value changes by a permutation. */
   changed(batch: Batch, order: Uint32Array): number {
     return order.reduce((sum, s, r) => sum + Number(!this.own.every((place) => place.same(batch, r, s))), 0);
   }
@@ -229,7 +229,7 @@ class ColumnsPlace implements Place {
   }
 }
 
-/** A cross in one of its tables: its key is made of those of its parts. */
+/** A cross in one of its tables: its key is computed from those of its parts. */
 class Cross {
   private readonly single: Single;
   private readonly parts: readonly number[];

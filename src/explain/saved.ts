@@ -1,2 +1,2 @@
-/** What an explanation is called in a run's directory. */
+/** The file name of an explanation in a run's directory. */
 export const EXPLANATION = "explain.json";

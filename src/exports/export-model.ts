@@ -14,41 +14,47 @@ import { exportFile, exportPaths, exportPieces, exportTableSteps, type TableRows
 import { snapshotPieces } from "./snapshot.js";
 import { wholeOnnx } from "./whole/whole.js";
 
-/** What is written beside `model.json`. `onnx`: the tower; `safetensors`, `npy`: the tables; `scorer`: all that `hashbrook/scorer` needs. */
+/**
+ * The files to write in addition to `model.json`. `onnx`: the tower; `safetensors`, `npy`: the tables; `scorer`: everything
+ * that `hashbrook/scorer` needs.
+ */
 export type ExportFormat = "onnx" | "safetensors" | "npy" | "scorer";
 export const exportFormats: readonly ExportFormat[] = ["onnx", "safetensors", "npy", "scorer"];
 export const defaultFormats: readonly ExportFormat[] = ["onnx", "safetensors", "npy"];
 const tableFormats = ["safetensors", "npy"] as const;
 
-/** What the ONNX file holds. `tower`: what follows the tables, `tower.onnx`; `whole`: rows and hashing's end as well, `model.onnx`. */
+/**
+ * The content of the ONNX file. `tower`: what follows the tables, `tower.onnx`; `whole`: also rows and the last steps of
+ * hashing, `model.onnx`.
+ */
 export type OnnxScope = "tower" | "whole";
 export const onnxScopes: readonly OnnxScope[] = ["tower", "whole"];
 
-/** What to export, and to where. */
+/** What to export, and where to. */
 export interface ExportOptions {
-  /** A run's directory (its newest whole checkpoint) or one checkpoint's directory. */
+  /** A run's directory (its newest intact checkpoint) or one checkpoint's directory. */
   readonly checkpoint: string;
-  /** Directory to write to; files of the same names are replaced. */
+  /** Directory to write to; existing files of the same names are replaced. */
   readonly out: string;
   /** Default: onnx, safetensors and npy. lr, fm and ffm have no tower. */
   readonly formats?: readonly ExportFormat[] | undefined;
   /** Default: the tower. */
   readonly onnx?: OnnxScope | undefined;
-  /** How the scorer's file writes the rows' weights. Default: f32, which scores the same bits. */
+  /** Precision of the rows' weights in the scorer's file. Default: f32, which gives bit-identical scores. */
   readonly precision?: Precision | undefined;
   /** Leave out the rows whose weights are all 0. Default false. */
   readonly nonzero?: boolean | undefined;
-  /** When it aborts, the table at hand is not written, nor are those behind it. */
+  /** When it aborts, the current table and later ones are not written. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What an export wrote. */
+/** The result of an export. */
 export interface ExportReport {
   /** Paths of the files, all of them complete. */
   readonly files: readonly string[];
-  /** Damaged checkpoints that were passed over on the way to the one exported, and why. */
+  /** Damaged checkpoints that were skipped in favour of the exported one, and why. */
   readonly passed_over: readonly Skipped[];
-  /** The path that the table at hand would have got when `signal` came; null: everything was written. */
+  /** The path of the table that was being written when `signal` aborted; null: everything was written. */
   readonly stopped_before: string | null;
 }
 
@@ -103,7 +109,7 @@ async function write(
   return { files, stopped_before: null };
 }
 
-/** What makes the ONNX file's bytes; null where there is nothing to write. */
+/** Makes the ONNX file's bytes; null if there is nothing to write. */
 function encoderOf(loaded: LoadedModel, scope: OnnxScope): (() => Uint8Array) | null {
   const { model } = loaded;
   if (scope === "whole") return () => wholeOnnx(loaded, identity(loaded));
@@ -111,7 +117,7 @@ function encoderOf(loaded: LoadedModel, scope: OnnxScope): (() => Uint8Array) | 
   return model instanceof TowerModel ? () => model.onnx({ metadata: { ...identity(loaded), output } }) : null;
 }
 
-/** What the ONNX file says of itself. */
+/** Metadata in the ONNX file. */
 function identity({ spec, specHash, examples }: LoadedModel): Record<string, string> {
   const shift = logitShift(spec);
   const told = `logits hold it, ln ${spec.negative_sampling}: the share of negatives that is learned`;
@@ -119,7 +125,7 @@ function identity({ spec, specHash, examples }: LoadedModel): Record<string, str
   return { model: spec.name, version: String(examples), spec_hash: specHash, ...corrected };
 }
 
-/** model.json: what a program needs beside the weights. */
+/** model.json: what a program needs in addition to the weights. */
 function describe({ spec, specHash, examples, model }: LoadedModel): Uint8Array {
   const standardize = model.numbers.scales(spec.numbers);
   const shift = logitShift(spec);
@@ -128,7 +134,7 @@ function describe({ spec, specHash, examples, model }: LoadedModel): Uint8Array 
   return Buffer.from(`${JSON.stringify(text, null, 2)}\n`);
 }
 
-/** The curves: that of all events, and by key (16 hex digits) those of the slices. */
+/** The curves: that of all events, and those of the slices by key (16 hex digits). */
 function calibrationOf({ calibrator }: LoadedModel["model"]): object {
   if (!calibrator) return {};
   const { keys, lengths, values } = calibrator.snapshot();
@@ -140,7 +146,7 @@ function calibrationOf({ calibrator }: LoadedModel["model"]): object {
   return { calibration: { all, slices: Object.fromEntries(slices.map((curve, i) => [hex64(keys[i]), curve])) } };
 }
 
-/** Does all steps, or ends them when the signal comes. */
+/** Runs all steps, or stops when the signal aborts. */
 async function unlessStopped<T>(steps: Steps<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
   for (;;) {
     const step = steps.next();
@@ -150,7 +156,7 @@ async function unlessStopped<T>(steps: Steps<T>, signal: AbortSignal | undefined
   }
 }
 
-/** A store's rows to export. Those that are not all 0 are counted first: a file begins with how many it has. */
+/** A store's rows to export. Nonzero rows are counted first, because a file begins with their number. */
 function rowsOf(store: RowStore, nonzero: boolean): TableRows {
   const { dim } = store.layout;
   const { name } = store.spec;

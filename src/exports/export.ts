@@ -15,10 +15,10 @@ export interface ExportChunk {
 
 export interface TableRows {
   readonly name: string;
-  /** Rows all chunks together hold. */
+  /** Total number of rows in the chunks. */
   readonly rows: number;
   readonly dim: number;
-  /** Read once. A chunk's arrays may be reused for the next one. */
+  /** Iterated once. A chunk's arrays may be reused for the next one. */
   readonly chunks: Iterable<ExportChunk>;
 }
 
@@ -31,11 +31,11 @@ interface Column {
 }
 
 /**
- * Writes a table's keys (U64 [rows]) and weights (F32 [rows, dim]) into `directory`: `<table>.safetensors` with the
- * tensors `keys` and `weights`, and `<table>.keys.npy` and `<table>.weights.npy`. Row i of one belongs to row i of the
- * other. The files get their names when all are complete; existing ones are replaced.
+ * Writes a table's keys (U64 [rows]) and weights (F32 [rows, dim]) into `directory`: `<table>.safetensors` with the tensors
+ * `keys` and `weights`, and `<table>.keys.npy` and `<table>.weights.npy`. Row i of one belongs to row i of the other. The files
+ * are renamed into place when all are complete; existing ones are replaced.
  * @returns the paths written
- * @throws checkpoint_write; internal when the chunks do not hold `rows` rows
+ * @throws checkpoint_write; internal if the chunks do not contain `rows` rows
  */
 export function exportTable(
   directory: string,
@@ -46,7 +46,10 @@ export function exportTable(
   return toTheEnd(exportTableSteps(directory, table, formats, files));
 }
 
-/** `exportTable`, stopping after every chunk to let other work go first. Where it is not gone on with (`return`), nothing is left. */
+/**
+ * As `exportTable`, pausing after every chunk to let other work go first. If it is not continued (`return`), nothing is left
+ * behind.
+ */
 export function* exportTableSteps(
   directory: string,
   table: TableRows,
@@ -83,7 +86,7 @@ export function exportPaths(directory: string, name: string, formats: readonly T
 }
 
 /**
- * Writes a file's bytes (an ONNX model: `tower.onnx`) so that under its name there is never half of it.
+ * Writes a file (an ONNX model: `tower.onnx`) atomically, so that its name never stands for a partial one.
  * @throws checkpoint_write
  */
 export function exportFile(path: string, data: Uint8Array, files: Files = nodeFiles): void {
@@ -96,7 +99,7 @@ export function exportFile(path: string, data: Uint8Array, files: Files = nodeFi
 }
 
 /**
- * Writes a file piece by piece, stopping after each to let other work go first; it gets its name when it is complete.
+ * Writes a file piece by piece, pausing after each to let other work go first; it is renamed into place when complete.
  * @returns the path
  * @throws checkpoint_write
  */

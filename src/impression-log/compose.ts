@@ -5,13 +5,13 @@ import type { Lines } from "./lines.js";
 import { EventWriter, type SplitRequest, type Stamp } from "./merge.js";
 import { type Shape, timeText } from "./shape.js";
 
-/** A request to be written down. Plain data. */
+/** A request to be logged. Plain data. */
 export interface Scoring {
   readonly request: string;
   readonly body: Uint8Array;
   readonly scores: Float32Array;
   readonly calibrated: Float32Array | undefined;
-  /** What scored it. */
+  /** The model that scored it. */
   readonly model: ModelVersion;
   /** Milliseconds since 1970. */
   readonly time: number;
@@ -20,19 +20,19 @@ export interface Scoring {
     | undefined;
 }
 
-/** How a server scores, beside what a version says. */
+/** How a server scores, beyond what a version says. */
 export interface Serving {
   readonly precision?: string | undefined;
   readonly dims?: Readonly<Record<string, number>> | undefined;
 }
 
-/** Bytes of one request's lines, at most: a large context of many candidates is written once a candidate. */
+/** Limit for one request's lines: a large context is repeated for every candidate. */
 const MOST_BYTES = 64 << 20;
 const LINE_ENDS = [10, 13];
 const BLANK = 32;
 const CLOSE = 125;
 
-/** Writes requests down, a line a candidate. */
+/** Converts requests to lines, one per candidate. */
 export class Composer {
   private readonly serving: Serving;
   private readonly writers = new Map<string, { readonly shape: Shape; readonly writer: EventWriter }>();
@@ -41,12 +41,12 @@ export class Composer {
     this.serving = serving;
   }
 
-  /** Says how events of a spec are written, before the first one is. */
+  /** Sets how events of a spec are written, before the first one is. */
   tell(specHash: string, shape: Shape): void {
     this.writers.set(specHash, { shape, writer: new EventWriter(shape) });
   }
 
-  /** @returns lines left out: those of over 4 MiB, or all of a request that would have over about 64 MiB */
+  /** @returns number of lines left out: those over 4 MiB, or all of a request that would exceed about 64 MiB */
   compose(lines: Lines, scoring: Scoring): number {
     const { shape, writer } = this.writers.get(scoring.model.spec_hash)!;
     const request = writer.split(onOneLine(scoring.body));
@@ -65,7 +65,7 @@ export class Composer {
     return left;
   }
 
-  /** What all lines of a request begin with. */
+  /** The beginning common to all lines of a request. */
   private head({ request, model: { model, version, spec_hash }, time, drawn }: Scoring, candidates: number): string {
     const { precision, dims } = this.serving;
     const said = { request, candidates, time, model, version, spec_hash };
@@ -74,7 +74,7 @@ export class Composer {
   }
 }
 
-/** Line ends within JSON are blanks between its tokens. */
+/** Line breaks within JSON are replaced by blanks between its tokens. */
 function onOneLine({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   const text = Buffer.from(buffer, byteOffset, byteLength);
   if (!LINE_ENDS.some((end) => text.includes(end))) return text;
@@ -88,7 +88,7 @@ function scoreOf({ scores, calibrated, drawn }: Scoring, i: number): string {
   return `${text}}`;
 }
 
-/** What a request's events get, by their positions. */
+/** The values that a request's events get, by position. */
 function stampsOf({ id, time }: Shape, { request, time: now }: Scoring): (position: number) => Stamp[] {
   const ofTime = time ? [{ path: time.from, value: timeText(time.unit, now) }] : [];
   if (id === null) return () => ofTime;
@@ -97,10 +97,10 @@ function stampsOf({ id, time }: Shape, { request, time: now }: Scoring): (positi
   return (position) => [{ path: id, value: `${quoted}${position}"` }, ...ofTime];
 }
 
-/** The id of a candidate's event, where it brings none: `REQUEST/POSITION`. */
+/** The id of a candidate's event, if it has none: `REQUEST/POSITION`. */
 export const eventId = (request: string, position: number): string => `${request}/${position}`;
 
-/** About how many bytes a request's lines have. */
+/** Approximate size of a request's lines. */
 function bytesOf({ body, context, candidates }: SplitRequest): number {
   return body.length + candidates.length * (300 + (context ? context.to - context.from : 0));
 }

@@ -5,28 +5,28 @@ import { type Files, nodeFiles, quietly, readFully, withFile, writeError, writeF
 import type { Lines } from "./lines.js";
 import type { LogSink } from "./sink.js";
 
-/** A file is complete after so many bytes, or so long. */
+/** A file is completed after this many bytes, or this long. */
 const FILE_BYTES = 64 << 20;
 const FILE_MS = 600_000;
-/** A file that was begun so long ago, and is not complete, was left behind. */
+/** A file that was begun this long ago and is not complete was abandoned. */
 const LEFT_MS = 6 * FILE_MS;
-/** Behind the name of a file that is being written. */
+/** Suffix of a file that is being written. */
 export const PART = ".part";
 const NAME = /^impressions-(\d{8}T\d{9}Z)-[0-9a-z]+-\d{6,}\.jsonl\.part$/;
 
 export interface DirectorySinkOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Tells this process's files from others' that began at the same time: letters and digits. */
+  /** Distinguishes this process's files from others' that began at the same time: letters and digits. */
   readonly writer: string;
   readonly files?: Files;
   readonly fileBytes?: number;
 }
 
 /**
- * Writes a log into a directory, in files of about 64 MiB or ten minutes: `impressions-TIME-WRITER-NUMBER.jsonl`, whose names sort by time.
- * A file has `.part` behind its name until it is complete and durable; it is synced about every second. Several servers may
- * write into one directory.
+ * Writes a log into a directory, in files of about 64 MiB or ten minutes: `impressions-TIME-WRITER-NUMBER.jsonl`, whose names
+ * sort by time. A file has the suffix `.part` until it is complete and durable; it is synced about every second. Several
+ * servers may write into one directory.
  */
 export class DirectorySink implements LogSink {
   private readonly directory: string;
@@ -37,10 +37,10 @@ export class DirectorySink implements LogSink {
   private open: { readonly file: number; readonly path: string; readonly since: number; size: number } | null = null;
   /** There is something to sync. */
   private dirty = false;
-  /** Bytes of the files that are as long as they will be, and have not got their names yet: by path. */
+  /** Sizes of finished files that could not be renamed yet, by path. */
   private readonly ended = new Map<string, number>();
 
-  /** @throws HashbrookError log_write where nothing can be written there */
+  /** @throws HashbrookError log_write if nothing can be written there */
   constructor(directory: string, options: DirectorySinkOptions) {
     this.directory = directory;
     this.options = options;
@@ -58,13 +58,13 @@ export class DirectorySink implements LogSink {
     const bytes = lines.whole;
     this.trying(this.open?.path ?? this.directory, () => {
       this.open ??= this.begin();
-      // What a failed write has left behind is written over.
+      // Overwrites what a failed write has left behind.
       writeFully(this.files, this.open.file, bytes, this.open.size);
     });
     const open = this.open!;
     open.size += bytes.length;
     this.dirty = true;
-    // The lines are in it, whatever becomes of its name: `tick` tries that again, and tells of it.
+    // The lines are in it even if renaming fails: `tick` retries that, and reports it.
     if (open.size >= this.fileBytes) quietly(() => this.finish());
   }
 
@@ -90,7 +90,7 @@ export class DirectorySink implements LogSink {
     return { file: this.files.open(path + PART, "wx"), path, since, size: 0 };
   }
 
-  /** The file is as long as it will be. */
+  /** Finishes the current file. */
   private finish(): void {
     const { open, files } = this;
     this.open = null;
@@ -102,7 +102,7 @@ export class DirectorySink implements LogSink {
     this.name();
   }
 
-  /** Gives files their names; those that hold nothing go. */
+  /** Renames finished files; empty ones are removed. */
   private name(): void {
     for (const [path, size] of this.ended) {
       this.trying(path, () => this.complete(path + PART, size));
@@ -110,7 +110,7 @@ export class DirectorySink implements LogSink {
     }
   }
 
-  /** Completes files that a process has left when it was killed: those that any other would have completed long since. */
+  /** Completes files that a killed process has left, once any living process would have completed them. */
   private adopt(): void {
     const before = nameTime(this.options.now() - LEFT_MS);
     for (const name of this.files.list(this.directory)) {
@@ -119,7 +119,7 @@ export class DirectorySink implements LogSink {
     }
   }
 
-  /** @param size default: a last line that was cut short goes */
+  /** @param size default: without an incomplete last line */
   private complete(part: string, size?: number): void {
     const { files } = this;
     const left = files.stat(part);

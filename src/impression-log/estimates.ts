@@ -1,18 +1,18 @@
-/** What a request of a log says of a policy. */
+/** The evidence of one logged request about a policy. */
 export interface Judged {
-  /** The policy's probability of what was shown, over that of who showed it. */
+  /** The policy's probability of what was shown, divided by that of the logging policy. */
   readonly weight: number;
-  /** What came of what was shown. */
+  /** The reward of what was shown. */
   readonly reward: number;
-  /** What the model expected of it. */
+  /** The model's expected reward for it. */
   readonly expected: number;
-  /** What the model expects of the policy: its candidates' expectations by their probabilities. */
+  /** The model's expected reward under the policy: the candidates' expectations weighted by their probabilities. */
   readonly direct: number;
 }
 
-/** A mean, and its standard error; null where there are too few requests. */
+/** A mean, and its standard error; null if there are too few requests. */
 export interface Estimate {
-  /** Reward a request. */
+  /** Reward per request. */
   readonly value: number;
   /** Its standard error. */
   readonly error: number | null;
@@ -20,25 +20,25 @@ export interface Estimate {
 
 /** What a policy would have earned. */
 export interface PolicyValue {
-  /** What was earned by who showed it. */
+  /** What the logging policy earned. */
   readonly logged: Estimate;
-  /** Inverse propensity scoring: without bias, and with much variance where the policies differ. */
+  /** Inverse propensity scoring: unbiased, with a large variance if the policies differ. */
   readonly ips: Estimate;
-  /** The same over the sum of the weights: a small bias, less variance. */
+  /** The same, divided by the sum of the weights: slightly biased, smaller variance. */
   readonly snips: Estimate;
-  /** Doubly robust: what the model expects, corrected by what it was wrong about, weighted. Without bias whatever the model is worth. */
+  /** Doubly robust: the model's expectation, corrected by its weighted errors. Unbiased even if the model is poor. */
   readonly doubly_robust: Estimate;
-  /** What the model expects: as good as the model. */
+  /** The model's expectation: as good as the model. */
   readonly direct: Estimate;
-  /** Mean of the weights: 1 within their error where propensities are right. */
+  /** Mean of the weights: 1 within its error if the propensities are right. */
   readonly mean_weight: Estimate;
-  /** The largest one. */
+  /** The largest weight. */
   readonly max_weight: number;
-  /** Requests under the policy itself that would say as much. */
+  /** Number of requests under the policy itself that would be equally informative. */
   readonly effective_requests: number;
 }
 
-/** Sums of numbers that give their mean and its error (Welford 1962). */
+/** Running mean with its standard error (Welford 1962). */
 class Mean {
   private count = 0;
   private mean = 0;
@@ -56,7 +56,7 @@ class Mean {
   }
 }
 
-/** Judges a policy by a log of requests. */
+/** Estimates a policy's value from a log of requests. */
 export class PolicyEstimates {
   private readonly means = {
     logged: new Mean(),
@@ -67,7 +67,7 @@ export class PolicyEstimates {
   };
   private count = 0;
   private most = 0;
-  /** Of weights, their squares; of these times reward, and reward squared; of weights times reward. */
+  /** Sums over weights w and rewards r: w, w², w²r, w²r², wr. */
   private readonly sums = { w: 0, ww: 0, wwr: 0, wwrr: 0, wr: 0 };
 
   /** Requests judged. */
@@ -105,7 +105,7 @@ export class PolicyEstimates {
     };
   }
 
-  /** The error of the ratio by the delta method. */
+  /** Standard error of the ratio by the delta method. */
   private normalized(): Estimate {
     const { w, ww, wwr, wwrr, wr } = this.sums;
     if (w === 0) return { value: 0, error: null };

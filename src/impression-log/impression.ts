@@ -2,11 +2,11 @@ import { HashbrookError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
 import { membersAt } from "../serve/raw-json.js";
 
-/** What stands before an event's members: how it was scored. */
+/** How an event was scored, stored before its members. */
 export interface Impression {
   /** The request's id. */
   readonly request: string;
-  /** The candidate's place in it, 0 the first, and how many there were. */
+  /** The candidate's position in it, from 0, and the number of candidates. */
   readonly position: number;
   readonly candidates: number;
   /** Milliseconds since 1970. */
@@ -15,19 +15,19 @@ export interface Impression {
   /** Examples learned. */
   readonly version: number;
   readonly spec_hash: string;
-  /** How the rows were held, where serving was told (`--precision`), and what nested vectors were cut to (`--dims`). */
+  /** Precision of the rows, if the server was given one (`--precision`), and what nested vectors were cut to (`--dims`). */
   readonly precision?: string;
   readonly dims?: Readonly<Record<string, number>>;
   readonly probability: number;
-  /** By the model's calibrator, where it has one. */
+  /** By the model's calibrator, if it has one. */
   readonly calibrated?: number;
-  /** Where the order was drawn: how, the candidate's place in it, 1 the first, and how probable it was that it came first. */
+  /** If the order was randomised: the method, the candidate's rank, from 1, and the probability with which it came first. */
   readonly explore?: string;
   readonly rank?: number;
   readonly propensity?: number;
 }
 
-/** The member that an impression stands in, the event's first. */
+/** The member that contains an impression, the event's first. */
 export const MEMBER = "hashbrook";
 const START = Buffer.from(`{"${MEMBER}":{`);
 
@@ -43,7 +43,7 @@ export function readImpression(line: Buffer, place: string): Impression {
       const value: unknown = JSON.parse(line.toString("utf8", from, to));
       if (isImpression(value)) return value;
     } catch {
-      // It is none.
+      // Not an impression.
     }
   }
   throw new HashbrookError("source_unreadable", `${place}: is no line of a log of impressions`, {

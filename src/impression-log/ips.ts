@@ -10,23 +10,23 @@ import { type LogLine, linesOf, placeOf } from "./log-lines.js";
 import { LogScorer, type Rescored } from "./log-scorer.js";
 import { type Rewards, readRewards } from "./rewards.js";
 
-/** What policy to judge, and by what. */
+/** Which policy to evaluate, and with what. */
 export interface JudgeOptions {
   /** Directories that servers logged into, files, patterns, and topics: `kafka://HOST:PORT/TOPIC`. */
   readonly log: readonly string[];
-  /** Files or topics of rewards: lines with the event's id, and a reward (1 where it is not given). Default: the events' own labels. */
+  /** Files or topics of rewards: lines with an event's id, and a reward (default 1). Default: the events' own labels. */
   readonly rewards?: readonly string[] | undefined;
-  /** Its scores are what the policy goes by: a run's directory (its newest checkpoint) or one checkpoint. */
+  /** The policy is based on its scores: a run's directory (its newest checkpoint) or one checkpoint. */
   readonly checkpoint: string;
-  /** What is done with the scores: `greedy`, `softmax:T` or `epsilon-greedy:E`. Default greedy. */
+  /** How scores determine the order: `greedy`, `softmax:T` or `epsilon-greedy:E`. Default greedy. */
   readonly policy?: string | undefined;
   /** Cut nested vectors to prefixes: components by field or table. Default: whole vectors. */
   readonly dims?: Dims | undefined;
-  /** Ends it early: what was read so far is judged. */
+  /** Ends it early: what was read so far is evaluated. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a policy would have earned, by a log. */
+/** A policy's estimated value. */
 export interface PolicyReport extends PolicyValue {
   /** `name` of the checkpoint's spec. */
   readonly model: string;
@@ -34,17 +34,17 @@ export interface PolicyReport extends PolicyValue {
   readonly version: number;
   /** Hash of its spec. */
   readonly spec_hash: string;
-  /** What was done with its scores. */
+  /** How scores determined the order. */
   readonly policy: string;
-  /** Requests judged, each by what was shown first. */
+  /** Requests evaluated, each by its first candidate. */
   readonly requests: number;
-  /** Requests of which the log lacks candidates: left out. */
+  /** Requests with candidates missing from the log: left out. */
   readonly incomplete: number;
-  /** Requests whose id an earlier one had: left out, since what came of them is told by the same ids. */
+  /** Requests with the id of an earlier one: left out, since their rewards cannot be told apart. */
   readonly repeated: number;
-  /** Damaged checkpoints that were passed over. */
+  /** Damaged checkpoints that were skipped. */
   readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
-  /** It took. */
+  /** Duration. */
   readonly seconds: number;
 }
 
@@ -54,12 +54,12 @@ interface Candidate {
   readonly impression: Impression;
 }
 
-/** Requests that are scored together, about so many candidates. */
+/** Requests are scored together, with about this many candidates. */
 const SCORED = 4096;
 
 /**
- * Judges a policy by a log of requests whose orders were drawn by chance (`serve --explore`) and by what came of the candidates that came
- * first: inverse propensity scoring, self-normalized, and doubly robust.
+ * Evaluates a policy with a log of requests whose orders were randomised (`serve --explore`) and the rewards of the candidates
+ * that came first: inverse propensity scoring, self-normalized, and doubly robust.
  * @throws HashbrookError propensity_missing, nothing_verified; usage; source_missing, source_unreadable; kafka_…; checkpoint_…
  */
 export async function judgePolicy(options: JudgeOptions): Promise<PolicyReport> {
@@ -98,9 +98,9 @@ class Judge {
   private waiting = 0;
   private incomplete = 0;
   private repeated = 0;
-  /** Hashes of the ids of the requests that are judged. */
+  /** Hashes of the ids of the requests that are evaluated. */
   private readonly seen = new Set<bigint>();
-  /** The last request whose first candidates the log lacks. */
+  /** The last request whose first candidates are missing from the log. */
   private headless = "";
 
   constructor(scorer: LogScorer, policy: Explorer, rewards: Rewards | null) {
@@ -130,7 +130,7 @@ class Judge {
     });
   }
 
-  /** The candidates of a request stand together, in order. */
+  /** The candidates of a request are consecutive, in order. */
   private take(candidate: Candidate): void {
     const { impression } = candidate;
     const [first] = this.request;
@@ -204,7 +204,7 @@ function eventScored({ line }: Candidate, scored: Rescored): Scores {
   throw new HashbrookError("source_unreadable", `${placeOf(line)}: cannot be read as an event: ${scored.code}`);
 }
 
-/** How probable it was that what was shown first came first. */
+/** The probability with which the shown candidate came first. */
 function propensityOf(request: readonly Candidate[], shown: number): number {
   const { line, impression } = request[Math.max(0, shown)];
   const { propensity } = impression;

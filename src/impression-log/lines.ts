@@ -1,18 +1,18 @@
 const FIRST_BYTES = 64 << 10;
 const NEWLINE = 10;
 
-/** Lines that are being written, one behind the other. */
+/** Lines being written, one after the other. */
 export class Lines {
   private bytes = Buffer.allocUnsafe(FIRST_BYTES);
   private length = 0;
-  /** Where each line ends, its newline included. */
+  /** The end of each line, including its newline. */
   private readonly ends: number[] = [];
 
   get count(): number {
     return this.ends.length;
   }
 
-  /** Of the lines that have ended. */
+  /** Bytes of the finished lines. */
   get size(): number {
     return this.ends.at(-1) ?? 0;
   }
@@ -39,7 +39,7 @@ export class Lines {
     this.length += this.bytes.write(text, this.length, "latin1");
   }
 
-  /** Ends the line, in which no byte is a line's end. @returns false where it is longer than `most` bytes: it is left out then */
+  /** Ends the line, which must not contain a newline. @returns false if it is longer than `most` bytes; it is then left out */
   end(most: number): boolean {
     const from = this.size;
     if (this.length - from > most) {

@@ -3,7 +3,7 @@ import type { Written } from "./log-writer.js";
 import type { PackedScorings } from "./packed-scorings.js";
 import type { Shape } from "./shape.js";
 
-/** What the thread that writes a log is asked. */
+/** The calls to the thread that writes a log. */
 export type LogCalls = {
   readonly open: readonly [sent: { readonly to: string; readonly serving: Serving }, answer: undefined];
   readonly tell: readonly [sent: { readonly specHash: string; readonly shape: Shape }, answer: undefined];

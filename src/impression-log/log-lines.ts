@@ -4,10 +4,10 @@ import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { inputsFor, sourceOf } from "../sources/source.js";
 
-/** A line of a log, and where it stands. Its bytes are the caller's. */
+/** A line of a log, and its position. Its bytes are the caller's. */
 export interface LogLine {
   readonly file: string;
-  /** From 1; of a topic's partition the offset. */
+  /** From 1; for a topic's partition the offset. */
   readonly line: number;
   readonly bytes: Buffer;
 }
@@ -20,8 +20,8 @@ const CHUNK_BYTES = 1 << 20;
 const NEWLINE = 10;
 
 /**
- * The lines of a log that servers wrote, some at a time; empty ones are left out.
- * @param log directories (their complete files, in the order of their names), files, patterns, and topics (`kafka://…`: a line is a message)
+ * The lines of a log that servers wrote, in batches; empty ones are left out.
+ * @param log directories (their complete files, sorted by name), files, patterns, and topics (`kafka://…`: a line is a message)
  * @throws HashbrookError source_missing, source_unreadable; kafka_…
  */
 export async function* linesOf(log: readonly string[]): AsyncGenerator<readonly LogLine[]> {

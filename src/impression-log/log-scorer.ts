@@ -10,30 +10,30 @@ import type { LogLine } from "./log-lines.js";
 
 /** How a checkpoint scores. */
 export interface ScoreAs {
-  /** How rows hold their weights. Default: as they were trained. */
+  /** Precision of rows' weights. Default: as trained. */
   readonly precision?: ServingPrecision | undefined;
   /** Prefixes that nested vectors are cut to. Default: whole vectors. */
   readonly dims?: Dims | undefined;
 }
 
-/** What became of a line: its scores, or why it is no event. */
+/** The result for a line: its scores, or why it is not an event. */
 export type Rescored =
   | {
       readonly probability: number;
       readonly calibrated: number | undefined;
-      /** The hash of the event's id; undefined where its spec names none. */
+      /** The hash of the event's id; undefined if its spec names none. */
       readonly id: bigint | undefined;
-      /** NaN where it has none. */
+      /** NaN if it has none. */
       readonly label: number;
     }
   | { readonly code: RejectCode; readonly column: string };
 
 const NONE: Predicted = { scores: new Float32Array(), calibrated: undefined };
 
-/** Scores lines of a log by a checkpoint: decoded as a trainer decodes them. */
+/** Scores lines of a log with a checkpoint, decoding them as a trainer does. */
 export class LogScorer {
   readonly examples: number;
-  /** Damaged checkpoints that were passed over. */
+  /** Damaged checkpoints that were skipped. */
   readonly skipped: readonly Skipped[];
   private readonly scoring: ScoringModel;
   private readonly decoder: Decoder;
@@ -64,7 +64,7 @@ export class LogScorer {
     return this.scoring.specHash;
   }
 
-  /** What each line says, in order. */
+  /** The result of each line, in order. */
   async score(lines: readonly LogLine[]): Promise<Rescored[]> {
     const found: Rescored[] = [];
     for (let from = 0; from < lines.length; from += CAPACITY)

@@ -4,27 +4,27 @@ import { Lines } from "./lines.js";
 import type { Shape } from "./shape.js";
 import type { LogSink } from "./sink.js";
 
-/** What became of requests' lines. Plain data. */
+/** The outcome of writing requests' lines. Plain data. */
 export interface Written {
   readonly written: number;
-  /** Longer than an event, or all of a request, may be. */
+  /** Lines or requests over the size limit. */
   readonly tooLong: number;
-  /** Not taken by the disk or the topic. */
+  /** Not accepted by the disk or the topic. */
   readonly failed: number;
   /** Why. */
   readonly error: PlainError | undefined;
 }
 
-/** Lines are written when they have so many bytes. */
+/** Lines are written when they reach this size. */
 const CHUNK_BYTES = 1 << 20;
 
-/** Writes scored requests into a log. Nothing it does throws: what cannot be written is counted. */
+/** Writes scored requests into a log. It never throws: what cannot be written is counted. */
 export class LogWriter {
   private readonly sink: LogSink;
   private readonly composer: Composer;
   private readonly lines = new Lines();
   private keys: string[] = [];
-  /** Of what was last done. */
+  /** Of the last operation. */
   private written = 0;
   private failed = 0;
   private error: PlainError | undefined;
@@ -50,7 +50,7 @@ export class LogWriter {
     return this.told(tooLong);
   }
 
-  /** Once a second. */
+  /** Call once a second. */
   async tick(): Promise<Written> {
     await this.trying(async () => this.sink.tick());
     return this.told(0);

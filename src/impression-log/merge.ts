@@ -3,7 +3,7 @@ import { type Known, knownMembers, placeOf } from "../serve/request.js";
 import type { Lines } from "./lines.js";
 import type { Shape } from "./shape.js";
 
-/** A value as it stands in a text. */
+/** A value's position in a text. */
 interface Span {
   readonly text: Buffer;
   readonly from: number;
@@ -15,7 +15,7 @@ const OPEN = 123;
 const COMMA = 44;
 const NONE: readonly Member[] = [];
 
-/** A member that an event gets where it has none. */
+/** A member that is added to events without it. */
 export interface Stamp {
   /** A dotted path. */
   readonly path: string;
@@ -24,8 +24,8 @@ export interface Stamp {
 }
 
 /**
- * Makes events of requests: the members of a request's context, at every depth replaced or extended by a candidate's, as the request was
- * scored. Values keep their text.
+ * Creates events from requests: the members of a request's context, at every depth replaced or extended by a candidate's, just
+ * as the request was scored. Values keep their text.
  */
 export class EventWriter {
   private readonly known: Known;
@@ -50,7 +50,7 @@ export class EventWriter {
     };
   }
 
-  /** Writes an event's members, each behind a comma. */
+  /** Writes an event's members, each preceded by a comma. */
   write(lines: Lines, request: SplitRequest, index: number, stamps: readonly Stamp[]): void {
     const candidate = request.candidates[index];
     if (request.members.length === 0 && stamps.length === 0) {
@@ -61,7 +61,7 @@ export class EventWriter {
     if (!this.writeApart(lines, request, candidate, members, stamps)) this.writeMerged(lines, request, members, stamps);
   }
 
-  /** Most requests: context and candidate share no member, so that one stands behind the other. */
+  /** The usual case: context and candidate share no member, so one is appended to the other. */
   private writeApart(
     lines: Lines,
     { body, context, members, names }: SplitRequest,
@@ -103,28 +103,28 @@ export class EventWriter {
 export interface SplitRequest {
   readonly body: Buffer;
   readonly context: Span | undefined;
-  /** Of the context. */
+  /** The context's members. */
   readonly members: readonly Member[];
-  /** Of the context's members; undefined where one could mean a place below another. */
+  /** Names of the context's members; undefined if one could mean a place below another. */
   readonly names: ReadonlySet<string> | undefined;
   readonly candidates: readonly (readonly [from: number, to: number])[];
 }
 
 const isPlain = ({ name }: Member) => !name.includes(".");
 
-/** The members between an object's braces. */
+/** Writes the members between an object's braces. */
 function writeInside(lines: Lines, text: Buffer, from: number, to: number): void {
   if (!hasMembers(text, from)) return;
   lines.byte(COMMA);
   lines.copy(text, from + 1, to - 1);
 }
 
-/** Adds the members of a text to those of one before it. */
+/** Adds the members of a text to those of an earlier one. */
 class Merge {
   readonly before: Tree;
   readonly tree: Tree;
   private readonly text: Buffer;
-  /** Places below which members are read that this text had a value for. */
+  /** Places with members that are read, for which this text had a value. */
   private readonly seen = new Set<Known>();
 
   constructor(text: Buffer, before: Tree) {
@@ -133,7 +133,7 @@ class Merge {
     this.tree = copyOf(before);
   }
 
-  /** Of doubled names the last counts; a name with dots may be a path. @param before what was there before this text */
+  /** Of repeated names the last one counts; a name with dots may be a path. @param before what existed before this text */
   add(tree: Tree, before: Tree | undefined, known: Known, members: readonly Member[]): void {
     for (const { name, from, to } of members) {
       const place = placeOf(known, name);
@@ -146,7 +146,7 @@ class Merge {
     }
   }
 
-  /** An object whose members are read is added to the one from before. */
+  /** An object whose members are read is merged with the earlier one. */
   private put(parent: Tree, name: string, before: Tree | undefined, place: Known, value: Span): void {
     if (this.seen.has(place)) {
       if (before) parent.set(name, copyOf(before));
@@ -162,13 +162,13 @@ function copyOf(tree: Tree): Tree {
   return new Map([...tree].map(([name, value]) => [name, value instanceof Map ? copyOf(value) : value]));
 }
 
-/** The object of a name, where there is one. */
+/** The object under a name, if there is one. */
 function within(tree: Tree | undefined, name: string): Tree | undefined {
   const found = tree?.get(name);
   return found instanceof Map ? found : undefined;
 }
 
-/** The object of a name, made where there is none. */
+/** The object under a name, created if missing. */
 function below(tree: Tree, name: string): Tree {
   const found = tree.get(name);
   if (found instanceof Map) return found;
@@ -177,7 +177,7 @@ function below(tree: Tree, name: string): Tree {
   return made;
 }
 
-/** Puts a value where there is none. */
+/** Sets a value if there is none. */
 function stamp(tree: Tree, path: string, value: string): void {
   const names = path.split(".");
   const name = names.pop()!;

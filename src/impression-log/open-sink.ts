@@ -6,7 +6,7 @@ import type { LogSink } from "./sink.js";
 import { TopicSink } from "./topic-sink.js";
 
 /**
- * Opens a log of impressions to write it.
+ * Opens a log of impressions for writing.
  * @param to a directory, or `kafka://HOST:PORT[,HOST:PORT…]/TOPIC`
  * @throws HashbrookError usage, log_write, kafka_…
  */

@@ -2,21 +2,21 @@ import { joined } from "../core/joined.js";
 import type { ModelVersion } from "../serve/engine.js";
 import type { Scoring } from "./compose.js";
 
-/** Requests that are handed over together, in two pieces of memory: a message costs by the objects in it. Plain data. */
+/** Several requests packed into two pieces of memory, since a message's cost grows with its number of objects. Plain data. */
 export interface PackedScorings {
   readonly requests: readonly string[];
   readonly times: readonly number[];
-  /** Versions that scored, and which of them each request was scored by. */
+  /** Versions that scored, and the index of each request's version. */
   readonly models: readonly ModelVersion[];
   readonly modelOf: readonly number[];
   /** Bytes of each body. */
   readonly lengths: readonly number[];
   readonly bodies: Uint8Array<ArrayBuffer>;
-  /** Each request's candidates, and which requests have calibrated scores behind their scores. */
+  /** The number of each request's candidates, and which requests have calibrated scores after their scores. */
   readonly counts: readonly number[];
   readonly calibrated: readonly boolean[];
   readonly scores: Float32Array<ArrayBuffer>;
-  /** By request, where its candidates were ordered by chance. */
+  /** By request, if its candidates' order was randomised. */
   readonly drawn: ReadonlyMap<number, NonNullable<Scoring["drawn"]>>;
 }
 
@@ -63,7 +63,7 @@ export function unpackScorings(packed: PackedScorings): Scoring[] {
   });
 }
 
-/** The place of a version among those met, few as they are. */
+/** The index of a version among the few that occur. */
 function placeOf(models: ModelVersion[], { model, version, spec_hash }: ModelVersion): number {
   const at = models.findLastIndex(
     (met) => met.version === version && met.model === model && met.spec_hash === spec_hash,

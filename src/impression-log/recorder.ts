@@ -12,7 +12,7 @@ import type { Written } from "./log-writer.js";
 import { packScorings } from "./packed-scorings.js";
 import { type Shape, shapeOf } from "./shape.js";
 
-/** Writes what a recorder hands over, in its order, elsewhere. */
+/** Writes what a recorder hands over, in order, in another thread. */
 export interface Writer {
   tell(specHash: string, shape: Shape): void;
   write(scorings: readonly Scoring[]): Promise<Written>;
@@ -21,22 +21,22 @@ export interface Writer {
 }
 
 export interface RecorderOptions {
-  /** Share of the requests, by their ids. */
+  /** Share of the requests that is recorded, by their ids. */
   readonly share: number;
-  /** Told when writing begins to fail, and when it goes on. */
+  /** Called when writing begins to fail, and when it works again. */
   readonly tell: (text: string) => void;
-  /** Bytes of requests that may wait; more are dropped. Default 32 MiB. */
+  /** Bytes of requests that may be queued; more are dropped. Default 32 MiB. */
   readonly queueBytes?: number;
 }
 
 const QUEUE_BYTES = 32 << 20;
-/** Requests are handed over together: so many bytes, or what came in so many milliseconds. */
+/** Requests are handed over in batches: this many bytes, or what came within this many milliseconds. */
 const HANDED_BYTES = 256 << 10;
 const HANDED_MS = 20;
 const TICK_MS = 1000;
 const SEED = 0x6c6f67n; // "log"
 
-/** Records a share of what a server answers. Whether a request is in it follows from its id. */
+/** Records a share of a server's answers. A request's id decides whether it is included. */
 export class Recorder implements Impressions {
   private readonly options: Required<RecorderOptions>;
   private readonly writer: Writer;
@@ -59,9 +59,9 @@ export class Recorder implements Impressions {
   }
 
   /**
-   * Opens a log, which a thread of its own writes.
+   * Opens a log, which a separate thread writes.
    * @param to a directory, or `kafka://HOST:PORT[,HOST:PORT…]/TOPIC`
-   * @throws HashbrookError usage, log_write, kafka_… where it cannot be written
+   * @throws HashbrookError usage, log_write, kafka_… if it cannot be written
    */
   static async open(to: string, serving: Serving, options: RecorderOptions): Promise<Recorder> {
     const worker = new Worker(builtFile("impression-log/log-worker.js"));
@@ -80,7 +80,7 @@ export class Recorder implements Impressions {
     return { written, dropped: { ...dropped }, waiting };
   }
 
-  /** Takes the request where it is in the share and there is room. */
+  /** Accepts the request if it is in the share and there is room. */
   offer({ request, body: bodyOf, scored, spec, drawn }: Answered): void {
     if (!isSampled(request, this.options.share)) return;
     const body = bodyOf();
@@ -101,7 +101,7 @@ export class Recorder implements Impressions {
     else this.timer ??= setTimeout(() => this.hand(), HANDED_MS);
   }
 
-  /** Waits until all that was taken is written, and the log is complete. */
+  /** Waits until everything accepted is written, and the log is complete. */
   async close(): Promise<void> {
     clearInterval(this.ticking);
     this.hand();
@@ -112,7 +112,7 @@ export class Recorder implements Impressions {
     if (lost > 0) this.options.tell(`log of impressions: ${lost} were not written, ${this.written} were`);
   }
 
-  /** @returns false where the spec is not that of the scores: another model has just taken over */
+  /** @returns false if the spec does not match the scores: another model has just taken over */
   private tell(hash: string, spec: CompiledSpec): boolean {
     if (this.told.has(hash)) return true;
     if (specHash(spec) !== hash) return false;

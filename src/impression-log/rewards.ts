@@ -7,8 +7,8 @@ import { type LogLine, linesOf, placeOf } from "./log-lines.js";
 export type Rewards = ReadonlyMap<bigint, number>;
 
 /**
- * Reads what came of events: a JSON object a line, or a table with a header (tabs or commas, without quotes), with `id`, the event's, and
- * `reward`; without `reward` it is 1. The rewards of one id are added up.
+ * Reads rewards: a JSON object per line, or a table with a header (tabs or commas, without quotes), with `id`, the event's, and
+ * `reward` (default 1). The rewards of one id are summed.
  * @throws HashbrookError source_missing, source_unreadable naming file and line
  */
 export async function readRewards(files: readonly string[]): Promise<Rewards> {

@@ -1,11 +1,14 @@
 import type { Lines } from "./lines.js";
 
-/** Where a log of impressions goes. */
+/** The destination of a log of impressions. */
 export interface LogSink {
-  /** Takes lines; on an error none of them, or (of a topic) some. @param key of their request, by line @throws HashbrookError log_write, kafka_… */
+  /**
+   * Writes lines; on an error none of them, or (for a topic) some. @param key of their request, by line @throws HashbrookError
+   * log_write, kafka_…
+   */
   write(lines: Lines, keys: readonly string[]): Promise<void>;
-  /** Called about once a second: makes what was taken durable. @throws HashbrookError log_write */
+  /** Called about once a second: makes what was written durable. @throws HashbrookError log_write */
   tick(): void;
-  /** Makes everything durable, under its last name. @throws HashbrookError log_write */
+  /** Makes everything durable, under its final name. @throws HashbrookError log_write */
   close(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import type { LogLine } from "./log-lines.js";
 const WAIT_MS = 100;
 
 /**
- * The messages that a topic has now, a partition after the other: a line is an offset. Nobody's group hears of it.
+ * The messages that a topic has now, one partition after the other: a line is an offset. Nothing is committed.
  * @param url `kafka://HOST:PORT[,HOST:PORT…]/TOPIC`
  * @throws HashbrookError usage, kafka_…, offsets_lost
  */

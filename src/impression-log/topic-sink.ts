@@ -3,12 +3,12 @@ import { KafkaProducer } from "../sources/kafka/producer.js";
 import type { Lines } from "./lines.js";
 import type { LogSink } from "./sink.js";
 
-/** Over about three seconds: what waits meanwhile is bounded, and what finds no room is counted. */
+/** Over about three seconds: the queue is bounded meanwhile, and what finds no room is counted. */
 const RETRIES = 5;
 
 /**
- * Writes a log into a topic, which must be there: a message a line, keyed by its request, so that the candidates of a request are in one
- * partition, in order. What is sent again after a failure may be there twice.
+ * Writes a log into an existing topic: one message per line, keyed by its request, so that the candidates of a request are in
+ * one partition, in order. What is sent again after a failure may appear twice.
  */
 export class TopicSink implements LogSink {
   private readonly producer: KafkaProducer;

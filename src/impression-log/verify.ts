@@ -5,7 +5,7 @@ import { type Impression, readImpression } from "./impression.js";
 import { type LogLine, linesOf, placeOf } from "./log-lines.js";
 import { LogScorer, type Rescored, type ScoreAs } from "./log-scorer.js";
 
-/** What to verify, and by what. */
+/** What to verify, and with what. */
 export interface VerifyOptions extends ScoreAs {
   /** Directories that servers logged into, files, patterns, and topics: `kafka://HOST:PORT/TOPIC`. */
   readonly log: readonly string[];
@@ -15,7 +15,7 @@ export interface VerifyOptions extends ScoreAs {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Candidates of a log that another version scored, or one that was served otherwise. */
+/** Logged candidates that were scored by another version, or served with other options. */
 export interface OtherVersion {
   /** `name` of the spec. */
   readonly model: string;
@@ -23,35 +23,35 @@ export interface OtherVersion {
   readonly version: number;
   /** Hash of the compiled spec. */
   readonly spec_hash: string;
-  /** Where the server was told. */
+  /** If the server was given one. */
   readonly precision?: string;
-  /** Where the server was told. */
+  /** If the server was given some. */
   readonly dims?: Readonly<Record<string, number>>;
-  /** Candidates of the log. */
+  /** Number of candidates. */
   readonly events: number;
 }
 
-/** Where a log and a checkpoint do not agree. */
+/** The first disagreement between a log and a checkpoint. */
 export interface ScoreDifference {
-  /** File of the log; of a topic `TOPIC[PARTITION]`. */
+  /** File of the log; for a topic `TOPIC[PARTITION]`. */
   readonly file: string;
-  /** From 1; of a topic the offset. */
+  /** From 1; for a topic the offset. */
   readonly line: number;
   /** The request's id. */
   readonly request: string;
-  /** The candidate's place in it. */
+  /** The candidate's position in it. */
   readonly position: number;
   /** What differs; `event`: the line cannot be read as an event. */
   readonly what: "probability" | "calibrated" | "event";
-  /** As the log says. */
+  /** The logged value. */
   readonly logged: number | null;
-  /** As the checkpoint scores. */
+  /** The checkpoint's value. */
   readonly scored: number | null;
-  /** Why the line is no event: a code and the column. */
+  /** Why the line is not an event: a code and the column. */
   readonly reject?: string;
 }
 
-/** What was verified. */
+/** The result of a verification. */
 export interface VerifyReport {
   /** `name` of the checkpoint's spec. */
   readonly model: string;
@@ -59,21 +59,23 @@ export interface VerifyReport {
   readonly version: number;
   /** Hash of its spec. */
   readonly spec_hash: string;
-  /** Candidates whose scores are those of the log, bit for bit. */
+  /** Candidates whose scores equal the log's bit for bit. */
   readonly verified: number;
-  /** Not looked at: scored by other versions. */
+  /** Not verified: scored by other versions. */
   readonly others: readonly OtherVersion[];
-  /** The first one, behind which nothing was looked at; null: there is none. */
+  /** The first difference, after which nothing was verified; null: there is none. */
   readonly difference: ScoreDifference | null;
-  /** Damaged checkpoints that were passed over. */
+  /** Damaged checkpoints that were skipped. */
   readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
-  /** It took. */
+  /** Duration. */
   readonly seconds: number;
 }
 
 /**
- * Scores the candidates of a log again with the checkpoint that scored them, and compares bit for bit, up to the first difference.
- * @throws HashbrookError nothing_verified where the log has none of that version; source_missing, source_unreadable; kafka_…; checkpoint_…
+ * Scores the candidates of a log again with the checkpoint that scored them, and compares bit for bit, up to the first
+ * difference.
+ * @throws HashbrookError nothing_verified if the log has none of that version; source_missing, source_unreadable; kafka_…;
+ * checkpoint_…
  */
 export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const started = systemClock.now();
@@ -135,7 +137,7 @@ class Verifier {
   }
 }
 
-/** The same whatever order they were named in. */
+/** Independent of the order in which they were given. */
 const textOf = (dims: Dims = {}) => JSON.stringify(Object.entries(dims).sort());
 
 function differenceOf({ file, line }: LogLine, impression: Impression, scored: Rescored): ScoreDifference | null {

@@ -2,17 +2,17 @@ import { openCheckpoint, type Skipped } from "../checkpoints/store.js";
 import { specOf } from "../model/load.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 
-/** The spec that a checkpoint carries. */
+/** The spec of a checkpoint. */
 export interface CheckpointSpec {
   /** The compiled spec, with every default; `keysOf` computes keys from it. */
   readonly spec: CompiledSpec;
-  /** Damaged checkpoints that were passed over on the way to this one, and why. */
+  /** Damaged checkpoints that were skipped in favour of this one, and why. */
   readonly passed_over: readonly Skipped[];
 }
 
 /**
- * Reads the spec that a checkpoint carries, without loading its weights.
- * @param path a run's directory (its newest whole checkpoint) or one checkpoint's directory
+ * Reads the spec of a checkpoint, without loading its weights.
+ * @param path a run's directory (its newest intact checkpoint) or one checkpoint's directory
  * @throws HashbrookError checkpoint_missing | checkpoint_damaged
  */
 export function checkpointSpec(path: string): CheckpointSpec {

@@ -12,17 +12,26 @@ import { Names } from "./names.js";
 
 /** What to show of a checkpoint. */
 export interface InspectOptions {
-  /** A run's directory (its newest whole checkpoint) or one checkpoint's directory. */
+  /** A run's directory (its newest intact checkpoint) or one checkpoint's directory. */
   readonly checkpoint: string;
-  /** Field whose value is looked up; goes with `value`. */
+  /** Field whose value is looked up; requires `value`. */
   readonly field?: string | undefined;
   /** The value's text; for a cross one text per component; for buckets the bucket's index. */
   readonly value?: readonly string[] | undefined;
-  /** Rows to show: of every table the longest (default 5), or where a value is asked for, of its tables the nearest by cosine (default 0). */
+  /**
+   * Number of rows to show: the longest of every table (default 5) or, if a value is given, the nearest by cosine in its tables
+   * (default 0).
+   */
   readonly top?: number | undefined;
-  /** Rows of the greatest and of the least weight to show, of every table of one weight a row (`lr`, wide parts). Default 0. */
+  /**
+   * Number of rows with the largest and smallest weights to show, for tables with one weight per row (`lr`, wide parts).
+   * Default 0.
+   */
   readonly heaviest?: number | undefined;
-  /** Events to find the ids of the rows shown in: files, patterns or simulate:ROWS[:SEED[:FORMAT]]. Default: none, rows have keys alone. */
+  /**
+   * Events in which to find the ids of the rows shown: files, patterns or simulate:ROWS[:SEED[:FORMAT]]. Default: none, rows
+   * have only keys.
+   */
   readonly names?: string | readonly string[] | undefined;
 }
 
@@ -30,55 +39,57 @@ export interface InspectOptions {
 export interface InspectedRow {
   /** 16 hex digits. */
   readonly key: string;
-  /** Euclidean length of the weights. */
+  /** Euclidean norm of the weights. */
   readonly norm: number;
   /** The table's `dim` weights. */
   readonly weights: readonly number[];
-  /** Cosine to the row that was asked for. */
+  /** Cosine similarity to the requested row. */
   readonly similarity?: number;
-  /** With `names`: the ids of the row that were found, the most frequent first, three at most; several where a hashed row is shared. */
+  /**
+   * With `names`: ids of the row that were found, the most frequent first, at most three; several if a hashed row is shared.
+   */
   readonly names?: readonly string[];
 }
 
-/** A weight of a table that has one a row. */
+/** A row of a table with one weight per row. */
 export interface HeavyRow {
   /** 16 hex digits. */
   readonly key: string;
-  /** Of the row; 0 is none. */
+  /** The row's weight; 0 is none. */
   readonly weight: number;
-  /** As of `InspectedRow`. */
+  /** As in `InspectedRow`. */
   readonly names?: readonly string[];
 }
 
-/** The vector of the value that was asked for. */
+/** The vector of the requested value. */
 export interface AskedRow {
   /** 16 hex digits. */
   readonly key: string;
-  /** Its row; null in a table whose vectors are no rows, and for an id that was never learned. */
+  /** Its row; null in a table whose vectors are not rows, and for an id that was never learned. */
   readonly row: number | null;
   /** The table's `dim` weights; null: never learned. */
   readonly weights: readonly number[] | null;
 }
 
-/** A store of rows that a table is made of. */
+/** A store of rows that is part of a table. */
 export interface InspectedStore {
-  /** As its files are named. */
+  /** Its name, as in file names. */
   readonly name: string;
-  /** Weights of a row. */
+  /** Weights per row. */
   readonly dim: number;
   /** Rows in use. */
   readonly rows: number;
   /** Rows it can hold. */
   readonly capacity: number;
-  /** Of its memory. */
+  /** Its memory in bytes. */
   readonly bytes: number;
-  /** Weights with their optimizer's state. */
+  /** Weights with optimizer state. */
   readonly bytes_per_row: number;
-  /** Absent where rows are neither admitted nor evicted. */
+  /** Absent if rows are neither admitted nor evicted. */
   readonly lifecycle: LifecycleCounts | undefined;
 }
 
-/** What a table holds. */
+/** The content of a table. */
 export interface InspectedTable {
   /** As the spec names it. */
   readonly name: string;
@@ -86,9 +97,9 @@ export interface InspectedTable {
   readonly encoding: string;
   /** Kind of the rows' optimizer. */
   readonly optimizer: string;
-  /** Weights of an id's vector. */
+  /** Dimension of an id's vector. */
   readonly dim: number;
-  /** The fields that are looked up in it. */
+  /** The fields that use it. */
   readonly fields: readonly string[];
   /** Rows in use. */
   readonly rows: number;
@@ -96,23 +107,23 @@ export interface InspectedTable {
   readonly capacity: number;
   /** `rows` of `capacity`, 0 to 1. */
   readonly fill: number;
-  /** Weights that all ids share. */
+  /** Weights shared by all ids. */
   readonly dense_weights: number;
-  /** Of its memory. */
+  /** Its memory in bytes. */
   readonly bytes: number;
-  /** Empty where the encoding has no rows. */
+  /** Empty if the encoding has no rows. */
   readonly stores: readonly InspectedStore[];
-  /** Absent where the encoding does not tell hot ids from cold ones. */
+  /** Absent if the encoding does not separate hot and cold ids. */
   readonly hotness?: HotnessCounters;
-  /** Undefined where no value was asked for, or its field is not looked up here. */
+  /** Undefined if no value was requested, or its field does not use this table. */
   readonly asked: AskedRow | undefined;
-  /** The nearest to the row asked for, or the longest first. */
+  /** The nearest to the requested row, or the longest first. */
   readonly top: readonly InspectedRow[];
-  /** The greatest weights, falling, then the least ones, rising; there only where they were asked for. */
+  /** The largest weights in descending order, then the smallest in ascending order; present if requested. */
   readonly heaviest?: readonly HeavyRow[];
 }
 
-/** What a checkpoint holds. */
+/** The content of a checkpoint. */
 export interface InspectReport {
   /** Its directory. */
   readonly checkpoint: string;
@@ -124,15 +135,15 @@ export interface InspectReport {
   readonly spec_hash: string;
   /** Events it had learned. */
   readonly examples: number;
-  /** Of its files. */
+  /** Size of its files. */
   readonly bytes: number;
-  /** The place in the source that it was taken at, as the source wrote it. */
+  /** The position in the source at which it was taken, in the source's notation. */
   readonly position: object;
-  /** The run's metrics so far, as they are kept. */
+  /** The run's metrics so far, as stored. */
   readonly tally: object;
-  /** In the spec's order; where a value is asked for, those that look it up. */
+  /** In spec order; if a value was requested, only the tables that look it up. */
   readonly tables: readonly InspectedTable[];
-  /** Damaged checkpoints that were passed over on the way to this one, and why. */
+  /** Damaged checkpoints that were skipped in favour of this one, and why. */
   readonly passed_over: readonly Skipped[];
   /** The compiled spec, with every default. */
   readonly spec: CompiledSpec;
@@ -227,7 +238,7 @@ async function describe(table: Table, key: string | undefined, { top, heaviest }
   };
 }
 
-/** A key's vector: of a table with a row for each id only where the id was learned. */
+/** A key's vector; for a table with a row per id only if the id was learned. */
 async function look(table: Table, key: string): Promise<AskedRow> {
   const id = BigInt(`0x${key}`);
   if (!table.lookup) return { key, row: null, weights: Array.from(await table.vectorOf(id)) };
@@ -257,7 +268,7 @@ function topRows(table: Table, top: number, to?: readonly number[]): InspectedRo
   return best;
 }
 
-/** Those of most weight, falling, and those of least, rising: no row is both. */
+/** The largest in descending order, and the smallest in ascending order; no row is in both. */
 function heaviestRows(table: Table, most: number): HeavyRow[] {
   let [high, low]: HeavyRow[][] = [[], []];
   for (const { keys, weights } of chunksOf(table.stores.filter(({ layout }) => layout.dim === 1))) {

@@ -3,27 +3,29 @@ import { HashbrookError } from "../core/errors.js";
 import { type KafkaAdmin, type Watermarks, withAdmin } from "../sources/kafka/admin.js";
 import type { KafkaOptions } from "../sources/kafka/options.js";
 
-/** Whose lag, behind which topic. */
+/** Whose lag to compute, and behind which topic. */
 export interface LagOptions {
   /** The cluster. */
   readonly kafka: KafkaOptions;
   /** The topic's name. */
   readonly topic: string;
-  /** What this consumer group has committed; either this or `checkpoint`. */
+  /** Compare with what this consumer group has committed; either this or `checkpoint`. */
   readonly group?: string | undefined;
-  /** What a run's newest whole checkpoint (or one checkpoint) has learned: the truth after a crash. */
+  /**
+   * Compare with what a run's newest intact checkpoint (or one checkpoint) has learned: this is accurate even after a crash.
+   */
   readonly checkpoint?: string | undefined;
-  /** Gets the damaged checkpoints that were passed over, before the cluster is asked. */
+  /** Called with the damaged checkpoints that were skipped, before the cluster is contacted. */
   readonly onPassedOver?: ((skipped: readonly Skipped[]) => void) | undefined;
 }
 
-/** How far one partition has been learned. Offsets and lengths are counts of messages. */
+/** How much of one partition has been learned. Offsets and lengths are counts of messages. */
 export interface PartitionLag {
   /** Its number. */
   readonly partition: number;
-  /** Next offset to be learned; null when nothing of the partition has been. */
+  /** Next offset to be learned; null if nothing of the partition has been. */
   readonly position: number | null;
-  /** First offset that the topic still has. */
+  /** First offset still in the topic. */
   readonly start: number;
   /** Offset of the next message to come. */
   readonly end: number;
@@ -37,11 +39,11 @@ export interface PartitionLag {
 export interface LagReport {
   /** The topic's name. */
   readonly topic: string;
-  /** Of all partitions. */
+  /** Over all partitions. */
   readonly lag: number;
-  /** Of all partitions. */
+  /** Over all partitions. */
   readonly lost: number;
-  /** In order of their numbers. */
+  /** Sorted by number. */
   readonly partitions: readonly PartitionLag[];
 }
 
@@ -67,7 +69,7 @@ export async function lag(options: LagOptions): Promise<LagReport> {
   return { topic, lag: sum("lag"), lost: sum("lost"), partitions };
 }
 
-/** The offsets a checkpoint was taken at, by partition number. */
+/** The offsets of a checkpoint, by partition number. */
 function checkpointOffsets(path: string, { topic, onPassedOver }: LagOptions): (bigint | null)[] {
   const { checkpoint, skipped } = openCheckpoint(path);
   onPassedOver?.(skipped);

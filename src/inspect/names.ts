@@ -11,14 +11,14 @@ import { constantKey } from "../tables/batch-path.js";
 import type { RowStore, Table } from "../tables/table.js";
 import { decodedBatches, START } from "../train/stream.js";
 
-/** Events that are read for names, at most: what is not among them is rare. */
+/** Most events that are read to find names: ids that do not occur among them are rare. */
 const MOST_EVENTS = 2_000_000;
 const CAPACITY = 512;
-/** Ids that are told apart of a row that several share. */
+/** Most ids recorded for a row that several share. */
 const MOST_NAMES = 20;
 const SHOWN = 3;
 
-/** Rows of a table whose ids are to be named. */
+/** Rows of a table whose ids are wanted. */
 interface Wanted {
   readonly store: RowStore;
   readonly rows: Map<number, Map<string, number>>;
@@ -27,15 +27,15 @@ interface Wanted {
 type Named = Extract<CompiledField, { from: string }>;
 
 /**
- * Finds the texts that rows of tables are of, by reading events: the decoder tells keys, and beside them stands what they were made of.
- * Only for tables where an id has one row.
+ * Finds the texts of rows' ids by reading events: the decoder gives keys, along with the texts they were made from. Only for
+ * tables where an id has one row.
  */
 export class Names {
   private readonly spec: CompiledSpec;
   private readonly wanted: ReadonlyMap<number, Wanted>;
   private readonly fields: ReadonlyMap<string, CompiledField>;
   private readonly sources: readonly string[];
-  /** Whether a row was met by a key that is not its own: others may share it, too. */
+  /** Whether a row was found by a key that is not its own: others may share it, too. */
   private shared = false;
 
   constructor(spec: CompiledSpec, tables: readonly Table[]) {
@@ -49,13 +49,13 @@ export class Names {
     this.sources = [...new Set(spec.fields.flatMap((field) => ("from" in field ? [field.from] : [])))];
   }
 
-  /** Asks for the ids of a row, by its key. */
+  /** Requests the ids of a row, by its key. */
   want(table: number, key: string): void {
     const wanted = this.wanted.get(table);
     if (wanted) wanted.rows.set(rowOf(wanted.store, fromHex64(key)), new Map());
   }
 
-  /** Reads until every row has a name (in tables whose rows several ids may share: all), two million events at most. */
+  /** Reads until every row has a name (for shared rows: to the end), at most two million events. */
   async read(data: readonly string[]): Promise<void> {
     this.nameConstants();
     const decoder = new Decoder(this.spec, { capacity: CAPACITY, requireLabel: false, kept: this.sources });
@@ -85,7 +85,7 @@ export class Names {
     return !this.shared && [...this.wanted.values()].every(named);
   }
 
-  /** Keys that no event needs to be read for: of number fields, of the bias, and of buckets. */
+  /** Names keys that need no events: those of number fields, of the bias, and of buckets. */
   private nameConstants(): void {
     for (const [t] of this.wanted) {
       for (const cell of this.spec.tables[t].cells) {
@@ -133,7 +133,7 @@ export class Names {
     if (names && (names.has(name) || names.size < MOST_NAMES)) names.set(name, (names.get(name) ?? 0) + 1);
   }
 
-  /** What an event's value of a field is called. */
+  /** The name of an event's value of a field. */
   private nameOf(name: string, values: readonly KeptValue[]): string {
     const field = this.fields.get(name)!;
     const parts = partsOf(field);
@@ -163,7 +163,7 @@ const rowOf = ({ kernel }: RowStore, key: bigint): number => kernel.rowOf(key) >
 
 const keyOf = (text: string, { seed }: CompiledCell): bigint => xxh64(text, fromHex64(seed));
 
-/** The text of every bucket's key, and what it is called; of any other field none. */
+/** The text of every bucket's key, and its name; none for any other field. */
 function bucketNames(field: CompiledField | undefined): [string, string][] {
   if (!field || !("boundaries" in field)) return [];
   const { name, boundaries } = field;

@@ -6,17 +6,19 @@ import { readIdVectors, writeIdVectors } from "../warm-start/id-vectors.js";
 import { type Item2vecProgress, type Item2vecSettings, item2vecDefaults, learnVectors } from "./learn.js";
 import { sequencesOfEvents, sequencesOfLines } from "./read-sequences.js";
 
-/** What vectors are learned from, and how. */
+/** What to learn vectors from, and how. */
 export interface Item2vecOptions extends Given<Item2vecSettings> {
-  /** Files of sequences, a line each: ids with blanks, tabs or commas between them, or a JSON array. With `model`: of events. */
+  /**
+   * Files of sequences, one per line: ids separated by blanks, tabs or commas, or a JSON array. With `model`: files of events.
+   */
   readonly data: string | readonly string[];
-  /** How events are written: a spec's path, or compiled. Takes `field` and `sequenceBy`. */
+  /** How events are written: a spec's path, or a compiled spec. Requires `field` and `sequenceBy`. */
   readonly model?: string | CompiledSpec | undefined;
-  /** Whose values are the ids: a field of the spec, or a column or path. */
+  /** The source of ids: a field of the spec, or a column or path. */
   readonly field?: string | undefined;
-  /** Whose values tell sequences apart, likewise: a user, a session. A sequence has its ids in the order of the stream. */
+  /** The source of what identifies a sequence, likewise: a user, a session. A sequence has its ids in stream order. */
   readonly sequenceBy?: string | undefined;
-  /** Takes the ids of negative events, too. Default false. */
+  /** Include the ids of negative events. Default false. */
   readonly negatives?: boolean | undefined;
   /** Folder to write: `vectors.npy`, `ids.tsv`, `item2vec.json`. */
   readonly out: string;
@@ -24,28 +26,29 @@ export interface Item2vecOptions extends Given<Item2vecSettings> {
   readonly onProgress?: ((progress: Item2vecProgress) => void | Promise<void>) | undefined;
 }
 
-/** What was learned. */
+/** The result. */
 export interface Item2vecReport {
   /** The folder. */
   readonly out: string;
-  /** Ids that have a vector. */
+  /** Ids with a vector. */
   readonly ids: number;
-  /** Floats of a vector. */
+  /** Floats per vector. */
   readonly dim: number;
   /** Sequences of at least two such ids. */
   readonly sequences: number;
   /** Their occurrences in one pass. */
   readonly words: number;
-  /** All settings, those by default too. */
+  /** All settings, including defaults. */
   readonly settings: Item2vecSettings;
 }
 
-/** Whole numbers and the least they may be. */
+/** Integer settings, with their minimum values. */
 const least = { dim: 1, window: 1, negative: 1, minCount: 1, epochs: 1, seed: 0 } as const;
 const DIM = 4096;
 
 /**
- * Learns vectors of ids from the sequences they come in (word2vec; Barkan & Koenigstein 2016 for items), and writes them where `train --init-table` reads them.
+ * Learns vectors of ids from the sequences they occur in (word2vec; Barkan & Koenigstein 2016 for items), and writes them for
+ * `train --init-table`.
  * @throws HashbrookError usage, spec_invalid, source_missing, source_unreadable, table_full
  */
 export async function item2vec(options: Item2vecOptions): Promise<Item2vecReport> {
@@ -103,18 +106,18 @@ function settingsOf(given: Given<Item2vecSettings>): Item2vecSettings {
   return given.rate === undefined && architecture === "cbow" ? { ...settings, rate: 0.05 } : settings;
 }
 
-/** An id, and how near it is. */
+/** An id, and its similarity. */
 export interface Neighbour {
   /** Its text. */
   readonly id: string;
-  /** The cosine of the angle between both vectors. */
+  /** Cosine similarity of both vectors. */
   readonly similarity: number;
 }
 
 /**
- * The ids whose vectors point most nearly where an id's does.
+ * The ids with the most similar vectors.
  * @param directory as `item2vec` writes it
- * @throws HashbrookError usage where there is no such id; what reading throws
+ * @throws HashbrookError usage if there is no such id; what reading throws
  */
 export function neighboursOf(directory: string, id: string, count = 10): Neighbour[] {
   const { ids, dim, vectors } = readIdVectors(directory);

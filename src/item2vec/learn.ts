@@ -5,25 +5,25 @@ import type { Sequences } from "./sequences.js";
 
 /** How vectors are learned (Mikolov et al. 2013). */
 export interface Item2vecSettings {
-  /** Floats of a vector. Default 16. */
+  /** Floats per vector. Default 16. */
   readonly dim: number;
-  /** `skip-gram`: each id near by learns to tell the id; `cbow`: their mean does. Default skip-gram. */
+  /** `skip-gram`: each context id predicts the id; `cbow`: their mean does. Default skip-gram. */
   readonly architecture: "skip-gram" | "cbow";
-  /** Ids looked at on each side: 1 to so many, drawn for every place. Default 5. */
+  /** Context size on each side: drawn from 1 to this for every position. Default 5. */
   readonly window: number;
-  /** Drawn ids for each that is there. Default 5. */
+  /** Negative samples per positive one. Default 5. */
   readonly negative: number;
-  /** Drawn ids are as frequent as their occurrences to this power. Default 0.75. */
+  /** Negative samples are drawn in proportion to their occurrences to this power. Default 0.75. */
   readonly exponent: number;
-  /** Ids of a larger share of all occurrences are left out of sequences now and then; 0: none is. Default 1e-3. */
+  /** Subsampling: ids with a larger share of all occurrences are randomly left out; 0: none. Default 1e-3. */
   readonly sample: number;
   /** Ids that occur less often have no vector. Default 5. */
   readonly minCount: number;
   /** Passes over the sequences. Default 5. */
   readonly epochs: number;
-  /** The learning rate at the start; it falls to a 10,000th of it in a straight line. Default 0.025; cbow 0.05. */
+  /** The initial learning rate; it decreases linearly to a 10,000th of it. Default 0.025; cbow 0.05. */
   readonly rate: number;
-  /** Of starts and draws. Default 42. */
+  /** Seed of initial values and random draws. Default 42. */
   readonly seed: number;
 }
 
@@ -40,26 +40,26 @@ export const item2vecDefaults: Item2vecSettings = {
   seed: 42,
 };
 
-/** How far learning is. */
+/** Progress of learning. */
 export interface Item2vecProgress {
-  /** The pass at hand, from 1. */
+  /** The current pass, from 1. */
   readonly epoch: number;
-  /** Occurrences passed over, of all epochs. */
+  /** Occurrences processed, over all epochs. */
   readonly words: number;
-  /** Of all. */
+  /** Share of all work, 0 to 1. */
   readonly done: number;
 }
 
-/** Ids of one call of the kernel: the rate and the draws change with it. */
+/** Ids per kernel call; the learning rate is updated between calls. */
 const CHUNK = 8192;
 const END = 0xffffffff;
 const LEAST_RATE = 1e-4;
 
 /**
  * Learns a vector of every id of the sequences. Same sequences, settings and seed: same bytes.
- * @param onProgress called after every chunk of some thousand ids; what it returns is waited for
+ * @param onProgress called after every chunk of some thousand ids, and awaited
  * @returns f32[ids × dim], row-major
- * @throws HashbrookError table_full where the vectors need more than 4 GiB
+ * @throws HashbrookError table_full if the vectors need more than 4 GiB
  */
 export async function learnVectors(
   sequences: Sequences,
@@ -96,7 +96,7 @@ export async function learnVectors(
   return packed(new Float32Array(memory.buffer, kernel.inputsAt() >>> 0, ids * lanes), dim, lanes);
 }
 
-/** [from, to) of whole sequences, of some thousand ids together. */
+/** Ranges [from, to) of complete sequences, with some thousand ids each. */
 function chunksOf(tokens: Uint32Array): (readonly [number, number])[] {
   const chunks: (readonly [number, number])[] = [];
   let from = 0;
@@ -115,7 +115,7 @@ function start(inputs: Float32Array, dim: number, lanes: number, seed: number): 
     for (let c = 0; c < dim; c++) inputs[row + c] = (rng.uniform() - 0.5) / dim;
 }
 
-/** Lays out what is drawn from, and the chances to stay. */
+/** Prepares the sampling table, and the probabilities of keeping an id. */
 function prepare(
   kernel: Word2vecKernel,
   memory: WebAssembly.Memory,
@@ -133,7 +133,7 @@ function prepare(
   });
 }
 
-/** Walker's alias method (Vose 1991): {chance of the place's own id, the other id}. */
+/** Walker's alias method (Vose 1991): {probability of the slot's own id, the other id}. */
 function layAlias(weights: Float64Array, table: Uint32Array): void {
   const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
   const left = weights.map((weight) => weight / mean);

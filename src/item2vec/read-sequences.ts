@@ -9,18 +9,18 @@ import { SequenceReader } from "./sequences.js";
 
 const CAPACITY = 4096;
 
-/** What of events are sequences. */
+/** How to take sequences from events. */
 export interface EventSequences {
   readonly spec: CompiledSpec;
-  /** Whose values are the ids: a field of the spec, or a column or path. */
+  /** The source of ids: a field of the spec, or a column or path. */
   readonly field: string;
-  /** Whose values tell sequences apart, likewise: a user, a session. */
+  /** The source of what identifies a sequence, likewise: a user, a session. */
   readonly sequenceBy: string;
-  /** Takes negatives as well. Default false: an id counts where the label is positive. */
+  /** Include negatives. Default false: only ids of positive events count. */
   readonly negatives?: boolean | undefined;
 }
 
-/** Reads a sequence a line: ids with blanks, tabs or commas between them, or a JSON array. */
+/** Reads one sequence per line: ids separated by blanks, tabs or commas, or a JSON array. */
 export async function sequencesOfLines(data: readonly string[]): Promise<SequenceReader> {
   const reader = new SequenceReader();
   const source = openSource(data);
@@ -56,7 +56,7 @@ function idsOf(text: string, file: string, line: number): string[] {
   }
 }
 
-/** Reads the ids of events, in the order of the stream, a sequence for every value of `sequenceBy`. Malformed events are passed over. */
+/** Reads the ids of events, in stream order, into a sequence for every value of `sequenceBy`. Malformed events are skipped. */
 export async function sequencesOfEvents(data: readonly string[], events: EventSequences): Promise<SequenceReader> {
   const { spec, field, sequenceBy, negatives = false } = events;
   const kept = [sourceOf(spec, field, "--field"), sourceOf(spec, sequenceBy, "--sequence-by")];
@@ -87,7 +87,7 @@ export async function sequencesOfEvents(data: readonly string[], events: EventSe
   return reader;
 }
 
-/** Where a field's value stands; another name is a column or a path. */
+/** A field's source; another name is a column or a path. */
 function sourceOf({ fields, events }: CompiledSpec, name: string, flag: string): string {
   const field = fields.find((field) => field.name === name);
   if (field && "from" in field) return field.from;

@@ -1,12 +1,12 @@
-/** Sequences of ids, numbered. */
+/** Sequences of numbered ids. */
 export interface Sequences {
-  /** By number, the id's text: the most frequent first, those as frequent in the order they came. */
+  /** By number, the id's text: in descending order of frequency, equal ones by first occurrence. */
   readonly ids: readonly string[];
   /** By number, how often the id occurs. */
   readonly counts: Uint32Array;
-  /** The ids' numbers, each sequence ended by 0xffffffff. Sequences of fewer than two are left out. */
+  /** The ids' numbers, each sequence ended by 0xffffffff. Sequences with fewer than two ids are left out. */
   readonly tokens: Uint32Array;
-  /** Sequences among `tokens`. */
+  /** Number of sequences in `tokens`. */
   readonly sequences: number;
 }
 
@@ -19,18 +19,18 @@ export class SequenceReader {
   private tokens = new Uint32Array(65536);
   private length = 0;
 
-  /** Takes a sequence of ids. */
+  /** Adds a sequence of ids. */
   add(sequence: readonly string[]): void {
     this.addNumbered(sequence.map((id) => this.numberOf(id)));
   }
 
-  /** Takes a sequence of ids' numbers, as `numberOf` gave them. */
+  /** Adds a sequence of ids' numbers, as given by `numberOf`. */
   addNumbered(sequence: readonly number[]): void {
     for (const number of sequence) this.push(number);
     this.push(END);
   }
 
-  /** What was collected; ids that occur less often than `minCount` times are taken out of their sequences. */
+  /** The collected sequences, without ids that occur less than `minCount` times. */
   take(minCount: number): Sequences {
     const { counts } = this;
     const texts = [...this.numbers.keys()];
@@ -64,7 +64,7 @@ export class SequenceReader {
     return { tokens: out.slice(0, to), sequences };
   }
 
-  /** Counts an occurrence. @returns the id's number, until `take` gives it another */
+  /** Counts an occurrence. @returns the id's number, valid until `take` renumbers */
   numberOf(id: string): number {
     let number = this.numbers.get(id);
     if (number === undefined) {

@@ -2,7 +2,7 @@ import { type Dims, shortenSpec } from "../spec/cut.js";
 import type { RowChunk } from "../tables/row-store.js";
 import { type RewriteReport, type Rewritten, rewriteCheckpoint } from "./rewrite.js";
 
-/** What to cut, to what, and where to. */
+/** What to cut, to what length, and where to write it. */
 export interface CutOptions {
   /** A run's directory or one checkpoint's. */
   readonly checkpoint: string;
@@ -12,7 +12,7 @@ export interface CutOptions {
   readonly out: string;
 }
 
-/** What a cut left: the tables whose rows are shorter now, and their components. */
+/** The result of a cut: the tables whose rows were shortened, and their components. */
 export interface CutReport extends RewriteReport {
   /** The tables whose rows are shorter now. */
   readonly tables: readonly CutTable[];
@@ -27,9 +27,9 @@ export interface CutTable extends Rewritten {
 }
 
 /**
- * Writes a model of nested vectors anew with shorter rows: each table has as many components as the longest prefix its fields are
- * cut to. It scores as the whole model does with these `dims`: bit for bit where rows are f32.
- * @throws HashbrookError checkpoint_missing, checkpoint_damaged, output_exists; usage where there are no such prefixes
+ * Writes a model with nested vectors with shorter rows: each table keeps as many components as the longest prefix its fields
+ * are cut to. It scores like the whole model with these `dims`: bit for bit if rows are f32.
+ * @throws HashbrookError checkpoint_missing, checkpoint_damaged, output_exists; usage if there are no such prefixes
  */
 export async function cutCheckpoint({ checkpoint, dims, out }: CutOptions): Promise<CutReport> {
   const cuts: { from: number; to: number }[] = [];

@@ -7,7 +7,7 @@ import { storedKeys } from "../warm-start/stored-keys.js";
 
 const CAPACITY = 4096;
 
-/** The distinct keys of one table in batches: an exact table of one weight a key. */
+/** Collects the distinct keys of one table from batches, in an exact table with one weight per key. */
 export class DistinctKeys {
   private readonly table: number;
   private readonly layout: BatchLayout;
@@ -31,7 +31,7 @@ export class DistinctKeys {
     });
   }
 
-  /** All of them, in the order they came. */
+  /** All of them, in order of first occurrence. */
   keys(): BigUint64Array {
     return storedKeys([this.set.store]);
   }

@@ -18,33 +18,33 @@ import { storedKeys } from "../warm-start/stored-keys.js";
 import { DistinctKeys } from "./distinct-keys.js";
 import { checkSame, lossWarnings, type MigrationWarning } from "./migration.js";
 
-/** What to carry over, and to where. */
+/** What to migrate, and where to. */
 export interface MigrateOptions {
   /** A run's directory or one checkpoint's. */
   readonly checkpoint: string;
-  /** The new spec: the old one but for how tables are held and learn. Its path, or compiled. */
+  /** The new spec, which may differ only in how tables are stored and learn. Its path, or compiled. */
   readonly model: string | CompiledSpec;
   /** Directory of the new run. */
   readonly out: string;
-  /** Events whose ids are carried over, for tables that do not know their ids (all but `exact`). */
+  /** Events whose ids are carried over, for tables that do not store their ids (all but `exact`). */
   readonly data?: string | readonly string[] | undefined;
   /** Passes over the ids, for encodings that learn the old vectors. Default 20. */
   readonly passes?: number | undefined;
-  /** Told how close a table has come to its old vectors, after every pass. */
+  /** Called after every pass with how close a table has come to its old vectors. */
   readonly onPass?: ((table: string, fit: Fit) => void) | undefined;
 }
 
-/** What a migration did. */
+/** The result of a migration. */
 export interface MigrationReport {
   /** The checkpoint written. */
   readonly checkpoint: string;
-  /** Damaged checkpoints that were passed over on the way to the one migrated, and why. */
+  /** Damaged checkpoints that were skipped in favour of the one migrated, and why. */
   readonly passed_over: readonly Skipped[];
   /** Examples the model has learned. */
   readonly examples: number;
-  /** Of the new spec, 16 hex digits. */
+  /** Hash of the new spec, 16 hex digits. */
   readonly spec_hash: string;
-  /** The tables whose encoding is another now. */
+  /** The tables whose encoding changed. */
   readonly tables: readonly {
     /** As the spec names it. */
     readonly name: string;
@@ -58,7 +58,7 @@ export interface MigrationReport {
     readonly bytes: number;
     /** Root mean squared difference to the old vectors, relative to them. */
     readonly error: number;
-    /** What its optimizer had counted (FTRL's n, AdaGrad's accumulators, Adam's moments) is not carried over. */
+    /** Optimizer state (FTRL's n, AdaGrad's accumulators, Adam's moments) is not carried over. */
     readonly optimizer_state: "reset";
   }[];
   /** Tables that lost much of what they had learned. */
@@ -66,9 +66,11 @@ export interface MigrationReport {
 }
 
 /**
- * Carries a learned model over to other encodings of its tables: every id's old vector is evaluated, and the new encoding is made
- * to give it. What the optimizers of these tables had counted begins at 0 again. Tower, metrics and the place in the stream stay, so `train --resume` goes on from there.
- * @throws checkpoint_missing, checkpoint_damaged, spec_invalid, output_exists; checkpoint_mismatch where more differs than encodings
+ * Converts a trained model to other encodings of its tables: every id's old vector is evaluated, and the new encoding is fitted
+ * to it. The optimizer state of these tables is reset. Tower, metrics and the position in the stream are kept, so `train
+ * --resume` continues from there.
+ * @throws checkpoint_missing, checkpoint_damaged, spec_invalid, output_exists; checkpoint_mismatch if more than encodings
+ * differs
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
   const opened = openCheckpoint(options.checkpoint);
@@ -146,7 +148,7 @@ async function migrateTable(
   return { facts, gone, blocks };
 }
 
-/** A table's encoding by itself, with rows as long as its tower has them. */
+/** A table's encoding alone, with rows of the length that its tower expects. */
 function encodingSpec({ tables, tower }: CompiledSpec, t: number): EncodingSpec {
   const table = tables[t];
   return { ...table, dim: rowOf(tower.kind, table).floats };
@@ -155,7 +157,7 @@ function encodingSpec({ tables, tower }: CompiledSpec, t: number): EncodingSpec 
 const open = (spec: CompiledSpec, t: number): Promise<Encoding> =>
   openDistilled(encodingSpec(spec, t), spec.tower.runtime);
 
-/** The ids an encoding knows: the keys that its rows are known by. */
+/** The ids an encoding knows: the keys of its rows. */
 function knownKeys({ stores }: Encoding, name: string): BigUint64Array {
   if (stores.length > 0 && stores.every(({ keyed }) => keyed)) return storedKeys(stores);
   throw new HashbrookError("usage", `table ${name}: does not know its ids, only rows they share`, {

@@ -3,20 +3,20 @@ import { canonicalJson } from "../core/hash.js";
 import { kindOf } from "../encodings/index.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 
-/** Relative error from which on a table is not what it was: the old vectors are lost by half of their size. */
+/** Relative error from which a table counts as much changed: the error is half the size of the old vectors. */
 const MUCH = 0.5;
 
-/** What was lost on the way, and what to do. */
+/** What was lost, and what to do. */
 export interface MigrationWarning {
-  /** The table that lost. */
+  /** The table concerned. */
   readonly table: string;
   /** What was lost, with figures. */
   readonly message: string;
-  /** What may lose less. */
+  /** What might lose less. */
   readonly hint: string;
 }
 
-/** Warnings of tables whose new encoding does not give the old vectors. */
+/** Warnings about tables whose new encoding does not reproduce the old vectors. */
 export function lossWarnings(tables: readonly { name: string; to: string; error: number }[]): MigrationWarning[] {
   return tables
     .filter(({ error }) => error > MUCH)
@@ -28,9 +28,9 @@ export function lossWarnings(tables: readonly { name: string; to: string; error:
 }
 
 /**
- * Everything but how tables are held and learn must be the same: the events, the keys of values, the tower and its inputs.
+ * Everything but how tables are stored and learn must be the same: the events, the keys of values, the tower and its inputs.
  * @param path the checkpoint's, for the message
- * @throws checkpoint_mismatch that names the first difference and the mend
+ * @throws checkpoint_mismatch that names the first difference and the fix
  */
 export function checkSame(from: CompiledSpec, to: CompiledSpec, path: string): void {
   const parts = (spec: CompiledSpec) => ({ ...spec, name: "", tables: [] });

@@ -5,7 +5,7 @@ import type { RowChunk } from "../tables/row-store.js";
 import { learnsByEvent } from "../towers/index.js";
 import { type OpenTable, type RewriteReport, rewriteCheckpoint } from "./rewrite.js";
 
-/** What to prune, how far, and where to. */
+/** What to prune, how far, and where to write it. */
 export interface PruneOptions {
   /** A run's directory or one checkpoint's. */
   readonly checkpoint: string;
@@ -16,9 +16,9 @@ export interface PruneOptions {
 }
 
 /**
- * Magnitude pruning: writes a model anew without the rows that say least, those with the shortest vectors among all of its exact
- * tables. Their ids are then what new ids are. What any other method of making a model smaller must beat at the same bytes.
- * @throws HashbrookError checkpoint_missing, checkpoint_damaged, output_exists; usage where no table has rows that can go
+ * Magnitude pruning: writes a model without the rows with the shortest vectors among all of its exact tables. Their ids are
+ * then treated like new ids. The baseline for any other method of compressing a model to the same size.
+ * @throws HashbrookError checkpoint_missing, checkpoint_damaged, output_exists; usage if no table has rows that can be removed
  */
 export function pruneCheckpoint({ checkpoint, keep, out }: PruneOptions): Promise<RewriteReport> {
   return rewriteCheckpoint(checkpoint, out, async (from, open) => {
@@ -30,7 +30,7 @@ export function pruneCheckpoint({ checkpoint, keep, out }: PruneOptions): Promis
   });
 }
 
-/** Tables with rows that can go, by number. @throws HashbrookError usage where there are none */
+/** Indexes of tables with rows that can be removed. @throws HashbrookError usage if there are none */
 export function prunable({ name, tables, tower }: CompiledSpec): number[] {
   const exact = [...tables.keys()].filter((t) => tables[t].role !== "wide" && ownsRows(tables[t].encoding));
   if (exact.length > 0 && !learnsByEvent(tower.kind)) return exact;
@@ -39,10 +39,10 @@ export function prunable({ name, tables, tower }: CompiledSpec): number[] {
   });
 }
 
-/** True where every id has a row of its own, and may have none. */
+/** True if every id has a row of its own, and may have none. */
 const ownsRows = (encoding: string): boolean => kindOf(encoding).store === true && kindOf(encoding).rows === "growing";
 
-/** The squared length that a share of all rows has at least. */
+/** The squared norm that this share of all rows reaches. */
 async function lengthOf(tables: readonly number[], share: number, open: OpenTable): Promise<number> {
   const lengths: number[] = [];
   for (const t of tables) {

@@ -9,15 +9,15 @@ import type { Encoding } from "../tables/encoding.js";
 import type { RowChunk } from "../tables/row-store.js";
 import { openDistilled } from "../warm-start/distil.js";
 
-/** A table whose rows are written anew. */
+/** A table whose rows are rewritten. */
 export interface RewrittenTable {
-  /** Its number in the spec. */
+  /** Its index in the spec. */
   readonly table: number;
-  /** What becomes of some of its rows. */
+  /** Converts some of its rows. */
   readonly rows: (chunk: RowChunk) => RowChunk;
 }
 
-/** What is known of a table that was written anew. */
+/** The result for a rewritten table. */
 export interface Rewritten {
   /** As the spec names it. */
   readonly name: string;
@@ -31,33 +31,33 @@ export interface Rewritten {
   readonly bytes: number;
 }
 
-/** A checkpoint that was written anew. */
+/** The result of rewriting a checkpoint. */
 export interface RewriteReport {
   /** The checkpoint written. */
   readonly checkpoint: string;
-  /** Damaged checkpoints that were passed over on the way to the one read, and why. */
+  /** Damaged checkpoints that were skipped in favour of the one read, and why. */
   readonly passed_over: readonly Skipped[];
   /** Examples the model has learned. */
   readonly examples: number;
-  /** Of the new spec, 16 hex digits. */
+  /** Hash of the new spec, 16 hex digits. */
   readonly spec_hash: string;
-  /** The tables whose rows were written anew. */
+  /** The rewritten tables. */
   readonly tables: readonly Rewritten[];
 }
 
-/** How a checkpoint is written anew. */
+/** How a checkpoint is rewritten. */
 interface Rewriting {
   /** The new spec. */
   readonly to: CompiledSpec;
   readonly tables: readonly RewrittenTable[];
 }
 
-/** The rows of a model's tables, before anything is written. */
+/** Opens the rows of a model's tables, before anything is written. */
 export type OpenTable = (table: number) => Promise<Encoding>;
 
 /**
- * Writes some tables of a checkpoint anew, from its rows; what their optimizers counted starts at 0. The rest stays as it is.
- * @param plan told the spec, and how to open tables; what it says is done
+ * Rewrites some tables of a checkpoint from its rows; their optimizer state is reset. The rest stays as it is.
+ * @param plan receives the spec, and a function to open tables; returns what to do
  * @throws HashbrookError checkpoint_missing, checkpoint_damaged, output_exists
  */
 export async function rewriteCheckpoint(

@@ -13,7 +13,7 @@ export type { ModelVersion, ScoreRequest, Scores } from "./scorer.js";
 export class Scorer extends PortableScorer {
   /**
    * @param source the address of a model's file, or its bytes
-   * @throws HashbrookError source_missing; log_damaged where a byte is wrong; log_mismatch; runtime_unavailable
+   * @throws HashbrookError source_missing; log_damaged if a byte is wrong; log_mismatch; runtime_unavailable
    */
   static async load(source: string | URL | Uint8Array | ArrayBuffer): Promise<Scorer> {
     const isAddress = typeof source === "string" || source instanceof URL;

@@ -1,5 +1,6 @@
 /**
- * What the package uses of Node's Buffer, for browsers: the bundle has it in that place (scripts/browser.mjs). Bytes with texts.
+ * The part of Node's Buffer that the package uses, for browsers: the bundle substitutes it (scripts/browser.mjs). Bytes with
+ * text conversion.
  */
 export class Buffer extends Uint8Array<ArrayBuffer> {
   static alloc(size: number): Buffer {
@@ -26,7 +27,7 @@ export class Buffer extends Uint8Array<ArrayBuffer> {
     return new TextEncoder().encode(text).length;
   }
 
-  /** Writes as much of a text as there is room for. @returns the bytes written */
+  /** Writes as much of a text as fits. @returns the bytes written */
   write(text: string): number {
     return new TextEncoder().encodeInto(text, this).written;
   }

@@ -1,17 +1,17 @@
-/** What went wrong with a call, with what a program branches on. */
+/** A failed call, with a code for programs to branch on. */
 export class ClientError extends Error {
   /**
-   * The server's code (docs/ERRORS.md), or of the client: `unreachable` (no server answered), `deadline_exceeded` (the time is over),
-   * `bad_answer` (what answered is no Hashbrook).
+   * The server's code (docs/ERRORS.md), or the client's: `unreachable` (no server answered), `deadline_exceeded` (time is up),
+   * `bad_answer` (the answer is not from Hashbrook).
    */
   readonly code: string;
-  /** HTTP status; null where there was no answer. */
+  /** HTTP status; null if there was no answer. */
   readonly status: number | null;
-  /** What a person may do about it. */
+  /** What a person can do about it. */
   readonly hint: string | undefined;
-  /** After how many milliseconds the server asks to be asked again. */
+  /** Milliseconds after which the server asks to retry. */
   readonly retryAfterMs: number | null;
-  /** The id under which the server's log has the request. */
+  /** The request's id in the server's log. */
   readonly requestId: string | null;
 
   constructor(code: string, message: string, more: Partial<ClientError> & { cause?: unknown } = {}) {
@@ -25,7 +25,7 @@ export class ClientError extends Error {
   }
 }
 
-/** The error that an answer tells. */
+/** The error in an answer. */
 export function failure(path: string, response: Response, text: string, retryAfterMs: number | null): ClientError {
   const { status, headers } = response;
   const facts = { status, retryAfterMs, requestId: headers.get("x-request-id") };
@@ -44,7 +44,7 @@ function toldBy(text: string): { error: string; code: string; hint?: string } | 
   }
 }
 
-/** An answer's JSON; null where it is none. */
+/** An answer's JSON; null if it is not JSON. */
 export function answerOf(text: string): { readonly answer: unknown } | null {
   try {
     return { answer: JSON.parse(text) };
@@ -53,7 +53,7 @@ export function answerOf(text: string): { readonly answer: unknown } | null {
   }
 }
 
-/** Milliseconds of a Retry-After header in seconds; null where there is none. */
+/** Milliseconds of a Retry-After header in seconds; null if there is none. */
 export function retryAfter({ headers }: Response): number | null {
   const seconds = headers.get("retry-after");
   return seconds !== null && /^\d+$/.test(seconds) ? Number(seconds) * 1000 : null;

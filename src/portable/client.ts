@@ -18,49 +18,52 @@ import { answerOf, ClientError, failure, retryAfter } from "./client-error.js";
 export { HashbrookError } from "../core/errors.js";
 export { ClientError } from "./client-error.js";
 
-/** How a client asks, unless a call says otherwise. */
+/** Default options of a client's calls. */
 export interface ClientOptions {
   /** Sent as `Authorization: Bearer TOKEN`. */
   readonly token?: string;
-  /** Milliseconds for a call, its retries included; the server is told what is left of them. Default 1000. */
+  /** Milliseconds for a call, including retries; the server is told how much is left. Default 1000. */
   readonly timeoutMs?: number;
-  /** How often a call is tried again where the server is overloaded, not ready or not reached. Default 2. */
+  /** How often a call is retried if the server is overloaded, not ready or unreachable. Default 2. */
   readonly retries?: number;
-  /** Longest wait before the first retry where the server names none, in milliseconds; doubled each time, and drawn at random. Default 20. */
+  /**
+   * Longest wait before the first retry if the server suggests none, in milliseconds; doubled each time, and randomised.
+   * Default 20.
+   */
   readonly backoffMs?: number;
-  /** In place of the global `fetch`: with an agent or a certificate of your own. */
+  /** Replaces the global `fetch`, for example to use an agent or a certificate of your own. */
   readonly fetch?: typeof fetch;
 }
 
-/** What to score. Ids of 64 bits are texts or bigints: a number has 53. */
+/** What to score. Pass 64-bit ids as texts or bigints: a number has 53 bits. */
 export interface ScoreRequest<Candidate extends object = object, Context extends object = object> {
-  /** Members that all candidates share; a candidate's own are added at every depth, and win. */
+  /** Members that all candidates share; a candidate's own are merged in at every depth, and take precedence. */
   readonly context?: Context;
-  /** What is scored, at least one. */
+  /** The candidates to score, at least one. */
   readonly candidates: readonly Candidate[];
   /** The model's name; default: the only one. */
   readonly model?: string;
-  /** Answer the best so many as well. */
+  /** Also return the best so many. */
   readonly topK?: number;
-  /** Answer each field's share of the logit. */
+  /** Also return each field's contribution to the logit. */
   readonly explain?: boolean;
 }
 
-/** How one call asks. */
+/** Options of one call. */
 export interface CallOptions {
-  /** Milliseconds for this call, its retries included. Default: the client's. */
+  /** Milliseconds for this call, including retries. Default: the client's. */
   readonly timeoutMs?: number;
-  /** Ends the call; it rejects with the signal's reason. */
+  /** Cancels the call; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Sent as `x-request-id`, and written in the server's log. */
   readonly requestId?: string;
 }
 
-/** What the server answers. */
+/** The server's answer. */
 export interface ScoreAnswer {
   /** Click probabilities in the order of the candidates. */
   readonly scores: readonly number[];
-  /** The same by the model's calibrator, where it has one. */
+  /** The same by the model's calibrator, if it has one. */
   readonly calibrated?: readonly number[];
   /** `name` of the model's spec. */
   readonly model: string;
@@ -70,13 +73,13 @@ export interface ScoreAnswer {
   readonly spec_hash: string;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored?: readonly string[];
-  /** Where the server explores: each candidate's place in the order that was drawn, 1 the first. */
+  /** If the server explores: each candidate's rank in the randomised order, from 1. */
   readonly rank?: readonly number[];
-  /** Where the server explores: how probable it was that a candidate comes first. */
+  /** If the server explores: the probability that a candidate comes first. */
   readonly propensity?: readonly number[];
-  /** With `topK`: the best, best first; where the server explores, the first of the order. */
+  /** With `topK`: the best, best first; if the server explores, the first of the randomised order. */
   readonly top_k?: readonly { readonly index: number; readonly score: number }[];
-  /** With `explain`: each field's share of the logit. */
+  /** With `explain`: each field's contribution to the logit. */
   readonly explain?: readonly {
     readonly index: number;
     readonly logit: number;
@@ -85,10 +88,10 @@ export interface ScoreAnswer {
 }
 
 const RETRIED = new Set([429, 503]);
-/** The longest time a server is told. */
+/** The longest time limit sent to a server. */
 const DAY_MS = 86_400_000;
 
-/** Asks one server, or what balances several. It keeps no connections of its own: `fetch` does. */
+/** Client of one server, or of a load balancer. It keeps no connections of its own: `fetch` does. */
 export class Client {
   private readonly base: string;
   private readonly options: Required<Omit<ClientOptions, "token">>;
@@ -116,7 +119,7 @@ export class Client {
     return (await this.call(path, { method: "POST", body }, options)) as ScoreAnswer;
   }
 
-  /** Whether every model of the server is there and fresh enough. @throws ClientError unreachable, deadline_exceeded */
+  /** Whether every model of the server is loaded and fresh enough. @throws ClientError unreachable, deadline_exceeded */
   async ready(options: CallOptions = {}): Promise<boolean> {
     try {
       await this.call("/v2/health/ready", { method: "GET" }, options, 0);
@@ -146,7 +149,9 @@ export class Client {
     }
   }
 
-  /** Milliseconds before another attempt: what the server named, and a random part, so that clients do not come back together. */
+  /**
+   * Milliseconds before another attempt: what the server suggested plus a random part, so that clients do not return together.
+   */
   private waitFor({ retryAfterMs }: ClientError, attempt: number): number {
     return (retryAfterMs ?? 0) + drawn() * this.options.backoffMs * 2 ** attempt;
   }

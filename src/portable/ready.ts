@@ -11,11 +11,11 @@ interface ReadyScores {
   readonly ignored: readonly string[];
 }
 
-/** A model that scores whole requests, one at a time. */
+/** A model that scores complete requests, one at a time. */
 export class Ready {
-  /** The model, with what reads requests for it. */
+  /** The model, with its request reader. */
   readonly scoring: ScoringModel;
-  /** How much it had learned. */
+  /** Examples it had learned. */
   readonly examples: number;
 
   constructor(scoring: ScoringModel, examples: number) {

@@ -2,15 +2,17 @@ import { HashbrookError } from "../core/errors.js";
 import { jsonText } from "../core/json.js";
 import { loadSnapshot, type Ready } from "./ready.js";
 
-/** What a request scores: a context, and candidates whose members are added to it at every depth, their own winning. */
+/**
+ * What a request scores: a context, and candidates that are merged with it at every depth, their own members taking precedence.
+ */
 export interface ScoreRequest {
-  /** What all candidates have in common; ids of 64 bits as texts or bigints. */
+  /** What all candidates have in common; 64-bit ids as texts or bigints. */
   readonly context?: object | null;
-  /** What is scored, at least one. */
+  /** The candidates to score, at least one. */
   readonly candidates: readonly object[];
 }
 
-/** What made a score. */
+/** The version that made a score. */
 export interface ModelVersion {
   /** `name` of the spec. */
   readonly model: string;
@@ -20,21 +22,21 @@ export interface ModelVersion {
   readonly spec_hash: string;
 }
 
-/** An answer: all of one model. */
+/** An answer, all of it from one version. */
 export interface Scores {
   /** Click probabilities in the order of the candidates. */
   readonly scores: number[];
-  /** The same by the model's calibrator, where it has one. */
+  /** The same by the model's calibrator, if it has one. */
   readonly calibrated?: number[];
-  /** What made the scores. */
+  /** The version that made the scores. */
   readonly model: ModelVersion;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored: readonly string[];
 }
 
-/** Scores candidates in this thread, without a server: what the scorers of Node and of browsers share. */
+/** Scores candidates in this thread, without a server: the common part of the scorers for Node and browsers. */
 export class PortableScorer {
-  /** The model that answers. */
+  /** The version that answers. */
   readonly model: ModelVersion;
   private readonly ready: Ready;
   private last: Promise<unknown> = Promise.resolve();
@@ -60,7 +62,7 @@ export class PortableScorer {
     return run;
   }
 
-  /** Waits for requests under way, and lets the model go. */
+  /** Waits for requests in progress, and releases the model. */
   async close(): Promise<void> {
     await this.last;
     await this.ready.close();
@@ -72,12 +74,12 @@ function bytesOf(request: ScoreRequest | string | Uint8Array): Uint8Array {
   return new TextEncoder().encode(typeof request === "string" ? request : jsonText(request));
 }
 
-/** A model of a file's bytes, ready to score. @throws HashbrookError log_damaged, log_mismatch, runtime_unavailable */
+/** A model from a file's bytes, ready to score. @throws HashbrookError log_damaged, log_mismatch, runtime_unavailable */
 export function ready(bytes: Uint8Array | ArrayBuffer): Promise<Ready> {
   return loadSnapshot(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
 }
 
-/** The bytes behind an address. @throws HashbrookError source_missing */
+/** The bytes at an address. @throws HashbrookError source_missing */
 export async function fetched(address: string | URL): Promise<Uint8Array> {
   const response = await fetch(address).catch((cause: unknown) => {
     throw new HashbrookError("source_missing", `${address}: cannot be fetched`, { cause });

@@ -3,20 +3,20 @@ import { decodePart, type EntryPart, readFacts } from "../delta-log/entry.js";
 import { openFrames } from "../delta-log/frame.js";
 import type { ServingState } from "../delta-log/state.js";
 
-/** A model as one file has it: a snapshot of the delta log (docs/FORMATS.md). */
+/** A model in one file: a snapshot of the delta log (docs/FORMATS.md). */
 export interface Snapshot {
   readonly spec: unknown;
   /** Hash of the compiled spec. */
   readonly run: string;
   /** Examples learned. */
   readonly version: number;
-  /** What it predicts with, piece by piece: each is read when it is asked for. */
+  /** What it predicts with, part by part, each read on demand. */
   states(): Iterable<ServingState>;
 }
 
 /**
  * Reads the frames of a snapshot.
- * @throws HashbrookError log_damaged where a byte is wrong or a part is missing; log_mismatch where a newer Hashbrook wrote it
+ * @throws HashbrookError log_damaged if a byte is wrong or a part is missing; log_mismatch if a newer Hashbrook wrote it
  */
 export function readSnapshot(bytes: Uint8Array): Snapshot {
   const bodies = Array.from(openFrames(bytes), ({ body }) => body);

@@ -3,7 +3,7 @@ import type { Quality } from "../train/report.js";
 import type { Chart, Series } from "./data.js";
 import { figure } from "./numbers.js";
 
-/** The figures that tables and curves tell, in their order. */
+/** The figures in tables and curves, in order. */
 export const FIGURES = [
   { key: "logloss", name: "logloss" },
   { key: "auc", name: "AUC" },
@@ -20,7 +20,7 @@ interface Reliability {
   readonly points: readonly ReliabilityPoint[];
 }
 
-/** Actual over predicted, with the line on which predictions are right. */
+/** Actual over predicted rates, with the diagonal of perfect calibration. */
 export function calibrationChart(id: string, of: readonly Reliability[]): Chart {
   const series = of.map(
     ({ label, points }): Series => ({

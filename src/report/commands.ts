@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { COMMANDS } from "../train/commands-file.js";
 import type { Section } from "./data.js";
 
-/** The command lines that made a directory, where they are known. */
+/** The command lines that made a directory, if known. */
 export function commandsSection(directory: string): Section[] {
   const lines = commandLines(directory);
   return lines.length === 0 ? [] : [{ id: "commands", title: "Command lines", text: lines.join("\n") }];
@@ -26,7 +26,7 @@ function commandLines(directory: string): string[] {
   });
 }
 
-/** A word as a shell takes it. */
+/** A word, quoted for a shell. */
 export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

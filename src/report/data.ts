@@ -1,23 +1,23 @@
-/** A report: what is shown, apart from how it is drawn. All texts are as they are: whoever draws escapes them. */
+/** A report's content, independent of how it is drawn. Texts are unescaped: whoever draws them escapes them. */
 export interface ReportData {
   readonly title: string;
-  /** A line below it. */
+  /** A line below the title. */
   readonly subtitle: string;
   readonly sections: readonly Section[];
 }
 
-/** Something that belongs together, under a heading. */
+/** Related content under a heading. */
 export interface Section {
-  /** Lower-case letters and hyphens: names the SVG files of its charts, too. */
+  /** Lower-case letters and hyphens; also used in the names of its charts' SVG files. */
   readonly id: string;
   readonly title: string;
-  /** What is to be known of it, in a sentence or two. */
+  /** An explanation in a sentence or two. */
   readonly note?: string | undefined;
   readonly charts?: readonly (Chart | BarChart)[];
   readonly tables?: readonly DataTable[];
   /** Preformatted: commands, a diff, a spec. */
   readonly text?: string | undefined;
-  /** Shown when it is asked for. */
+  /** Initially collapsed. */
   readonly folded?: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface Section {
 export interface DataTable {
   readonly heads: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** Columns that hold numbers; all but the first where it is not told. */
+  /** Columns with numbers; default: all but the first. */
   readonly numeric?: readonly number[];
 }
 
@@ -54,13 +54,13 @@ export interface Series {
   readonly style?: "points" | "line" | "dashed";
 }
 
-/** A point, and how sure it is. */
+/** A point with its uncertainty. */
 export interface Point {
   readonly x: number;
   readonly y: number | null;
   /** Standard error of `y`. */
   readonly se?: number | null;
-  /** Written beside it. */
+  /** A label beside it. */
   readonly name?: string;
 }
 

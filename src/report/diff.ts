@@ -1,6 +1,6 @@
 /**
- * The lines of two texts: "+ " those of the new one alone, "- " those of the old one alone, "  " those of both; of long stretches of
- * equal lines the ends.
+ * The lines of two texts, prefixed: "+ " only in the new one, "- " only in the old one, "  " in both; long stretches of equal
+ * lines are abbreviated.
  * @param context equal lines around a change
  */
 export function lineDiff(before: string, after: string, context = 3): string {

@@ -1,4 +1,4 @@
-/** A text that a browser and an XML parser can show: no control characters, and no half of a surrogate pair. */
+/** A text that browsers and XML parsers accept: without control characters and unpaired surrogates. */
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cs}\ufffe\uffff]/gu, (letter) => (/[\t\n]/.test(letter) ? letter : "\ufffd"));
 
@@ -13,7 +13,7 @@ const entities: Readonly<Record<string, string>> = {
 /** Text for HTML and SVG, in an element or an attribute. */
 export const escaped = (text: string): string => printable(text).replace(/[&<>"']/g, (letter) => entities[letter]);
 
-/** JSON for a script element: nothing in it ends the element. */
+/** JSON for a script element, which it cannot terminate. */
 export const scriptJson = (value: unknown): string =>
   JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,

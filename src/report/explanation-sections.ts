@@ -10,12 +10,15 @@ import { calibrationChart, FIGURES, figuresOf } from "./charts.js";
 import type { BarChart, DataTable, Section } from "./data.js";
 import { change, whole } from "./numbers.js";
 
-/** Fields of fewer ids have no rare ones worth telling. */
+/** Fields with fewer ids have no rare ones worth reporting. */
 const FEW_IDS = 50;
-/** Bars of a chart, at most. */
+/** Most bars of a chart. */
 const BARS = 30;
 
-/** What `explain --save` left in a run's directory; of another spec than `hash` it is of no use. @throws usage where it cannot be read */
+/**
+ * The sections from what `explain --save` left in a run's directory, if it is for the spec with this hash. @throws usage if it
+ * cannot be read
+ */
 export function explanationSections(directory: string, hash: string): Section[] {
   const explained = saved(join(directory, EXPLANATION));
   if (!explained || explained.spec_hash !== hash) return [];

@@ -5,10 +5,10 @@ import type { BarChart, Chart, DataTable, ReportData, Section } from "./data.js"
 import { escaped, scriptJson } from "./escape.js";
 import { inlineBars } from "./svg.js";
 
-/** Nothing but what is in the file. */
+/** Content security policy: only what is in the file. */
 const POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:";
 
-/** A report as one HTML file that needs nothing else: no network, and without JavaScript all but the curves. */
+/** A report as one self-contained HTML file: no network needed, and without JavaScript everything but the curves is shown. */
 export function htmlOf(data: ReportData): string {
   const page = (name: string) => readFileSync(builtFile(`report/page/${name}`), "utf8");
   const charts = data.sections.flatMap(({ charts = [] }) => charts.filter(({ kind }) => kind === "lines"));
@@ -65,7 +65,7 @@ function tableOf({ heads, rows, numeric = heads.map((_, i) => i).slice(1) }: Dat
   return `<div class="table" tabindex="0"><table><thead>${row("th", heads)}</thead><tbody>${rows.map((texts) => row("td", texts)).join("")}</tbody></table></div>`;
 }
 
-/** A diff's lines have their colours. */
+/** Colours the lines of a diff. */
 function linesOf(text: string): string {
   const classes: Readonly<Record<string, string>> = { "+": "added", "-": "removed" };
   return text

@@ -4,7 +4,7 @@ import type { NestedReport, PrefixQuality } from "../train/prefix-curves.js";
 import type { Chart, Point, Section } from "./data.js";
 import { change, figure, size, whole } from "./numbers.js";
 
-/** What nested vectors are worth at each size, of a run that has them. */
+/** The quality of nested vectors at each size, for runs that have them. */
 export function nestedSections(directory: string): Section[] {
   const nested = saved(join(directory, "nested.json"));
   if (!nested || nested.events === 0) return [];

@@ -1,4 +1,4 @@
-/** A number on an axis or in a table: four significant digits, thousands by letters. */
+/** A number for an axis or a table: four significant digits, with letters for thousands. */
 export function short(value: number): string {
   const size = Math.abs(value);
   const scaled = [
@@ -11,13 +11,13 @@ export function short(value: number): string {
   return trimmed(value);
 }
 
-/** Without zeros at its end. */
+/** Without trailing zeros. */
 function trimmed(value: number): string {
   if (value !== 0 && Math.abs(value) < 1e-4) return value.toExponential(1);
   return String(Number(value.toPrecision(4)));
 }
 
-/** Four decimals, or a dash where there is no value. */
+/** Four decimals, or a dash if there is no value. */
 export const figure = (value: number | null | undefined): string => (value == null ? "–" : value.toFixed(4));
 
 /** A change with its sign and standard error. */

@@ -9,7 +9,7 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import type { ValidationState } from "../train/validation.js";
 
-/** A curve by windows has so many of them at least; else it is by equal parts of the stream. */
+/** A curve is by windows if there are at least so many; else by equal parts of the stream. */
 const WINDOWS = 8;
 
 /** A run's newest checkpoint, without its weights. */
@@ -55,7 +55,7 @@ export function openRun(directory: string): Run {
   };
 }
 
-/** A stream's figures by windows, or by equal parts where there are few windows. */
+/** A stream's figures by windows, or by equal parts if there are few windows. */
 export function curveOf(of: ProgressiveMetrics): { readonly byWindow: boolean; readonly parts: readonly Metrics[] } {
   const byWindow = of.windows.length >= WINDOWS;
   return { byWindow, parts: byWindow ? of.windows : of.curve() };

@@ -3,10 +3,13 @@ import { strategies } from "../tune/strategies/index.js";
 import type { Chart, DataTable, Point, Section, Series } from "./data.js";
 import { change, size, whole } from "./numbers.js";
 
-/** How what `--pruning` made is called. */
+/** The name for results of `--pruning`. */
 export const PRUNING = "magnitude pruning";
 
-/** Quality against bytes: each strategy's candidates on their last windows, what plain pruning comes to, and other sizes of what was chosen. */
+/**
+ * Quality against size: each strategy's candidates on their last windows, the pruning baseline, and other sizes of the chosen
+ * tables.
+ */
 export function paretoSection(report: TuneReport): Section {
   const note =
     "The AUC of each candidate less the reference's on the same events, with its paired standard error. Candidates that were left behind early are told of fewer events. The dashed line joins those judged on later events that no other one of them beats in both.";
@@ -39,7 +42,7 @@ function timeChart(report: TuneReport): Chart[] {
 
 const Y = { label: "AUC less the reference's" };
 
-/** The chosen one, then the others by strategy; those that were judged have their names beside them. */
+/** The chosen one, then the others by strategy; judged ones are labelled. */
 function bySeries(report: TuneReport, x: (one: CandidateReport) => number | null): Series[] {
   const shown = known(report).filter((one) => x(one) !== null);
   const chosen = (one: CandidateReport) => one.name === report.chosen;
@@ -67,7 +70,7 @@ function frontOf(front: readonly CandidateReport[]): Series {
   return { label: "none better and smaller", points, style: "dashed" };
 }
 
-/** A row for each strategy: the one of its candidates that came furthest. */
+/** One row per strategy: its candidate that advanced furthest. */
 function strategyTable({ candidates, pruning, reference, judged }: TuneReport): DataTable {
   const rows = grouped(candidates).map(([strategy, of]) => {
     const { name, bytes, auc_difference, auc_se, from, to } = of[0];
@@ -102,14 +105,14 @@ const figures = (difference: number | null, se: number | null, from: number, to:
   `${whole(from)} to ${whole(to)}`,
 ];
 
-/** Candidates by what made them, strategies in their own order; a setting of a search has no strategy. */
+/** Candidates by origin, strategies in their own order; settings of a search have no strategy. */
 function grouped(candidates: readonly CandidateReport[]): [string, CandidateReport[]][] {
   const made = (strategy: string) => candidates.filter((one) => strategyOf(one) === strategy);
   const names = [...strategies.map(({ name }) => name), ...OTHERS];
   return names.map((name): [string, CandidateReport[]] => [name, made(name)]).filter(([, of]) => of.length > 0);
 }
 
-/** What no strategy proposes. */
+/** Candidates that no strategy proposes. */
 const OTHERS = ["full", "as-written", "settings"];
 
 function strategyOf({ name }: CandidateReport): string {

@@ -7,7 +7,7 @@ import { runReport } from "./run-sections.js";
 import { togetherReport } from "./together-sections.js";
 import { tuneReport } from "./tune-sections.js";
 
-/** What there is to report of a directory. @throws HashbrookError checkpoint_missing, checkpoint_damaged, ledger_damaged, ledger_mismatch */
+/** The report of a directory. @throws HashbrookError checkpoint_missing, checkpoint_damaged, ledger_damaged, ledger_mismatch */
 export async function reportData(directory: string): Promise<ReportData> {
   if (existsSync(join(directory, LEDGER_FILE))) return tuneReport(directory);
   const together = readTogether(directory);

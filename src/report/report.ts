@@ -6,7 +6,7 @@ import { htmlOf } from "./html.js";
 import { reportData } from "./report-data.js";
 import { svgOf } from "./svg.js";
 
-/** What to report of, and where to. */
+/** What to report on, and where to write it. */
 export interface ReportOptions {
   /** The directory of a training run, or of models that learned side by side. */
   readonly directory: string;
@@ -25,8 +25,8 @@ export interface WrittenReport {
 }
 
 /**
- * Writes what is known of a run as one HTML file that works offline, and its charts as SVG files.
- * @throws HashbrookError checkpoint_missing, checkpoint_damaged, source_unreadable where a file cannot be written
+ * Writes the report of a run as one HTML file that works offline, and its charts as SVG files.
+ * @throws HashbrookError checkpoint_missing, checkpoint_damaged, source_unreadable if a file cannot be written
  */
 export async function writeReport({ directory, out, svg }: ReportOptions): Promise<WrittenReport> {
   const data = await reportData(directory);

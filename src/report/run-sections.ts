@@ -16,7 +16,7 @@ import { curveOf, openRun, type Run } from "./open-run.js";
 const POINTS = 20;
 
 /**
- * What a training run's newest checkpoint says of it.
+ * The report of a training run, from its newest checkpoint.
  * @throws HashbrookError checkpoint_missing, checkpoint_damaged
  */
 export async function runReport(directory: string): Promise<ReportData> {
@@ -68,7 +68,7 @@ function qualitySection({ metrics, oracle, calibrated, validation }: Run): Secti
   };
 }
 
-/** The stream's figures by windows, or by equal parts where there are few windows. */
+/** The stream's figures by windows, or by equal parts if there are few windows. */
 function curveSection({ metrics, oracle, validation, spec }: Run): Section {
   const { fresh, seen } = metrics;
   const { byWindow, parts } = curveOf(fresh);
@@ -105,7 +105,7 @@ function curveSection({ metrics, oracle, validation, spec }: Run): Section {
   return { id: "curves", title: "Learning curves", note, charts };
 }
 
-/** Events seen before come behind the first pass. */
+/** Events seen before are placed after the first pass. */
 const after = (part: Metrics, fresh: ProgressiveMetrics): Metrics => ({ ...part, to: part.to + fresh.lifetime().to });
 
 function validated(validation: ValidationState | null, key: keyof Quality): Series[] {

@@ -5,16 +5,16 @@ import { short } from "./numbers.js";
 const WIDTH = 640;
 const HEIGHT = 360;
 const PLOT = { left: 64, right: 16, top: 56, bottom: 44 };
-/** Colours that a page or the style below defines. */
+/** Colours defined by the page or the style below. */
 const COLOURS = 12;
 const LEGEND_LINE = 16;
 const BAR_HEIGHT = 20;
 const BARS_WIDTH = 440;
 const NAME_WIDTH = 160;
 const MOST_NAME = 22;
-/** Points of a line that are marked. */
+/** Lines with at most so many points have markers. */
 const MARKED = 40;
-/** Names beside points, at most. */
+/** Most labels beside points. */
 const NAMED = 12;
 
 const STYLE = `<style>
@@ -22,7 +22,7 @@ svg{--ink:#1b1f24;--faint:#59636e;--line:#d5d9de;--paper:#fff;--c0:#1663c7;--c1:
 @media (prefers-color-scheme:dark){svg{--ink:#e6e9ed;--faint:#9aa4af;--line:#363d46;--paper:#1c2128;--c0:#6cabff;--c1:#ffa05c;--c2:#4cc26a;--c3:#c297ff;--c4:#e3b341;--c5:#ff80c8;--c6:#4dd0e1;--c7:#b1bac4;--c8:#ff7b72;--c9:#c0ca33;--c10:#9fa8ff;--c11:#d7a98a}}
 </style>`;
 
-/** A chart as an SVG file of its own, light and dark. */
+/** A chart as a separate SVG file, for light and dark mode. */
 export function svgOf(chart: Chart | BarChart): string {
   const bars = chart.kind === "bars";
   const width = bars ? BARS_WIDTH : WIDTH;
@@ -56,7 +56,7 @@ function scaleOf(values: readonly number[], { log }: Axis, from: number, to: num
   return { at, ticks: log ? logTicks(least, most) : ticks(least, most) };
 }
 
-/** Least and most, with some room between them. */
+/** Minimum and maximum, with a margin. */
 function spread(values: readonly number[], log: boolean | undefined): [number, number] {
   const least = values.reduce((a, b) => Math.min(a, b));
   const most = values.reduce((a, b) => Math.max(a, b));
@@ -65,7 +65,7 @@ function spread(values: readonly number[], log: boolean | undefined): [number, n
   return [least >= 0 && least - room < 0 ? 0 : least - room, most + room];
 }
 
-/** Four to ten round numbers between two. */
+/** Four to ten round numbers in a range. */
 export function ticks(least: number, most: number): number[] {
   const raw = (most - least) / 5;
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -101,7 +101,7 @@ function linesOf(chart: Chart): { body: string; height: number } {
   return { body: title + labels + plot, height: HEIGHT + more };
 }
 
-/** @returns the series' names, and how much lower the plot begins where they take more than a line */
+/** @returns the series' names, and how much lower the plot begins if they take more than one line */
 function legend({ series }: Chart): { labels: string; more: number } {
   if (series.length < 2) return { labels: "", more: 0 };
   let [at, more] = [PLOT.left, 0];
@@ -200,7 +200,7 @@ const text = (content: string, x: number, y: number, fill: string, more = "") =>
 const line = (x1: number, y1: number, x2: number, y2: number, stroke: string) =>
   `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" style="stroke:var(--${stroke})"/>`;
 
-/** By code points, so that none is cut in two. */
+/** Cut between code points. */
 function shortened(content: string, most: number): string {
   const letters = [...content];
   return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : content;

@@ -15,7 +15,7 @@ interface Difference {
 }
 
 /**
- * How models stand that learned from one stream side by side, each in a directory of its own.
+ * The comparison of models that learned from one stream, each in its own directory.
  * @param names the reference first
  * @throws HashbrookError checkpoint_missing, checkpoint_damaged
  */
@@ -105,7 +105,7 @@ function curvesSection(runs: readonly Named[]): Section {
   return { id: "curves", title: "Learning curves", charts };
 }
 
-/** What a model's mean logloss is less that of the reference, up to the end of each part of the stream that both have learned. */
+/** A model's mean logloss minus the reference's, up to the end of each part of the stream that both have learned. */
 function differences(reference: Run, other: Run): Difference[] {
   const parts = curveOf(reference.metrics.fresh).parts;
   const same = new Map(curveOf(other.metrics.fresh).parts.map((part) => [`${part.from} ${part.to}`, part]));

@@ -9,10 +9,10 @@ import { lineDiff } from "./diff.js";
 import { change, figure, size, whole } from "./numbers.js";
 import { PRUNING, paretoSection } from "./pareto-section.js";
 
-/** Rows of the ledger that are offered to be made again. */
+/** Ledger rows for which a command to reproduce them is shown. */
 const AGAIN = 5;
 
-/** A rung's row of the ledger. */
+/** A ledger row of a rung. */
 interface RungRow {
   readonly name: string;
   readonly events: number;
@@ -21,7 +21,8 @@ interface RungRow {
 }
 
 /**
- * What a ledger of `tune` says: quality over bytes, how candidates were left behind, and the ready spec beside the given one.
+ * The report of a `tune` ledger: quality against size, how candidates were eliminated, and the ready spec compared with the
+ * given one.
  * @throws HashbrookError ledger_damaged, ledger_mismatch
  */
 export function tuneReport(directory: string): ReportData {
@@ -134,7 +135,7 @@ function pruningCells(pruning: PruningReport): string[] {
 function diffSection(before: string, path: string): Section {
   const text = (() => {
     try {
-      // Written alike, so that what differs is what was changed.
+      // Both are formatted alike, so that only real changes differ.
       return lineDiff(new SpecDocument(before).text(), readFileSync(path, "utf8"));
     } catch {
       return `${path} is not there any more`;

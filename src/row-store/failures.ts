@@ -1,9 +1,9 @@
 import { HashbrookError } from "../core/errors.js";
 
-/** The library's numbers for a file that is not what it was. */
+/** The library's error numbers for a damaged file. */
 const DAMAGE = new Set([-30797, -30796, -30793, -30784, -30779]);
 
-/** The error for a database of which something is not as it was written. */
+/** The error for a database whose content is not as written. */
 export function damaged(what: string, cause?: unknown): HashbrookError {
   return new HashbrookError("row_store_damaged", `row store: ${what}`, {
     hint: "the store is made anew with the next entry of the log, or when the server is started again",
@@ -11,7 +11,7 @@ export function damaged(what: string, cause?: unknown): HashbrookError {
   });
 }
 
-/** What a failed call of the library's means. */
+/** The error for a failed call of the library. */
 export function failure(where: string, error: unknown): HashbrookError {
   if (error instanceof HashbrookError) return error;
   const { code, message } = error as { code?: unknown; message: string };

@@ -3,13 +3,13 @@ import { HashbrookError } from "../core/errors.js";
 
 export type { Database, RootDatabase } from "lmdb";
 
-/** Tables of rows a database can have. */
+/** Most tables per database. */
 const MOST_TABLES = 1024;
 
-/** Opens a database, made where it is missing: keys and values are bytes. @throws Error, the library's, where it is damaged */
+/** Opens a database, creating it if missing: keys and values are bytes. @throws the library's Error if it is damaged */
 export async function openDatabase(path: string): Promise<RootDatabase> {
   const { open } = await library();
-  // One answer's rows lie anywhere: reading ahead would fill memory with others.
+  // One answer's rows are scattered: read-ahead would fill the memory with others.
   const options = { path, encoding: "binary", keyEncoding: "binary", maxDbs: MOST_TABLES, noReadAhead: true } as const;
   return open(options);
 }
@@ -18,7 +18,7 @@ export async function openDatabase(path: string): Promise<RootDatabase> {
 export const openTable = (root: RootDatabase, name: string): Database =>
   root.openDB(name, { encoding: "binary", keyEncoding: "binary" });
 
-/** The library, which is there where it was asked for. */
+/** The library, if it is installed. */
 async function library() {
   return import("lmdb").catch((cause) => {
     throw new HashbrookError("runtime_unavailable", "a row store needs the package lmdb, which cannot be loaded", {

@@ -17,7 +17,7 @@ interface Meta {
 }
 
 /**
- * Looks whether a database's file is whole, as far as that can be told from its beginning and its length. One that is not there yet is.
+ * Checks whether a database's file is intact, as far as its beginning and length show. A missing file is fine.
  * @throws HashbrookError row_store_damaged
  */
 export function checkFile(path: string, files: Files): void {

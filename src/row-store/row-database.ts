@@ -12,38 +12,41 @@ import { checkFile } from "./meta-pages.js";
 import type { RowCache } from "./row-cache.js";
 import { StoredRows } from "./stored-rows.js";
 
-/** Where what is served beside rows lies, and where in the log (or of which checkpoint) all of it is; with it rows that are not in their tables yet. */
+/**
+ * The key of what is served beside rows, with its position in the log (or its checkpoint), and of rows that are not in their
+ * tables yet.
+ */
 const STATE = Buffer.from("state");
-/** Rows written in one go: about three milliseconds. */
+/** Number of rows written at once: about three milliseconds. */
 const AT_ONCE = 100;
-/** More are written for so many milliseconds at a time. */
+/** Larger updates are written for this many milliseconds at a time. */
 const SLICE_MS = 1;
 
-/** How a database is held. */
+/** Options of an open database. */
 export interface Holding {
-  /** Of rows in memory. */
+  /** Memory for cached rows, in bytes. */
   readonly cacheBytes: number;
-  /** Where other servers' rows of the same model may be. */
+  /** A cache shared with other servers of the same model. */
   readonly shared?: RowCache | undefined;
 }
 
-/** One model's rows on disk, and what is served beside them: as one transaction has left them. */
+/** One model's rows on disk, and what is served beside them, in the state of one transaction. */
 export class RowDatabase implements RowKeeper {
   readonly path: string;
   private readonly root: RootDatabase;
   private readonly state: Database;
   private readonly tables = new Map<string, StoredRows>();
-  /** Of the stores whose rows it keeps. */
+  /** The stores whose rows it keeps. */
   readonly stores: StoreSpec[] = [];
   closed = false;
-  /** A row was found damaged. */
+  /** A damaged row was found. */
   private givenUp = false;
-  /** Rows that are kept with the state, which they leave in the end. */
+  /** Rows that are still stored with the state, to be moved into their tables. */
   private unwritten: { readonly rows: Iterator<void> & Iterable<void>; readonly end: () => void } | null = null;
-  /** Bytes of rows that may still come into memory. */
+  /** Bytes of rows that may still be loaded into memory. */
   private room: number;
   private readonly shared: RowCache | undefined;
-  /** By which others know the same rows; null while they are written. */
+  /** Identifies the current rows for the shared cache; null while they are being written. */
   private version: string | null = null;
 
   private constructor(path: string, root: RootDatabase, { cacheBytes, shared }: Holding) {
@@ -55,7 +58,7 @@ export class RowDatabase implements RowKeeper {
   }
 
   /**
-   * Opens the database in a directory, made where it is missing.
+   * Opens the database in a directory, creating it if missing.
    * @throws HashbrookError row_store_damaged; row_store_write; runtime_unavailable
    */
   static async open(path: string, holding: Holding, files: Files = nodeFiles): Promise<RowDatabase> {
@@ -67,7 +70,10 @@ export class RowDatabase implements RowKeeper {
     }
   }
 
-  /** What is served beside the rows, as a frame of the delta log; null where it was never whole. @throws HashbrookError row_store_damaged */
+  /**
+   * What is served beside the rows, as a frame of the delta log; null if it was never complete. @throws HashbrookError
+   * row_store_damaged
+   */
   get kept(): Frame | null {
     try {
       const bytes = this.state.getBinary(STATE);
@@ -92,9 +98,9 @@ export class RowDatabase implements RowKeeper {
   }
 
   /**
-   * Writes an update, and what is served beside its rows from then on, as a whole. Many rows are kept with the state at first, read from there,
-   * and written into their tables while others go on.
-   * @param state of what is served beside the rows, and of rows that are kept with it
+   * Writes an update, and what is served beside its rows from then on, atomically. Large updates are first stored as a whole
+   * with the state, read from there, and moved into their tables gradually.
+   * @param state makes the state of what is served beside the rows, and of rows stored with it
    * @throws HashbrookError row_store_write, row_store_damaged, and nothing has changed
    */
   write(states: readonly ServingState[], state: (rows: readonly ServingRows[]) => Frame): void {
@@ -121,14 +127,14 @@ export class RowDatabase implements RowKeeper {
     this.goOn();
   }
 
-  /** Writes rows that nothing is answered by yet: a few at a time, others go on in between. @throws as `write` */
+  /** Writes rows of a model that does not answer yet: a few at a time, letting other work go in between. @throws as `write` */
   async load({ tables }: Pick<ServingState, "tables">): Promise<void> {
     this.version = null;
     const rows = this.laid(tables);
     while (this.slice(rows)) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** The rows that are kept with the state, a few at a time; where that fails they stay there, until the next change. */
+  /** Moves rows stored with the state, a few at a time; if that fails they stay there, until the next change. */
   private goOn(): void {
     setImmediate(() => {
       const { unwritten } = this;
@@ -140,7 +146,7 @@ export class RowDatabase implements RowKeeper {
     });
   }
 
-  /** All of them that are left. */
+  /** Moves all that are left. */
   private writeAll(): void {
     const { unwritten } = this;
     if (this.givenUp) throw damaged(`${this.path}: a row is not as it was written`);
@@ -153,7 +159,7 @@ export class RowDatabase implements RowKeeper {
     for (const rows of this.tables.values()) rows.letGo();
   }
 
-  /** Takes steps for a moment, in one transaction. @returns whether there may be more */
+  /** Runs steps for a moment, in one transaction. @returns whether there may be more */
   private slice(steps: Iterator<void>): boolean {
     let more = true;
     this.transaction(() => {
@@ -181,7 +187,7 @@ export class RowDatabase implements RowKeeper {
     }
   }
 
-  /** Nobody will go on from it: what takes its place is loaded anew, at the next entry of the log or when a server starts. */
+  /** Makes it unusable for a restart: its successor is loaded anew, at the next entry of the log or when a server starts. */
   private giveUp(): void {
     if (!this.givenUp) this.state.removeSync(STATE);
     this.givenUp = true;
@@ -195,7 +201,10 @@ export class RowDatabase implements RowKeeper {
   }
 }
 
-/** Whoever has applied the same entries, or loaded the same checkpoint, has the same rows: a link is a hash of all before it. */
+/**
+ * Servers that have applied the same entries, or loaded the same checkpoint, have the same rows: a link is a hash of everything
+ * before it.
+ */
 function versionOf(frame: Frame): string {
   const { run, epoch, number, link } = readKept(frame);
   return `${run}/${epoch}/${number}/${link}`;

@@ -9,22 +9,22 @@ import { type Holding, RowDatabase } from "./row-database.js";
 
 /** How a row store is opened. */
 export interface RowStoreOptions {
-  /** Bytes of rows in memory: those asked for lately. Default 1 GiB. */
+  /** Memory for recently used rows, in bytes. Default 1 GiB. */
   readonly cacheBytes?: number | undefined;
-  /** Servers that keep rows for several scorers. Default: none is asked. */
+  /** A cache shared by several scorers. Default: none. */
   readonly shared?: RowCache | undefined;
-  /** Told what the operator should know and nothing else says. */
+  /** Called with messages for the operator that are reported nowhere else. */
   readonly tell?: (text: string) => void;
 }
 
 const CACHE_BYTES = 1 << 30;
 
 /**
- * A directory of one server's, where a model's rows lie instead of in memory: a database a model, in folders that are numbered. There are two
- * while a model takes another one's place.
+ * A server's directory for models' rows, instead of memory: one database per model, in numbered folders. There are two while
+ * one model replaces another.
  */
 export class RowDirectory {
-  /** Of the directory, as it was given. */
+  /** The directory, as given. */
   readonly path: string;
   private readonly lock: WriterLock;
   private readonly holding: Holding;
@@ -32,7 +32,7 @@ export class RowDirectory {
   private readonly files: Files;
   private next = 1;
   private left: RowDatabase | null = null;
-  /** The database that was whole last. */
+  /** The newest complete database. */
   private newest: RowDatabase | null = null;
 
   private constructor(
@@ -48,8 +48,8 @@ export class RowDirectory {
   }
 
   /**
-   * Opens it, made where it is missing. What an earlier server left whole in it is gone on from; what it did not end is removed.
-   * @throws HashbrookError row_store_locked where another server has it; row_store_write; runtime_unavailable
+   * Opens it, creating it if missing. A complete database of an earlier server is reused; an incomplete one is removed.
+   * @throws HashbrookError row_store_locked if another server has it; row_store_write; runtime_unavailable
    */
   static async open(path: string, options: RowStoreOptions = {}): Promise<RowDirectory> {
     const directory = new RowDirectory(path, lockOf(path), options);
@@ -62,12 +62,12 @@ export class RowDirectory {
     }
   }
 
-  /** What an earlier server left; null where there is nothing. @internal */
+  /** The state left by an earlier server; null if there is none. @internal */
   get kept(): KeptState | null {
     return this.left && this.stateOf(this.left);
   }
 
-  /** The database that an earlier server left, once; then a new one. @internal */
+  /** The database left by an earlier server, once; then a new one. @internal */
   async database(kept: boolean): Promise<RowDatabase> {
     const { left } = this;
     this.left = null;
@@ -76,26 +76,26 @@ export class RowDirectory {
     return RowDatabase.open(join(this.path, String(this.next++)), this.holding);
   }
 
-  /** A database has all of its model: the one before it may go. @internal */
+  /** A database is complete: the one before it may be removed. @internal */
   whole(database: RowDatabase): void {
     const { newest } = this;
     this.newest = database;
     if (newest && newest !== database && newest.closed) this.files.remove(newest.path);
   }
 
-  /** Closes a database; it stays where it is the one to go on from. @internal */
+  /** Closes a database; it stays on disk if it is the one to restart from. @internal */
   async release(database: RowDatabase): Promise<void> {
     if (database === this.newest) await database.close();
     else await this.discard(database);
   }
 
-  /** Leaves the directory to another server; its models must be closed before. */
+  /** Releases the directory for another server; its models must be closed before. */
   async close(): Promise<void> {
     await this.left?.close();
     quietly(() => this.lock.release());
   }
 
-  /** Finds what is whole, and removes the rest. */
+  /** Finds the complete database, and removes the rest. */
   private async look(): Promise<void> {
     const numbers = this.files
       .list(this.path)

@@ -9,27 +9,29 @@ const KEY_BYTES = 8;
 const CHECK_BYTES = 4;
 /** Rows read in one go. */
 const GO = 64;
-/** A row that takes longer comes from the disk: then the others are brought from there beforehand, several at a time. */
+/** A row that takes longer comes from the disk: then the remaining ones are prefetched, several at a time. */
 const FROM_DISK_MS = 0.02;
 const AT_A_TIME = 4;
 
 type Held = Pick<ServingRows, "keys" | "weights" | "removed">;
 
-/** The rows of one store in a database: key u64 (big-endian, so that they lie in order) → f32[dim], CRC-32C of key and weights. */
+/**
+ * The rows of one store in a database: key u64 (big-endian, so that they are sorted) → f32[dim], CRC-32C of key and weights.
+ */
 export class StoredRows implements KeptRows {
   private readonly onDamage: () => void;
   private readonly name: string;
   private readonly rows: Database;
   private readonly bytes: number;
-  /** Key and value of one row, as they are written and checked. */
+  /** Key and value of one row, in a buffer reused for writing and checking. */
   private readonly row: Buffer;
   private readonly key: Buffer;
   private readonly value: Buffer;
   private readonly weights: Buffer;
-  /** By key the weights of rows that are not written yet; null: the row is removed. */
+  /** Weights of rows that are not written yet, by key; null: the row is removed. */
   private held: Map<bigint, Uint8Array | null> | null = null;
 
-  /** @param onDamage told before an error says so */
+  /** @param onDamage called before an error reports damage */
   constructor(name: string, dim: number, rows: Database, onDamage: () => void) {
     this.onDamage = onDamage;
     this.name = name;
@@ -45,7 +47,7 @@ export class StoredRows implements KeptRows {
     return (this.rows.getStats() as { entryCount: number }).entryCount;
   }
 
-  /** Rows that are not written yet are read from here; without one a key's row is removed. */
+  /** Rows that are not written yet are read from here; a key without weights is removed. */
   hold({ keys, weights, removed }: Held): void {
     this.held ??= new Map();
     for (const key of removed) this.held.set(key, null);
@@ -80,7 +82,7 @@ export class StoredRows implements KeptRows {
     if (keys.length > GO) return slow ? this.readAhead(halves, GO, take) : this.readOn(halves, GO, take);
   }
 
-  /** Writes rows, one a step, within transactions. @param weights f32[keys × dim] */
+  /** Writes rows, one per step, within transactions. @param weights f32[keys × dim] */
   *put(keys: BigUint64Array, weights: Float32Array): Generator<void> {
     const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
     const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
@@ -94,7 +96,7 @@ export class StoredRows implements KeptRows {
     }
   }
 
-  /** Removes rows, one a step. */
+  /** Removes rows, one per step. */
   *remove(keys: BigUint64Array): Generator<void> {
     const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
     for (let i = 0; i < keys.length; i++) {
@@ -104,13 +106,13 @@ export class StoredRows implements KeptRows {
     }
   }
 
-  /** Reads the keys from the `from`-th on while they are in memory, then as `readAhead` does. */
+  /** Reads the keys from index `from` on while they are in memory, then as `readAhead` does. */
   private readOn(halves: Uint32Array, from: number, take: (place: number, weights: Uint8Array) => void) {
     for (let at = from; at < halves.length / 2; at += GO)
       if (this.readSome(halves, at, take)) return this.readAhead(halves, at + GO, take);
   }
 
-  /** Brings all keys from the `from`-th on from the disk, in threads of the library's, and reads them. */
+  /** Prefetches all keys from index `from` on, in the library's threads, and reads them. */
   private async readAhead(halves: Uint32Array, from: number, take: (place: number, weights: Uint8Array) => void) {
     const count = halves.length / 2;
     const part = Math.ceil((count - from) / AT_A_TIME);
@@ -136,7 +138,7 @@ export class StoredRows implements KeptRows {
     return systemClock.now() - started > FROM_DISK_MS * (to - from);
   }
 
-  /** Leaves a row in `row`; false where there is none. */
+  /** Reads a row into `row`; false if there is none. */
   private readRow(halves: Uint32Array, place: number): boolean {
     this.nameRow(halves, place);
     const found = this.find();
@@ -161,7 +163,7 @@ export class StoredRows implements KeptRows {
     this.key.writeUInt32BE(halves[2 * i], 4);
   }
 
-  /** Of the row that lies in `row`. */
+  /** The checksum of the row in `row`. */
   private check(): number {
     return crc32c(this.row.subarray(0, KEY_BYTES + this.weights.length));
   }

@@ -3,21 +3,22 @@ import type { ErrorBody } from "./http-errors.js";
 import type { ServeMetrics } from "./prometheus.js";
 import { Refusal } from "./refusal.js";
 
-/** Seconds after which a client that was refused for the server's load may come again. */
+/** Retry-After in seconds for a client that was refused because of load. */
 export const RETRY_AFTER = "1";
 
 /** The HTTP server's own handler of a request. */
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * Lets at most so many requests wait for their scores. Those beyond are refused before anything is read of them, since an
- * overloaded server must spend as little as it can on what it will not answer: half of a framework's constant answer.
+ * Limits the number of requests that wait for their scores. Others are refused before anything of them is read, since an
+ * overloaded server must spend as little as possible on requests it will not answer: half of a constant answer by the
+ * framework.
  */
 export class Admission {
   private readonly most: number;
   private readonly metrics: ServeMetrics;
   private readonly refusal: Refusal;
-  /** Requests that wait for their scores. */
+  /** Requests waiting for their scores. */
   waiting = 0;
 
   /** @param most requests that may wait */
@@ -32,7 +33,7 @@ export class Admission {
     this.refusal = new Refusal(503, { "content-type": "application/json", "retry-after": RETRY_AFTER }, body);
   }
 
-  /** What a server calls in place of `handler`. */
+  /** A handler to use in place of `handler`. */
   guard(handler: Handler): Handler {
     return (request, response) => {
       if (request.method !== "POST") return handler(request, response);

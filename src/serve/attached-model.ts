@@ -8,10 +8,10 @@ import type { SharedModel } from "./model-calls.js";
 import { CAPACITY, ScoringModel } from "./scoring-model.js";
 import { SharedValue } from "./shared-value.js";
 
-/** Candidates of the runs that make a model ready. */
+/** Row counts of the runs that warm a model up. */
 const WARM_ROWS = [1, 64, CAPACITY];
 
-/** A model that another thread holds, to score by. */
+/** A model held by another thread, to score with. */
 export class AttachedModel {
   private readonly scoring: ScoringModel;
   private readonly gate: Gate;
@@ -26,7 +26,7 @@ export class AttachedModel {
     this.calibration = new SharedValue(shared.calibration);
   }
 
-  /** Takes a model up as reader number `reader`, and runs it a few times: what is slow at first is over then. */
+  /** Attaches to a model as reader number `reader`, and runs it a few times to warm it up. */
   static async attach(shared: SharedModel, reader: number): Promise<AttachedModel> {
     const { spec, precision, stores } = shared;
     const sharing = { role: "reader", reader, stores } as const;
@@ -37,7 +37,7 @@ export class AttachedModel {
     return attached;
   }
 
-  /** The model as it is now: it does not change until `leave`. */
+  /** The current model, which does not change until `leave`. */
   enter(): Answering {
     const { gate, scoring, shared } = this;
     gate.enter();

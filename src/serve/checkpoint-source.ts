@@ -9,22 +9,23 @@ import type { CompiledSpec, StoreSpec } from "../spec/compiled.js";
 import type { Dims } from "../spec/cut.js";
 import { qualityOf, type ServedQuality } from "./live/quality.js";
 
-/** What a checkpoint's model serves: its rows as they are asked for, so that little of it is in memory at a time. */
+/** A checkpoint's model for serving, with rows read on demand, so that little of it is in memory at a time. */
 export interface CheckpointSource {
   readonly spec: CompiledSpec;
   readonly examples: number;
   readonly skipped: readonly Skipped[];
   readonly quality: ServedQuality | null;
-  /** A store's learned rows, in pieces. */
+  /** A store's learned rows, in chunks. */
   rowsOf(store: StoreSpec): Iterable<ServingRows>;
-  /** What is served beside rows. */
+  /** Everything that is served beside rows. */
   readonly beside: ServingState;
   close(): Promise<void>;
 }
 
 /**
- * Opens what is to be served, and gives it to `use`; once more where a trainer at work has put a compacted checkpoint in the place of it meanwhile.
- * @param path a run's directory (its newest whole checkpoint) or one checkpoint's directory
+ * Opens a checkpoint for serving, and passes it to `use`; retries once, in case a running trainer replaced the checkpoint by a
+ * compacted one meanwhile.
+ * @param path a run's directory (its newest intact checkpoint) or one checkpoint's directory
  * @param dims prefixes that nested vectors are cut to: the model is then loaded whole
  * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
  */
@@ -69,7 +70,7 @@ async function pieces(path: string): Promise<CheckpointSource> {
   const opened = openCheckpoint(path);
   const { checkpoint, skipped } = opened;
   const spec = specOf(opened);
-  // Of its own it has no rows: it reads what a checkpoint has beside them.
+  // It has no rows of its own: it reads everything else from the checkpoint.
   const empty = await createModel(spec, { layout: batchLayout(spec, 1), threads: 1, purpose: "hold" });
   empty.restoreBeside(blocksOf(checkpoint));
   const beside = empty.serving.beside([]);

@@ -4,12 +4,12 @@ import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import type { ScoreOptions } from "./scorer.js";
 
-/** The header that says how long a client waits, in milliseconds from the request's arrival. */
+/** The header with the time a client waits, in milliseconds from the request's arrival. */
 export const DEADLINE_HEADER = "x-request-timeout-ms";
 
 /**
- * Until when a request's scores are waited for.
- * @param wait what the client allows besides the header, in milliseconds
+ * How long to wait for a request's scores.
+ * @param wait limit from the client in addition to the header, in milliseconds
  * @throws HashbrookError request_invalid
  */
 export function limitsOf(request: FastifyRequest, wait = Number.POSITIVE_INFINITY): ScoreOptions {
@@ -17,7 +17,9 @@ export function limitsOf(request: FastifyRequest, wait = Number.POSITIVE_INFINIT
   return { signal: new Gone(request.raw), deadline };
 }
 
-/** Whether who asked has gone. A request's own signal would take as long to make as everything else about a small request. */
+/**
+ * Whether the client is gone. Creating a request's own AbortSignal would take as long as everything else about a small request.
+ */
 class Gone {
   private readonly raw: IncomingMessage;
 
@@ -30,12 +32,12 @@ class Gone {
   }
 }
 
-/** A day: more than anybody waits. */
+/** A day: longer than any client waits. */
 const MOST = 86_400_000;
 
 /**
- * When a client gives up, on the monotonic clock; undefined where it does not say.
- * @throws HashbrookError request_invalid where the header is no number of milliseconds
+ * When a client gives up, on the monotonic clock; undefined if it does not say.
+ * @throws HashbrookError request_invalid if the header is not a number of milliseconds
  */
 export function deadlineOf({ headers }: FastifyRequest): number | undefined {
   const text = headers[DEADLINE_HEADER];

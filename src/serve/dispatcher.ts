@@ -4,24 +4,24 @@ import type { BodyTensor } from "../decode/tensor-cursor.js";
 import type { Outcome, Scored } from "./engine.js";
 import { SHORT_BYTES } from "./work.js";
 
-/** What one request may ask for beside its body. */
+/** Options of one request beside its body. */
 export interface ScoreOptions {
-  /** Gives the request up, when it is aborted: what of it was not scored yet is not. */
+  /** Cancels the request: what was not scored yet will not be. */
   readonly signal?: Pick<AbortSignal, "aborted"> | undefined;
-  /** A time of `systemClock`: what of the request was not scored by then is refused. */
+  /** A time of `systemClock`: what was not scored by then is refused. */
   readonly deadline?: number | undefined;
-  /** Where the body has binary tensors, if it is made of such. @internal */
+  /** Positions of the body's binary tensors, if it consists of them. @internal */
   readonly tensors?: readonly BodyTensor[] | undefined;
 }
 
 export interface Ask {
   readonly id: number;
   readonly body: Uint8Array;
-  /** Where the body has binary tensors; undefined: it is JSON. */
+  /** Positions of the body's binary tensors; undefined: it is JSON. */
   readonly tensors?: readonly BodyTensor[] | undefined;
 }
 
-/** What a lane says amid a turn or after it: what is finished, and how many requests it still has. */
+/** A lane's report during a turn or after it: what is finished, and how many requests are left. */
 export interface TurnResult {
   readonly outcomes: readonly Outcome[];
   readonly open: number;
@@ -30,8 +30,8 @@ export interface TurnResult {
 /** A place where requests are scored, one run at a time. */
 export interface Lane {
   /**
-   * Takes requests, gives some up, and runs: at least once, at most until it has none left or another turn waits.
-   * @param told hears amid it what is finished, and every few milliseconds that it is still at work
+   * Takes requests, drops some, and runs: at least once, at most until none are left or another turn waits.
+   * @param told called during the turn with what is finished, and every few milliseconds as a sign of life
    */
   turn(asked: readonly Ask[], dropped: readonly number[], told: (result: TurnResult) => void): Promise<TurnResult>;
 }
@@ -42,26 +42,32 @@ interface Pending extends Ask {
   readonly reject: (error: unknown) => void;
 }
 
-/** A lane takes at most so many requests and bytes in a turn, so that others have some, too. */
+/** Limits on the requests and bytes that a lane takes in a turn, so that other lanes get some, too. */
 const MOST_ASKED = 256;
 const MOST_BYTES = 1 << 20;
-/** A lane that has enough to do is given more while it runs, so that it need not wait for who gives it. Few short requests are joined instead. */
+/**
+ * Turns given to a lane in advance if there is enough work, so that it need not wait for the dispatcher. A few short requests
+ * are joined in one turn instead.
+ */
 const MOST_TURNS = 2;
-/** What waits fills a run. */
+/** Enough work to fill a run. */
 const FULL_BYTES = SHORT_BYTES;
-/** While every turn of the event loop brings another request, those before it wait for it so long (ms) at most: to hand each over alone takes as long as all else about a small one. */
+/**
+ * While every turn of the event loop brings another request, earlier ones wait for it, at most this long (ms): handing over
+ * each one alone takes as long as everything else about a small one.
+ */
 const JOIN_MS = 0.5;
 
-/** A lane and what it is at. */
+/** A lane and its current work. */
 interface Place {
   readonly lane: Lane;
   readonly given: Map<number, Pending>;
   turns: number;
-  /** Requests it had left when it was last heard of. */
+  /** Requests it had left according to its last report. */
   left: number;
 }
 
-/** Gives requests to lanes: at once to one that has nothing to do, and to a busy one all that came since it was given some. */
+/** Distributes requests to lanes: at once to an idle one, and to a busy one everything that has come since its last turn. */
 export class Dispatcher {
   private readonly places: readonly Place[];
   private readonly mostAsked: number;
@@ -70,13 +76,13 @@ export class Dispatcher {
   private planned = false;
   private readonly rest: (() => void)[] = [];
 
-  /** @param mostAsked requests that a lane is given in a turn, at most */
+  /** @param mostAsked most requests that a lane is given in a turn */
   constructor(lanes: readonly Lane[], mostAsked = MOST_ASKED) {
     this.mostAsked = mostAsked;
     this.places = lanes.map((lane) => ({ lane, given: new Map(), turns: 0, left: 0 }));
   }
 
-  /** Requests that are not answered yet. */
+  /** Requests that have not been answered. */
   get waiting(): number {
     return this.places.reduce((sum, { given }) => sum + given.size, this.queue.length);
   }
@@ -94,14 +100,14 @@ export class Dispatcher {
     while (this.waiting > 0) await new Promise<void>((resolve) => this.rest.push(resolve));
   }
 
-  /** Requests that come one on the heels of another are taken together. */
+  /** Joins requests that follow each other closely. */
   private plan(): void {
     if (this.planned) return;
     this.planned = true;
     this.giveSoon(0, systemClock.now() + JOIN_MS);
   }
 
-  /** @param before requests that had come a turn ago */
+  /** @param before number of requests one turn of the event loop earlier */
   private giveSoon(before: number, until: number): void {
     setImmediate(() => {
       const { length } = this.queue;
@@ -111,7 +117,7 @@ export class Dispatcher {
     });
   }
 
-  /** Gives every lane that can take more its next turn, those first that do nothing. */
+  /** Gives every lane that can take more its next turn, idle ones first. */
   private give(): void {
     this.refuseLate();
     for (let turns = 0; turns < MOST_TURNS; turns++) {
@@ -128,7 +134,7 @@ export class Dispatcher {
     if (this.waiting === 0) for (const resolve of this.rest.splice(0)) resolve();
   }
 
-  /** What waits is worth a run of its own. */
+  /** Whether what waits is worth a run of its own. */
   private get full(): boolean {
     let bytes = 0;
     for (const { body } of this.queue) {
@@ -161,7 +167,7 @@ export class Dispatcher {
     this.give();
   }
 
-  /** What a lane takes from the queue: its share of it, where so many can take some. */
+  /** Takes a lane's share of the queue, given the number of lanes that can take some. */
   private takeSome(lanes: number): Pending[] {
     const share = Math.ceil(this.queue.length / lanes);
     let count = 0;
@@ -170,12 +176,12 @@ export class Dispatcher {
     return this.queue.splice(0, count);
   }
 
-  /** Refuses what of the queue is late. */
+  /** Refuses requests in the queue that are late. */
   private refuseLate(): void {
     if (this.queue.length > 0) this.queue = this.queue.filter((pending) => !refusedLate(pending));
   }
 
-  /** Refuses what of a lane's requests is late. @returns their ids */
+  /** Refuses a lane's requests that are late. @returns their ids */
   private late(given: Map<number, Pending>): number[] {
     const late = [...given.values()].filter((pending) => refusedLate(pending)).map(({ id }) => id);
     for (const id of late) given.delete(id);

@@ -3,10 +3,10 @@ import { HashbrookError } from "../core/errors.js";
 import type { Static, TSchema } from "../schema/typebox.js";
 import { SEND_JSON } from "./body.js";
 
-/** What an endpoint is, as `/openapi.json` tells it. */
+/** The description of an endpoint in `/openapi.json`. */
 export interface Endpoint {
   readonly summary: string;
-  /** Of the path's and the query's parameters, where their names do not say it. */
+  /** Descriptions of path and query parameters whose names are not enough. */
   readonly parameters?: Readonly<Record<string, string>>;
   /** The query's parameters. */
   readonly query?: TSchema;
@@ -14,34 +14,34 @@ export interface Endpoint {
   readonly headers?: Readonly<Record<string, string>>;
   /** Schemas by content type. */
   readonly body?: Readonly<Record<string, TSchema>>;
-  /** Of a 200. Text: the content type of what is no JSON. */
+  /** The answer with status 200. Text: the content type if it is not JSON. */
   readonly answer: TSchema | string;
-  /** Statuses beside 200 that are no errors of the request, and when they come. */
+  /** Statuses besides 200 that are not errors of the request, with their reasons. */
   readonly others?: Readonly<Record<number, string>>;
 }
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** What the route is to its clients; undefined: it is not told of. */
+    /** The route's public description; undefined: it is not documented. */
     endpoint?: Endpoint;
   }
 }
 
 const SCHEMA = "GET /openapi.json has the schema";
 
-/** Where a path names a model: a name has no colon, so that `:score` may follow. */
+/** The path parameter of a model: names contain no colon, so that `:score` may follow. */
 export const MODEL = ":name([^:/]+)";
 
-/** The body's bytes. @throws HashbrookError request_invalid where there is none */
+/** The body's bytes. @throws HashbrookError request_invalid if there is none */
 export function bytesOf({ body }: FastifyRequest): Uint8Array {
   if (body instanceof Uint8Array) return body;
   throw new HashbrookError("request_invalid", "body: missing", { hint: SEND_JSON });
 }
 
 /**
- * A part of a request that was parsed, when it is what the schema says.
- * @param at what the part is called: "options"
- * @param hint where the schema is told
+ * Validates a parsed part of a request against a schema.
+ * @param at the part's name: "options"
+ * @param hint where the schema is documented
  * @throws HashbrookError request_invalid naming the place
  */
 export function checked<S extends TSchema>(
@@ -56,7 +56,7 @@ export function checked<S extends TSchema>(
   throw refused(at, (validate.errors ?? []) as readonly Problem[], hint);
 }
 
-/** What is wrong with a part of a request that is not what its schema says. @param at as above @param hint as above */
+/** The error for a part of a request that does not match its schema. @param at as above @param hint as above */
 export function refused(at: string, [first]: readonly Problem[], hint: string): HashbrookError {
   const place = first.instancePath.replace(/\/(\d+)(?=\/|$)/g, "[$1]").replaceAll("/", ".");
   const more = first.params.additionalProperty ?? first.params.allowedValues;
@@ -64,7 +64,7 @@ export function refused(at: string, [first]: readonly Problem[], hint: string): 
   return new HashbrookError("request_invalid", text, { hint });
 }
 
-/** What Ajv says. */
+/** A problem reported by Ajv. */
 interface Problem {
   readonly instancePath: string;
   readonly message?: string;

@@ -4,16 +4,16 @@ import type { Ask } from "./dispatcher.js";
 import type { ScoringModel } from "./scoring-model.js";
 import { SHORT_BYTES, Work } from "./work.js";
 
-/** What answers. */
+/** The model that answers. */
 export interface Answering {
   readonly scoring: ScoringModel;
-  /** How much it had learned. */
+  /** Examples it had learned. */
   readonly examples: number;
-  /** Another one after every change. */
+  /** Differs after every change. */
   readonly stamp: unknown;
 }
 
-/** What made a score: a model's name, how much it had learned, and the spec it was built from. */
+/** The version that made a score: a model's name, the examples it had learned, and its spec. */
 export interface ModelVersion {
   /** `name` of the spec. */
   readonly model: string;
@@ -27,41 +27,47 @@ export interface Scored {
   readonly id: number;
   /** Click probabilities in the order of the candidates. */
   readonly scores: Float32Array;
-  /** The same by the model's calibrator, where it has one. */
+  /** The same by the model's calibrator, if it has one. */
   readonly calibrated: Float32Array | undefined;
-  /** Standard deviations of the logits, of what differs between the candidates, where they were asked for. */
+  /** Standard deviations of the logits, restricted to what differs between the candidates, if requested. */
   readonly deviations?: Float32Array | undefined;
-  /** The one model that made all scores of this answer. */
+  /** The version that made all scores of this answer. */
   readonly model: ModelVersion;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored: readonly string[];
-  /** The raw JSON bytes of the body's options object, where it has one. */
+  /** The raw JSON bytes of the body's options object, if it has one. */
   readonly options: Uint8Array | undefined;
 }
-/** What became of a request. */
+/** The result of a request. */
 export type Outcome = Scored | { readonly id: number; readonly error: unknown };
 
 export interface EngineOptions {
-  /** What answers now, which does not change until `leave`; null: nothing does yet. */
+  /** The model that answers, unchanged until `leave`; null: there is none yet. */
   readonly enter: () => Answering | null;
   readonly leave: () => void;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
 }
 
-/** A run takes about so many milliseconds at most: what comes meanwhile waits no longer. */
+/** Target duration of a run: requests that come meanwhile wait no longer. */
 const RUN_MS = 1;
-/** Where a row takes long, a run is longer: of fewer rows each would cost a fifth more, since weights are packed anew in every run. */
+/**
+ * If rows take long, runs may take longer than that: with fewer rows each would cost a fifth more, since weights are packed
+ * anew in every run.
+ */
 const LEAST_ROWS = 128;
-/** A smaller run takes about as long as one of so many rows. */
+/** A smaller run takes about as long as one with this many rows. */
 const TIMED_ROWS = 64;
-/** How much a run's speed counts for the estimate: where others have the processor meanwhile, smaller runs would end no sooner. */
+/**
+ * Weights of a new measurement of the time per row, if it is shorter or longer than the estimate: when others use the
+ * processor, smaller runs would end no sooner.
+ */
 const FASTER = 0.5;
 const SLOWER = 0.05;
-/** A request whose model changes between its runs begins again so often; then it is scored while nothing can change. */
+/** A request whose model changes between its runs is restarted this many times; then it is scored while changes are blocked. */
 const RESTARTS = 2;
 
-/** Candidates of one request that are rows of a run. */
+/** Candidates of one request within a run. */
 interface Segment {
   readonly work: Work;
   readonly from: number;
@@ -69,25 +75,26 @@ interface Segment {
 }
 
 /**
- * Scores requests, several in a run. Short ones go in whole, those first that came first; long ones have half of the rows beside them, part by
- * part in turn; and after a run with long ones comes one of short ones alone, where there are any. So a short one waits for the run under way
- * and for who came before it. All candidates of a request are scored by one version of the model.
+ * Scores requests, several in a run. Short ones are included whole, in order of arrival; long ones share half of the remaining
+ * rows, part by part in turn; and a run with long ones is followed by one with only short ones, if there are any. So a short
+ * one waits for the run in progress and for requests before it. All candidates of a request are scored by one version of the
+ * model.
  */
 export class Engine {
   private readonly options: EngineOptions;
-  /** By number; those who wait longest come first. */
+  /** By number; those that wait longest come first. */
   private readonly waiting = new Map<number, Work>();
   private done: Outcome[] = [];
-  /** Estimate. */
+  /** Estimated time per row. */
   private rowMs = RUN_MS / LEAST_ROWS;
-  /** The last run had long requests. */
+  /** Whether the last run had long requests. */
   private hadLong = false;
 
   constructor(options: EngineOptions) {
     this.options = options;
   }
 
-  /** Requests that are not answered yet. */
+  /** Requests that have not been answered. */
   get open(): number {
     return this.waiting.size;
   }
@@ -96,12 +103,12 @@ export class Engine {
     this.waiting.set(ask.id, new Work(ask));
   }
 
-  /** Gives a request up; it has no outcome. */
+  /** Drops a request; it has no outcome. */
   drop(id: number): void {
     this.waiting.delete(id);
   }
 
-  /** Runs the model once, for as many of the waiting candidates as it takes at a time. @returns what is finished now */
+  /** Runs the model once, for as many of the waiting candidates as fit. @returns what is finished */
   async run(): Promise<readonly Outcome[]> {
     const now = this.options.enter();
     try {
@@ -123,7 +130,7 @@ export class Engine {
     else await this.score(this.fill(this.next(works), now), now, this.options.leave);
   }
 
-  /** Whose turn it is. */
+  /** The requests of the next run. */
   private next(works: readonly Work[]): readonly Work[] {
     const short = works.filter(isShort);
     const shortAlone = this.hadLong && short.length > 0;
@@ -131,7 +138,7 @@ export class Engine {
     return shortAlone ? short : works;
   }
 
-  /** Reads candidates of requests: a piece of every request in every run would cost more than its rows do. */
+  /** Reads candidates of requests: reading a piece of every request in every run would cost more than scoring its rows. */
   private fill(works: readonly Work[], now: Answering): Segment[] {
     const segments: Segment[] = [];
     const [short, long] = [works.filter(isShort), works.filter((work) => !isShort(work))];
@@ -160,7 +167,10 @@ export class Engine {
     }
   }
 
-  /** Scores the rows that were read; of long requests those who have waited since go first next time. @param gathered called when only the rows' own numbers are used */
+  /**
+   * Scores the rows that were read; long requests that have waited since have priority next time. @param gathered called when
+   * the tables are no longer needed
+   */
   private async score(segments: readonly Segment[], now: Answering, gathered: () => void): Promise<void> {
     const rows = segments.at(-1)?.to ?? 0;
     if (rows === 0) return;
@@ -180,7 +190,7 @@ export class Engine {
     this.rowMs += (rowMs < this.rowMs ? FASTER : SLOWER) * (rowMs - this.rowMs);
   }
 
-  /** Rows of a run. */
+  /** Rows per run. */
   private rowsOf({ scoring }: Answering): number {
     const rows = scoringRows(Math.max(LEAST_ROWS, RUN_MS / this.rowMs));
     return Math.min(rows, scoring.requests.capacity);
@@ -201,7 +211,7 @@ function outcomeOf(work: Work, { scoring, examples }: Answering): Outcome {
   return { id, ...result, model, ignored: work.ignored(scoring), options };
 }
 
-/** JSON would say null, and a client take it for a score. */
+/** JSON would turn them into null, which a client might take for a score. */
 function finite(numbers: Float32Array = NONE): boolean {
   return numbers.every(Number.isFinite);
 }

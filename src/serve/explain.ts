@@ -6,10 +6,10 @@ import { tooMany } from "./request.js";
 import type { Explanation } from "./schemas.js";
 import { MAX_CANDIDATES, type ScoreOptions, type Scorer } from "./scorer.js";
 
-/** How often an explanation is begun anew because the model has changed since its candidates were scored. */
+/** Attempts at an explanation before the model changes after its candidates were scored. */
 const ATTEMPTS = 3;
 
-/** The `k` first candidates: by the order that was drawn, else the best scores, best first; of equals the first. */
+/** The first `k` candidates: by the randomised order, else by score; equal ones by position. */
 export function best(scores: Float32Array, k: number, rank?: Uint32Array): Ranked[] {
   const ranked = Array.from(scores, (score, index) => ({ index, score }));
   const before = (a: Ranked, b: Ranked) => (rank ? rank[a.index] - rank[b.index] : b.score - a.score);
@@ -21,17 +21,17 @@ interface Ranked {
   readonly score: number;
 }
 
-/** Scores, and what they are made of; all of one version. */
+/** Scores and their explanation, from one version. */
 export interface Explained {
   readonly scored: Scored;
   readonly explain: readonly Explanation[];
 }
 
 /**
- * What each field adds to the logit of some candidates: what is lost when the field is missing.
+ * Each field's contribution to the logit of some candidates: what is lost when the field is missing.
  * @param first the scores of the body
- * @param chosen places of candidates by what was scored
- * @throws HashbrookError items_too_many where candidates × fields are over 10,000; overloaded where the model changes too fast
+ * @param chosen selects candidates, by position, from the scores
+ * @throws HashbrookError items_too_many if candidates × fields exceeds 10,000; overloaded if the model changes too fast
  */
 export async function explained(
   scorer: Scorer,
@@ -50,12 +50,12 @@ export async function explained(
   throw new HashbrookError("overloaded", "explain: the model changed while its answer was made", { hint: "ask again" });
 }
 
-/** The member each field is read from. Crosses have none: they go with what they are made of. */
+/** The member that each field is read from. Crosses have none: they change with their parts. */
 function sourcesOf(spec: CompiledSpec): Map<string, string> {
   return new Map(spec.fields.flatMap((field) => ("from" in field ? [[field.name, field.from] as const] : [])));
 }
 
-/** A request of the chosen candidates, once without each of the members. */
+/** A request with the chosen candidates, once without each of the members. */
 function variants(body: Uint8Array, places: readonly number[], paths: readonly string[]): Uint8Array {
   const count = places.length * paths.length;
   if (count > MAX_CANDIDATES) throw tooMany("options.explain: candidates × fields", count, MAX_CANDIDATES);
@@ -71,7 +71,9 @@ function variants(body: Uint8Array, places: readonly number[], paths: readonly s
 const COMMA = Buffer.from(",");
 const END = Buffer.from("]}");
 
-/** An object with one more member at its end, which wins over those before it. @param member with the closing bracket */
+/**
+ * An object with one more member at its end, which takes precedence over earlier ones. @param member with the closing bracket
+ */
 function withMember(object: Uint8Array, member: Uint8Array): Uint8Array[] {
   const open = object.subarray(0, -1);
   const empty = Buffer.from(open).toString().trim() === "{";
@@ -92,7 +94,7 @@ function sharesOf(
   });
 }
 
-/** The least probability that is not 0 and the greatest that is not 1: what a logit of f32 can be told of. */
+/** The smallest f32 probability above 0, and the largest below 1, from which a logit can be computed. */
 const LEAST = 2 ** -149;
 const GREATEST = 1 - 2 ** -24;
 

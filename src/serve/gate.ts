@@ -1,31 +1,31 @@
-/** i32 places in a gate's memory: the writer's flag, how often something changed, how often anything moved, and one for every reader. */
+/** i32 fields in a gate's memory: the writer's flag, the number of changes, the number of moves, and one field per reader. */
 const WRITER = 0;
 const CHANGES = 1;
 const MOVES = 2;
 const READERS = 3;
-/** Bytes before the i32 places: f64, how much was learned. */
+/** Bytes before the i32 fields: f64, the examples learned. */
 const HEAD = 8;
-/** A reader that is gone is looked for so often. */
+/** How often to check whether a reader is gone. */
 const LOOK_MS = 100;
 
 /**
- * Lets several threads read what one changes: a change waits until nobody reads, and nobody reads while there is one. Both take
- * next to nothing where the other is not there.
+ * Lets several threads read what one thread changes: a change waits until nobody reads, and nobody reads during a change.
+ * Uncontended, both take next to no time.
  */
 export class Gate {
-  /** To be handed to other threads. */
+  /** To be passed to other threads. */
   readonly memory: SharedArrayBuffer;
   private readonly places: Int32Array;
   private readonly learned: Float64Array;
   private readonly place: number;
   private inside = false;
 
-  /** A gate's memory for so many readers. */
+  /** Allocates a gate's memory for so many readers. */
   static memoryFor(readers: number): SharedArrayBuffer {
     return new SharedArrayBuffer(HEAD + 4 * (READERS + readers));
   }
 
-  /** @param reader the number of the reader that this is for; the writer has none */
+  /** @param reader this reader's number; the writer has none */
   constructor(memory: SharedArrayBuffer, reader = 0) {
     this.memory = memory;
     this.learned = new Float64Array(memory, 0, 1);
@@ -38,17 +38,17 @@ export class Gate {
     return this.learned[0];
   }
 
-  /** Another number after every change. */
+  /** Increases with every change. */
   get changes(): number {
     return this.places[CHANGES];
   }
 
-  /** Another number after every change, and where what is read lies elsewhere than before. */
+  /** Increases with every change, and when data moved in memory. */
   get moves(): number {
     return this.places[MOVES];
   }
 
-  /** Nothing changes from now on until `leave`. */
+  /** Blocks changes until `leave`. */
   enter(): void {
     const { places, place } = this;
     this.inside = true;
@@ -60,13 +60,13 @@ export class Gate {
     }
   }
 
-  /** Where it is inside. */
+  /** Whether this reader is inside. */
   leave(): void {
     if (this.inside) this.open();
     this.inside = false;
   }
 
-  /** Lets a reader's place go: of this one, or of a thread that has ended. */
+  /** Releases a reader's field: this one's, or that of a thread that has ended. */
   open(place = this.place): void {
     Atomics.store(this.places, place, 0);
     Atomics.notify(this.places, place);
@@ -77,7 +77,7 @@ export class Gate {
     this.open(READERS + reader);
   }
 
-  /** What `read` gives, for who is no reader; undefined where something changed meanwhile. */
+  /** The result of `read` for someone who is not a registered reader; undefined if something changed meanwhile. */
   peek<T>(read: () => T): T | undefined {
     const { changes, places } = this;
     try {
@@ -88,7 +88,7 @@ export class Gate {
     }
   }
 
-  /** Changes something while nobody reads. */
+  /** Runs a change while nobody reads. */
   change(step: () => void, examples: number): void {
     this.move(() => {
       step();
@@ -97,7 +97,7 @@ export class Gate {
     });
   }
 
-  /** Does something while nobody reads that readers have to hear of, though they see no change. */
+  /** Moves data while nobody reads: readers must be told, though they see no change. */
   move(step: () => void): void {
     this.close(() => {
       step();
@@ -105,7 +105,7 @@ export class Gate {
     });
   }
 
-  /** Does something while nobody reads, of which nobody needs to hear. */
+  /** Runs something while nobody reads, without telling readers. */
   close(step: () => void): void {
     const { places } = this;
     Atomics.store(places, WRITER, 1);

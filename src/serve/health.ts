@@ -2,12 +2,12 @@ import type { FastifyInstance } from "fastify";
 import { Type } from "../schema/typebox.js";
 import type { Endpoint } from "./endpoint.js";
 
-/** How a process stands. */
+/** The state of a process. */
 export interface Standing {
-  /** Whether it does what it is for. */
+  /** Whether it can do its work. */
   readonly readiness: () => { readonly ready: boolean };
   readonly metrics: {
-    /** Of `text`. */
+    /** The content type of `text`. */
     readonly contentType: string;
     /** In Prometheus' text format. */
     text(): Promise<string>;

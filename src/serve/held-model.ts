@@ -15,13 +15,13 @@ import type { SharedModel } from "./model-calls.js";
 import { CAPACITY } from "./scoring-model.js";
 import { SharedValue } from "./shared-value.js";
 
-/** Rows of an update that readers wait for: about a millisecond. */
+/** Rows of an update that are applied at once while readers wait: about a millisecond. */
 const AT_ONCE = 8192;
-/** Steps of a larger one take so long at a time, and then readers have so long. */
+/** Larger ones are applied in slices of this length, with equal time for readers in between. */
 const SLICE_MS = 0.5;
 const REST_MS = 1;
 
-/** A model whose rows other threads read. It scores nothing itself. */
+/** A model whose rows other threads read. It does not score. */
 export class HeldModel {
   readonly shared: SharedModel;
   private readonly model: Model;
@@ -35,7 +35,7 @@ export class HeldModel {
     this.calibration = new SharedValue(shared.calibration);
   }
 
-  /** An empty one, for so many readers. */
+  /** Creates an empty one for so many readers. */
   static async create(
     spec: CompiledSpec,
     { id, readers, precision }: { id: number; readers: number; precision: ServingPrecision | undefined },
@@ -58,8 +58,8 @@ export class HeldModel {
   }
 
   /**
-   * Applies the pieces of an update, of which readers see all or nothing. They are looked at before readers have to wait; most of a large one is
-   * put in beside what they read, a few rows at a time.
+   * Applies the parts of an update, of which readers see all or nothing. Parts are validated before readers must wait; most of
+   * a large update is staged beside what they read, a few rows at a time.
    */
   async apply(states: readonly ServingState[], examples: number): Promise<void> {
     const { serving } = this.model;
@@ -80,7 +80,7 @@ export class HeldModel {
     this.move(() => {});
   }
 
-  /** Takes a checkpoint's model, piece by piece: it was empty. */
+  /** Loads a checkpoint's model into an empty one, chunk by chunk. */
   fill({ rowsOf, beside, examples }: CheckpointSource): void {
     const { tables, serving } = this.model;
     this.change(() => {
@@ -91,7 +91,7 @@ export class HeldModel {
     }, examples);
   }
 
-  /** Serves from now on what another checkpoint's model of the same spec does. What differs is found before readers have to wait. */
+  /** Becomes another checkpoint's model of the same spec. Differences are determined before readers must wait. */
   async become({ rowsOf, beside, examples }: CheckpointSource): Promise<void> {
     await this.apply([...this.model.serving.difference(rowsOf, beside)], examples);
   }
@@ -105,7 +105,7 @@ export class HeldModel {
     }, examples);
   }
 
-  /** Does what readers have to hear of, though they see no change. */
+  /** Runs a step that moves data without changing it. */
   private move<T>(step: () => T): T {
     let made: T;
     this.gate.move(() => {
@@ -115,7 +115,7 @@ export class HeldModel {
     return made!;
   }
 
-  /** Takes steps while nobody reads, for a moment at a time, and lets others read in between. */
+  /** Runs steps while nobody reads, for a moment at a time, and lets others read in between. */
   private async inSlices(steps: Iterator<void>): Promise<void> {
     for (let done = false; !done; await sleep(REST_MS)) {
       this.gate.close(() => {
@@ -126,7 +126,7 @@ export class HeldModel {
     }
   }
 
-  /** What its tables say; no update comes meanwhile. */
+  /** Queries its tables; no update comes meanwhile. */
   ask(question: Question): Promise<Found> {
     return answered(async (step) => step(this.model), question);
   }

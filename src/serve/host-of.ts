@@ -4,7 +4,7 @@ import { LocalHost } from "./local-host.js";
 import type { LoadOptions } from "./scorer.js";
 import { ScoringThreads } from "./threads.js";
 
-/** Where a scorer's models are to be. @throws HashbrookError usage */
+/** Chooses where a scorer's models are. @throws HashbrookError usage */
 export function hostOf({ workers = 0, threads, precision, dims, prior, rowStore: rows }: LoadOptions): Host {
   if (rows && (threads || workers > 0 || dims || prior !== undefined))
     throw new HashbrookError("usage", "a row store is read by one thread, and holds whole rows that do not learn", {

@@ -7,52 +7,52 @@ import type { Found, Question } from "./embeddings/ask.js";
 import type { TableFacts } from "./live/fill.js";
 import type { ServedQuality } from "./live/quality.js";
 
-/** A model that answers, wherever it is. */
+/** A model that answers, in whatever thread. */
 export interface HostedModel extends ReplicaModel {
   readonly spec: CompiledSpec;
   readonly specHash: string;
-  /** How its slices did in training, lately; empty where it has no calibrator. */
+  /** Recent calibration of its slices in training; empty if it has no calibrator. */
   readonly slices: readonly SliceReport[];
 }
 
-/** What answers now, and how much it had learned. */
+/** The model that answers, and the examples it had learned. */
 export interface Current {
   readonly model: HostedModel;
   readonly examples: number;
 }
 
-/** A model made of a checkpoint. */
+/** A model from a checkpoint. */
 export interface HostedCheckpoint extends Current {
-  /** Damaged checkpoints that were passed over. */
+  /** Damaged checkpoints that were skipped. */
   readonly skipped: readonly Skipped[];
-  /** How well it predicted while it learned; null where the checkpoint does not say. */
+  /** Its progressive quality during training; null if the checkpoint does not say. */
   readonly quality: ServedQuality | null;
 }
 
-/** Where models are, and requests are scored by them: in the calling thread, or in threads of their own. */
+/** Holds models and scores requests with them: in the calling thread, or in other threads. */
 export interface Host {
   readonly lanes: readonly Lane[];
-  /** Says what is to answer from now on; asked before every run. */
+  /** Sets how to find the model that answers; called before every run. */
   answer(current: () => Current | null): void;
   /**
-   * Makes the model of a snapshot, before it was told anything.
-   * @throws HashbrookError log_mismatch where the spec does not have the hash `run`
+   * Creates the empty model of a snapshot.
+   * @throws HashbrookError log_mismatch if the spec does not have the hash `run`
    */
   open(spec: unknown, run: string): Promise<HostedModel>;
   /**
-   * Makes the model of a run's newest checkpoint, or of one.
-   * @param before what answers so far: it may become that model, with only what differs written into it
+   * Loads the model of a run's newest checkpoint, or of one checkpoint.
+   * @param before the current model, which may be turned into the new one by writing only the differences
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
    */
   load(path: string, before?: HostedModel): Promise<HostedCheckpoint>;
   /**
-   * Asks the tables of what answers now.
+   * Queries the tables of the model that answers.
    * @throws HashbrookError request_invalid; not_ready; overloaded
    */
   ask(question: Question): Promise<Found>;
-  /** How full the tables of what answers now are, and what requests find in them. @throws HashbrookError not_ready */
+  /** How full the tables of the model that answers are, and what requests find in them. @throws HashbrookError not_ready */
   facts(): Promise<TableFacts>;
-  /** Runs a step that changes what answers, or by what, and nothing is scored by half of it. */
+  /** Runs a step that changes the model that answers; no request is scored partly before and partly after it. */
   between<T>(step: () => T | Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

@@ -4,28 +4,30 @@ import type { Drawn } from "./explore/policy.js";
 
 /** A request that was answered. */
 export interface Answered {
-  /** Its id, as the answer's `x-request-id` says. */
+  /** Its id, as in the answer's `x-request-id`. */
   readonly request: string;
   /** The body that was scored, as JSON with `candidates`. */
   readonly body: () => Uint8Array;
   readonly scored: Scored;
-  /** Of the model that scored it. */
+  /** Spec of the model that scored it. */
   readonly spec: CompiledSpec;
-  /** How its candidates were ordered by chance; undefined: they were not. */
+  /** The randomised order of its candidates; undefined: none. */
   readonly drawn: Drawn | undefined;
 }
 
-/** Takes what was answered, for a log of impressions. */
+/** Receives answered requests, for a log of impressions. */
 export interface Impressions {
-  /** Returns at once, whatever becomes of it. */
+  /** Returns at once, whatever happens to it. */
   offer(answered: Answered): void;
 }
 
-/** What became of the candidates of sampled requests. */
+/** Counts of candidates of sampled requests. */
 export interface LogCounts {
   readonly written: number;
-  /** Not written, by reason: the queue was full; the disk or the topic did not take them; longer than an event, or all of a request, may be. */
+  /**
+   * Not written, by reason: the queue was full; the disk or the topic did not accept them; an event or a request was too long.
+   */
   readonly dropped: { readonly queue: number; readonly write: number; readonly too_long: number };
-  /** Bytes of requests that wait to be written. */
+  /** Bytes of requests waiting to be written. */
   readonly waiting: number;
 }

@@ -4,14 +4,14 @@ import type { RequestBody } from "./request-body.js";
 import type { ScoringModel } from "./scoring-model.js";
 import { WholeRequest } from "./whole-request.js";
 
-/** More candidates than this in one request are refused. */
+/** Requests with more candidates are refused. */
 export const MAX_CANDIDATES = 10_000;
 
-/** A body of JSON: context and candidates. */
+/** A JSON body: context and candidates. */
 export class JsonBody implements RequestBody {
   private readonly body: Uint8Array;
   private cursor: RequestCursor;
-  /** Where the body is not just what it should be. */
+  /** Set if the body is unusual. */
   private whole: WholeRequest | null = null;
   private read_ = 0;
 

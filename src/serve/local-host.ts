@@ -33,8 +33,8 @@ export class LocalHost implements Host, Lane {
 
   /**
    * @param dims prefixes that nested vectors of checkpoints are cut to
-   * @param prior tell how uncertain logits are: the precision of a weight that nothing is known of
-   * @param rows where rows lie in place of memory
+   * @param prior computes how uncertain logits are: the precision of a weight without events
+   * @param rows storage for rows, instead of memory
    */
   constructor({ precision, dims, prior, rows }: LocalOptions = {}) {
     this.precision = precision;
@@ -53,7 +53,7 @@ export class LocalHost implements Host, Lane {
     return ScoringModel.open(spec, run, this.precision);
   }
 
-  /** The rows stay as they were trained where no precision is asked for. */
+  /** Without a precision, rows stay as they were trained. */
   async load(path: string): Promise<HostedCheckpoint> {
     if (this.storing) return StoredModel.ofCheckpoint(path, this.storing);
     const loaded = await loadModel(path, { capacity: CAPACITY, threads: 1, dims: this.dims });
@@ -67,7 +67,7 @@ export class LocalHost implements Host, Lane {
     for (const id of dropped) this.engine.drop(id);
     for (const ask of asked) this.engine.add(ask);
     const outcomes = await this.between(() => this.engine.run());
-    // What came in during the run is seen to.
+    // Handles what came in during the run.
     if (this.engine.open > 0) await new Promise((resolve) => setImmediate(resolve));
     return { outcomes, open: this.engine.open };
   }
@@ -91,7 +91,7 @@ export class LocalHost implements Host, Lane {
     });
   }
 
-  /** Runs a step when all before it are done: a run as a whole, or a change of the model as a whole. */
+  /** Runs a step after all earlier ones: complete scoring runs, or complete changes of the model. */
   between<T>(step: () => T | Promise<T>): Promise<T> {
     const run = this.last.then(step);
     this.last = run.catch(() => undefined);

@@ -2,12 +2,12 @@ import type { FastifyInstance } from "fastify";
 import { createApp } from "./app.js";
 import { addHealth } from "./health.js";
 
-/** What a process that serves no scores tells: a trainer. */
+/** The state of a process that serves no scores: a trainer. */
 export interface Told {
   readonly ready: boolean;
-  /** Why it is not ready; null where it is. */
+  /** Why it is not ready; null if it is. */
   readonly reason: string | null;
-  /** Of `text`. */
+  /** The content type of `text`. */
   readonly contentType: string;
   /** Its metrics, in Prometheus' text format. */
   text(): Promise<string>;

@@ -31,7 +31,7 @@ interface Opening {
   readonly precision: ServingPrecision | undefined;
 }
 
-/** A model made of a checkpoint. */
+/** A model loaded from a checkpoint. */
 export interface Loaded {
   readonly model: SharedModel;
   readonly examples: number;
@@ -39,16 +39,19 @@ export interface Loaded {
   readonly quality: ServedQuality | null;
 }
 
-/** What the thread that holds models can be asked. */
+/** The calls to the thread that holds models. */
 export type ModelCalls = {
-  /** An empty model of a spec, which must have the hash `run`. */
+  /** Creates an empty model of a spec, which must have the hash `run`. */
   readonly open: readonly [Opening & { readonly spec: unknown; readonly run: string }, SharedModel];
-  /** The model of a run's newest checkpoint, or of one: that of number `before`, changed, where the spec is the same. */
+  /**
+   * Loads the model of a run's newest checkpoint, or of one checkpoint; model number `before` is changed into it if the spec is
+   * the same.
+   */
   readonly load: readonly [
     Opening & { readonly path: string; readonly before: number | undefined; readonly dims: Dims | undefined },
     Loaded,
   ];
-  /** Pieces of an update, which readers see together. */
+  /** Applies the parts of an update, which become visible together. */
   readonly apply: readonly [
     { readonly id: number; readonly states: readonly ServingState[]; readonly examples: number },
     undefined,
@@ -58,16 +61,16 @@ export type ModelCalls = {
   readonly close: readonly [{ readonly id: number }, undefined];
 };
 
-/** Bodies of requests, one behind the other. */
+/** Bodies of requests, concatenated. */
 export interface PackedAsks {
   readonly ids: readonly number[];
   readonly lengths: readonly number[];
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Of bodies that are not JSON, by their ids. */
+  /** For bodies that are not JSON, by id. */
   readonly tensors: ReadonlyMap<number, readonly BodyTensor[]>;
 }
 
-/** What a run finished: scores one behind the other, and what only some requests have, by their ids. */
+/** The results of a run: concatenated scores, and what only some requests have, by id. */
 export interface PackedOutcomes {
   readonly open: number;
   readonly model: ModelVersion | null;
@@ -80,13 +83,16 @@ export interface PackedOutcomes {
   readonly errors: ReadonlyMap<number, PlainError>;
 }
 
-/** What a scoring thread can be asked. */
+/** The calls to a scoring thread. */
 export type ScoringCalls = {
-  /** Takes a model up, and makes it ready to score. */
+  /** Attaches to a model, and warms it up. */
   readonly attach: readonly [{ readonly model: SharedModel; readonly reader: number }, undefined];
   readonly detach: readonly [{ readonly id: number }, undefined];
   readonly unseen: readonly [{ readonly id: number }, readonly UnseenIds[]];
-  /** Takes requests of a host, gives some up, and runs a model as a `Lane` does, telling what is finished as it is; null: there is none. */
+  /**
+   * Takes requests of a host, drops some, and runs a model as a `Lane` does, reporting results as they are finished; null:
+   * there is no model.
+   */
   readonly turn: readonly [
     {
       readonly host: number;

@@ -3,20 +3,20 @@ import { HashbrookError } from "../core/errors.js";
 import type { Scorer } from "./scorer.js";
 import { ServedModel, type Wanted } from "./served-model.js";
 
-/** The models a server answers for, by name. */
+/** The models of a server, by name. */
 export class Models {
   private readonly byName = new Map<string, ServedModel>();
-  /** The server is about to end: it answers, and says that it is not ready. */
+  /** The server is about to end: it still answers, but reports that it is not ready. */
   draining = false;
 
-  /** One model, by the name its spec gives it. */
+  /** A single model, under the name in its spec. */
   static of(scorer: Scorer): Models {
     const models = new Models();
     models.add(new ServedModel("", { scorer, source: "" }));
     return models;
   }
 
-  /** Serves a model by its name. */
+  /** Adds a model under its name. */
   add(model: ServedModel): void {
     this.byName.set(model.name, model);
   }
@@ -31,7 +31,7 @@ export class Models {
     return this.all.flatMap(({ scorers }) => scorers);
   }
 
-  /** Every model is there and fresh enough, and the server is not about to end. */
+  /** Whether every model is loaded and fresh enough, and the server is not about to end. */
   get ready(): boolean {
     return !this.draining && this.all.every(({ ready }) => ready);
   }
@@ -56,7 +56,7 @@ export class Models {
     return this.model(name).choose(wanted);
   }
 
-  /** Ends every version's scorer, when what is under way is answered. */
+  /** Closes every version's scorer, after requests in progress. */
   async close(): Promise<void> {
     for (const scorer of this.scorers) await scorer.close();
   }
@@ -67,10 +67,10 @@ export class Models {
   }
 }
 
-/** Requests of one key are answered by one label: a user, a session. */
+/** Requests with the same key, such as a user or a session, are answered by the same label. */
 const KEY_HEADER = "x-request-key";
 
-/** What the split goes by: the key that a request brings, else its id. */
+/** The key for the split: from the request's header, else its id. */
 export function keyOf({ headers, id }: FastifyRequest): string {
   const key = headers[KEY_HEADER];
   return typeof key === "string" ? key : id;

@@ -1,4 +1,4 @@
-/** An OpenAPI document as a page that needs neither scripts nor anything from elsewhere. */
+/** An OpenAPI document as a self-contained page without scripts. */
 export function pageOf(document: object): string {
   const { info, paths } = document as Document;
   const operations = Object.entries(paths).flatMap(([path, methods]) =>

@@ -2,10 +2,10 @@ import type { TSchema } from "../schema/typebox.js";
 import type { Endpoint } from "./endpoint.js";
 import { ErrorAnswer } from "./schemas.js";
 
-/** A route that is told of. */
+/** A documented route. */
 export interface Told {
   readonly method: string;
-  /** As fastify takes it. */
+  /** In fastify's notation. */
   readonly url: string;
   readonly endpoint: Endpoint;
 }

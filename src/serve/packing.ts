@@ -4,7 +4,7 @@ import type { Ask, TurnResult } from "./dispatcher.js";
 import type { Outcome, Scored } from "./engine.js";
 import type { PackedAsks, PackedOutcomes } from "./model-calls.js";
 
-/** Requests as one piece of memory, to be handed over. */
+/** Requests packed into one piece of memory for transfer. */
 export function packAsks(asked: readonly Ask[]): PackedAsks {
   const bodies = asked.map(({ body }) => body);
   const lengths = bodies.map(({ byteLength }) => byteLength);
@@ -20,7 +20,7 @@ export function* unpackAsks({ ids, lengths, bytes, tensors }: PackedAsks): Gener
   }
 }
 
-/** What one run finished: all of one model. */
+/** The results of one run, all from one model. */
 export function packOutcomes(outcomes: readonly Outcome[], open: number): PackedOutcomes {
   const scored = outcomes.filter((outcome): outcome is Scored => "scores" in outcome);
   const calibrated = scored.flatMap((outcome) => outcome.calibrated ?? []);

@@ -11,16 +11,16 @@ import type { Health } from "./scorer.js";
 const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const FRESHNESS_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300];
 
-/** What a scorer tells Prometheus. One per process or server: it keeps a registry of its own. */
+/** A scorer's Prometheus metrics. One per process or server, with its own registry. */
 export class ServeMetrics {
-  /** Of `text`, for the answer's header. */
+  /** The content type of `text`. */
   readonly contentType: string;
-  /** Something else in the process that tells metrics: a trainer. */
+  /** Another source of metrics in the process: a trainer. */
   beside: {
     /** Its metrics, in Prometheus' text format. */
     text(): Promise<string>;
   } | null = null;
-  /** The last ten minutes' requests, for the page. @internal */
+  /** The last ten minutes' requests, for the dashboard. @internal */
   readonly traffic = new TrafficWindow(systemClock);
   private readonly registry = new Registry();
   private readonly requests: Counter<"status">;
@@ -80,7 +80,7 @@ export class ServeMetrics {
     });
   }
 
-  /** One answered score request. */
+  /** Counts an answered score request. */
   answered(status: number, candidates: number, seconds: number): void {
     this.requests.inc({ status: String(status) });
     this.candidates.inc(candidates);
@@ -88,7 +88,7 @@ export class ServeMetrics {
     this.traffic.answered(status, 1000 * seconds, candidates);
   }
 
-  /** Ages in seconds of events that became visible. */
+  /** Records the ages, in seconds, of events that became visible. */
   visible(ages: readonly number[]): void {
     for (const age of ages) {
       this.freshness.observe(age);
@@ -96,17 +96,17 @@ export class ServeMetrics {
     }
   }
 
-  /** A request that was not let in, or given up before it was scored. @param reason the code its answer has */
+  /** Counts a request that was refused, or cancelled before it was scored. @param reason the code of its answer */
   refused(reason: string): void {
     this.refusals.inc({ reason });
   }
 
-  /** A shadow's answer beside the one that was given. @param difference mean absolute difference of the probabilities */
+  /** Records a shadow's answer. @param difference mean absolute difference to the probabilities answered */
   shadowed(model: string, difference: number): void {
     this.shadowDifference.observe({ model }, difference);
   }
 
-  /** Adds what becomes of the log of impressions. @internal */
+  /** Adds the counts of the log of impressions. @internal */
   watchLog(log: { readonly counts: LogCounts }): void {
     const registers = [this.registry];
     new Counter({
@@ -138,7 +138,7 @@ export class ServeMetrics {
     });
   }
 
-  /** Adds what became of rows that servers share. @internal */
+  /** Adds the counts of the shared row cache. @internal */
   watchRowCache(cache: { readonly counts: RowCacheCounts }): void {
     new Counter({
       name: "hashbrook_row_cache_rows_total",
@@ -154,7 +154,7 @@ export class ServeMetrics {
     });
   }
 
-  /** Adds the state of the models, read when Prometheus asks. */
+  /** Adds the state of the models, read when Prometheus scrapes. */
   watch(models: Models): void {
     this.gauge("hashbrook_ready", "1 while the model answers and is fresh enough", models, ({ ready }) =>
       Number(ready),
@@ -183,7 +183,7 @@ export class ServeMetrics {
     }
   }
 
-  /** Predicted over actual by slice, of raw and of calibrated probabilities; the one of all events has no slice. */
+  /** Predicted over actual by slice, for raw and calibrated probabilities; the slice of all events has an empty name. */
   private slices(models: Models): void {
     new Gauge({
       name: "hashbrook_predicted_over_actual",
@@ -205,13 +205,13 @@ export class ServeMetrics {
     });
   }
 
-  /** The Prometheus text, with that of `beside`. */
+  /** The Prometheus text, including that of `beside`. */
   async text(): Promise<string> {
     const own = await this.registry.metrics();
     return this.beside ? `${own}\n${await this.beside.text()}` : own;
   }
 
-  /** A number of every labelled version that is read when it is asked for; null: it has none. */
+  /** A gauge for every labelled version, read on demand; null: it has no value. */
   private gauge(
     name: string,
     help: string,

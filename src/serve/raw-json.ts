@@ -3,7 +3,7 @@ const BACKSLASH = 92;
 const COMMA = 44;
 const COLON = 58;
 
-/** A member of a JSON object: where its name's text (between quotes) and its value stand. */
+/** A member of a JSON object: positions of its name's text (between quotes) and its value. */
 export interface Member {
   readonly name: string;
   readonly from: number;
@@ -29,7 +29,7 @@ export function membersAt(text: Uint8Array, at: number): Member[] {
 /** Whether the object that begins at `at` has any member. */
 export const hasMembers = (text: Uint8Array, at: number): boolean => text[skipBlank(text, at + 1)] === QUOTE;
 
-/** Where the elements of the array that begins at `at` begin and end. @param text valid JSON */
+/** Start and end of the elements of the array that begins at `at`. @param text valid JSON */
 export function elementsAt(text: Uint8Array, at: number): (readonly [from: number, to: number])[] {
   const elements: (readonly [number, number])[] = [];
   let i = skipBlank(text, at + 1);
@@ -43,7 +43,7 @@ export function elementsAt(text: Uint8Array, at: number): (readonly [from: numbe
 }
 
 /**
- * The value bytes of a JSON object's members, as they stand: a number keeps its text. Of doubled names the last counts, as in
+ * The value bytes of a JSON object's members, unchanged: a number keeps its text. Of repeated names the last counts, as in
  * JSON.parse.
  * @param text a valid JSON object
  */
@@ -52,15 +52,18 @@ export function rawMembers(text: Uint8Array): Map<string, Uint8Array> {
   return new Map(members.map(({ name, from, to }) => [name, text.subarray(from, to)]));
 }
 
-/** The bytes of a JSON array's elements, as they stand. @param text a valid JSON array */
+/** The bytes of a JSON array's elements, unchanged. @param text a valid JSON array */
 export function rawElements(text: Uint8Array): Uint8Array[] {
   return elementsAt(text, text.indexOf(91)).map(([from, to]) => text.subarray(from, to));
 }
 
-/** Names met last, by some of their bytes: the same few come again and again. */
+/** Recently seen names, by some of their bytes: the same few occur again and again. */
 const met = new Array<{ readonly quoted: Uint8Array; readonly name: string } | undefined>(4096);
 
-/** @param from the name's first quote @param to behind its last one */
+/**
+ * @param from the name's first quote
+ * @param to after its last one
+ */
 function nameOf(text: Uint8Array, from: number, to: number): string {
   const place = ((to - from) * 31 + text[from + 1] * 7 + text[to - 2] * 131) & 4095;
   const last = met[place];
@@ -95,14 +98,14 @@ function skipBlank(text: Uint8Array, at: number): number {
   return i;
 }
 
-/** Behind the string that begins at `at`. */
+/** The position after the string that begins at `at`. */
 function stringEnd(text: Uint8Array, at: number): number {
   let i = at + 1;
   while (i < text.length && text[i] !== QUOTE) i += text[i] === BACKSLASH ? 2 : 1;
   return i + 1;
 }
 
-/** Behind the value that begins at `at`. */
+/** The position after the value that begins at `at`. */
 function valueEnd(text: Uint8Array, at: number): number {
   const first = text[at];
   if (first === QUOTE) return stringEnd(text, at);

@@ -1,14 +1,14 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { ErrorBody } from "./http-errors.js";
 
-/** One answer for many requests, whose bytes are made once. */
+/** A constant answer for many requests, whose bytes are made only once. */
 export class Refusal {
   private readonly status: number;
   private readonly headers: Readonly<Record<string, string>>;
   private readonly body: string;
   private readonly bytes: Buffer;
 
-  /** @param status a 4xx or 5xx, whose answer may lack a date */
+  /** @param status a 4xx or 5xx, which may lack a date */
   constructor(status: number, headers: Readonly<Record<string, string>>, body: ErrorBody) {
     this.status = status;
     this.body = JSON.stringify(body);
@@ -18,8 +18,9 @@ export class Refusal {
   }
 
   /**
-   * Answers a request of which nothing but the head was read. Where the connection is kept and nothing is before it, the bytes go to it as they are: what
-   * makes an answer of Node's takes a third of a refusal. `finish` is what tells Node that it was given.
+   * Answers a request of which only the head was read. If the connection is kept alive and no answer is pending on it, the
+   * bytes are written directly: constructing an answer in Node takes a third of a refusal's time. `finish` tells Node that it
+   * was answered.
    */
   answer({ httpVersion }: IncomingMessage, response: ServerResponse): void {
     const { socket, shouldKeepAlive } = response;

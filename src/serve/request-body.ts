@@ -1,6 +1,6 @@
 import type { ScoringModel } from "./scoring-model.js";
 
-/** A request's candidates on their way from its bytes into rows. */
+/** A request's candidates, to be read from its bytes into rows. */
 export interface RequestBody {
   /** All candidates were read. */
   readonly ended: boolean;
@@ -15,6 +15,6 @@ export interface RequestBody {
   begin(): void;
   /** Paths of members that no field reads. */
   ignored(scoring: ScoringModel): readonly string[];
-  /** The bytes of the body's options object, where it has one. */
+  /** The bytes of the body's options object, if it has one. */
   readonly options: Uint8Array | undefined;
 }

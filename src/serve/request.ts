@@ -7,13 +7,16 @@ import { rawElements, rawMembers } from "./raw-json.js";
 export interface ScoreRequest {
   readonly context: Uint8Array;
   readonly candidates: readonly Uint8Array[];
-  /** The raw JSON bytes of the options object, where there is one. */
+  /** The raw JSON bytes of the options object, if there is one. */
   readonly options: Uint8Array | undefined;
-  /** Dotted paths of members no field reads, behind "context." or "candidates[].": told to the caller, not used. At most 100. */
+  /**
+   * Dotted paths of members no field reads, after "context." or "candidates[].": reported to the caller, otherwise ignored. At
+   * most 100.
+   */
   readonly unknown: readonly string[];
 }
 
-/** Members that are of use below a place, by name. */
+/** Known members below a place, by name. */
 export interface Known {
   readonly children: ReadonlyMap<string, Known>;
 }
@@ -21,15 +24,15 @@ interface MutableKnown extends Known {
   readonly children: Map<string, MutableKnown>;
 }
 
-/** More names of unknown members than this are counted. */
+/** Most names of unknown members that are collected. */
 const MAX_UNKNOWN = 100;
 const MEMBERS = ["context", "candidates", "options"];
 const EMPTY_OBJECT = new TextEncoder().encode("{}");
 
 /**
- * Splits a request body `{"context": {...}, "candidates": [{...}, ...], "options": {...}}` into byte ranges. The ranges go to the decoder as
- * they are, so a number keeps its text (64-bit ids are never rounded) and is hashed just as in training.
- * @param known every member that is of use
+ * Splits a request body `{"context": {...}, "candidates": [{...}, ...], "options": {...}}` into byte ranges. The ranges go to
+ * the decoder unchanged, so a number keeps its text (64-bit ids are never rounded) and is hashed just as in training.
+ * @param known every member that a field reads
  * @throws HashbrookError request_invalid naming the place, items_too_many
  */
 export function splitScoreRequest(body: Uint8Array, known: Known, maxCandidates: number): ScoreRequest {
@@ -116,7 +119,7 @@ function noteUnknown(object: object, known: Known, prefix: string, unknown: Set<
   }
 }
 
-/** Where a member's name leads to among what is known: one with dots that is no name itself may be a path. */
+/** Where a member's name leads among the known ones: a name with dots that is not itself known may be a path. */
 export function placeOf(known: Known, name: string): Known | undefined {
   let place = known.children.get(name);
   if (place || !name.includes(".")) return place;

@@ -1,7 +1,7 @@
 import { type Static, type TProperties, Type } from "../schema/typebox.js";
 import { MAX_CANDIDATES } from "./scorer.js";
 
-/** An object that has no other members: what a client misspells is refused, not dropped. */
+/** An object without other members: misspelt ones are refused, not dropped. */
 export const strict = <P extends TProperties>(properties: P, description?: string) =>
   Type.Object(properties, { additionalProperties: false, ...(description !== undefined && { description }) });
 
@@ -34,7 +34,7 @@ const context = Type.Optional(
 );
 const options = Type.Optional(ScoreRequestOptions);
 
-/** The body of a score request: an object a candidate. */
+/** The body of a score request: one object per candidate. */
 export const CandidatesBody = strict({
   context,
   candidates: Type.Array(
@@ -47,7 +47,7 @@ export const CandidatesBody = strict({
   options,
 });
 
-/** The same with a list a member instead of an object a candidate. */
+/** The same with a list per member instead of an object per candidate. */
 export const ColumnsBody = strict({
   context,
   columns: Type.Unsafe<Record<string, readonly unknown[]>>({
@@ -62,7 +62,7 @@ export const ColumnsBody = strict({
 /** The body of a score request. */
 export const ScoreBody = Type.Union([CandidatesBody, ColumnsBody]);
 
-/** What made an answer. */
+/** The version that made an answer. */
 export const version = {
   model: Type.String({ description: "The spec's name." }),
   version: Type.Integer({ minimum: 0, description: "Examples learned." }),
@@ -117,7 +117,7 @@ export const ErrorAnswer = strict({
   hint: Type.Optional(Type.String({ description: "What to do about it." })),
 });
 
-/** What a server tells of a model. */
+/** The description of a model. */
 export const ModelAnswer = strict({
   ...version,
   label: members("What is predicted: the label as the spec compiles it."),

@@ -31,84 +31,85 @@ export { MAX_CANDIDATES } from "./json-body.js";
 export interface Scores {
   /** Click probabilities in the order of the candidates. */
   readonly scores: number[];
-  /** The same by the model's calibrator, where it has one. */
+  /** The same by the model's calibrator, if it has one. */
   readonly calibrated?: number[] | undefined;
-  /** The one model that made all scores of this answer. */
+  /** The version that made all scores of this answer. */
   readonly model: ModelVersion;
   /** Paths of members that no field reads, at most 100. */
   readonly ignored: readonly string[];
-  /** The raw JSON bytes of the body's options object, where it has one: not read here. */
+  /** The raw JSON bytes of the body's options object, if it has one: not interpreted here. */
   readonly options?: Uint8Array | undefined;
 }
 
 /** Where a scorer works. */
 export interface WorkerOptions {
   /**
-   * Threads that score, beside one that holds the model for all of them. 0: the calling thread does it all. Default 0.
+   * Number of scoring threads, in addition to one that holds the model for all of them. 0: the calling thread does everything.
+   * Default 0.
    */
   readonly workers?: number | undefined;
-  /** @internal Those of a server, for all its models. */
+  /** @internal Threads that a server shares among all its models. */
   readonly threads?: ScoringThreads | undefined;
-  /** Rows lie there in place of memory. Without workers, `dims` and `prior`; closing it is the caller's. Default: they are in memory. */
+  /** Storage for rows, instead of memory. Not with workers, `dims` or `prior`; the caller closes it. Default: rows are in memory. */
   readonly rowStore?: RowDirectory | undefined;
-  /** Requests that share a run, at most. @internal */
+  /** Most requests per run. @internal */
   readonly mostJoined?: number | undefined;
 }
 
 /** How a checkpoint is served. */
 export interface LoadOptions extends WorkerOptions {
-  /** How rows hold their weights. */
+  /** Precision of the rows' weights. */
   readonly precision?: ServingPrecision | undefined;
   /** Cut nested vectors to prefixes: components by field or table; `all` is every nested table. Default: whole vectors. */
   readonly dims?: Dims | undefined;
-  /** Tell how uncertain logits are: the precision of a weight that nothing is known of. Without workers and precision. @internal */
+  /** Compute how uncertain logits are: the precision of a weight without events. Not with workers or precision. @internal */
   readonly prior?: number | undefined;
-  /** A run's directory: its newer checkpoints are served as they come, while answers go on. Default false. */
+  /** A run's directory: newer checkpoints are served as they appear, without interruption. Default false. */
   readonly watch?: boolean | undefined;
 }
 
 /** How a scorer follows a delta log. */
 export interface FollowOptions extends WorkerOptions {
-  /** Ready only while the newest applied entry was sent at most so many seconds ago. Default: no bound. */
+  /** Ready only while the newest applied entry was sent at most this many seconds ago. Default: no limit. */
   readonly maxStaleness?: number | undefined;
-  /** Told the ages (seconds, event → visible) of a sample of the events every applied entry made visible. */
+  /** Called with the ages (seconds, event → visible) of a sample of the events that every applied entry made visible. */
   readonly onVisible?: (ages: readonly number[]) => void;
-  /** How rows hold their weights. Default f32. */
+  /** Precision of the rows' weights. Default f32. */
   readonly precision?: ServingPrecision | undefined;
 }
 
-/** How a scorer stands; `version` and `spec_hash` are null before a first snapshot. */
+/** The state of a scorer; `version` and `spec_hash` are null before a first snapshot. */
 export interface Health {
   /** There is a model, and it is fresh enough. */
   readonly ready: boolean;
-  /** The model that would answer now. */
+  /** The version that would answer now. */
   readonly version: ModelVersion | null;
-  /** Of the delta log it follows; null for a checkpoint. */
+  /** Status of the delta log it follows; null for a checkpoint. */
   readonly replica: ReplicaStatus | null;
-  /** Damaged checkpoints that were passed over: the model is older than it should be. */
+  /** Damaged checkpoints that were skipped: the model is older than it should be. */
   readonly passedOver: readonly Skipped[];
-  /** Why what was learned since is held back, in a line; null: it is not. */
+  /** Why later changes are withheld, in one line; null: they are not. */
   readonly held: string | null;
 }
 
-/** Answers score requests, several in a run: from a checkpoint's model, or from one that follows a delta log. */
+/** Answers score requests, several in a run: with a checkpoint's model, or with one that follows a delta log. */
 export class Scorer {
   private readonly current: () => Current | null;
   private readonly host: Host;
   private readonly dispatcher: Dispatcher;
   private replica: Replica<HostedModel> | null = null;
-  /** Seconds; Infinity = no bound. */
+  /** Seconds; Infinity = no limit. */
   maxStaleness = Number.POSITIVE_INFINITY;
   private passedOver: readonly Skipped[] = [];
-  /** Why an older checkpoint than the newest answers. */
+  /** Why a checkpoint older than the newest answers. */
   private held: string | null = null;
   /**
-   * How well the checkpoint's model predicted while it learned; null of a delta log, and where the checkpoint does not say.
+   * Progressive quality of the checkpoint's model during training; null for a delta log, and if the checkpoint does not say.
    * @internal
    */
   quality: ServedQuality | null = null;
   private readonly end: () => Promise<void>;
-  /** null where nothing is watched. */
+  /** null if nothing is watched. */
   private watch: RunWatch | null = null;
 
   private constructor(
@@ -129,7 +130,8 @@ export class Scorer {
 
   /**
    * @param path a run's directory (its newest valid checkpoint) or one checkpoint's directory
-   * @param options.precision keeps the rows' weights alone, held so. Default: f32, or without workers the rows as they were trained
+   * @param options.precision keeps only the rows' weights, in this precision. Default: f32, or without workers the rows as they were
+   * trained
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Scorer> {
@@ -163,8 +165,8 @@ export class Scorer {
   }
 
   /**
-   * Follows a delta log: scores throw `not_ready` until its first snapshot was applied. Entries are applied between two
-   * runs, and all scores of one answer are of one version.
+   * Follows a delta log: scoring throws `not_ready` until its first snapshot was applied. Entries are applied between two runs, and
+   * all scores of one answer come from one version.
    */
   static follow(source: DeltaSource, options: FollowOptions = {}): Scorer {
     const stop = new AbortController();
@@ -195,44 +197,44 @@ export class Scorer {
     return scorer;
   }
 
-  /** The model that would answer now; null before a first snapshot. */
+  /** The version that would answer now; null before a first snapshot. */
   get version(): ModelVersion | null {
     const now = this.current();
     return now && { model: now.model.spec.name, version: now.examples, spec_hash: now.model.specHash };
   }
 
-  /** The compiled spec of the model that would answer now; null before a first snapshot. */
+  /** Its compiled spec; null before a first snapshot. */
   get spec(): CompiledSpec | null {
     return this.current()?.model.spec ?? null;
   }
 
-  /** How the slices of the model that would answer now did in training, lately; empty where it has no calibrator. */
+  /** Recent calibration of its slices in training; empty if it has no calibrator. */
   get slices(): readonly SliceReport[] {
     return this.current()?.model.slices ?? [];
   }
 
-  /** Newer checkpoints of its run are served as they come. */
+  /** Newer checkpoints of its run are served as they appear. */
   get follows(): boolean {
     return this.watch?.follows ?? false;
   }
 
-  /** Checkpoints of its run are looked at, whether it follows them or went back. */
+  /** Its run's checkpoints are watched, whether it follows them or was rolled back. */
   get watches(): boolean {
     return this.watch !== null;
   }
 
   /**
-   * Goes back to an earlier checkpoint of the run that it watches, and stays with it until `goOn`.
-   * @param version examples it had learned; by default the one before what answers now
-   * @throws HashbrookError request_invalid where it watches no run; model_unknown where there is no such checkpoint; checkpoint_damaged
+   * Rolls back to an earlier checkpoint of the watched run, and stays there until `goOn`.
+   * @param version examples it had learned; by default the one before the current one
+   * @throws HashbrookError request_invalid if it watches no run; model_unknown if there is no such checkpoint; checkpoint_damaged
    */
   async goBack(version?: number): Promise<void> {
     await this.watched().goTo(version, this.version?.version ?? 0);
   }
 
   /**
-   * Serves the newest checkpoint of the run that it watches, and newer ones as they come.
-   * @throws HashbrookError request_invalid where it watches no run; as `load`
+   * Serves the watched run's newest checkpoint, and newer ones as they appear.
+   * @throws HashbrookError request_invalid if it watches no run; as `load`
    */
   async goOn(): Promise<void> {
     await this.watched().goOn();
@@ -245,7 +247,7 @@ export class Scorer {
     });
   }
 
-  /** Whether it can answer, and how well it follows; what `GET /v2/health/ready` tells. */
+  /** Whether it can answer, and how well it follows: the content of `GET /v2/health/ready`. */
   health(): Health {
     const replica = this.replica?.status() ?? null;
     const fresh = (replica?.staleness ?? 0) <= this.maxStaleness;
@@ -255,23 +257,24 @@ export class Scorer {
   }
 
   /**
-   * Scores the candidates of a request body `{"context": {...}, "candidates": [{...}, ...], "options": {...}}`. A candidate's members are
-   * added to the context's at every depth, its own winning member by member.
-   * @throws HashbrookError request_invalid naming the candidate and the member; items_too_many; not_ready; deadline_exceeded; request_aborted
+   * Scores the candidates of a request body `{"context": {...}, "candidates": [{...}, ...], "options": {...}}`. Each candidate is
+   * merged with the context at every depth, its own members taking precedence.
+   * @throws HashbrookError request_invalid naming the candidate and the member; items_too_many; not_ready; deadline_exceeded;
+   * request_aborted
    */
   async score(body: Uint8Array, options: ScoreOptions = {}): Promise<Scores> {
     const { id, scores, calibrated, ...scored } = await this.dispatcher.score(body, options);
     return { scores: Array.from(scores), calibrated: calibrated && Array.from(calibrated), ...scored };
   }
 
-  /** `score` with the numbers as they are. @internal */
+  /** `score` with typed arrays. @internal */
   scored(body: Uint8Array, options: ScoreOptions = {}): Promise<Scored> {
     return this.dispatcher.score(body, options);
   }
 
   /**
-   * Asks the model's tables: for vectors of ids, for what is near.
-   * @throws HashbrookError request_invalid; not_ready; overloaded where the model changes too fast
+   * Queries the model's tables for vectors of ids, or for nearest neighbours.
+   * @throws HashbrookError request_invalid; not_ready; overloaded if the model changes too fast
    * @internal
    */
   async ask(question: Question): Promise<{ readonly version: ModelVersion; readonly found: Found }> {
@@ -294,19 +297,19 @@ export class Scorer {
     this.quality = quality;
   }
 
-  /** Requests that are not answered yet. */
+  /** Requests that have not been answered. */
   get waiting(): number {
     return this.dispatcher.waiting;
   }
 
-  /** Waits for requests under way, and lets the model go. */
+  /** Waits for requests in progress, and releases the model. */
   async close(): Promise<void> {
     await this.dispatcher.close();
     await this.end();
   }
 }
 
-/** What is served of a run whose newest checkpoints are held back, and why; else what was asked for. */
+/** What to serve of a run whose newest checkpoints are withheld, and why; else the path itself. */
 function servedOf(path: string): { readonly path: string; readonly held: string | null } {
   const instead = servedInstead(nodeFiles, path);
   return instead ? { path: instead.path, held: instead.text } : { path, held: null };

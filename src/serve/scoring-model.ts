@@ -15,38 +15,38 @@ import type { HostedModel } from "./host.js";
 import { UnseenCounts } from "./live/unseen.js";
 import { type Known, knownMembers } from "./request.js";
 
-/** Candidates are scored in runs of at most this many. */
+/** Most candidates scored in one run. */
 export const CAPACITY = 512;
 
 /** Click probabilities, f32[rows]. */
 export interface Predicted {
   readonly scores: Float32Array;
-  /** The same by the model's calibrator, where it has one. */
+  /** The same by the model's calibrator, if it has one. */
   readonly calibrated: Float32Array | undefined;
 }
 
 let made = 0;
 
-/** A model with what reads requests for it. */
+/** A model with a reader for its requests. */
 export class ScoringModel implements HostedModel {
   readonly spec: CompiledSpec;
   readonly specHash: string;
   readonly model: Model;
   readonly requests: RequestReader;
   readonly known: Known;
-  /** What requests' ids find in the tables, by a row of every run. */
+  /** What requests' ids find in the tables, sampled from one row of every run. */
   readonly unseen: UnseenCounts;
-  /** No other model of this thread has it. */
+  /** Unique within this thread. */
   readonly serial = made++;
-  /** Another number after every change of what it predicts with. */
+  /** Increases with every change of what it predicts with. */
   changes = 0;
   private runs = 0;
   private scored: Batch | null = null;
   private readonly uncertainty: Uncertainty | null;
 
   /**
-   * @param prior tell how uncertain logits are: the precision of a weight that nothing is known of
-   * @throws HashbrookError usage where the model does not say
+   * @param prior computes how uncertain logits are: the precision of a weight without events
+   * @throws HashbrookError usage if the model does not support that
    */
   constructor(spec: CompiledSpec, model: Model, prior?: number) {
     this.spec = spec;
@@ -63,19 +63,19 @@ export class ScoringModel implements HostedModel {
     this.uncertainty = prior === undefined ? null : new Uncertainty(model, prior);
   }
 
-  /** Makes the model of a snapshot: its spec must have the hash it says. */
+  /** Creates the model of a snapshot, whose spec must have the given hash. */
   static async open(spec: unknown, run: string, precision?: ServingPrecision): Promise<ScoringModel> {
     return ScoringModel.empty(snapshotSpec(spec, run), precision);
   }
 
-  /** A model that serves, before it was told anything. */
+  /** Creates an empty serving model. */
   static async empty(spec: CompiledSpec, precision?: ServingPrecision): Promise<ScoringModel> {
     const layout = batchLayout(spec, CAPACITY);
     const model = await createModel(spec, { layout, threads: 1, purpose: "serve", servingPrecision: precision });
     return new ScoringModel(spec, model);
   }
 
-  /** A trained model's rows and dense weights in a model that serves; the trained one is closed. */
+  /** A trained model's rows and dense weights in a serving model; the trained one is closed. */
   static async held(trained: Model, precision: ServingPrecision): Promise<ScoringModel> {
     const scoring = await ScoringModel.empty(trained.spec, precision);
     scoring.apply(trained.serving.pack("all").states());
@@ -90,7 +90,7 @@ export class ScoringModel implements HostedModel {
 
   /**
    * Click probabilities of the first `rows` rows that `requests` read.
-   * @param gathered called when the tables are not looked at any more
+   * @param gathered called when the tables are no longer needed
    */
   async predict(rows: number, gathered?: () => void): Promise<Predicted> {
     const batch = this.requests.batch(rows);
@@ -101,7 +101,7 @@ export class ScoringModel implements HostedModel {
     });
   }
 
-  /** Click probabilities of rows that were read otherwise. @param gathered as above */
+  /** Click probabilities of any rows. @param gathered as above */
   async predictBatch(batch: Batch, gathered?: () => void): Promise<Predicted> {
     const { model } = this;
     const logits = await model.predict(batch, gathered);
@@ -109,7 +109,7 @@ export class ScoringModel implements HostedModel {
     return { scores: sigmoid(logits), calibrated };
   }
 
-  /** How uncertain the logits of rows [from, to) are that were just predicted; undefined where that was not asked for. */
+  /** The uncertainty of the logits of rows [from, to) just predicted; undefined unless requested. */
   spread(from: number, to: number): Spread | undefined {
     return this.scored ? this.uncertainty?.spread(this.scored, from, to) : undefined;
   }
@@ -123,14 +123,16 @@ export class ScoringModel implements HostedModel {
   }
 }
 
-/** The compiled spec of a snapshot. @throws HashbrookError log_mismatch where it has another hash than the snapshot says */
+/** The compiled spec of a snapshot. @throws HashbrookError log_mismatch if its hash is not the one in the snapshot */
 export function snapshotSpec(spec: unknown, run: string): CompiledSpec {
   const compiled = compiledFromJson(JSON.stringify(spec));
   if (specHash(compiled) === run) return compiled;
   throw new HashbrookError("log_mismatch", `delta log: its spec has the hash ${specHash(compiled)}, not ${run}`);
 }
 
-/** Every member path that a field reads, and those of label, weight, time and id, which requests made of events may have. */
+/**
+ * Every member path that a field reads, and those of label, weight, time and id, which requests made from events may contain.
+ */
 function knownPaths({ label, fields }: CompiledSpec): string[] {
   return [...headPaths(label), ...fields.flatMap((field) => ("from" in field ? [field.from] : []))];
 }

@@ -8,11 +8,13 @@ import { packOutcomes, unpackAsks } from "./packing.js";
 import { answerCalls, Transferred } from "./thread-calls.js";
 import { TurnCount } from "./turn-count.js";
 
-/** A thread that has nothing to say for so many milliseconds says so, so that it is told what is late or given up. */
+/**
+ * A thread that has nothing to report for this long reports that, so that it can be told which requests are late or cancelled.
+ */
 const QUIET_MS = 10;
 
 const models = new Map<number, AttachedModel>();
-/** The requests of each host are runs of their own. */
+/** Each host's requests have separate runs. */
 const engines = new Map<number, Engine>();
 let current: AttachedModel | undefined;
 const turns = new TurnCount(workerData as SharedArrayBuffer);
@@ -25,7 +27,10 @@ function engineOf(host: number): Engine {
   return engine;
 }
 
-/** Runs until nothing is left or others want a turn, and tells what is finished meanwhile: who gives turns may be busy for longer than a run takes. */
+/**
+ * Runs until nothing is left or others want a turn, and reports results meanwhile: the dispatching thread may be busy for
+ * longer than a run takes.
+ */
 async function runs(engine: Engine, tell: (part: Transferred<PackedOutcomes>) => void) {
   let told = systemClock.now();
   for (;;) {

@@ -23,24 +23,24 @@ import { AnswerCounts } from "./stats.js";
 
 /** How a server listens to its clients. */
 export interface ServerOptions extends AppOptions {
-  /** What `GET /metrics` tells; by default a fresh one. */
+  /** The metrics of `GET /metrics`; by default new ones. */
   readonly metrics?: ServeMetrics | undefined;
   /** Requests that may wait for their scores; more are refused with 503. Default 256. */
   readonly maxQueue?: number | undefined;
-  /** Milliseconds that the event loop may be late before requests are refused with 503; 0: no bound. Default 500. */
+  /** Event loop delay, in milliseconds, from which requests are refused with 503; 0: no limit. Default 500. */
   readonly maxEventLoopDelay?: number | undefined;
-  /** Takes what is answered, for a log of impressions. Default: nothing does. @internal */
+  /** Receives answered requests, for a log of impressions. Default: none. @internal */
   readonly impressions?: Impressions | undefined;
-  /** Draws the order of candidates by chance: answers have `rank` and `propensity`. Default: none is drawn. @internal */
+  /** Randomises the order of candidates: answers have `rank` and `propensity`. Default: none. @internal */
   readonly explorer?: Explorer | undefined;
-  /** Requests a second that a client (its token, else its address) may send; more are refused with 429. Default: no bound. */
+  /** Requests per second that a client (its token, else its address) may send; more are refused with 429. Default: no limit. */
   readonly rateLimit?: number | undefined;
 }
 
 const MAX_QUEUE = 256;
-/** Longer than the slowest slice of anybody's request: who waits so long for the thread of HTTP should ask another server. */
+/** Longer than the slowest slice of any request: a client that waits so long for the HTTP thread should use another server. */
 const MAX_EVENT_LOOP_DELAY_MS = 500;
-/** Scores of an answer that the page's histogram counts: the first. */
+/** Number of an answer's first scores that the dashboard's histogram counts. */
 const SHOWN = 32;
 const ENDPOINTS = "GET /docs or /openapi.json has every endpoint";
 
@@ -56,10 +56,10 @@ const routes: readonly Routes[] = [
 ];
 
 /**
- * The HTTP door of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until the
- * models are there and fresh enough), and `GET /metrics` in Prometheus' text format. Where more come than can be
- * answered, they are refused with 503 or 429 and `Retry-After`.
- * Every error answers `{"error": message, "code", "hint"}` with a 4xx for a bad request.
+ * The HTTP server of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until
+ * the models are loaded and fresh enough), and `GET /metrics` in Prometheus' text format. Requests beyond its capacity are
+ * refused with 503 or 429 and `Retry-After`. Every error has the body `{"error": message, "code", "hint"}`, with a 4xx for a
+ * bad request.
  */
 export function createServer(served: Scorer | Models, options: ServerOptions = {}): FastifyInstance {
   const metrics = options.metrics ?? new ServeMetrics();
@@ -97,7 +97,7 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
   return app;
 }
 
-/** Refuses while the event loop is behind, and who sends more than a client may. */
+/** Refuses requests while the event loop is behind, and from clients over their rate. */
 function shed(app: FastifyInstance, metrics: ServeMetrics, options: ServerOptions): void {
   const { rateLimit: perSecond, tokens } = options;
   app.register(underPressure, {
@@ -115,7 +115,7 @@ function shed(app: FastifyInstance, metrics: ServeMetrics, options: ServerOption
   app.register(rateLimit, {
     max: Math.max(1, Math.ceil(perSecond)),
     timeWindow: perSecond < 1 ? Math.ceil(1000 / perSecond) : 1000,
-    // Without tokens a client could call itself anything.
+    // Without tokens a client could claim any identity.
     keyGenerator: ({ headers, ip }: FastifyRequest) => (tokens ? headers.authorization! : ip),
     allowList: (request) => request.routeOptions.config.open === true,
     errorResponseBuilder: (_, { max }) => {

@@ -3,10 +3,10 @@ import type { Scored } from "./engine.js";
 import type { ServeMetrics } from "./prometheus.js";
 import type { ServedModel } from "./served-model.js";
 
-/** Requests that shadows score at a time, at most: those beyond are left out, so that they cost those who wait little. */
+/** Most requests that shadows score at a time; others are skipped, so that they cost waiting clients little. */
 const MOST = 4;
 
-/** Has shadows score what was answered, behind the answer: metrics and the log tell how they differ. */
+/** Has shadows score answered requests afterwards: metrics and the log report the differences. */
 export class Shadows {
   private readonly metrics: ServeMetrics;
   private underWay = 0;
@@ -16,7 +16,7 @@ export class Shadows {
   }
 
   /**
-   * @param name what the model is called
+   * @param name the model's name in requests
    * @param body what was scored
    * @param answered the scores that were answered
    */

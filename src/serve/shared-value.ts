@@ -1,19 +1,19 @@
 import { deserialize, serialize } from "node:v8";
 
-/** TypeScript's library of ES2023 does not know of memory that grows. */
+/** TypeScript's ES2023 library lacks growable memory. */
 interface Growable {
   readonly byteLength: number;
   grow(bytes: number): void;
 }
 
-/** Bytes at most. Memory that is not used is not there. */
+/** Largest size in bytes. Unused memory is not allocated. */
 const MOST_BYTES = 256 << 20;
-/** Bytes before the value: how many it has, 0: there is none. */
+/** Bytes before the value: its size; 0: there is none. */
 const HEAD = 8;
 
-/** A plain value, of whatever size, that one thread writes and others read. Who reads while it is written reads nonsense. */
+/** A plain value of any size that one thread writes and others read. Reading during a write returns garbage. */
 export class SharedValue<T> {
-  /** To be handed to other threads. */
+  /** To be passed to other threads. */
   readonly memory: SharedArrayBuffer;
 
   constructor(memory: SharedArrayBuffer = emptyMemory()) {

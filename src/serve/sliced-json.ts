@@ -4,14 +4,14 @@ const AT_ONCE = 1_000;
 /** Lists of numbers, and whatever JSON has. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-/** Whether an answer has a list that takes long to write. */
+/** Whether an answer has a list that takes long to serialize. */
 export function hasLongList(answer: Answer): boolean {
   return Object.values(answer).some(isLong);
 }
 
 /**
- * An answer as JSON. Long lists of numbers are written in slices, with other requests in between: ten thousand numbers take
- * milliseconds. @param answer its numbers are finite
+ * An answer as JSON. Long lists of numbers are serialized in slices, with other requests in between, since ten thousand numbers
+ * take milliseconds. @param answer its numbers are finite
  */
 export async function slicedJson(answer: Answer): Promise<string> {
   const members: string[] = [];

@@ -1,12 +1,12 @@
 import { wallTime } from "../core/clock.js";
 
-/** Requests, and their time in ns. */
+/** Number of requests, and their total time in ns. */
 export interface Totals {
   count: number;
   ns: number;
 }
 
-/** What one model has answered. */
+/** Statistics of one model's answers. */
 export interface Answered {
   last: number;
   candidates: number;

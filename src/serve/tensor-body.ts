@@ -3,7 +3,7 @@ import { type BodyTensor, TensorCursor } from "../decode/tensor-cursor.js";
 import type { RequestBody } from "./request-body.js";
 import type { ScoringModel } from "./scoring-model.js";
 
-/** A body of binary tensors. What is wrong with one is told by who reads the same as JSON: this one only says that something is. */
+/** A body of binary tensors. It only reports that something is wrong; reading the same as JSON finds out what. */
 export class TensorBody implements RequestBody {
   private readonly body: Uint8Array;
   private readonly tensors: readonly BodyTensor[];

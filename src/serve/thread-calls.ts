@@ -1,10 +1,10 @@
 import type { MessagePort, TransferListItem, Worker } from "node:worker_threads";
 import { fromPlainError, HashbrookError, type PlainError, toPlainError } from "../core/errors.js";
 
-/** What a thread can be asked, by name: what is sent, what comes back, and what may come before that. */
+/** The calls to a thread, by name: what is sent, the answer, and partial answers before it. */
 export type Calls = Readonly<Record<string, readonly [sent: unknown, answer: unknown, part?: unknown]>>;
 
-/** In place of a call: the thread is to end. */
+/** Instead of a call: asks the thread to end. */
 const END = "end";
 
 interface CallMessage {
@@ -17,7 +17,7 @@ type AnswerMessage =
   | { readonly call: number; readonly part: unknown }
   | { readonly call: number; readonly error: PlainError };
 
-/** An answer, or a part of it, with memory that goes along. */
+/** An answer, or a part of it, with memory to transfer. */
 export class Transferred<T> {
   readonly answer: T;
   readonly list: readonly TransferListItem[];
@@ -28,15 +28,15 @@ export class Transferred<T> {
   }
 }
 
-/** Who waits for an answer. */
+/** A caller waiting for an answer. */
 interface Waiting {
   resolve(answer: unknown): void;
   reject(error: unknown): void;
-  /** Hears what comes before it. */
+  /** Receives partial answers. */
   hear(part: unknown): void;
 }
 
-/** Asks a thread, which answers one call after the other. */
+/** Calls a thread, which answers one call after the other. */
 export class ThreadCalls<C extends Calls> {
   private readonly worker: Worker;
   private readonly open = new Map<number, Waiting>();
@@ -46,7 +46,7 @@ export class ThreadCalls<C extends Calls> {
   /** Resolves when the thread has ended. */
   readonly ended: Promise<void>;
 
-  /** @param what the thread is, for errors */
+  /** @param what the thread's name, for errors */
   constructor(worker: Worker, what: string) {
     this.worker = worker;
     this.what = what;
@@ -67,7 +67,10 @@ export class ThreadCalls<C extends Calls> {
     return this.dead === null;
   }
 
-  /** @param heard hears what comes before the answer @throws HashbrookError what went wrong in the thread; internal where it has ended */
+  /**
+   * @param heard receives partial answers
+   * @throws HashbrookError what went wrong in the thread; internal if it has ended
+   */
   call<N extends keyof C & string>(
     name: N,
     sent: C[N][0],
@@ -82,7 +85,7 @@ export class ThreadCalls<C extends Calls> {
     });
   }
 
-  /** Lets the thread end when it has answered: ending it amid a run of ONNX Runtime would end the process. */
+  /** Lets the thread end when it has answered: terminating it during a run of ONNX Runtime would end the process. */
   async close(): Promise<void> {
     if (this.alive) this.worker.postMessage(END);
     await this.ended;
@@ -115,7 +118,7 @@ type Handlers<C extends Calls> = {
   ) => Found<C[N][1]> | Promise<Found<C[N][1]>>;
 };
 
-/** In the thread: answers calls in their order. */
+/** In the thread: answers calls in order. */
 export function answerCalls<C extends Calls>(port: MessagePort, handlers: Handlers<C>): void {
   let last: Promise<void> = Promise.resolve();
   port.on("message", (message: CallMessage | typeof END) => {

@@ -18,10 +18,10 @@ import { SharedValue } from "./shared-value.js";
 import { ThreadCalls } from "./thread-calls.js";
 import { TurnCount } from "./turn-count.js";
 
-/** A thread that ends so often without having scored anything is not started again. */
+/** A thread that dies this often without having scored anything is not restarted. */
 const MOST_STARTS = 3;
 
-/** A thread that scores; where it ends, another one takes its place. */
+/** A scoring thread, which is replaced if it dies. */
 class ScoringThread {
   private readonly reader: number;
   private readonly models: ReadonlyMap<number, SharedModel>;
@@ -37,7 +37,7 @@ class ScoringThread {
     this.calls = this.start();
   }
 
-  /** Runs for the requests of host number `host`, by a model; null: there is none. */
+  /** Runs a model on the requests of host number `host`; null: there is no model. */
   async turn(host: number, model: number | null, ...[asked, dropped, told]: Parameters<Lane["turn"]>) {
     await this.ready;
     const packed = packAsks(asked);
@@ -51,17 +51,17 @@ class ScoringThread {
     await this.call("attach", { model, reader: this.reader });
   }
 
-  /** Where the thread has ended, it has let go of all. */
+  /** A thread that has ended has released everything. */
   async detach(id: number): Promise<void> {
     await this.call("detach", { id }).catch(() => undefined);
   }
 
-  /** Nothing, where the thread has ended. */
+  /** Empty if the thread has ended. */
   async unseen(id: number): Promise<readonly UnseenIds[]> {
     return this.call("unseen", { id }).catch(() => []);
   }
 
-  /** Asks the thread, which sees it amid a turn. */
+  /** Calls the thread, which notices it during a turn. */
   private call: ThreadCalls<ScoringCalls>["call"] = (...asked) => {
     this.turns.give();
     return this.calls.call(...asked);
@@ -90,7 +90,7 @@ class ScoringThread {
   }
 }
 
-/** Threads that score, by any number of models, and one that holds the models for all of them. */
+/** Threads that score with any number of models, and one that holds the models for all of them. */
 export class ScoringThreads {
   private readonly threads: readonly ScoringThread[];
   private readonly holder: ThreadCalls<ModelCalls>;
@@ -98,13 +98,16 @@ export class ScoringThreads {
   private nextModel = 0;
   private nextHost = 0;
 
-  /** @param count threads that score */
+  /** @param count number of scoring threads */
   constructor(count: number) {
     this.holder = new ThreadCalls(new Worker(builtFile("serve/model-worker.js")), "the thread that holds models");
     this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
   }
 
-  /** A host for one scorer's requests. Closing it leaves the threads. @param precision how rows hold their weights, f32 by default @param dims prefixes that nested vectors of checkpoints are cut to */
+  /**
+   * A host for one scorer's requests. Closing it keeps the threads. @param precision of the rows' weights, f32 by default
+   * @param dims prefixes that nested vectors of checkpoints are cut to
+   */
   host(precision?: ServingPrecision, dims?: Dims): Host {
     const host = this.nextHost++;
     let current: () => Current | null = () => null;
@@ -121,7 +124,7 @@ export class ScoringThreads {
       load: (path, before) => this.load(path, { precision, dims }, before as ThreadModel | undefined),
       ask: (question) => this.ask(model(), question),
       facts: () => this.facts(model()),
-      // The thread that holds the models sees to it that none is read while it changes.
+      // The thread that holds the models ensures that none is read while it changes.
       between: async (step) => step(),
       close: async () => {},
     };
@@ -131,7 +134,7 @@ export class ScoringThreads {
     await Promise.all([this.holder.close(), ...this.threads.map((thread) => thread.close())]);
   }
 
-  /** Asks a model's tables in the thread that holds them, where nobody's scores wait. */
+  /** Queries a model's tables in the thread that holds them, where no scores have to wait. */
   private async ask(id: number | null, question: Question): Promise<Found> {
     if (id === null) throw notReady();
     return this.holder.call("ask", { id, question });
@@ -146,7 +149,7 @@ export class ScoringThreads {
     return { tables, unseen: together(unseen) };
   }
 
-  /** Applies the pieces of an update, which answers see together. */
+  /** Applies the parts of an update, which become visible together. */
   async apply(id: number, states: readonly ServingState[], examples: number): Promise<void> {
     await this.holder.call("apply", { id, states, examples });
   }
@@ -182,7 +185,7 @@ export class ScoringThreads {
   }
 }
 
-/** A model that a thread holds and others score by. */
+/** A model that one thread holds and others score with. */
 class ThreadModel implements HostedModel {
   readonly shared: SharedModel;
   readonly specHash: string;

@@ -13,8 +13,8 @@ declare module "fastify" {
 const TOKEN = /^[\x21-\x7e]{16,}$/;
 
 /**
- * The tokens of a file, one a line: several, so that each client may have its own, and so that one can be replaced by another
- * without a gap. Empty lines and those that begin with # are passed over.
+ * The tokens in a file, one per line: several, so that each client may have its own, and one can be replaced without a gap.
+ * Empty lines and those that begin with # are ignored.
  * @throws HashbrookError usage
  */
 export function readTokens(file: string): string[] {
@@ -28,8 +28,8 @@ export function readTokens(file: string): string[] {
 }
 
 /**
- * @param from where the text is from: a file or a variable
- * @throws HashbrookError usage where there is no token, or one that can be guessed or not be sent
+ * @param from the text's origin: a file or a variable
+ * @throws HashbrookError usage if there is no token, or one that can be guessed or cannot be sent
  */
 export function checkedTokens(text: string, from: string): string[] {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
@@ -43,8 +43,8 @@ export function checkedTokens(text: string, from: string): string[] {
 }
 
 /**
- * A hook that lets pass who sends `Authorization: Bearer TOKEN`, and everybody where the route is open.
- * Digests are compared, in constant time: neither a token's length nor its beginning can be found by timing.
+ * A hook that admits requests with `Authorization: Bearer TOKEN`, and all requests to open routes. Digests are compared in
+ * constant time, so timing reveals neither a token's length nor its beginning.
  */
 export function requireToken(tokens: readonly string[]): onRequestAsyncHookHandler {
   const expected = tokens.map(digest);

@@ -1,6 +1,6 @@
-/** How many calls a scoring thread was given and how many it has begun, so that it sees amid a turn whether another one waits. */
+/** Counts the calls a scoring thread was given and has begun, so that it notices during a turn whether another one waits. */
 export class TurnCount {
-  /** To be handed to the thread. */
+  /** To be passed to the thread. */
   readonly memory: SharedArrayBuffer;
   private readonly given: Int32Array;
   private begun = 0;
@@ -10,17 +10,17 @@ export class TurnCount {
     this.given = new Int32Array(memory);
   }
 
-  /** A call is about to be sent. */
+  /** Call before sending a call. */
   give(): void {
     Atomics.add(this.given, 0, 1);
   }
 
-  /** In the thread: a call has come. */
+  /** In the thread: a call has arrived. */
   begin(): void {
     this.begun = (this.begun + 1) | 0;
   }
 
-  /** In the thread: another call was sent, and has not come. */
+  /** In the thread: whether another call was sent that has not arrived. */
   get waiting(): boolean {
     return Atomics.load(this.given, 0) !== this.begun;
   }

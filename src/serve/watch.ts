@@ -7,10 +7,12 @@ import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 
 const LOOK_MS = 1000;
-/** After a checkpoint that could not be used, which may just have been replaced or removed. */
+/** Delay after a checkpoint that could not be used, which may just have been replaced or removed. */
 const RETRY_LOOKS = 10;
 
-/** Which checkpoint of a run is the newest that is to be served; undefined where there is none, or the directory is one checkpoint. */
+/**
+ * The newest checkpoint of a run that should be served; undefined if there is none, or the directory is a single checkpoint.
+ */
 function newestOf(directory: string): string | undefined {
   try {
     const instead = servedInstead(nodeFiles, directory);
@@ -31,7 +33,7 @@ function checkpointsOf(directory: string): { readonly path: string; readonly ver
   return names.map((name) => ({ path: join(directory, name), version: examplesOf(name)! }));
 }
 
-/** Looks for a run's new checkpoints once a second, unless it is held at one. */
+/** Looks for a run's new checkpoints once a second, unless it was rolled back. */
 export class RunWatch {
   private readonly directory: string;
   private readonly serve: (path: string) => Promise<void>;
@@ -42,7 +44,10 @@ export class RunWatch {
   private busy = false;
   private held = false;
 
-  /** @param serve serves the newest checkpoint of a directory, or one; where the newest fails it is called again ten seconds later */
+  /**
+   * @param serve serves the newest checkpoint of a directory, or one checkpoint; if the newest fails it is called again ten
+   * seconds later
+   */
   constructor(directory: string, serve: (path: string) => Promise<void>) {
     this.directory = directory;
     this.serve = serve;
@@ -51,15 +56,15 @@ export class RunWatch {
     this.timer.unref();
   }
 
-  /** Newer checkpoints are served as they come. */
+  /** Newer checkpoints are served as they appear. */
   get follows(): boolean {
     return !this.held;
   }
 
   /**
-   * Serves an earlier checkpoint of the run, and stays with it until `goOn`.
+   * Serves an earlier checkpoint of the run, and stays there until `goOn`.
    * @param version examples it had learned; undefined: the newest before `before`
-   * @throws HashbrookError model_unknown naming the versions there are; as loading a checkpoint
+   * @throws HashbrookError model_unknown naming the available versions; as loading a checkpoint
    */
   goTo(version: number | undefined, before: number): Promise<void> {
     return this.inTurn(async () => {
@@ -71,7 +76,7 @@ export class RunWatch {
     });
   }
 
-  /** Serves the newest checkpoint, and newer ones as they come. */
+  /** Serves the newest checkpoint, and newer ones as they appear. */
   goOn(): Promise<void> {
     return this.inTurn(async () => {
       this.held = false;
@@ -79,7 +84,7 @@ export class RunWatch {
     });
   }
 
-  /** Looks no more, and waits for what is under way. */
+  /** Stops watching, and waits for what is in progress. */
   async close(): Promise<void> {
     clearInterval(this.timer);
     await this.last;

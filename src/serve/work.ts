@@ -7,13 +7,13 @@ import type { RequestBody } from "./request-body.js";
 import type { Predicted, ScoringModel } from "./scoring-model.js";
 import { TensorBody } from "./tensor-body.js";
 
-/** A request is short while so many bytes of it are not read yet, at most: some hundred candidates. */
+/** A request is short while no more than so many bytes of it are unread: some hundred candidates. */
 export const SHORT_BYTES = 16 << 10;
 
-/** A request on its way: its body, how far it was read, and the scores so far. */
+/** A request in progress: its body, the reading position, and the scores so far. */
 export class Work {
   readonly id: number;
-  /** Times it began again, since the model had changed between two of its runs. */
+  /** Number of restarts because the model had changed between two of its runs. */
   restarts = 0;
   private readonly body: RequestBody;
   private scores: Float32Array[] = [];
@@ -37,7 +37,7 @@ export class Work {
     return this.body.rest;
   }
 
-  /** What answers now has this stamp: if another one did before, the work begins again. */
+  /** Sets the stamp of the model that answers: if it has changed, the work starts over. */
   begin(stamp: unknown): void {
     if (this.begun && this.stamp !== stamp) {
       this.restarts++;
@@ -56,7 +56,7 @@ export class Work {
     return rows;
   }
 
-  /** Takes what was predicted of rows [from, to): the candidates read next. */
+  /** Stores the predictions of rows [from, to): the candidates read next. */
   take({ scores, calibrated }: Predicted, scoring: ScoringModel, from: number, to: number): void {
     this.scores.push(scores.slice(from, to));
     if (calibrated) this.calibrated.push(calibrated.slice(from, to));
@@ -64,7 +64,7 @@ export class Work {
     if (spread) this.spreads.push(spread);
   }
 
-  /** Of all candidates. */
+  /** For all candidates. */
   get result(): Predicted & Pick<Scored, "deviations"> {
     const { scores, calibrated, spreads } = this;
     return {
@@ -79,7 +79,7 @@ export class Work {
     return this.body.ignored(scoring);
   }
 
-  /** The bytes of the body's options object, where it has one. */
+  /** The bytes of the body's options object, if it has one. */
   get options(): Uint8Array | undefined {
     return this.body.options;
   }

@@ -8,23 +8,23 @@ import type { Plan } from "./session.js";
 import { entrantsOf } from "./tune.js";
 import { type Standing, standing } from "./windows.js";
 
-/** A row of a ledger, made again. */
+/** A reproduced row of a ledger. */
 export interface AgainReport {
   /** Its number. */
   readonly row: number;
-  /** The model that it is of. */
+  /** The model of the row. */
   readonly name: string;
-  /** As the ledger has it. */
+  /** The figures in the ledger. */
   readonly then: Standing;
-  /** As it came out now. */
+  /** The figures now. */
   readonly now: Standing;
-  /** Not one figure differs. */
+  /** Whether all figures are equal. */
   readonly same: boolean;
 }
 
 /**
- * Trains the model of a ledger's row anew, beside the reference, on the same events.
- * @throws HashbrookError usage where the row has no figures; ledger_mismatch where the data have changed; as training
+ * Trains the model of a ledger's row again, beside the reference, on the same events.
+ * @throws HashbrookError usage if the row has no figures; ledger_mismatch if the data have changed; as training
  */
 export async function tuneAgain(
   directory: string,
@@ -79,7 +79,7 @@ async function checkData(ledger: Ledger, { data, fingerprints }: Question): Prom
   });
 }
 
-/** Of a row, what is compared. */
+/** The figures of a row that are compared. */
 function figuresOf(row: Standing): Standing {
   const { from, to, auc, logloss, normalized_entropy, auc_difference, auc_se, logloss_difference, logloss_se } = row;
   return { from, to, auc, logloss, normalized_entropy, auc_difference, auc_se, logloss_difference, logloss_se };

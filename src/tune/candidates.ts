@@ -14,13 +14,13 @@ import { strategies as allStrategies } from "./strategies/index.js";
 import type { Problem, Proposal, Strategy, TunedTable } from "./strategies/strategy.js";
 import { compiled, split } from "./tables.js";
 
-/** A spec to be tried. */
+/** A spec to try. */
 export interface Candidate {
   /** Unique among the candidates: "exact/admission-int8-by-repeated". */
   readonly name: string;
   readonly document: SpecDocument;
   readonly spec: CompiledSpec;
-  /** Bytes its tables take at most; Infinity where they may grow without end. */
+  /** Upper bound of its tables' bytes; Infinity if they may grow without limit. */
   readonly bytes: number;
 }
 
@@ -41,8 +41,8 @@ export interface Sizing {
 const BISECTIONS = 40;
 
 /**
- * The specs to try for a budget: what the strategies propose, the spec as written, and the full one, as far as they fit.
- * @throws HashbrookError budget_too_small, naming the smallest that something fits; usage where a strategy is unknown
+ * The specs to try for a budget: the strategies' proposals, the spec as written, and the full one, if they fit.
+ * @throws HashbrookError budget_too_small, naming the smallest budget that some proposal fits; usage if a strategy is unknown
  */
 export function candidatesFor(sizing: Sizing): Candidate[] {
   const chosen = strategiesNamed(sizing.strategies);
@@ -62,7 +62,7 @@ export function candidatesFor(sizing: Sizing): Candidate[] {
   );
 }
 
-/** Specs of a search over values of the spec. @throws HashbrookError spec_invalid of the first setting, if all are refused */
+/** Specs of a search over values of the spec. @throws HashbrookError spec_invalid for the first setting, if all are refused */
 export function settingsAsCandidates(
   document: SpecDocument,
   dimensions: readonly Dimension[],
@@ -97,7 +97,7 @@ function strategiesNamed(names: readonly string[] | undefined): readonly Strateg
   });
 }
 
-/** What a strategy proposes, as far as it fits. */
+/** A strategy's proposals that fit. */
 function* proposed(strategy: Strategy, sizing: Sizing, budget: number): Iterable<Candidate> {
   const { full, spec, tables } = sizing;
   const { small, tuned } = split(tables, budget);
@@ -121,7 +121,7 @@ function* proposed(strategy: Strategy, sizing: Sizing, budget: number): Iterable
 
 const seedOf = (name: string, seed: number): number => Number(xxh64(name, BigInt(seed)) & 0xffffffffn);
 
-/** Everything has room. */
+/** The spec with full tables. */
 function fullCandidate({ full, tables, budget }: Sizing): Candidate | null {
   const all: Proposal = { name: "full", tables: {} };
   const fitted = split(tables, budget, 1).tuned.length === 0 ? fit(full, tables, all, budget) : null;
@@ -135,7 +135,10 @@ function writtenCandidate({ document, spec, budget }: Sizing): Candidate | null 
   return bytes <= budget && alike ? { name: "as-written", document: document.copy(), spec: written, bytes } : null;
 }
 
-/** A list's first, the next one's first, …, all second ones: where there are too many, every list's last are left out, and never made. */
+/**
+ * Takes the first of each list, then the second of each, and so on, up to `most`: if there are too many, the last of every list
+ * are left out, and never generated.
+ */
 function interleaved(lists: readonly Iterable<Candidate>[], most: number): Candidate[] {
   const all: Candidate[] = [];
   let open = lists.map((list) => list[Symbol.iterator]());
@@ -150,7 +153,7 @@ function interleaved(lists: readonly Iterable<Candidate>[], most: number): Candi
   return all;
 }
 
-/** Of specs that are the same, the first. */
+/** Keeps the first of equal specs. */
 function distinct(candidates: readonly Candidate[]): Candidate[] {
   const seen = new Set<string>();
   return candidates.filter(({ spec }) => {
@@ -159,7 +162,7 @@ function distinct(candidates: readonly Candidate[]): Candidate[] {
   });
 }
 
-/** The smallest budget that any proposal fits; null where none does. */
+/** The smallest budget that any proposal fits; null if there is none. */
 function smallest(chosen: readonly Strategy[], sizing: Sizing): number | null {
   const fits = (budget: number) =>
     chosen.some((strategy) => !proposed(strategy, sizing, budget)[Symbol.iterator]().next().done);
@@ -174,7 +177,7 @@ function smallest(chosen: readonly Strategy[], sizing: Sizing): number | null {
   return Math.ceil(high);
 }
 
-/** A name as a file: what is not a letter, digit or one of `.-_` becomes `-`. */
+/** A name made usable as a file name: anything but letters, digits and `.-_` becomes `-`. */
 export function fileName(number: number, name: string): string {
   const word = name.replace(/[^\w.-]+/g, "-").slice(0, 60);
   return `${String(number).padStart(3, "0")}-${word}-${hex64(xxh64(name)).slice(0, 4)}.yaml`;

@@ -7,13 +7,13 @@ import { scoringTimes } from "./scoring-time.js";
 import type { Plan, PlannedCandidate, Session } from "./session.js";
 import { entrantsOf } from "./tune.js";
 
-/** Times the budget. */
+/** Multiples of the budget. */
 const SIZES = [1 / 8, 1 / 4, 1 / 2, 2, 4];
 const MOST = 1000;
 
 /**
- * Trains what was chosen at other sizes, on the same events, and adds how they came out behind the choice: the curve of quality against bytes.
- * Nothing where what was chosen is no strategy's proposal.
+ * Trains the chosen proposal at other sizes, on the same events, and appends the results after the choice: the curve of quality
+ * against size. Does nothing if the choice is not a strategy's proposal.
  */
 export async function trainCurve(session: Session, options: TuneOptions): Promise<void> {
   const { ledger, out, question } = session;
@@ -49,7 +49,7 @@ export async function trainCurve(session: Session, options: TuneOptions): Promis
   ledger.append(...rows, { kind: "curve-end" });
 }
 
-/** The chosen proposal at other budgets, as far as it fits and the full tables are larger. */
+/** The chosen proposal at other budgets, if it fits and the full tables are larger. */
 function otherSizes(session: Session, plan: Plan, profile: Profile, chosen: string) {
   const full = session.sizing(profile).tables.reduce((sum, { bytes }) => sum + bytes, 0);
   return SIZES.flatMap((size, i): { budget: number; planned: PlannedCandidate }[] => {

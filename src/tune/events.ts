@@ -14,7 +14,7 @@ import type { TuneOptions } from "./options.js";
 /** What to read. */
 export interface EventsOptions {
   readonly data: readonly string[];
-  /** Events of a batch. */
+  /** Events per batch. */
   readonly capacity: number;
   /** Events to read. Default: all. */
   readonly limit?: number | undefined;
@@ -22,11 +22,11 @@ export interface EventsOptions {
 
 /** A batch of a stream. */
 export interface ReadEvents {
-  /** Good until the next one. */
+  /** Valid until the next one. */
   readonly batch: Batch;
-  /** Events that could not be read, from the batch before on. */
+  /** Events since the previous batch that could not be read. */
   readonly rejected: number;
-  /** Share of the data that was read; null where their size is not known. */
+  /** Share of the data that was read; null if its size is unknown. */
   readonly done: number | null;
 }
 
@@ -49,12 +49,12 @@ export async function* eventsOf(
   }
 }
 
-/** The events of a comparison, decoded once into a cache in its directory, which is there until there is an answer. */
+/** The events of a comparison, decoded once into a cache in its directory, which is kept until there is a result. */
 export class DecodedEvents {
   private readonly directory: string;
   private readonly data: readonly string[];
   private readonly spec: CompiledSpec;
-  /** What is read in place of the data. */
+  /** What is read instead of the data. */
   private decoded: string | null = null;
 
   /** @param spec how events are decoded @param out the comparison's directory */
@@ -62,7 +62,7 @@ export class DecodedEvents {
     [this.spec, this.data, this.directory] = [spec, data, join(out, "decoded")];
   }
 
-  /** Decodes the events, unless they are there. Where the disk is short, they are read as they are. */
+  /** Decodes the events, unless they are cached. If the disk is short, they are read directly. */
   async decode({ signal, onProgress }: Pick<TuneOptions, "signal" | "onProgress">): Promise<void> {
     const { spec, data, directory } = this;
     if (data.some(isCacheName)) return;
@@ -73,7 +73,7 @@ export class DecodedEvents {
     signal?.throwIfAborted();
   }
 
-  /** What models of these specs are to read: what was decoded, where all of them would decode it so. */
+  /** What models of these specs should read: the cache, if all of them decode events identically. */
   for(specs: readonly CompiledSpec[]): readonly string[] {
     const { decoded, data } = this;
     if (decoded === null) return data;

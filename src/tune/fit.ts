@@ -7,21 +7,21 @@ import { type Part, sharedOut } from "./shares.js";
 import type { Proposal, TableOptions, TunedTable } from "./strategies/strategy.js";
 import { bounded, compiled, leastBytes, roomyBytes, split } from "./tables.js";
 
-/** A proposal as a spec that keeps to the budget. */
+/** A proposal as a spec within the budget. */
 export interface Fitted {
   readonly document: SpecDocument;
   readonly spec: CompiledSpec;
-  /** Bytes that its tables take at most: rows with their optimizer's state, index, filters, decoders. */
+  /** Upper bound of its tables' bytes: rows with optimizer state, index, filters, decoders. */
   readonly bytes: number;
 }
 
 const TRIES = 6;
-/** No table gets less, however little its ids tell: some encodings are not to be had for less. */
+/** The least bytes of any table, however little its ids tell: some encodings need that much. */
 const LEAST_BYTES = 1024;
-/** A linear part's rows never fall below these. */
+/** The least rows of a linear part. */
 const LEAST_WIDE_ROWS = 1;
 
-/** Bytes that a model's tables take at most; Infinity where one may grow without end. */
+/** Upper bound of a model's table bytes; Infinity if one may grow without limit. */
 export function mostBytes(spec: CompiledSpec): number {
   return spec.tables.reduce((sum, table) => {
     const grows = kindOf(table.encoding).rows === "growing" && table.budget === undefined;
@@ -30,8 +30,8 @@ export function mostBytes(spec: CompiledSpec): number {
 }
 
 /**
- * Puts a proposal into the full spec so that its tables never take more than `budget` bytes.
- * @returns null where the spec language refuses it, or it does not fit
+ * Puts a proposal into the full spec so that its tables never exceed `budget` bytes.
+ * @returns null if the spec language refuses it, or it does not fit
  */
 export function fit(
   full: SpecDocument,
@@ -99,7 +99,7 @@ function put(
   );
 }
 
-/** Keys must stay what they are: an encoding whose default differs is told how fields are kept apart. */
+/** Keys must not change: an encoding with another default is given an explicit `salt`. */
 function saltOf({ compiled }: TunedTable, { encoding = usual.table, salt }: TableOptions & { encoding?: string }) {
   if (salt !== undefined || !kindOf(encoding).salt) return {};
   const together = compiled.cells.every(({ seed }) => seed === compiled.seed);
@@ -114,7 +114,7 @@ function putWide(document: SpecDocument, table: TunedTable, bytes: number): void
   document.set(["wide", "rows"], rows);
 }
 
-/** Growing tables that were given fewer bytes than a batch needs, or more than all ids of the data have use for. */
+/** Bounds for growing tables that were given fewer bytes than a batch needs, or more than all ids of the data can use. */
 function newBounds(
   spec: CompiledSpec,
   tuned: readonly TunedTable[],

@@ -8,7 +8,10 @@ import { xxh64 } from "../kernels/hash.js";
 export const LEDGER_VERSION = 1;
 export const LEDGER_FILE = "ledger.jsonl";
 
-/** A line of a ledger: what kind it is, its number, and whatever that kind has. `timing` alone differs between two runs of the same question. */
+/**
+ * A line of a ledger: its kind, its number, and the members of that kind. Only `timing` differs between two runs of the same
+ * question.
+ */
 export interface LedgerRow {
   readonly row: number;
   readonly kind: string;
@@ -16,12 +19,12 @@ export interface LedgerRow {
   readonly [member: string]: unknown;
 }
 
-/** What a row is made of, before it has its number. */
+/** A row before it gets its number. */
 export type NewRow = Omit<LedgerRow, "row">;
 
 /**
- * An experiment's rows on disk: one JSON object a line, with a checksum, each on disk before `append` returns. A line that a kill cut short is dropped when
- * the file is opened again.
+ * An experiment's rows on disk: one JSON object per line, with a checksum, each durable before `append` returns. A line that a
+ * kill cut short is dropped when the file is opened again.
  */
 export class Ledger {
   readonly path: string;
@@ -31,7 +34,7 @@ export class Ledger {
 
   /**
    * Opens a directory's ledger, or an empty one.
-   * @throws HashbrookError ledger_damaged; ledger_mismatch where another version wrote it
+   * @throws HashbrookError ledger_damaged; ledger_mismatch if another version wrote it
    */
   constructor(directory: string, files: Files = nodeFiles) {
     this.path = join(directory, LEDGER_FILE);
@@ -48,7 +51,7 @@ export class Ledger {
     return this.all.filter((row) => row.kind === kind);
   }
 
-  /** Adds rows together: after a crash all of them are there, or the torn last of them is dropped. */
+  /** Appends rows together: after a crash all of them exist, except for a torn last one, which is dropped. */
   append(...rows: readonly NewRow[]): void {
     const numbered = rows.map((row, i) => ({ row: this.all.length + i, ...row }) as LedgerRow);
     const text = numbered.map(lineOf).join("");
@@ -119,7 +122,7 @@ function lineOf(row: LedgerRow): string {
   return `${text.slice(0, -1)},"checksum":"${checksum(text)}"}\n`;
 }
 
-/** The row of a line; null where the line is not one. */
+/** The row of a line; null if the line is invalid. */
 function rowOf(line: string, number: number): LedgerRow | null {
   const match = /^(.*),"checksum":"([0-9a-f]{16})"\}$/.exec(line);
   if (!match || checksum(`${match[1]}}`) !== match[2]) return null;

@@ -13,16 +13,17 @@ import type { Plan, Session } from "./session.js";
 import { compiled, fullDocument } from "./tables.js";
 import { standing } from "./windows.js";
 
-/** How often a share of rows is looked for whose bytes keep to the budget. */
+/** Attempts to find a share of rows whose bytes are within the budget. */
 const TRIES = 8;
-/** Of a share that is too large, what is tried next. */
+/** Factor for the next attempt if a share is too large. */
 const LESS = 0.97;
 
 type Model = Awaited<ReturnType<typeof loadModel>>["model"];
 
 /**
- * Plain magnitude pruning, what every strategy must beat: the full model learns the events that chose, the rows with the shortest vectors go until the others keep to
- * the budget, and what is left is compared with the whole model, both frozen, on the events that judge. Adds a row behind the choice.
+ * The baseline of plain magnitude pruning: the full model learns the events up to the choice, the rows with the shortest
+ * vectors are removed until the rest fits the budget, and the result is compared with the whole model, both frozen, on the
+ * events that judge. Appends a row after the choice.
  */
 export async function tryPruning(session: Session, { signal, workers }: TuneOptions): Promise<void> {
   const { ledger, out } = session;
@@ -48,19 +49,19 @@ export async function tryPruning(session: Session, { signal, workers }: TuneOpti
   }
 }
 
-/** @throws HashbrookError usage where a model has no rows that could go */
+/** @throws HashbrookError usage if a model has no rows that can be removed */
 export function refuseUnprunable(session: Session): void {
   prunable(growing(session));
 }
 
-/** The spec with full tables, of which none has room that it does not need. */
+/** The spec with full tables that have no spare room. */
 function growing({ document, full }: Session): CompiledSpec {
   const grows = fullDocument(document);
   for (const { name, role } of full.tables) if (role !== "wide") grows.set(["tables", name, "rows"], 1);
   return compiled(grows, full.name);
 }
 
-/** The model without its shortest rows, as many as the budget asks for. */
+/** The model without its shortest rows, as many as the budget requires. */
 async function prunedTo(budget: number, whole: string, scratch: string) {
   const bytesOf = async (checkpoint: string) => {
     const { model } = await loadModel(checkpoint, { capacity: 1, threads: 1 });
@@ -82,7 +83,7 @@ async function prunedTo(budget: number, whole: string, scratch: string) {
   }
 }
 
-/** Scores of models that learn nothing, on a window of the stream. */
+/** Scores of frozen models on a window of the stream. */
 async function scored(
   spec: CompiledSpec,
   { data, window, models, signal }: Scoring,

@@ -11,18 +11,18 @@ import type { Ledger } from "./ledger.js";
 
 /** All of them. */
 export const metrics = ["auc", "logloss"] as const satisfies readonly Metric[];
-/** By what candidates are ranked. */
+/** The metric that ranks candidates. */
 export type Metric = "auc" | "logloss";
 
-/** What was asked, as the ledger keeps it: the same question has the same answer. */
+/** What was asked, as stored in the ledger: the same question has the same answer. */
 export interface Question {
   /** The spec's path and text. */
   readonly model: string;
   readonly spec: string;
   readonly data: readonly string[];
-  /** What the files are: as checkpoints know them again. */
+  /** Fingerprints of the files, as in checkpoints. */
   readonly fingerprints: readonly string[];
-  /** Bytes, or a share of the full tables' as "10%"; null: whatever candidates take. */
+  /** Bytes, or a share of the full tables' size such as "10%"; null: unlimited. */
   readonly budget: string | null;
   readonly limit: number | null;
   readonly set: readonly string[];
@@ -31,7 +31,7 @@ export interface Question {
   readonly strategies: readonly string[] | null;
   readonly candidates: number;
   readonly metric: Metric;
-  /** All candidates over all events. */
+  /** All candidates learn all events. */
   readonly exhaustive: boolean;
   readonly seed: number;
 }
@@ -50,7 +50,10 @@ export function specText(path: string): string {
   }
 }
 
-/** What the data are: files, or a cache of them. @throws HashbrookError usage for what can be read only once; source_missing; source_unreadable */
+/**
+ * Fingerprints of the data: files, or a cache of them. @throws HashbrookError usage for what can be read only once;
+ * source_missing; source_unreadable
+ */
 export async function fingerprintsOf(data: readonly string[]): Promise<string[]> {
   const topic = data.find((name) => /^kafka:/i.test(name));
   if (topic !== undefined) throw filesOnly(topic);
@@ -105,7 +108,7 @@ export function timeSeconds(text: string): number {
   throw new HashbrookError("usage", `--time ${text}: is not a time`, { hint: "e.g. 30m, 2h, 90s" });
 }
 
-/** @throws HashbrookError ledger_mismatch where a ledger is of another question */
+/** @throws HashbrookError ledger_mismatch if a ledger is for another question */
 export function checkQuestion(ledger: Ledger, question: Question): void {
   const [first] = ledger.rows;
   if (!first) return;

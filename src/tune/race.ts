@@ -10,28 +10,28 @@ import type { Metric } from "./question.js";
 import type { Rung, Schedule } from "./schedule.js";
 import { type Standing, scoredTo, standing } from "./windows.js";
 
-/** A model that takes part. */
+/** A model in the race. */
 export interface Entrant {
   readonly name: string;
   readonly spec: CompiledSpec;
-  /** Where it is kept while it learns. */
+  /** Its directory while it learns. */
   readonly out: string;
-  /** Its tables have no room for all ids of the stream: rows will go that are of use. */
+  /** Its tables lack room for all ids of the stream, so useful rows will be evicted. */
   readonly crowded?: boolean;
 }
 
-/** How an entrant stood at a rung. */
+/** An entrant's result at a rung. */
 export interface Placed extends Standing {
   readonly name: string;
-  /** Bytes of its tables then. */
+  /** Bytes of its tables at that point. */
   readonly bytes: number;
-  /** It goes on. */
+  /** Whether it continues. */
   readonly kept: boolean;
 }
 
-/** What happened at a rung: the best first. */
+/** The results of a rung, the best first. */
 export interface RungResult {
-  /** From 0; the last one is that which chooses. */
+  /** From 0; the last one makes the choice. */
   readonly rung: number;
   /** Events learned by then. */
   readonly events: number;
@@ -39,12 +39,12 @@ export interface RungResult {
   readonly reference: Standing;
 }
 
-/** What became of the race. */
+/** The result of a race. */
 export interface RaceResult {
-  /** On the events behind the last rung, of those that went on: in the order given. */
+  /** Results on the events after the last rung, for those that continued, in the order given. */
   readonly judged: readonly Omit<Placed, "kept">[];
   readonly reference: { readonly standing: Standing; readonly bytes: number; readonly report: Report };
-  /** Those that could not learn on, and why. */
+  /** Those that failed, and why. */
   readonly failed: readonly { readonly name: string; readonly error: PlainError }[];
   readonly stopped: boolean;
 }
@@ -55,7 +55,7 @@ export interface RaceOptions {
   readonly data: string | readonly string[];
   readonly schedule: Schedule;
   readonly metric: Metric;
-  /** Rungs that were decided before: their results, and which entrants had gone on. */
+  /** Rungs decided in an earlier run: their results, and which entrants continued. */
   readonly decided: readonly RungResult[];
   readonly workers?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -64,9 +64,9 @@ export interface RaceOptions {
 }
 
 /**
- * Trains entrants and the reference side by side, and leaves the worse ones behind at every rung. Those that a decided rung has left behind do not begin: what
- * is learned does not depend on who else learns.
- * @throws HashbrookError metric_undefined where a window has one class only; as `trainTogether`
+ * Trains entrants and the reference side by side, and eliminates the worse ones at every rung. Those that a decided rung
+ * eliminated do not start: what is learned does not depend on who else learns.
+ * @throws HashbrookError metric_undefined if a window has one class only; as `trainTogether`
  */
 export async function race(options: RaceOptions): Promise<RaceResult> {
   const { reference, schedule, decided } = options;
@@ -118,7 +118,7 @@ function judgement(first: Told, others: readonly Told[], names: ReadonlySet<stri
   };
 }
 
-/** The entrants that the last decided rung let go on. */
+/** The entrants that the last decided rung let continue. */
 function goingOn(entrants: readonly Entrant[], decided: readonly RungResult[]): readonly Entrant[] {
   const last = decided.at(-1);
   if (!last) return entrants;
@@ -126,7 +126,7 @@ function goingOn(entrants: readonly Entrant[], decided: readonly RungResult[]): 
   return entrants.filter(({ name }) => kept.has(name));
 }
 
-/** The newer half of what was learned decides: what a model is like now, not how it began. */
+/** The newer half of what was learned decides, because it shows what a model is like now, not how it began. */
 function rungResult(round: Round, { keep }: Rung, rung: number, options: RaceOptions): RungResult {
   const { reference, entrants, metric } = options;
   const [first, ...others] = round.contenders;
@@ -147,8 +147,8 @@ function rungResult(round: Round, { keep }: Rung, rung: number, options: RaceOpt
 }
 
 /**
- * The best, and of both kinds at least one where there are several: a crowded table is as good as a full one until it is full, and then
- * it is worse than others that seemed no better.
+ * The best ones, with at least one of both kinds if several continue: a crowded table is as good as a full one until it is
+ * full, and may then fall behind others that seemed no better.
  */
 export function goingFrom<T extends { readonly name: string }>(
   sorted: readonly T[],
@@ -164,7 +164,7 @@ export function goingFrom<T extends { readonly name: string }>(
 const stood = (reference: ScoredStream, other: ScoredStream, window: { from: number; to: number }) =>
   known(standing(reference, other, window));
 
-/** What a window says. @throws HashbrookError metric_undefined where it has one class only */
+/** A window's figures. @throws HashbrookError metric_undefined if it has one class only */
 export function known(found: Standing | null): Standing {
   if (found) return found;
   throw new HashbrookError("metric_undefined", "a part of the stream has labels of one class only, and no AUC", {

@@ -4,7 +4,7 @@ import type { SpecDocument } from "../spec/document.js";
 import { learnsByEvent } from "../towers/index.js";
 import type { Dimension } from "./search.js";
 
-/** Of a stream, what rates are found on; never fewer events than these, where there are as many. */
+/** The share of a stream that rates are searched on; never fewer events than these, if there are as many. */
 export const RATE_SHARE = 0.05;
 export const LEAST_RATE_EVENTS = 50_000;
 
@@ -12,7 +12,7 @@ const OF_ROWS = [1 / 16, 1 / 4, 1 / 2, 1, 2, 4, 16];
 const OF_TOWERS = [1 / 4, 1, 4];
 const BY_EVENT = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32];
 
-/** Learning rates of a spec, as values to search: factors, applied to every rate of its kind. */
+/** The learning rates of a spec, as values to search: factors, applied to every rate of its kind. */
 export function rateSettings(spec: CompiledSpec): {
   readonly rates: readonly Rate[];
   readonly factors: readonly (readonly number[])[];
@@ -42,7 +42,7 @@ function ratesOf(spec: CompiledSpec, byEvent: boolean): Rate[] {
   return byEvent ? tables : [...tables, rateAt(["tower"], spec.tower.optimizer, true)];
 }
 
-/** The values of rates under factors, and what they are called. */
+/** The values of rates under factors, and their names. */
 export function underFactors(
   rates: readonly Rate[],
   [rows, tower]: readonly number[],
@@ -54,7 +54,7 @@ export function underFactors(
   };
 }
 
-/** A tower that is named alone becomes a map, which its optimizer has a place in. */
+/** A tower given as a name becomes a map, so that an optimizer can be added. */
 export function withTowerMap(document: SpecDocument): SpecDocument {
   const tower = document.get(["tower"]);
   if (typeof tower !== "string") return document;

@@ -9,7 +9,7 @@ import type { Standing, WindowQuality } from "./windows.js";
 /** File of the ready spec, in the directory. */
 export const READY_SPEC = "spec.yaml";
 
-/** Writes the chosen spec, with what is known of it as comments. @returns its file in the directory */
+/** Writes the chosen spec, with its results as comments. @returns its file name in the directory */
 export function readySpec(
   { out, question }: Session,
   { budget, schedule }: Plan,

@@ -6,7 +6,7 @@ import { trainedEvents } from "./schedule.js";
 import type { Plan, PlannedCandidate } from "./session.js";
 import type { Standing, Window } from "./windows.js";
 
-/** What a ledger that has a choice says. */
+/** The report of a ledger that has a choice. */
 export function reportOf(out: string, ledger: Ledger): TuneReport {
   const [{ plan }] = ledger.of("plan") as unknown as { plan: Plan }[];
   const [{ profile }] = ledger.of("profile") as unknown as { profile: Profile }[];
@@ -49,7 +49,7 @@ const quality = ({ auc, logloss, normalized_entropy }: Omit<Standing, keyof Wind
   normalized_entropy,
 });
 
-/** The chosen spec and its other sizes; nothing where these were not asked for. */
+/** The chosen spec at several sizes; nothing if these were not requested. */
 function curveOf(out: string, ledger: Ledger, judged: LedgerRow & Standing, chosen: PlannedCandidate): CurvePoint[] {
   const others = ledger.of("curve") as unknown as (LedgerRow & CurvePoint)[];
   if (others.length === 0) return [];
@@ -73,7 +73,7 @@ function pruningOf(ledger: Ledger): PruningReport | null {
   return report as unknown as PruningReport;
 }
 
-/** The newest row with figures of every model. */
+/** The newest row with figures for every model. */
 function lastRows(ledger: Ledger): Map<string, LedgerRow> {
   const rows = [...ledger.of("rung"), ...ledger.of("judged")];
   return new Map(rows.map((row) => [row.name as string, row]));
@@ -106,7 +106,7 @@ function candidateReport(
   };
 }
 
-/** Marks those that no other one of the same window beats in both AUC and bytes. */
+/** Marks those that no other candidate of the same window beats in both AUC and bytes. */
 function withPareto(candidates: readonly CandidateReport[]): CandidateReport[] {
   const size = ({ bytes }: CandidateReport) => bytes ?? Number.POSITIVE_INFINITY;
   const beats = (one: CandidateReport, other: CandidateReport) =>
@@ -121,7 +121,7 @@ function withPareto(candidates: readonly CandidateReport[]): CandidateReport[] {
   }));
 }
 
-/** The chosen one first, then by how far they came and how they stood there. */
+/** The chosen one first, then by how far they advanced and their result there. */
 function ranked(candidates: readonly CandidateReport[], chosen: string, ledger: Ledger): CandidateReport[] {
   const order = new Map([...ledger.of("rung")].map((row) => [row.name as string, row.row]));
   const stage = new Map([...ledger.of("rung")].map((row) => [row.name as string, row.rung as number]));

@@ -1,43 +1,47 @@
 import { HashbrookError } from "../core/errors.js";
 import { BLOCK_EVENTS } from "../metrics/score-blocks.js";
 
-/** When candidates are compared, and how many go on. */
+/** When candidates are compared, and how many continue. */
 export interface Rung {
   /** Events learned by then. */
   readonly events: number;
   readonly keep: number;
 }
 
-/** How a comparison goes through the stream. */
+/** The schedule of a comparison over the stream. */
 export interface Schedule {
   readonly events: number;
-  /** Events of a round: rungs lie at ends of rounds. */
+  /** Events per round: rungs are at ends of rounds. */
   readonly round: number;
-  /** The last one chooses; what comes behind it judges. */
+  /** The last one chooses; later events judge. */
   readonly rungs: readonly Rung[];
 }
 
-/** Of the stream, its last part judges what was chosen by the events before it. */
+/** The last part of the stream, which judges what was chosen by earlier events. */
 const JUDGED = 0.2;
-/** Fewer events say too little to leave anybody behind. */
+/** Fewer events are too few to eliminate anybody. */
 const LEAST_RUNG = 4 * BLOCK_EVENTS;
-/** Parts of the stream before that by whose ends candidates are left behind: shares of them that go on, and how many do at least. */
+/**
+ * Points of the stream, as shares of the part before the judgement, at which candidates are eliminated; with the share that
+ * continues, and the least number.
+ */
 const RUNGS = [
   { at: 1 / 16, keep: 1 / 2, fewest: 3, least: 16 * BLOCK_EVENTS },
   { at: 1 / 8, keep: 1 / 3, fewest: 3, least: LEAST_RUNG },
   { at: 1 / 4, keep: 1 / 6, fewest: 3, least: LEAST_RUNG },
   { at: 1 / 2, keep: 1 / 12, fewest: 2, least: LEAST_RUNG },
 ] as const;
-/** That are judged, at most: half of the cost of a tune is what the last few learn. */
+/** Most candidates that are judged: half of the cost of tuning is what the last few learn. */
 const FINALISTS = 2;
 const ROUNDS = 32;
 /** Fewer events tell nothing. */
 export const LEAST_EVENTS = 8 * BLOCK_EVENTS;
 
 /**
- * Successive halving (Jamieson and Talwalkar 2016) over a stream: at each rung the better ones go on, from where they are.
+ * Successive halving (Jamieson and Talwalkar 2016) over a stream: at each rung the better ones continue from their current
+ * state.
  * @param batch rows of the largest batch: rounds are whole batches of all
- * @throws HashbrookError metric_undefined where there are too few events to tell anything
+ * @throws HashbrookError metric_undefined if there are too few events
  */
 export function schedule(candidates: number, events: number, batch: number, halving = true): Schedule {
   if (events < LEAST_EVENTS)
@@ -62,7 +66,7 @@ export function schedule(candidates: number, events: number, batch: number, halv
   return { events, round, rungs: [...rungs, { ...last, keep: Math.min(left, halving ? last.keep : left) }] };
 }
 
-/** Events that all models together learn: what a comparison costs. */
+/** Total number of events that all models learn: the cost of a comparison. */
 export function trainedEvents({ events, rungs }: Pick<Schedule, "events" | "rungs">, candidates: number): number {
   let [sum, before, left] = [events, 0, candidates];
   for (const rung of [...rungs, { events, keep: 0 }]) {

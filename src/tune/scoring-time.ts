@@ -4,11 +4,11 @@ import { loadModel } from "../model/load.js";
 import { eventsOf } from "./events.js";
 import type { Entrant } from "./race.js";
 
-/** Candidates of a request. */
+/** Candidates per request. */
 const ROWS = 100;
 const RUNS = 15;
 
-/** Microseconds that each model takes for an event in requests of 100, in one thread: the median of some runs. */
+/** Microseconds per event for each model in requests of 100, in one thread: the median of several runs. */
 export async function scoringTimes(
   entrants: readonly Entrant[],
   data: readonly string[],

@@ -5,7 +5,7 @@ import { nearest } from "../schema/problems.js";
 import type { SpecDocument, SpecPath } from "../spec/document.js";
 import { pathParts } from "../spec/document-path.js";
 
-/** A value of a spec, or several that take it together (`*`), and what is tried in its place. */
+/** A value of a spec, or several that change together (`*`), and the alternatives to try. */
 export interface Dimension {
   /** As given: `tables.*.optimizer.ftrl.alpha`. */
   readonly path: string;
@@ -13,7 +13,7 @@ export interface Dimension {
   readonly values: Values;
 }
 
-/** A list of values, or all between two bounds. */
+/** A list of values, or a range. */
 type Values =
   | { readonly list: readonly unknown[] }
   | {
@@ -24,16 +24,16 @@ type Values =
       readonly whole: boolean;
     };
 
-/** What is tried: a value for each dimension. */
+/** One combination: a value for each dimension. */
 export type Setting = readonly unknown[];
 
-/** Points of a range in a grid where it does not say. */
+/** Default number of grid points in a range. */
 const POINTS = 5;
-/** Combinations of a grid that are tried at most. */
+/** Most combinations of a grid. */
 export const MOST_SETTINGS = 1024;
 
 /**
- * Reads `PATH=VALUES`: `tables.ids.dim=4,8,16`, `tables.*.optimizer.ftrl.alpha=0.05:1:log`, `...=4:64:log:5` (five points).
+ * Parses `PATH=VALUES`: `tables.ids.dim=4,8,16`, `tables.*.optimizer.ftrl.alpha=0.05:1:log`, `...=4:64:log:5` (five points).
  * @throws HashbrookError usage, naming the path and what is there instead
  */
 export function dimension(text: string, document: SpecDocument): Dimension {
@@ -45,7 +45,7 @@ export function dimension(text: string, document: SpecDocument): Dimension {
 
 function placesOf(path: string, document: SpecDocument): SpecPath[] {
   const parts = pathParts(path);
-  // Defaults that are not written are at home in tables, train and the tower; what lies elsewhere must be there.
+  // Values may be left to their defaults in tables, train and the tower; anywhere else they must be written.
   const places = document.expand(parts);
   if (places.length === 0) throw refused(`--set ${path}`, "nothing is there", whatIsThere(document, parts));
   const [top] = parts;
@@ -56,13 +56,13 @@ function placesOf(path: string, document: SpecDocument): SpecPath[] {
   return places;
 }
 
-/** A table that is not there would be made, and no field would use it. */
+/** A missing table would be created, without any field that uses it. */
 function checkTable([top, name]: SpecPath, path: string, document: SpecDocument): void {
   if (top !== "tables" || document.get(["tables", name]) !== undefined) return;
   throw refused(`--set ${path}`, `there is no table "${name}"`, whatIsThere(document, ["tables", String(name)]));
 }
 
-/** What stands where a path leads astray. */
+/** What exists where a path does not lead anywhere. */
 function whatIsThere(document: SpecDocument, parts: readonly string[]): string {
   for (let depth = parts.length - 1; depth >= 0; depth--) {
     const [above] = document.expand(parts.slice(0, depth));
@@ -106,13 +106,13 @@ function rangeOf(text: string, from: number, to: number, more: readonly string[]
 
 const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text.replaceAll("_", "")));
 
-/** A word of the command line as a value of YAML: number, boolean, text. */
+/** A word of the command line as a YAML value: number, boolean, text. */
 function scalarOf(word: string): unknown {
   if (isNumber(word)) return Number(word.replaceAll("_", ""));
   return word === "true" ? true : word === "false" ? false : word;
 }
 
-/** Every combination, the last dimension running fastest. @throws HashbrookError usage where there are too many */
+/** Every combination, the last dimension varying fastest. @throws HashbrookError usage if there are too many */
 export function gridOf(dimensions: readonly Dimension[]): Setting[] {
   const lists = dimensions.map(({ values }) => pointsOf(values));
   const count = lists.reduce((all, { length }) => all * length, 1);
@@ -124,7 +124,7 @@ export function gridOf(dimensions: readonly Dimension[]): Setting[] {
   );
 }
 
-/** Combinations at random, each once. */
+/** Random distinct combinations. */
 export function randomSettings(dimensions: readonly Dimension[], count: number, random: Rng): Setting[] {
   const settings = new Map<string, Setting>();
   for (let tries = 0; settings.size < count && tries < 20 * count; tries++) {
@@ -158,7 +158,7 @@ export function withSetting(document: SpecDocument, dimensions: readonly Dimensi
   return changed;
 }
 
-/** A name where a map may stand (`optimizer: ftrl`) becomes the map of its knobs. */
+/** A name where a map may stand (`optimizer: ftrl`) becomes the map of its options. */
 function put(document: SpecDocument, place: SpecPath, value: unknown): void {
   for (let depth = 1; depth < place.length; depth++) {
     const above = place.slice(0, depth);
@@ -175,7 +175,7 @@ function put(document: SpecDocument, place: SpecPath, value: unknown): void {
   document.set(place, value);
 }
 
-/** "tables.ids.dim=8 train.batch=512": what tells a setting from others. */
+/** "tables.ids.dim=8 train.batch=512": identifies a setting. */
 export function settingText(dimensions: readonly Dimension[], setting: Setting): string {
   return dimensions.map(({ path }, d) => `${path}=${String(setting[d])}`).join(" ");
 }

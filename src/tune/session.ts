@@ -26,17 +26,17 @@ const SEED = 42;
 /** However little memory there is. */
 const LEAST_CANDIDATES = 2;
 
-/** A candidate as the plan keeps it. */
+/** A candidate as stored in the plan. */
 export interface PlannedCandidate {
   readonly name: string;
   /** File of its spec, in the directory. */
   readonly spec: string;
   readonly spec_hash: string;
-  /** null: may grow without end. */
+  /** null: may grow without limit. */
   readonly bytes: number | null;
 }
 
-/** What is going to be compared. */
+/** What will be compared. */
 export interface Plan {
   /** Bytes; null: none was given. */
   readonly budget: number | null;
@@ -50,7 +50,7 @@ export class Session {
   readonly out: string;
   readonly question: Question;
   readonly ledger: Ledger;
-  /** What is learned of. */
+  /** The events to learn from. */
   readonly events: DecodedEvents;
   /** The spec with full tables, which grow. */
   readonly full: CompiledSpec;
@@ -88,7 +88,7 @@ export class Session {
     return new SpecDocument(this.question.spec);
   }
 
-  /** What the stream is like; read once. */
+  /** The stream's profile; read once. */
   async profile(): Promise<Profile> {
     const [row] = this.ledger.of("profile");
     if (row) return row.profile as Profile;
@@ -104,7 +104,7 @@ export class Session {
     return profile;
   }
 
-  /** What is going to be compared; decided once. @param events that may be used: given a time, a part of them */
+  /** What will be compared; decided once. @param events that may be used: with a time limit, a part of them */
   plan(profile: Profile, events: number, made = this.make(profile)): Plan {
     const [row] = this.ledger.of("plan");
     if (row) return row.plan as Plan;
@@ -120,7 +120,7 @@ export class Session {
     return plan;
   }
 
-  /** Events that may be used, were there time enough. */
+  /** Events that may be used, without a time limit. */
   eventsOf({ events }: Profile): number {
     return this.question.rates
       ? Math.min(events, Math.max(LEAST_RATE_EVENTS, Math.floor(events * RATE_SHARE)))
@@ -146,7 +146,7 @@ export class Session {
     return { reference, candidates: candidatesFor({ ...sizing, most: this.most(sizing) }), budget };
   }
 
-  /** What candidates are made from, for another budget too. */
+  /** What candidates are made from, also for another budget. */
   sizing(profile: Profile, budget?: number): Sizing {
     const { question, document } = this;
     const full = fullDocument(document);
@@ -162,7 +162,10 @@ export class Session {
     };
   }
 
-  /** All candidates learn at the same time: no more than have room in half of the machine's memory beside the full tables. */
+  /**
+   * All candidates learn at the same time, so there are no more than fit into half of the machine's memory beside the full
+   * tables.
+   */
   private most({ tables, budget, most }: Sizing): number {
     const full = tables.reduce((sum, { bytes }) => sum + bytes, 0);
     return Math.max(LEAST_CANDIDATES, Math.min(most, Math.floor((totalmem() / 2 - full) / budget)));

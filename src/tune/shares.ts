@@ -1,26 +1,26 @@
 import type { TunedTable } from "./strategies/strategy.js";
 
-/** How the bytes of a budget are shared out among tables: bytes of the full table that a table's ids of most worth take. */
+/** How a budget is divided among tables: for each, the bytes of its most valuable ids' rows in the full table. */
 export type Shares = Readonly<Record<string, number>>;
 
-/** In proportion to the full tables: every table loses as large a part. */
+/** In proportion to the full tables: every table loses the same fraction. */
 export function byIds(tables: readonly TunedTable[]): Shares {
   return Object.fromEntries(tables.map(({ name, bytes }) => [name, bytes]));
 }
 
-/** In proportion to ids that come again: an id that came once has nothing to tell the next event. */
+/** In proportion to ids that recur: an id that occurred once tells nothing about later events. */
 export function byRepeated(tables: readonly TunedTable[]): Shares {
   return Object.fromEntries(
     tables.map(({ name, bytes, ids, repeated }) => [name, (bytes * Math.max(1, repeated)) / Math.max(1, ids)]),
   );
 }
 
-/** A row goes to the ids that come most often, whichever table they are in. */
+/** Rows go to the most frequent ids, whichever table they are in. */
 export function byOccurrences(tables: readonly TunedTable[], bytes: number): Shares {
   return byWorth(tables, bytes, () => 1);
 }
 
-/** A row goes to the ids whose occurrences tell most about the label, whichever table they are in. */
+/** Rows go to the ids whose occurrences tell most about the label, whichever table they are in. */
 export function byInformation(tables: readonly TunedTable[], bytes: number): Shares {
   const least = Math.max(...tables.map(({ information }) => information)) / 100 || 1;
   return byWorth(tables, bytes, ({ information }) => Math.max(information, least));
@@ -28,7 +28,7 @@ export function byInformation(tables: readonly TunedTable[], bytes: number): Sha
 
 const STEPS = 60;
 
-/** Rows go to ids by occurrences times what one is worth in their table, from the top until the bytes are gone. */
+/** Rows go to ids by occurrences times their value in their table, from the top until the bytes are used up. */
 function byWorth(tables: readonly TunedTable[], bytes: number, worth: (table: TunedTable) => number): Shares {
   const taken = (least: number) => tables.map((table) => coveredBytes(table, least / worth(table)));
   const sum = (parts: readonly number[]) => parts.reduce((all, part) => all + part, 0);
@@ -38,7 +38,7 @@ function byWorth(tables: readonly TunedTable[], bytes: number, worth: (table: Tu
     if (sum(taken(middle)) > bytes) low = middle;
     else high = middle;
   }
-  // Ids of the same worth, at the edge, have a part of the rest.
+  // Ids of equal worth, at the threshold, share the rest.
   const [fewer, more] = [taken(high), taken(low)];
   const edge = sum(more) - sum(fewer);
   const part = edge > 0 ? Math.min(1, Math.max(0, bytes - sum(fewer)) / edge) : 0;
@@ -47,28 +47,28 @@ function byWorth(tables: readonly TunedTable[], bytes: number, worth: (table: Tu
   );
 }
 
-/** Bytes of the full table's rows of ids that came at least so often. */
+/** Bytes of the full table's rows of ids that occurred at least so often. */
 function coveredBytes({ bytes, ids, occurrences }: TunedTable, least: number): number {
   let covered = 0;
   for (const [n, count] of occurrences) if (n >= least) covered += count;
   return (bytes / Math.max(1, ids)) * covered;
 }
 
-/** A table's part in a sharing out. */
+/** A table's part in a division. */
 export interface Part {
   readonly weight: number;
-  /** Bytes it cannot do without. */
+  /** Bytes it needs at least. */
   readonly least?: number | undefined;
-  /** Bytes beyond which more are of no use. */
+  /** Bytes beyond which more are useless. */
   readonly most?: number | undefined;
 }
 
-/** Shares out `budget` bytes by weights, within what each one needs and has a use for. null where not all get what they need. */
+/** Divides `budget` bytes by weights, within each one's bounds. null if not all get what they need. */
 export function sharedOut(budget: number, parts: Readonly<Record<string, Part>>): Record<string, number> | null {
   const open = new Set(Object.keys(parts));
   const shares: Record<string, number> = {};
   let left = budget;
-  // Those that need more than their part come first, and then those that have a use for less: each leaves the others another rest.
+  // First those that need more than their part, then those that can use less: each changes the rest for the others.
   for (const bound of ["least", "most"] as const) {
     for (let bounded = true; bounded; ) {
       bounded = false;

@@ -8,21 +8,21 @@ import { learnsByEvent } from "../towers/index.js";
 import type { Profile } from "./profile/profile.js";
 import type { TableOptions, TunedTable } from "./strategies/strategy.js";
 
-/** What of a table's options stays when everything that makes it smaller is taken out. */
+/** A table's options that remain when everything that makes it smaller is removed. */
 const FULL_OPTIONS = ["dim", "salt", "init", "optimizer"];
-/** Of a budget, what tables may take together that keep all of their ids. */
+/** The share of a budget for tables that keep all of their ids. */
 const SMALL_SHARE = 0.25;
-/** Tables of so few ids may take more: each of their rows is used all the time. */
+/** Tables with so few ids may take more: each of their rows is used all the time. */
 const FEW_IDS = 1000;
 const FEW_SHARE = 0.5;
-/** Rows beyond those of the data's ids: later data bring more. */
+/** Spare rows for ids in later data. */
 const SPARE = 1.25;
 const SPARE_ROWS = 16;
 /** Later batches may have more ids. */
 const BATCH_SPARE = 1.5;
-/** Of models that learn event by event: ids of an event, bags included. */
+/** For models that learn event by event: ids per event, bags included. */
 const EVENT_IDS = 256;
-/** A budget is laid out in whole groups of the index. */
+/** Overhead of a budget's layout, which is in whole groups of the index. */
 const LAID_OUT = 1.15;
 
 /** The spec with full tables: exact, f32, with a row for every id. */
@@ -36,7 +36,7 @@ export function fullDocument(document: SpecDocument): SpecDocument {
 function fullOptions(options: TableOptions): TableOptions {
   const { encoding = usual.table } = options as { encoding?: string };
   const kept = Object.entries(options).filter(([option]) => FULL_OPTIONS.includes(option));
-  // Keys must stay what they are, whatever the encoding's default.
+  // Keys must not change, whatever the encoding's default.
   const salt = options.salt === undefined && kindOf(encoding).salt;
   return { ...Object.fromEntries(kept), ...(salt && { salt }) };
 }
@@ -46,7 +46,7 @@ function tablesOf(document: SpecDocument): Readonly<Record<string, unknown>> {
   return (document.get(["tables"]) ?? {}) as Readonly<Record<string, unknown>>;
 }
 
-/** The full spec with a row reserved for every id that the data have: what a full model takes, no more. */
+/** The full spec with exactly one row reserved for every id in the data. */
 export function referenceDocument(full: SpecDocument, tables: readonly TunedTable[]): SpecDocument {
   const reference = full.copy();
   for (const { name, wide, options, ids } of tables)
@@ -54,7 +54,7 @@ export function referenceDocument(full: SpecDocument, tables: readonly TunedTabl
   return reference;
 }
 
-/** Every table of the full spec, with what the data say of it. */
+/** Every table of the full spec, with its statistics. */
 export function tunedTables(full: SpecDocument, spec: CompiledSpec, { fields, tables }: Profile): TunedTable[] {
   return spec.tables.map((compiled, t): TunedTable => {
     const { name, dim, role } = compiled;
@@ -82,22 +82,22 @@ export function tunedTables(full: SpecDocument, spec: CompiledSpec, { fields, ta
 const exactStoreBytes = (table: CompiledTable, rows: number): number =>
   storeBytes({ ...(table as unknown as StoreSpec), encoding: "exact", rows }) + filterBytes(table);
 
-/** Bytes of a growing table of these compiled options that has room for all ids of the data, and some to spare. */
+/** Bytes of a growing table with these compiled options that has room for all ids of the data, and some to spare. */
 export const roomyBytes = (table: CompiledTable, ids: number): number =>
   exactStoreBytes(table, Math.ceil(ids * SPARE) + SPARE_ROWS);
 
-/** Bytes of a growing table of these compiled options that a batch of the data, and of somewhat richer ones, has room in. */
+/** Bytes of a growing table with these compiled options that has room for a batch, with some to spare. */
 export const leastBytes = (table: CompiledTable, { batchIds, ids }: TunedTable): number =>
   Math.ceil(exactStoreBytes(table, Math.min(Math.ceil(batchIds * BATCH_SPARE), ids) + SPARE_ROWS) * LAID_OUT);
 
-/** A table that keeps all of its ids, and yet never takes more than `bytes`. */
+/** A table that keeps all of its ids, and yet never exceeds `bytes`. */
 export const bounded = (options: TableOptions, bytes: number): TableOptions => ({
   ...options,
   budget: bytes,
   eviction: { policy: "lru" },
 });
 
-/** Tables that keep all of their ids, with the bytes they take, and those whose size is to be chosen with the rest. */
+/** Splits tables into those that keep all of their ids, with their bytes, and those whose size is to be chosen. */
 export function split(
   tables: readonly TunedTable[],
   budget: number,
@@ -117,11 +117,11 @@ export function split(
   return { small, tuned: tables.filter(({ name }) => !names.has(name)) };
 }
 
-/** Of a table with room for all ids, by its budget. */
+/** Budget of a table with room for all ids. */
 export const boundedBytes = ({ compiled, ids }: TunedTable): number =>
   roomyBytes({ ...compiled, eviction: { policy: "lru" } } as CompiledTable, ids);
 
-/** Whether some of a spec's tables have no room for all ids of the data, so that rows go that are of use. */
+/** Whether some of a spec's tables lack room for all ids of the data, so that useful rows are evicted. */
 export const isCrowded = (spec: CompiledSpec, { tables }: Profile): boolean =>
   spec.tables.some((table) => {
     const ids = tables.find(({ name }) => name === table.name)?.distinct ?? 0;

@@ -9,13 +9,13 @@ import { timeSeconds } from "./question.js";
 import { LEAST_EVENTS, schedule, trainedEvents } from "./schedule.js";
 import type { Session } from "./session.js";
 
-/** Events that all models learn to find how long one takes. */
+/** Events that all models learn to measure the time per event. */
 const PROBED = 4_096;
-/** Of the time given, what the comparison is planned to take: rates are not the same all the time. */
+/** The part of the time limit that the comparison is planned to take, since speed varies. */
 const PLANNED = 0.8;
 
 /**
- * So many events, the first ones, that the comparison of these candidates takes about the time.
+ * The number of events, from the start, for which comparing these candidates takes about the given time.
  * @throws HashbrookError time_too_short, naming how long the shortest comparison takes
  */
 export async function eventsWithin(

@@ -17,10 +17,11 @@ import { isCrowded } from "./tables.js";
 import { eventsWithin } from "./time-limit.js";
 
 /**
- * Finds, for a budget of bytes, the tables that lose least: profiles the stream, proposes specs that keep to the budget, trains them side by side, leaves the
- * worse ones behind, and judges the best one on events later than those it was chosen by. Everything is in a ledger; the same call goes on where it was stopped.
- * @throws HashbrookError usage, spec_invalid, budget_too_small, metric_undefined, time_too_short, ledger_mismatch, ledger_damaged; request_aborted when stopped;
- * what training throws
+ * Finds, for a budget of bytes, the tables that lose least: profiles the stream, proposes specs within the budget, trains them
+ * side by side, eliminates the worse ones, and judges the best one on events later than those it was chosen by. Everything is
+ * recorded in a ledger; the same call continues an interrupted one.
+ * @throws HashbrookError usage, spec_invalid, budget_too_small, metric_undefined, time_too_short, ledger_mismatch,
+ * ledger_damaged; request_aborted when stopped; what training throws
  */
 export async function tune(options: TuneOptions): Promise<TuneReport> {
   const session = await Session.open(options, { hashbrook: packageVersion() });
@@ -35,13 +36,13 @@ export async function tune(options: TuneOptions): Promise<TuneReport> {
     if (options.curve && sized && ledger.of("curve-end").length === 0)
       await stoppable(session, options, async () => (await import("./curve.js")).trainCurve(session, options));
   } finally {
-    // Stopped, it goes on from there.
+    // When stopped, it continues from there.
     if (!options.signal?.aborted) session.events.remove();
   }
   return reportOf(session.out, ledger);
 }
 
-/** What the events of a stream are like through a spec. @throws as `tune` before it trains */
+/** The profile of a stream for a spec. @throws as `tune` before it trains */
 export async function profileOf(options: ProfileOfOptions): Promise<Profile> {
   const data = typeof options.data === "string" ? [options.data] : options.data;
   await fingerprintsOf(data);
@@ -92,7 +93,7 @@ async function compare(session: Session, options: TuneOptions): Promise<void> {
   await choose(session, { plan, models, result, seconds: seconds() });
 }
 
-/** What was learned before a stop is kept, and the error says how to go on. */
+/** What was learned before a stop is kept, and the error says how to continue. */
 async function stoppable({ ledger }: Session, { signal }: TuneOptions, run: () => Promise<void>): Promise<void> {
   try {
     await run();
@@ -113,7 +114,7 @@ async function planned(session: Session, profile: Parameters<Session["plan"]>[0]
   return session.plan(profile, within, made);
 }
 
-/** The models of a plan, as they are on disk. */
+/** The models of a plan, as stored on disk. */
 export function entrantsOf(plan: Plan, out: string): { reference: Entrant; entrants: Entrant[] } {
   const entrant = ({ name, spec }: Plan["reference"]): Entrant => ({
     name,
@@ -123,7 +124,7 @@ export function entrantsOf(plan: Plan, out: string): { reference: Entrant; entra
   return { reference: entrant(plan.reference), entrants: plan.candidates.map(entrant) };
 }
 
-/** A rung's rows: one a candidate, the best first, and the reference's. */
+/** A rung's rows: one per candidate, the best first, and the reference's. */
 function rungRows({ rung, events, placed, reference }: RungResult, seconds: number) {
   const timing = { seconds: rounded(seconds) };
   const of = placed.length;
@@ -135,7 +136,7 @@ function rungRows({ rung, events, placed, reference }: RungResult, seconds: numb
 
 const rounded = (seconds: number): number => Number(seconds.toFixed(3));
 
-/** The rungs whose rows are all there. Rows of one that a crash cut short are dropped. */
+/** The rungs whose rows are complete. Rows of one that a crash cut short are dropped. */
 function rungsOf({ ledger }: Session, { schedule }: Plan): RungResult[] {
   const decided: RungResult[] = [];
   for (let rung = 0; rung < schedule.rungs.length; rung++) {
@@ -157,7 +158,7 @@ interface Raced {
   readonly seconds: number;
 }
 
-/** The best of the last rung, whatever the later events say of it. */
+/** The best of the last rung, whatever later events say about it. */
 async function choose(session: Session, { plan, models, result, seconds }: Raced): Promise<void> {
   const { ledger, out } = session;
   const [chosen] = rungsOf(session, plan).at(-1)!.placed;

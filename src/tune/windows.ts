@@ -1,11 +1,11 @@
 import { comparePaired, type PairedDifference } from "../metrics/paired.js";
 import { CELLS, type ScoreBlock, type ScoredStream, widened } from "../metrics/score-blocks.js";
 
-/** A part of a stream, by places of events (learned and rejected). */
+/** A range of a stream, by positions of events (learned and rejected). */
 export interface Window {
   /** The first event. */
   readonly from: number;
-  /** Behind the last event. */
+  /** The position after the last event. */
   readonly to: number;
 }
 
@@ -19,22 +19,22 @@ export interface WindowQuality extends Window {
   readonly normalized_entropy: number;
 }
 
-/** The same, with how it differs from the reference on the same events. */
+/** The same, with the difference to the reference on the same events. */
 export interface Standing extends WindowQuality {
-  /** AUC less the reference's, and the standard error of that, paired; null where the window is too short to tell. */
+  /** AUC minus the reference's; the paired standard error follows. */
   readonly auc_difference: number;
-  /** Standard error of `auc_difference`; null where the window is too short to tell. */
+  /** Standard error of `auc_difference`; null if the window is too short. */
   readonly auc_se: number | null;
-  /** Logloss less the reference's on the same events, paired. */
+  /** Logloss minus the reference's on the same events, paired. */
   readonly logloss_difference: number;
   /** Standard error of `logloss_difference`. */
   readonly logloss_se: number | null;
 }
 
-/** The end of what was scored whole. */
+/** The end of the completely scored part. */
 export const scoredTo = ({ width, blocks }: ScoredStream): number => width * blocks.length;
 
-/** The blocks that lie within a window, at its width or twice, four times, … as wide: the window is trimmed to whole ones. */
+/** The blocks within a window, at its width or two, four, … times as wide: the window is trimmed to whole blocks. */
 function within(
   stream: ScoredStream,
   { from, to }: Window,
@@ -45,7 +45,7 @@ function within(
   return { window: { from: first * width, to: last * width }, blocks: widened(stream, width).slice(first, last) };
 }
 
-/** How a model and the reference did on a window. null where one class is missing there, or nothing was scored. */
+/** The results of a model and the reference on a window. null if one class is missing there, or nothing was scored. */
 export function standing(reference: ScoredStream, other: ScoredStream, asked: Window): Standing | null {
   const width = Math.max(reference.width, other.width);
   const { window, blocks } = within(other, asked, width);
@@ -77,7 +77,7 @@ function qualityOf(blocks: readonly ScoreBlock[]): Omit<WindowQuality, keyof Win
   };
 }
 
-/** Pairs in order ÷ all pairs; scores of one cell are ties. */
+/** Correctly ordered pairs ÷ all pairs; scores in one cell are ties. */
 function aucOf(blocks: readonly ScoreBlock[], positives: number, negatives: number): number {
   const cells = new Float64Array(2 * CELLS);
   for (const block of blocks)

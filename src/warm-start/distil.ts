@@ -3,18 +3,18 @@ import { createEncoding } from "../encodings/create.js";
 import { type Encoding, type EncodingOptions, NO_TIME } from "../tables/encoding.js";
 import type { EncodingBase } from "../tables/spec.js";
 
-/** Keys worked on together. */
+/** Keys processed together. */
 export const DISTIL_BATCH = 1024;
 
-/** How far a new encoding is from what it shall give, after a pass over all keys. */
+/** How far a new encoding is from its target vectors, after a pass over all keys. */
 export interface Fit {
   /** Passes made, from 1. */
   readonly pass: number;
-  /** Root of the mean squared difference of a weight, as a share of the weights' own root mean square: 0 = the same. */
+  /** Root mean squared difference per weight, relative to the weights' own root mean square: 0 = identical. */
   readonly error: number;
 }
 
-/** Keys and the vectors that an encoding gives them: f32[keys × dim]. */
+/** Keys and their target vectors: f32[keys × dim]. */
 export interface Taught {
   readonly keys: BigUint64Array;
   readonly vectors: Float32Array;
@@ -22,18 +22,18 @@ export interface Taught {
 
 export interface DistilOptions {
   readonly passes: number;
-  /** Of the orders in which keys are learned: same seed, same bytes. */
+  /** Seed of the order of keys: same seed, same bytes. */
   readonly seed: number;
   readonly runtime: EncodingOptions["runtime"];
   readonly onPass?: (fit: Fit) => void;
 }
 
-/** An encoding to be asked for keys, or taught. */
+/** Opens an encoding to query its vectors, or to fit it. */
 export function openDistilled(spec: EncodingBase, runtime: EncodingOptions["runtime"]): Promise<Encoding> {
   return createEncoding(spec, { capacity: DISTIL_BATCH, learns: true, serving: false, runtime });
 }
 
-/** What an encoding gives for many keys. Changes nothing. */
+/** An encoding's vectors for many keys. Changes nothing. */
 export async function teach(encoding: Encoding, keys: BigUint64Array): Promise<Taught> {
   const { dim } = encoding;
   const vectors = new Float32Array(keys.length * dim);
@@ -47,9 +47,9 @@ export async function teach(encoding: Encoding, keys: BigUint64Array): Promise<T
 }
 
 /**
- * Makes a fresh encoding give the taught vectors, its optimizer's state that of rows never learned. Rows of an id's own take
- * them as they are (the longest ones where not every id has one: they have learned the most); shared rows and decoders get what fits
- * best, by least squares.
+ * Fits a fresh encoding to target vectors, with optimizer state as for rows never learned. Rows that belong to one id take the
+ * vectors as they are (if not every id has one, the longest vectors, which have learned the most); shared rows and decoders are
+ * fitted by least squares.
  * @returns the error, as in `Fit`
  */
 export async function distil(
@@ -70,7 +70,7 @@ export async function distil(
   return distance(encoding, taught);
 }
 
-/** Least squares with AdaGrad on rows of an encoding apart, whose weights are then planted in the one that was asked for. */
+/** Least squares with AdaGrad on a separate encoding, whose weights are then copied into the requested one. */
 async function fit(encoding: Encoding, spec: EncodingBase, taught: Taught, options: DistilOptions): Promise<void> {
   const fitted = await openDistilled(fitting(spec, rootMeanSquare(taught.vectors)), options.runtime);
   const order = Uint32Array.from(taught.keys.keys());
@@ -92,14 +92,14 @@ async function fit(encoding: Encoding, spec: EncodingBase, taught: Taught, optio
   await fitted.close();
 }
 
-/** The same encoding with rows that learn fast and keep all their bits. */
+/** The same encoding with rows that learn fast and in full precision. */
 function fitting(spec: EncodingBase, size: number): EncodingBase {
   const { precision: _, rounding: __, ...rest } = spec;
   const optimizer = { kind: "adagrad", learning_rate: size || 1, initial_accumulator: 0, epsilon: 1e-10 } as const;
   return { ...rest, optimizer };
 }
 
-/** One step down the gradient of half the squared distance of some keys' vectors. */
+/** One gradient step on half the squared distance of some keys' vectors. */
 async function step(encoding: Encoding, { keys, vectors }: Taught, some: Uint32Array): Promise<void> {
   const { dim } = encoding;
   encoding.keys.set(BigUint64Array.from(some, (i) => keys[i]));

@@ -4,12 +4,12 @@ import type { Frozen } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { learnsByEvent } from "../towers/index.js";
 
-/** Nothing is frozen: all of it learns. */
+/** Nothing is frozen: all parts learn. */
 export const NOTHING = "none";
 
 /**
- * Reads names of what is not to learn: `tower`, `tables.<name>`; `none` alone: nothing.
- * @throws HashbrookError usage where the model has no such part, or cannot learn without it
+ * Parses names of frozen parts: `tower`, `tables.<name>`; `none` alone: nothing.
+ * @throws HashbrookError usage if the model has no such part, or cannot learn without it
  */
 export function frozenParts({ tables, tower }: CompiledSpec, names: readonly string[]): Frozen {
   const wanted = names.filter((name) => name !== NOTHING);

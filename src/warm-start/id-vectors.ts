@@ -16,9 +16,9 @@ const PARQUET = "vectors.parquet";
 const IDS = "ids.tsv";
 const FACTS = "item2vec.json";
 
-/** A vector for each of some ids. */
+/** Vectors of some ids. */
 export interface IdVectors {
-  /** Their texts, each once. */
+  /** Their texts, distinct. */
   readonly ids: readonly string[];
   readonly dim: number;
   /** f32[ids × dim], row-major. */
@@ -26,8 +26,9 @@ export interface IdVectors {
 }
 
 /**
- * Writes `vectors.npy`, `ids.tsv` (id and count, a line for each row, tabs and line breaks as \t, \n, \r, \\) and, last, `item2vec.json`.
- * @throws HashbrookError source_unreadable where they cannot be written
+ * Writes `vectors.npy`, `ids.tsv` (id and count, one line per row, tabs and line breaks as \t, \n, \r, \\) and, last,
+ * `item2vec.json`.
+ * @throws HashbrookError source_unreadable if they cannot be written
  */
 export function writeIdVectors(
   directory: string,
@@ -49,8 +50,9 @@ export function writeIdVectors(
 }
 
 /**
- * Reads a folder of `vectors.npy` (f32, f16 or f64, a row an id), or `vectors.safetensors` with one such tensor, and `ids.tsv` (the id before the first tab) or `ids.txt`, as `item2vec` and others write them.
- * @throws HashbrookError source_missing; source_unreadable where they do not belong together
+ * Reads a folder with `vectors.npy` (f32, f16 or f64, one row per id), or `vectors.safetensors` with one such tensor, and
+ * `ids.tsv` (the id before the first tab) or `ids.txt`, as `item2vec` and others write them.
+ * @throws HashbrookError source_missing; source_unreadable if they do not belong together
  */
 export function readIdVectors(directory: string): IdVectors {
   const wrong = (message: string, hint = `${VECTORS} has a row for every line of ${IDS}`) =>
@@ -79,7 +81,7 @@ export function readIdVectors(directory: string): IdVectors {
 }
 
 /**
- * Reads vectors that a table starts from: a Parquet file, a folder with `vectors.parquet`, or one that `readIdVectors` reads.
+ * Reads pretrained vectors for a table: a Parquet file, a folder with `vectors.parquet`, or one that `readIdVectors` reads.
  * @throws HashbrookError source_missing, source_unreadable
  */
 export async function readGivenVectors(path: string): Promise<IdVectors> {
@@ -98,7 +100,7 @@ function readNpy(path: string, wrong: Wrong): NpyArray {
   }
 }
 
-/** The one tensor of a safetensors file. */
+/** The single tensor of a safetensors file. */
 function readTensor(path: string, wrong: Wrong): NpyArray {
   const bytes = readFileSync(path);
   const file = nodeFiles.open(path, "r");

@@ -8,8 +8,10 @@ const HINT = "a column of ids (text or whole numbers) and a column of lists of f
 type Row = Readonly<Record<string, unknown>>;
 
 /**
- * Reads a Parquet file of vectors by id: the ids are the column `id`, or the only one of text or whole numbers; the vectors are the only column of lists.
- * @throws HashbrookError source_missing; source_unreadable where an id or a vector is missing, twice, of another length, or not finite
+ * Reads a Parquet file of vectors by id: the ids are the column `id`, or the only column of text or integers; the vectors are
+ * the only column of lists.
+ * @throws HashbrookError source_missing; source_unreadable if an id or vector is missing, repeated, of another length, or not
+ * finite
  */
 export async function readParquetVectors(path: string): Promise<IdVectors> {
   const ids = new Set<string>();
@@ -30,7 +32,7 @@ interface Columns {
   readonly vector: string;
 }
 
-/** By what the first rows hold. */
+/** Determined from the first rows. */
 function columnsOf(path: string, rows: readonly Row[]): Columns {
   const names = Object.keys(rows[0]);
   const has = `has the columns ${names.join(", ")}`;
@@ -47,7 +49,7 @@ const isList = (value: unknown): boolean => Array.isArray(value) || (ArrayBuffer
 const isId = (value: unknown): value is string | number | bigint =>
   typeof value === "string" || typeof value === "bigint" || Number.isSafeInteger(value);
 
-/** A row group's vectors; its ids go behind those before. */
+/** A row group's vectors; its ids are added to the earlier ones. */
 function vectorsOf(path: string, rows: readonly Row[], columns: Columns, ids: Set<string>, dim: number): Float32Array {
   const vectors = new Float32Array(rows.length * dim);
   rows.forEach((row, i) => {

@@ -8,10 +8,10 @@ import type { StartedPart } from "./report.js";
 import { storedKeys } from "./stored-keys.js";
 import { keepsState, matchTable, type TableMatch } from "./table-match.js";
 
-/** Passes over the ids, for encodings that learn the old vectors. */
+/** Passes over the ids, for encodings that are fitted to the old vectors. */
 const PASSES = 20;
 
-/** A table's blocks where it starts from another one, and what became of it. */
+/** The initial blocks of a table that starts from another one, and what happened to it. */
 export interface StartedTable {
   /** null: it starts fresh. */
   readonly blocks: SavedBlocks | null;
@@ -19,9 +19,9 @@ export interface StartedTable {
 }
 
 /**
- * A table's state, as far as the table of the same name in a checkpoint can give it.
+ * A table's initial state, as far as the table of the same name in a checkpoint provides it.
  * @param names the blocks of the new table
- * @throws HashbrookError checkpoint_damaged; table_full where its rows do not fit
+ * @throws HashbrookError checkpoint_damaged; table_full if its rows do not fit
  */
 export async function startedTable(
   from: CompiledSpec,
@@ -53,7 +53,7 @@ function picked(saved: SavedBlocks, names: readonly string[]): SavedBlocks {
   return new Map(names.flatMap((name) => (saved.has(name) ? [[name, saved.get(name)!] as const] : [])));
 }
 
-/** A table's encoding by itself, with rows as long as its tower has them. */
+/** A table's encoding alone, with rows of the length that its tower expects. */
 function open({ tower }: CompiledSpec, table: CompiledTable): Promise<Encoding> {
   return openDistilled(withRows(tower.kind, table), tower.runtime);
 }
@@ -83,13 +83,13 @@ async function carried(
 
 interface Carry {
   readonly columns: Int32Array;
-  /** New rows that an old one is laid into: every so many numbers, as far as there are. */
+  /** Number of new rows that an old one is copied into, at a fixed distance. */
   readonly copies: number;
-  /** What the optimizer counted comes along. */
+  /** Optimizer state is copied, too. */
   readonly state: boolean;
 }
 
-/** Lays every row of one store into another one. */
+/** Copies every row of one store into another one. */
 function carryRows(there: RowStore, here: RowStore, { columns, copies, state }: Carry): void {
   for (const { keys, weights } of there.exportRows()) {
     for (let copy = 0; copy < copies; copy++) {
@@ -102,7 +102,7 @@ function carryRows(there: RowStore, here: RowStore, { columns, copies, state }: 
     here.kernel.adamRestore(there.kernel.power1.value, there.kernel.power2.value);
 }
 
-/** The old floats where there are some, else those that the key starts with. */
+/** The old floats if there are any, else the key's initial ones. */
 function laid(
   keys: BigUint64Array,
   weights: Float32Array,
@@ -121,7 +121,7 @@ function laid(
   return out;
 }
 
-/** Of rows that lie as f32: every slot, float by float. */
+/** For f32 rows: copies every slot, float by float. */
 function carryState(there: RowStore, old: bigint, here: RowStore, now: bigint, columns: Int32Array): void {
   const row = here.kernel.rowOf(now) >>> 0;
   if (row === 0xffffffff) return; // no room for it: another one has its place
@@ -142,7 +142,7 @@ function carryState(there: RowStore, old: bigint, here: RowStore, now: bigint, c
   });
 }
 
-/** Makes an encoding give the vectors that the old one gives for all the keys it knows. */
+/** Fits an encoding to the old one's vectors for all the keys it knows. */
 async function learn(
   there: Encoding,
   here: Encoding,

@@ -16,22 +16,23 @@ import type { StartedPart } from "./report.js";
 const PASSES = 20;
 
 /**
- * Root mean square of a weight that a table's vectors are scaled to. word2vec's are some three times as long, which throws a tower's first steps; much
- * shorter ones are hardly seen by it (`bench/item2vec.ts`: 0.3 is best of 0.03, 0.1, 0.3 and 1 on both streams, at every stage).
+ * Root mean square of a weight that a table's vectors are scaled to. Vectors of word2vec are some three times as long, which
+ * disturbs a tower's first steps; much shorter ones have hardly any effect (`bench/item2vec.ts`: 0.3 is best of 0.03, 0.1, 0.3
+ * and 1 on both streams, at every stage).
  */
 const SIZE = 0.3;
 
-/** Vectors that a table starts from. */
+/** Pretrained vectors for a table. */
 export interface TableVectors {
-  /** As the spec names it. */
+  /** As in the spec. */
   readonly table: string;
   /** A folder of `vectors.npy` and `ids.tsv`, or a Parquet file. */
   readonly path: string;
 }
 
 /**
- * Gives the ids of tables the vectors that were learned elsewhere, as far as they have no row yet: `dim` floats of each, scaled to one size for
- * all. Optimizers keep them: their state is that of a row that was drawn so.
+ * Initialises ids of tables without a row from pretrained vectors: the first `dim` floats of each, scaled to a common size.
+ * Optimizer state is that of a row initialised with them.
  * @throws HashbrookError usage, source_missing, source_unreadable
  */
 export async function startVectors(model: Model, given: readonly TableVectors[]): Promise<StartedPart[]> {
@@ -61,7 +62,7 @@ async function startTable(model: Model, name: string, path: string): Promise<Sta
 const blockOf = (encoding: Encoding, name: string): { data: Uint8Array } =>
   encoding.blocks().find((block) => block.name === name)!;
 
-/** @returns rows that were made, or ids whose vectors were learned */
+/** @returns number of rows created, or of ids whose vectors were fitted */
 async function give(
   encoding: Encoding,
   table: CompiledTable,
@@ -126,7 +127,7 @@ function tableOf({ tables, tower }: CompiledSpec, name: string): CompiledTable {
   return table;
 }
 
-/** What the ids' texts are hashed by in the table. */
+/** The seeds with which the table hashes the ids' texts. */
 function seedsOf({ fields }: CompiledSpec, table: CompiledTable): bigint[] {
   const isId = (field: CompiledField | undefined) => {
     const { hashed, numeric, reads } = fieldOf(field!.type);

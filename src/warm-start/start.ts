@@ -14,9 +14,10 @@ const NUMBERS = ["numbers/statistics", "numbers/beginning"];
 const CLOCK = "model/clock";
 
 /**
- * Lets a model that has learned nothing start from a checkpoint of another spec: tables and dense weights by their names, as far as they mean the same.
- * @param path a run's directory (its newest whole checkpoint) or one checkpoint's
- * @throws HashbrookError checkpoint_missing, checkpoint_damaged; usage where the checkpoint gives nothing
+ * Initialises an untrained model from a checkpoint with another spec: tables and dense weights are matched by name, as far as
+ * they mean the same.
+ * @param path a run's directory (its newest intact checkpoint) or one checkpoint's
+ * @throws HashbrookError checkpoint_missing, checkpoint_damaged; usage if nothing can be taken from the checkpoint
  */
 export async function startFrom(model: Model, path: string): Promise<Omit<StartReport, "frozen">> {
   const opened = openCheckpoint(path);
@@ -68,7 +69,7 @@ function droppedTables(from: CompiledSpec, to: CompiledSpec): StartedPart[] {
     }));
 }
 
-/** The statistics of the standardized numbers that both have, as the same field. */
+/** The statistics of standardized numbers that both models have as the same field. */
 function startedNumbers(
   from: CompiledSpec,
   to: CompiledSpec,
@@ -103,7 +104,7 @@ function startedNumbers(
   });
 }
 
-/** A calibration goes along where its curves are of the same values, learned alike. */
+/** A calibration is taken if its curves are for the same values, learned the same way. */
 function startedCalibration(
   from: CompiledSpec,
   { spec, calibrator }: Model,

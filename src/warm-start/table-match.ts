@@ -9,9 +9,9 @@ import { sameState } from "./optimizer-state.js";
 export type TableMatch =
   /** With the same bytes. */
   | { readonly how: "same"; readonly notes: readonly string[] }
-  /** Row by row: each has the keys it had, and the floats at these places of the old row (-1: fresh). */
+  /** Row by row: each keeps its keys, and takes the floats at these positions of the old row (-1: fresh). */
   | { readonly how: "rows"; readonly columns: Int32Array; readonly copies: number; readonly notes: readonly string[] }
-  /** By learning the old vectors of the keys that the old table knows. */
+  /** By fitting it to the old vectors of the keys that the old table knows. */
   | { readonly how: "learned"; readonly columns: Int32Array; readonly notes: readonly string[] }
   | { readonly how: "refused"; readonly why: string };
 
@@ -37,7 +37,7 @@ export function matchTable(from: CompiledSpec, old: CompiledTable, to: CompiledS
   return { how: "refused", why: unknownKeys(old, now) };
 }
 
-/** Rows of a growing store are known by their keys; of a fixed one by their numbers. */
+/** Rows of a growing store are identified by their keys; those of a fixed one by row numbers. */
 const knowsKeys = ({ encoding }: CompiledTable): boolean => kindOf(encoding).rows === "growing";
 
 function unknownKeys(old: CompiledTable, now: CompiledTable): string {
@@ -46,7 +46,7 @@ function unknownKeys(old: CompiledTable, now: CompiledTable): string {
   return `a ${old.encoding} table does not know its ids, so nothing says what a ${now.encoding} one should give them: hashbrook migrate --data makes it so first`;
 }
 
-/** Why a key of the one table is another id's in the other; undefined: it is not. */
+/** Why a key of one table stands for another id in the other; undefined: it does not. */
 function otherKeys(from: CompiledSpec, old: CompiledTable, to: CompiledSpec, now: CompiledTable): string | undefined {
   if (old.role !== now.role) return `it is the ${now.role} table here, and was the ${old.role} one there`;
   if (old.seed !== now.seed) return `train.seed is ${to.seed}, was ${from.seed}: keys are other ids'`;
@@ -66,7 +66,7 @@ function otherSalt(old: CompiledTable, now: CompiledTable, field: string): strin
   return `salt is ${salt(now)}, was ${salt(old)}`;
 }
 
-/** How a field's keys are made differently; of where its value is and what its items are separated by they do not depend. */
+/** How a field's keys are computed differently; its source and item separator do not matter. */
 function otherField(from: CompiledSpec, to: CompiledSpec, name: string): string | undefined {
   const of = (spec: CompiledSpec) => {
     const { from: _, separator: __, max_length: ___, ...rest } = fieldOf(spec, name);
@@ -92,7 +92,7 @@ function fieldOf(spec: CompiledSpec, name: string): Readonly<Record<string, unkn
   return field ?? { name };
 }
 
-/** For each float of a new row its place in the old one, -1 where it is fresh; null where that depends on whose row it is. */
+/** For each float of a new row its position in the old one, -1 if it is fresh; null if that depends on the row's field. */
 function columnsOf(from: CompiledSpec, old: CompiledTable, to: CompiledSpec, now: CompiledTable): Int32Array | null {
   const [a, b] = [rowOf(from.tower.kind, old).floats, rowOf(to.tower.kind, now).floats];
   const factors = [from, to].map(({ tower }) =>
@@ -107,7 +107,7 @@ function columnsOf(from: CompiledSpec, old: CompiledTable, to: CompiledSpec, now
   return factors[0] === 0 || factorsStay(from, to, old, now, columns) ? columns : null;
 }
 
-/** Field-aware rows stay as they were where the new fields, and with them their factors, come behind the old ones. */
+/** Field-aware rows keep their layout if new fields, and with them their factors, are appended to the old ones. */
 function factorsStay(
   from: CompiledSpec,
   to: CompiledSpec,
@@ -127,7 +127,7 @@ function factorsStay(
 const isIdentity = (columns: Int32Array, floats: number) =>
   columns.length === floats && columns.every((at, i) => at === i);
 
-/** Whether rows, index and all else have the bytes they had: but for what only new rows depend on. */
+/** Whether rows, index and everything else have the same bytes, apart from what only new rows depend on. */
 function sameBytes(old: CompiledTable, now: CompiledTable): boolean {
   const of = (table: CompiledTable) => {
     const { cells: _, optimizer: __, rows, init, ...rest } = table;
@@ -151,7 +151,7 @@ function stateNotes(old: CompiledTable, now: CompiledTable): string[] {
   return keepsState(old, now) ? [] : ["the optimizer's state is fresh"];
 }
 
-/** Whether what the optimizer counted of a row can be laid into another one: float by float, and with all bits. */
+/** Whether a row's optimizer state can be copied into another row, float by float and with all bits. */
 export function keepsState(old: CompiledTable, now: CompiledTable): boolean {
   const whole = (table: CompiledTable) =>
     table.precision === undefined && !("l21" in table.optimizer && table.optimizer.l21 > 0);

@@ -11,21 +11,21 @@ import { buildTower, type Parameter } from "../towers/tower.js";
 import { sameState } from "./optimizer-state.js";
 import type { StartedPart } from "./report.js";
 
-/** A tower's weights, and what the places of each stand for. */
+/** A tower's weights, and what the positions of each stand for. */
 interface Weights {
   readonly parameters: readonly Parameter[];
   readonly axes: ParameterAxes;
 }
 
-/** Blocks of a tower's weights and their optimizer's state, and what became of each weight. */
+/** Blocks of a tower's weights and their optimizer's state, and what happened to each weight. */
 export interface StartedTower {
   readonly blocks: SavedBlocks;
   readonly parts: readonly StartedPart[];
 }
 
 /**
- * The weights of a tower that starts from another one's. Weights go by their names, their rows and columns by what they stand for: a field's
- * columns are its columns wherever they lie. What is new keeps its random start.
+ * The initial weights of a tower that starts from another one's. Weights are matched by name, their rows and columns by what
+ * they stand for: a field's columns are recognised wherever they are. What is new keeps its random initialisation.
  * @param saved of the checkpoint of `from`
  */
 export function startedTower(from: CompiledSpec, to: CompiledSpec, saved: SavedBlocks): StartedTower {
@@ -50,7 +50,7 @@ function weightsOf(spec: CompiledSpec): Weights {
   return { parameters, axes: parameterAxes(infer, (name, width) => inputColumns(spec, name, width)) };
 }
 
-/** For every number of a weight its place in the old one; -1: it is fresh. */
+/** For every number of a weight its position in the old one; -1: it is fresh. */
 function placesOf({ name, shape }: Parameter, old: Weights, now: Weights): Int32Array {
   const size = shape.reduce((product, length) => product * length, 1);
   const there = old.axes.get(name);
@@ -79,7 +79,7 @@ function savedFloats(saved: SavedBlocks, parameter: string, slot: string): Float
   return data ? new Float32Array(data.slice().buffer) : null;
 }
 
-/** Takes along what the optimizer had counted of each number, and its steps. */
+/** Copies the optimizer state of each number, and its step count. */
 function takeState(
   dense: DenseOptimizer,
   to: CompiledSpec,
@@ -150,7 +150,7 @@ function partsOf(
 
 const told = (shape: readonly number[]) => shape.join(" × ");
 
-/** What every column of a tower's input is of: a field and a place in its vector. */
+/** What every column of a tower's input stands for: a field and a position in its vector. */
 function inputColumns(spec: CompiledSpec, name: string, width: number): readonly string[] {
   const table = spec.tables.find((table) => name === `x_${table.name}`);
   if (table) return tableColumns(spec, table);
@@ -162,7 +162,7 @@ function inputColumns(spec: CompiledSpec, name: string, width: number): readonly
   return Array.from({ length: width }, (_, i) => `${name} ${i}`);
 }
 
-/** By what a number is scaled, for it is another column where that changes. */
+/** How a number is scaled; a column with another scaling counts as a different one. */
 function scaleOf({ fields }: CompiledSpec, name: string): string {
   const field = fields.find((field) => field.name === name);
   return field && "transform" in field ? JSON.stringify(field.transform) : "";
@@ -178,7 +178,7 @@ function tableColumns(spec: CompiledSpec, { name, cells, dim }: CompiledTable): 
   );
 }
 
-/** What the floats of a field's vector are: its dimensions; of a field-aware tower those for each other field. */
+/** What the floats of a field's vector stand for: its dimensions; in a field-aware tower those for each other field. */
 function factorNames(spec: CompiledSpec, dim: number): (field: string) => readonly string[] {
   const { table } = towerOf(spec.tower.kind);
   if (!table?.dim) return () => Array.from({ length: dim }, (_, i) => `${i}`);

@@ -8,54 +8,54 @@ import { validator } from "../../schema/validator.js";
 import { damaged } from "../checkpoint-directory.js";
 import type { Skipped } from "../store.js";
 
-/** The only object that changes: which checkpoint is there. */
+/** The only mutable object: it names the current checkpoint. */
 export const HEAD = "checkpoint.json";
 export const FORMAT = 1;
-/** A file goes in pieces of so many bytes. */
+/** Files are copied in pieces of this many bytes. */
 export const PIECE_BYTES = 16 << 20;
 
 const Part = Type.Object({ examples: Type.Integer({ minimum: 0 }), checksum: hex });
 const Head = Type.Object({
   format: Type.Literal(FORMAT),
   spec_hash: Type.Union([hex, Type.Null()]),
-  /** The directories it is made of, the newest first, by their manifests' checksums. */
+  /** The checkpoint's directories, the newest first, by their manifests' checksums. */
   chain: Type.Array(Part, { minItems: 1 }),
-  /** What the run had rejected, a file of the newest directory: its bytes, and their XXH64. null: nothing. */
+  /** The run's rejected events, stored as a file of the newest directory: its size and XXH64. null: none. */
   rejected: Type.Union([Type.Null(), Type.Object({ bytes: Type.Integer({ minimum: 1 }), xxh64: hex })]),
-  /** Of the checkpoint before: somebody may be reading it. */
+  /** Parts of the previous checkpoint, which somebody may still be reading. */
   before: Type.Array(Part),
 });
 export type RemoteHead = Immutable<Static<typeof Head>>;
 const headOf = validator(Head);
 
-/** Where a run keeps what it rejected. */
+/** Where a run keeps rejected events. */
 export const REJECTED = { folder: "rejected", name: "rejected.jsonl" };
 
-/** What was copied. */
+/** The result of a copy. */
 export interface CopyReport {
-  /** Where it is now: a checkpoint's directory, or the store's address. */
+  /** The copy's location: a checkpoint's directory, or the store's address. */
   readonly checkpoint: string;
   /** Examples it has learned from. */
   readonly examples: number;
   /** Hash of the compiled spec. */
   readonly spec_hash: string | null;
-  /** Of the checkpoint's files. */
+  /** Size of the checkpoint's files. */
   readonly bytes: number;
-  /** Bytes that were not there before. */
+  /** Bytes actually transferred. */
   readonly copied: number;
-  /** Damaged checkpoints that were passed over on the way to it. */
+  /** Damaged checkpoints that were skipped in favour of it. */
   readonly passed_over: readonly Skipped[];
 }
 
 /** How it is copied. */
 export interface CopyOptions {
-  /** Told after every 16 MiB how many bytes were copied. */
+  /** Called after every 16 MiB with the bytes copied so far. */
   readonly onProgress?: ((copied: number) => void) | undefined;
 }
 
-/** Of a file of a directory, by its manifest's checksum. */
+/** The key of a file, given its directory's manifest checksum. */
 export const keyOf = (checksum: string, name: string): string => `${checksum}/${name}`;
-/** Of the n-th 16 MiB of it. */
+/** The key of a file's n-th piece of 16 MiB. */
 export const pieceOf = (checksum: string, name: string, piece: number): string =>
   keyOf(checksum, `${name}.${String(piece).padStart(6, "0")}`);
 
@@ -71,7 +71,7 @@ export async function readHead(store: ObjectReader): Promise<{ head: RemoteHead 
   }
 }
 
-/** The first `bytes` of a file, in pieces. @throws HashbrookError checkpoint_damaged where it has not so many */
+/** The first `bytes` of a file, in pieces. @throws HashbrookError checkpoint_damaged if the file is shorter */
 export function* piecesOf(files: Files, path: string, bytes: number): Generator<Uint8Array> {
   for (let at = 0; at < bytes; at += PIECE_BYTES) {
     const piece = new Uint8Array(Math.min(PIECE_BYTES, bytes - at));

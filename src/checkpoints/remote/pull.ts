@@ -21,10 +21,11 @@ import {
 } from "./head.js";
 
 /**
- * Copies the checkpoint in a store into a run's directory, where `train --resume` goes on from it. What is there already is not
- * copied again; what is copied is checked, and is a checkpoint only when all of it is on disk.
- * @throws HashbrookError checkpoint_missing where the store has none, checkpoint_damaged, checkpoint_locked while a run writes into
- * the directory, output_exists where it holds another run's or later checkpoints, checkpoint_write; store_unreachable, store_refused
+ * Copies the checkpoint in a store into a run's directory, from which `train --resume` continues. Existing files are not copied
+ * again; copies are verified, and become a checkpoint only when everything is on disk.
+ * @throws HashbrookError checkpoint_missing if the store has none, checkpoint_damaged, checkpoint_locked while a run writes
+ * into the directory, output_exists if it holds another run's or later checkpoints, checkpoint_write; store_unreachable,
+ * store_refused
  */
 export async function pullCheckpoint(
   store: ObjectReader,
@@ -51,7 +52,7 @@ export async function pullCheckpoint(
   }
 }
 
-/** Events that the run has rejected: a run that goes on writes behind them. @returns bytes copied */
+/** Copies the run's rejected events; a resumed run appends to them. @returns bytes copied */
 async function pullRejected(store: ObjectReader, files: Files, directory: string, head: RemoteHead): Promise<number> {
   const { rejected } = head;
   if (!rejected) return 0;
@@ -80,7 +81,7 @@ function hashOf(files: Files, path: string, bytes: number): string {
   return hash.digest();
 }
 
-/** Refuses a directory of another run before anything in it is changed. */
+/** Refuses another run's directory before anything in it is changed. */
 function refuseOthers(files: Files, directory: string, { spec_hash, chain }: RemoteHead): void {
   for (const name of files.list(directory)) {
     const examples = examplesOf(name);
@@ -96,7 +97,7 @@ function refuseOthers(files: Files, directory: string, { spec_hash, chain }: Rem
   }
 }
 
-/** Whether a checkpoint is one of the spec, or damaged: what cannot be read is no reason to refuse the copy that takes its place. */
+/** Whether a checkpoint has this spec, or is damaged: an unreadable one is no reason to refuse the copy that replaces it. */
 function isOf(spec: string | null, encoded: Uint8Array, path: string): boolean {
   try {
     return decodeManifest(encoded, path).spec_hash === spec;
@@ -110,7 +111,7 @@ function othersThere(path: string, what: string): HashbrookError {
   return new HashbrookError("output_exists", `${path}: ${what}`, { hint: "copy into a directory of its own" });
 }
 
-/** Copies one directory of a chain that is not there, or not finished. @returns bytes copied: 0 where it was there */
+/** Copies one directory of a chain if it is missing or incomplete. @returns bytes copied: 0 if it existed */
 async function pullPart(
   store: ObjectReader,
   files: Files,

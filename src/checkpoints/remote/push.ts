@@ -22,11 +22,11 @@ import {
 } from "./head.js";
 
 /**
- * Copies a run's newest checkpoint, or one checkpoint, to a store of objects: of what it builds on only what is not there. It is
- * there from the instant the store's `checkpoint.json` names it, which is written only where it is as it was read.
+ * Copies a run's newest checkpoint, or one checkpoint, to a store of objects, transferring only what is missing there. It
+ * becomes visible at the moment the store's `checkpoint.json` names it, which is written only if unchanged since it was read.
  * @param path a run's directory, or one checkpoint's
- * @throws HashbrookError checkpoint_…; checkpoint_locked where somebody else copies, output_exists where the store has a later
- * checkpoint or one of another spec; store_unreachable, store_refused
+ * @throws HashbrookError checkpoint_…; checkpoint_locked if somebody else copies at the same time, output_exists if the store
+ * has a later checkpoint or one of another spec; store_unreachable, store_refused
  */
 export async function pushCheckpoint(
   path: string,
@@ -45,7 +45,8 @@ export async function pushCheckpoint(
   for (const part of [...chain].reverse()) if (!known.has(part.checksum)) await upload.directory(part);
   const rejected = await upload.rejected(checkpoint);
   const head = { format: FORMAT, spec_hash: specHash, chain: parts, rejected, before: before?.chain ?? [] };
-  // Listed before the head is written: whoever put an object there until now has read an earlier head, and cannot write his own any more.
+  // Listed before the head is written: whoever has added an object by now has read an earlier head, and can no longer write
+  // theirs.
   const there = await store.list();
   upload.refuseMissing(there);
   const data = new TextEncoder().encode(`${JSON.stringify(head)}\n`);
@@ -82,12 +83,12 @@ function refuseOther(
     );
 }
 
-/** Whether an object is a checkpoint's: what is none is not ours to remove. */
+/** Whether an object belongs to a checkpoint; others must not be removed. */
 const isPart = (key: string): boolean => /^[0-9a-f]{16}\//.test(key);
 
-/** Writes what a checkpoint is made of. */
+/** Writes the parts of a checkpoint. */
 class Upload {
-  /** Bytes. */
+  /** Bytes copied. */
   copied = 0;
   private readonly keys: string[] = [];
   private readonly store: ObjectStore;
@@ -106,7 +107,7 @@ class Upload {
     await this.write(keyOf(checksum, MANIFEST), encoded);
   }
 
-  /** What the run had rejected when the checkpoint was taken. */
+  /** The run's rejected events at the time of the checkpoint. */
   async rejected({ path, meta, chain }: Checkpoint): Promise<RemoteHead["rejected"]> {
     const bytes = Number(meta.rejected_bytes ?? 0);
     if (bytes === 0) return null;
@@ -126,7 +127,10 @@ class Upload {
     }
   }
 
-  /** @throws HashbrookError checkpoint_locked where not all that was written is among `keys`: somebody else has removed what he did not know */
+  /**
+   * @throws HashbrookError checkpoint_locked if something written is not among `keys`: somebody else has removed it, not
+   * knowing it
+   */
   refuseMissing(keys: readonly string[]): void {
     const there = new Set(keys);
     if (this.keys.some((key) => !there.has(key))) throw taken(this.store.url);
@@ -140,7 +144,7 @@ class Upload {
   }
 }
 
-/** A run that goes on meanwhile may have given the checkpoint up. */
+/** A run that is still training may have removed the checkpoint meanwhile. */
 function reading<T>(path: string, read: () => T): T {
   try {
     return read();

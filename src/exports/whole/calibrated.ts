@@ -5,7 +5,7 @@ import { keyColumn } from "../../spec/key-column.js";
 import { search } from "./rows.js";
 
 /**
- * Nodes for calibrated logits: src/calibration/curve.ts in ONNX's operators, in f64, each row on the curve of its slice.
+ * Nodes for calibrated logits: src/calibration/curve.ts in ONNX operators, in f64, with each row on the curve of its slice.
  * @param logits f32 [B, 1]
  * @returns f32 [B, 1]
  */
@@ -23,7 +23,7 @@ export function calibratedLogits(nodes: OnnxNodes, spec: CompiledSpec, calibrato
   return nodes.cast(method === "platt" ? onLines(nodes, curves, slice, x) : onKnots(nodes, curves, slice, x), "f32");
 }
 
-/** i64 [B]: the number of each row's curve; 0 is that of all. */
+/** i64 [B]: the number of each row's curve; 0 is that of all events. */
 function sliceOf(nodes: OnnxNodes, spec: CompiledSpec, field: string, keys: BigUint64Array): string {
   const { table, cell } = keyColumn(spec, field);
   const input = `keys_${spec.tables[table].name}`;
@@ -52,7 +52,7 @@ function onLines(nodes: OnnxNodes, curves: Curves, slice: string, x: string): st
   return nodes.make("Add", [nodes.make("Mul", [a, x]), b]);
 }
 
-/** Straight between two knots, slope 1 beyond. A curve of no knots has one at 0. */
+/** Linear between two knots, slope 1 outside. A curve without knots has one at 0. */
 function onKnots(nodes: OnnxNodes, curves: Curves, slice: string, x: string): string {
   const filled = curves.map((curve) => (curve.length > 0 ? curve : Float32Array.of(0, 0)));
   const most = Math.max(...filled.map((curve) => curve.length / 2));

@@ -4,18 +4,18 @@ import type { Combiner, CompiledCell, CompiledSpec, CompiledTable } from "../../
 import { constantKey } from "../../tables/batch-path.js";
 import type { TableRows } from "./rows.js";
 
-/** What a person who feeds the model is told of one input. */
+/** The description of one input, for those who feed the model. */
 export interface InputFacts {
   readonly name: string;
   readonly dtype: "int64" | "float32";
   readonly shape: readonly (number | string)[];
-  /** What its columns are of, in their order. */
+  /** The fields of its columns, in order. */
   readonly fields: readonly string[];
-  /** Of keys: the seed of each column's hash, 16 hex digits. */
+  /** For keys: the seed of each column's hash, 16 hex digits. */
   readonly seeds?: readonly string[];
 }
 
-/** A model's inputs, each made when it is first asked for: several tables may embed one bag. */
+/** A model's inputs, each created on first use: several tables may embed the same bag. */
 export class Inputs {
   readonly facts: InputFacts[] = [];
   private readonly nodes: OnnxNodes;
@@ -33,21 +33,21 @@ export class Inputs {
   }
 }
 
-/** What one cell, or all singles, bring to a table's matrix. */
+/** The columns of a table's matrix for one cell, or for all singles. */
 interface Part {
   /** f32 [B, columns]. */
   readonly columns: string;
-  /** Nodes for the squares of its vectors, added up: f32 [B, floats]. */
+  /** Nodes for the sum of the squares of its vectors: f32 [B, floats]. */
   squares(): string;
 }
 
-/** A table's matrix X, and for models that want it the sum of the squares of all vectors, f32 [B, floats]. */
+/** A table's matrix X, and for models that need it the sum of the squares of all vectors, f32 [B, floats]. */
 interface TableMatrix {
   readonly x: string;
   squares(): string;
 }
 
-/** The nodes that make a table's matrix X of its keys: src/tables/batch-path.ts in ONNX's operators. */
+/** Nodes that compute a table's matrix X from its keys: src/tables/batch-path.ts in ONNX operators. */
 export class TableCells {
   private readonly nodes: OnnxNodes;
   private readonly inputs: Inputs;
@@ -63,7 +63,7 @@ export class TableCells {
     this.table = table;
   }
 
-  /** @param numbers f32 [B, numbers], what number cells multiply by; "" where there are none */
+  /** @param numbers f32 [B, numbers], the multipliers of number cells; "" if there are none */
   matrix(numbers: string): TableMatrix {
     const singles = this.table.cells.filter(({ kind }) => kind === "single");
     const others = this.table.cells.filter(({ kind }) => kind !== "single");
@@ -113,7 +113,7 @@ export class TableCells {
     return { columns, squares: () => this.squares(vectors) };
   }
 
-  /** Weights as shares of the combined vector; none where they have no mean. */
+  /** Weights as shares of the combined vector, for combiners that take a mean. */
   private shares(weights: string, combiner: Combiner): string {
     const { nodes } = this;
     if (combiner === "sum") return weights;
@@ -145,7 +145,7 @@ export class TableCells {
     return nodes.make("Expand", [nodes.constant(Float32Array.of(1)), size]);
   }
 
-  /** Rows of keys; one that stands for all of them is repeated. */
+  /** Rows of keys; a single one that applies to all rows is repeated. */
   private repeated(rows: string, keys: string): string {
     const { nodes } = this;
     const count = nodes.make("Reshape", [nodes.make("Size", [keys]), nodes.integers(1)]);

@@ -4,7 +4,7 @@ interface Drawing {
   readonly seed: bigint;
   /** Bound of the weights' magnitude. */
   readonly init: number;
-  /** Floats that are drawn; the others, behind them, are 0. */
+  /** Floats that are drawn; the rest, behind them, is 0. */
   readonly drawn: number;
   readonly floats: number;
 }
@@ -13,8 +13,8 @@ const GOLDEN = 0x9e3779b97f4a7c15n;
 const HALF_STEP = 2 ** -24;
 
 /**
- * Nodes for the weights of keys that were never learned: src/kernels/assembly/table/initial.ts in ONNX's operators.
- * @returns of keys, i64 [n], their weights, f32 [n, floats]
+ * Nodes for the weights of keys that were never learned: src/kernels/assembly/table/initial.ts in ONNX operators.
+ * @returns a function from keys, i64 [n], to their weights, f32 [n, floats]
  */
 export function drawWeights(nodes: OnnxNodes, { seed, init, drawn, floats }: Drawing): (keys: string) => string {
   const signed = (value: bigint) => BigInt.asIntN(64, value);
@@ -26,7 +26,7 @@ export function drawWeights(nodes: OnnxNodes, { seed, init, drawn, floats }: Dra
   const steps = nodes.constant(BigInt64Array.from({ length: floats }, (_, i) => signed(GOLDEN * BigInt(i + 1))));
   const scales = nodes.constant(Float32Array.from({ length: floats }, (_, i) => (i < drawn ? init : 0)));
   const [start, first, second] = [one(seed), one(0xbf58476d1ce4e5b9n), one(0x94d049bb133111ebn)];
-  // Only unsigned numbers are shifted, only signed ones are added and multiplied: both wrap around.
+  // ONNX shifts only unsigned numbers, and adds and multiplies only signed ones; both wrap around.
   const shift = (x: string, bits: bigint) => {
     const by = nodes.constant(BigUint64Array.of(bits));
     return nodes.cast(nodes.make("BitShift", [nodes.cast(x, "u64"), by], { direction: "RIGHT" }), "i64");

@@ -4,7 +4,7 @@ import type { OnnxNodes } from "../../graph/onnx-nodes.js";
 import type { RowChunk, RowStore, Table } from "../../tables/table.js";
 import { drawWeights } from "./initial.js";
 
-/** What ids without a row of their own share, where there is admission (src/kernels/assembly/table/store.ts). */
+/** The row shared by ids without one of their own, in tables with admission (src/kernels/assembly/table/store.ts). */
 const DEFAULT_KEY = 0xffffffffffffffffn;
 
 /** The rows of one table in an ONNX model, and the nodes that find them. */
@@ -16,8 +16,8 @@ export class TableRows {
   private readonly find: (keys: string) => string;
 
   /**
-   * @param drawn floats of a row that are drawn at random: the others, behind them, start at 0
-   * @throws HashbrookError usage where the table's rows are not found by key or by key mod rows alone
+   * @param drawn floats of a row that are initialised at random: the rest, behind them, starts at 0
+   * @throws HashbrookError usage if the table's rows are not found by key or by key mod rows alone
    */
   constructor(nodes: OnnxNodes, table: Table, drawn = Number.POSITIVE_INFINITY) {
     checkKind(table);
@@ -32,7 +32,7 @@ export class TableRows {
     return this.find(keys);
   }
 
-  /** The weights of one key, known as the model is written. */
+  /** The weights of one key, computed when the model is written. */
   constant(key: bigint): Float32Array {
     return this.store.weightsOf(key);
   }
@@ -64,7 +64,7 @@ export class TableRows {
     };
   }
 
-  /** What keys without a row weigh. */
+  /** The weights of keys without a row. */
   private instead(stores: readonly RowStore[], drawn: number): (keys: string) => string {
     const { nodes, floats } = this;
     const { admission, seed, init } = this.store.spec;
@@ -98,7 +98,7 @@ function whyNot(spec: Table["spec"], stores: readonly RowStore[]): string | null
   return spec.admission ? "has a default row in each of its shards" : null;
 }
 
-/** All learned rows in the order of their keys, taken for signed numbers. */
+/** All learned rows, sorted by their keys as signed numbers. */
 function sortedRows(stores: readonly RowStore[], floats: number): { keys: BigInt64Array; weights: Float32Array } {
   const count = stores.reduce((sum, { rows }) => sum + rows, 0);
   const keys = new BigInt64Array(count);
@@ -118,7 +118,7 @@ function* chunksOf(stores: readonly RowStore[]): Iterable<RowChunk> {
   for (const store of stores) yield* store.exportRows();
 }
 
-/** Where a key lies among those sorted. */
+/** The index of a key among sorted ones. */
 function placeOf(sorted: BigInt64Array, key: bigint): number {
   let place = 0;
   for (let left = sorted.length; left > 1; left -= left >>> 1) {
@@ -128,7 +128,7 @@ function placeOf(sorted: BigInt64Array, key: bigint): number {
   return place;
 }
 
-/** `placeOf` as nodes, a step for each time what is left is halved; of a key that is not there, some place. */
+/** `placeOf` as nodes: a binary search with a fixed number of steps; an arbitrary index for a missing key. */
 export function search(nodes: OnnxNodes, index: string, count: number, keys: string): string {
   let place = nodes.make("Sub", [keys, keys]);
   for (let left = count; left > 1; left -= left >>> 1) {

@@ -14,10 +14,10 @@ import { Inputs, TableCells } from "./cells.js";
 import { resolveNumbers } from "./numbers.js";
 import { rowBytes, TableRows } from "./rows.js";
 
-/** What of a loaded model goes into the file. */
+/** The parts of a loaded model that go into the file. */
 export type WholeModel = Pick<LoadedModel, "model" | "spec" | "layout">;
 
-/** Bytes a protobuf, and so an ONNX file, may have, less what is not rows. */
+/** Largest size of a protobuf, and so of an ONNX file, with room left for what is not rows. */
 const MOST_BYTES = 2 ** 31 - 2 ** 26;
 
 const LEAST = 2 ** -126;
@@ -32,10 +32,12 @@ const VALUES =
   "numbers: NaN where a value is missing; log1p and the like are applied before.";
 
 /**
- * A model in one ONNX file: inputs are what its fields hash to, 64-bit keys, and raw numbers; outputs `logits`, `probability` and,
- * where the model has a calibrator, `calibrated`, all f32 [B, 1]. Keys that were never learned have the weights that training would start them with.
- * @param identity texts that the file carries beside the description of its inputs
- * @throws HashbrookError usage where a table's rows are not found by one key, or the file would be larger than ONNX files can be
+ * A model in one ONNX file: inputs are the fields' 64-bit hash keys, and raw numbers; outputs `logits`, `probability` and, if
+ * the model has a calibrator, `calibrated`, all f32 [B, 1]. Keys that were never learned have the weights that training would
+ * initialise them with.
+ * @param identity texts stored in the file in addition to the description of its inputs
+ * @throws HashbrookError usage if a table's rows are not found by a single key, or the file would be larger than ONNX files can
+ * be
  */
 export function wholeOnnx(loaded: WholeModel, identity: Readonly<Record<string, string>>): Uint8Array {
   const { model, spec } = loaded;
@@ -69,14 +71,14 @@ export function wholeOnnx(loaded: WholeModel, identity: Readonly<Record<string, 
   return toOnnx(graph, { initializers: new Map(), rewritten: rewrittenOf(spec), ...around(feeds) });
 }
 
-/** What the file says of its inputs and output. */
+/** The file's description of its inputs and outputs. */
 function describe(inputs: Inputs, { spec }: WholeModel): Record<string, string> {
   const [facts, compiled] = [JSON.stringify(inputs.facts), JSON.stringify(spec)];
   const output = `probability = sigmoid(logits)${spec.calibration ? "; calibrated: the same of the logits on the calibrator's curve" : ""}`;
   return { output, inputs: facts, keys: KEYS, values: VALUES, spec: compiled };
 }
 
-/** The numbers as the tower reads them; "" where there are none. */
+/** The numbers as the tower reads them; "" if there are none. */
 function numbersOf({ spec, model }: WholeModel, nodes: OnnxNodes, inputs: Inputs): string {
   const { numbers: fields } = spec;
   if (fields.length === 0) return "";
@@ -84,7 +86,7 @@ function numbersOf({ spec, model }: WholeModel, nodes: OnnxNodes, inputs: Inputs
   return resolveNumbers(nodes, raw, model.numbers, spec);
 }
 
-/** Inputs that go to the tower as they are. */
+/** Inputs that go directly to the tower. */
 function othersOf({ spec, layout: { vectorWidth } }: WholeModel, inputs: Inputs): [string, string][] {
   const given = (name: string, width: number, fields: readonly string[]): [string, string] => [
     name,
@@ -130,7 +132,7 @@ function addProbability(nodes: OnnxNodes, logits: string, name: string): void {
   nodes.output(name, "f32", ["B", 1]);
 }
 
-/** Keys to scores in one file is told for whole vectors alone. */
+/** Refuses nested vectors that are cut, which this export does not support. */
 function checkWhole({ spec }: WholeModel): void {
   if (spec.tables.every(({ cells }) => cells.every(({ prefix }) => prefix === undefined))) return;
   throw new HashbrookError("usage", "--onnx whole: this model's vectors are cut to prefixes", {

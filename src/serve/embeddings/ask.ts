@@ -4,7 +4,7 @@ import { type Neighbour, neighbours, type Wanted } from "./neighbours.js";
 import { type Id, onlyField, placeOf } from "./places.js";
 import type { Look } from "./steady.js";
 
-/** What a model's tables are asked: plain data, since they may be in another thread. */
+/** A query to a model's tables: plain data, since they may be in another thread. */
 export type Question =
   | {
       readonly kind: "lookup";
@@ -14,18 +14,18 @@ export type Question =
     }
   | { readonly kind: "neighbors"; readonly wanted: Wanted };
 
-/** What was found, and in which table for which field. */
+/** The result, with the table and field it comes from. */
 export interface Found {
   readonly field: string;
   readonly table: string;
-  /** Of a look-up. */
+  /** For a look-up. */
   readonly vectors: readonly Embedded[];
-  /** Of a search. */
+  /** For a search. */
   readonly neighbors: readonly Neighbour[];
 }
 
 /**
- * @param look runs steps with one version of the model
+ * @param look runs steps on one version of the model
  * @throws HashbrookError request_invalid
  */
 export async function answered(look: Look, question: Question): Promise<Found> {

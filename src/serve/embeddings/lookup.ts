@@ -5,27 +5,27 @@ import type { Table } from "../../tables/table.js";
 import { type Id, invalid, type Place } from "./places.js";
 import type { Look } from "./steady.js";
 
-/** An id as it is embedded now. */
+/** An id's current embedding. */
 export interface Embedded {
   readonly id: Id;
   readonly key: string;
-  /** Whether something was learned for its row; null where an id has none of its own. */
+  /** Whether its row was learned; null if ids have no rows of their own. */
   readonly learned: boolean | null;
   readonly vector: readonly number[];
 }
 
-/** Ids looked up in one go. */
+/** Ids looked up at a time. */
 const SLICE = 64;
 
 /**
- * The vectors of ids: what was learned, or what an id that is new starts with.
+ * The vectors of ids: learned ones, or the initial ones of new ids.
  * @param placeIn where the ids are embedded
  */
 export async function embedded(look: Look, placeIn: (model: Model) => Place, ids: readonly Id[]): Promise<Embedded[]> {
   const found: Embedded[] = [];
   for (let from = 0; from < ids.length; from += SLICE) {
     await look(async (model) => {
-      // One after the other: a decoder's memory holds one vector.
+      // Sequentially: a decoder's memory holds one vector.
       for (const id of ids.slice(from, from + SLICE)) found.push(await embeddedOne(placeIn(model), id));
     });
   }

@@ -6,15 +6,15 @@ import { type Embedded, embedded, needKeyedRows } from "./lookup.js";
 import { type Id, invalid, type Place, placeOf } from "./places.js";
 import type { Look } from "./steady.js";
 
-/** What is searched for. */
+/** The parameters of a search. */
 export interface Wanted {
   readonly field: string;
   readonly table?: string | undefined;
-  /** Search near this id, which is not among the results. */
+  /** Search near this id, which is excluded from the results. */
   readonly id?: Id | undefined;
   /** Or near this vector. */
   readonly vector?: readonly number[] | undefined;
-  /** Compare these ids alone. Default: all rows of the table. */
+  /** Compare only these ids. Default: all rows of the table. */
   readonly among?: readonly Id[] | undefined;
   readonly k: number;
   readonly metric: "cosine" | "dot";
@@ -24,16 +24,15 @@ export interface Wanted {
 export interface Neighbour {
   readonly key: string;
   readonly score: number;
-  /** Where ids were named. */
+  /** Present if ids were named. */
   readonly id?: Id;
 }
 
-/** Rows compared in one go: below a millisecond. */
+/** Rows compared at a time: below a millisecond. */
 const SLICE = 8192;
 
 /**
- * Exact search: the nearest of all learned rows, or of the ids that are named, by cosine or dot product; of equals the lesser key
- * first.
+ * Exact search: the nearest of all learned rows, or of the named ids, by cosine or dot product; equal ones by key.
  * @throws HashbrookError request_invalid
  */
 export async function neighbours(look: Look, wanted: Wanted): Promise<{ table: string; neighbors: Neighbour[] }> {
@@ -49,7 +48,7 @@ export async function neighbours(look: Look, wanted: Wanted): Promise<{ table: s
   return { table: begun.table, neighbors: best.list };
 }
 
-/** What a search without names goes over. */
+/** The stores that a search without names covers. */
 function stores({ table }: Place, { among }: Wanted): { readonly table: string; readonly rows: readonly number[] } {
   if (!among) needKeyedRows(table);
   return { table: table.name, rows: table.stores.map(({ rows }) => rows) };
@@ -91,7 +90,7 @@ function addRows(best: Best, store: RowStore, query: Float32Array, metric: Wante
   for (let i = 0; i < count; i++) if (scores[i] >= best.least) best.add(scores[i], hex64(store.keyOf(from + i)));
 }
 
-/** As the kernel does it, for ids that are named. */
+/** As in the kernel, for ids that are named. */
 function similarity(query: Float32Array, { vector }: Embedded, metric: Wanted["metric"]): number {
   let [dot, squares] = [0, 0];
   for (const [i, x] of vector.entries()) {
@@ -102,19 +101,19 @@ function similarity(query: Float32Array, { vector }: Embedded, metric: Wanted["m
   return squares > 0 ? Math.fround(dot / Math.sqrt(squares)) : 0;
 }
 
-/** The best so far, best first. */
+/** The best results so far, best first. */
 class Best {
   readonly list: Neighbour[] = [];
   private readonly k: number;
   private readonly own: bigint | undefined;
 
-  /** @param own a key that is not taken */
+  /** @param own a key to exclude */
   constructor(k: number, own?: string) {
     this.k = k;
     this.own = own === undefined ? undefined : fromHex64(own);
   }
 
-  /** What a score must reach to be taken. */
+  /** The least score to be included. */
   get least(): number {
     return this.list.length < this.k ? Number.NEGATIVE_INFINITY : this.list[this.k - 1].score;
   }

@@ -5,10 +5,10 @@ import type { CompiledSpec } from "../../spec/compiled.js";
 import { crossKeys, valueKeys } from "../../spec/keys.js";
 import type { Table } from "../../tables/table.js";
 
-/** An id as a request names it: a value's text, or of a cross a text a component. */
+/** An id in a request: a value's text, or for a cross one text per component. */
 export type Id = string | readonly string[];
 
-/** A field in one of the tables that its ids are looked up in. */
+/** A field in one of the tables that embed it. */
 export interface Place {
   readonly field: string;
   readonly table: Table;
@@ -50,7 +50,7 @@ export function placeOf({ spec, tables }: Model, name: string, tableName?: strin
 }
 
 /**
- * The field whose ids a table's are, where only one is looked up in it or all have one key for an id.
+ * The field whose ids a table has, if there is only one, or all have the same key for an id.
  * @throws HashbrookError request_invalid
  */
 export function onlyField(spec: CompiledSpec, tableName: string): string {

@@ -3,7 +3,7 @@ import { strict, version } from "../schemas.js";
 import { MAX_CANDIDATES } from "../scorer.js";
 
 const value = { type: ["string", "integer", "boolean"] };
-/** As a request writes it: a number counts as its text. */
+/** As written in a request: a number counts as its text. */
 const GivenId = Type.Unsafe<unknown>({
   anyOf: [value, { type: "array", items: value, minItems: 2, maxItems: 16 }],
   description: "A value of the field, its text or an exact integer; of a cross a list, a value a component.",

@@ -2,21 +2,21 @@ import { setImmediate } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
 import type { Model } from "../../model/model.js";
 
-/** Runs a step with the model. */
+/** Runs a step on the model. */
 export type Look = <T>(step: (model: Model) => T | Promise<T>) => Promise<T>;
 
-/** The model that answers now, and what changes with what it has learned. */
+/** The current model, and a stamp that changes with its weights. */
 interface Now {
   readonly model: Model;
   readonly stamp: string;
 }
 
-/** How often what reads the model in several steps begins anew because it has changed between two of them. */
+/** Attempts to read the model in several steps before it changes between two of them. */
 const ATTEMPTS = 5;
 
 class Changed extends Error {}
 
-/** The error for a model that is not there yet. */
+/** The error while there is no model yet. */
 export function notReady(): HashbrookError {
   return new HashbrookError("not_ready", "no snapshot of the delta log was applied yet", {
     hint: "wait until GET /v2/health/ready answers 200",
@@ -29,9 +29,9 @@ export function tooFast(): HashbrookError {
 }
 
 /**
- * Runs what reads the model in short steps, so that scoring is not held up; all of them see one version.
- * @param between runs a step between two runs of scoring
- * @throws HashbrookError not_ready; overloaded where the model changes too fast
+ * Runs a reader of the model in short steps, so that scoring is not held up; all steps see one version.
+ * @param between runs a step between two scoring runs
+ * @throws HashbrookError not_ready; overloaded if the model changes too fast
  */
 export async function steadily<T>(
   now: () => Now | null,

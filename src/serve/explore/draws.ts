@@ -1,6 +1,6 @@
 import type { Rng } from "../../core/rng.js";
 
-/** Uniform in (0, 1), the ends left out. */
+/** Uniform in the open interval (0, 1). */
 export const openUniform = (rng: Rng): number => (rng.next() + 0.5) / 2 ** 32;
 
 /** A standard normal number (Box and Muller 1958). */
@@ -8,7 +8,7 @@ export function normal(rng: Rng): number {
   return Math.sqrt(-2 * Math.log(openUniform(rng))) * Math.cos(2 * Math.PI * openUniform(rng));
 }
 
-/** Indices by descending value; of equals the first. */
+/** Indices by descending value; equal ones in order. */
 export function byHighest(values: Float64Array): number[] {
   return [...values.keys()].sort((a, b) => values[b] - values[a] || a - b);
 }

@@ -1,7 +1,10 @@
 import { byHighest } from "./draws.js";
 import type { Policy } from "./policy.js";
 
-/** At every place of the order, with probability `epsilon` any of the candidates that are left, else the best of them; of equals the first. */
+/**
+ * At every rank, with probability `epsilon` a random one of the remaining candidates, else the best of them; the first among
+ * equals.
+ */
 export function epsilonGreedy(epsilon: number): Policy {
   return ({ logits, rng }) => {
     const count = logits.length;
@@ -19,7 +22,7 @@ export function epsilonGreedy(epsilon: number): Policy {
   };
 }
 
-/** Candidates that have no place yet. */
+/** Candidates without a rank. */
 class Candidates {
   private readonly list: number[];
   private readonly places: number[];

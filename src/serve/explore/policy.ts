@@ -6,39 +6,39 @@ import { epsilonGreedy } from "./epsilon-greedy.js";
 import { softmax } from "./softmax.js";
 import { thompson } from "./thompson.js";
 
-/** An order of a request's candidates that was drawn by chance. */
+/** A randomised order of a request's candidates. */
 export interface Drawn {
-  /** How, as `--explore` was told. */
+  /** The policy, as given to `--explore`. */
   readonly policy: string;
-  /** Each candidate's place in the order, 1 the first. */
+  /** Each candidate's rank in the order, from 1. */
   readonly rank: Uint32Array;
-  /** How probable it was that a candidate comes first; they sum to 1. */
+  /** The probability that a candidate comes first; they sum to 1. */
   readonly propensity: Float64Array;
 }
 
-/** What an order is drawn from. */
+/** The input of a policy. */
 export interface Drawing {
   /** ln(p / (1 - p)) of each candidate. */
   readonly logits: Float64Array;
-  /** Standard deviations of the logits, where the policy needs them. */
+  /** Standard deviations of the logits, if the policy needs them. */
   readonly deviations: Float32Array | undefined;
   readonly rng: Rng;
 }
 
-/** A drawn order: candidates' indices, first the first; and each candidate's probability to be it. */
+/** A drawn order: candidates' indices by rank; and each candidate's probability to come first. */
 export interface Order {
   readonly order: readonly number[];
   readonly propensity: Float64Array;
 }
 
-/** A way to draw orders. */
+/** A method to draw orders. */
 export type Policy = (drawing: Drawing) => Order;
 
 /** Draws the orders of requests' candidates. */
 export class Explorer {
-  /** As it was written. */
+  /** As written. */
   readonly text: string;
-  /** The precision (1 / variance) of a weight that nothing is known of, where the policy goes by the weights' uncertainty. */
+  /** The precision (1 / variance) of a weight without events, if the policy uses the weights' uncertainty. */
   readonly prior: number | undefined;
   private readonly policy: Policy;
 
@@ -50,7 +50,7 @@ export class Explorer {
 
   /**
    * @param text `epsilon-greedy:E`, `softmax:T`, `thompson` or `thompson:PRIOR`
-   * @param hint what may be said where the text is none of these
+   * @param hint the accepted texts, for the error
    * @throws HashbrookError usage
    */
   static of(text: string, hint = WAYS): Explorer {
@@ -64,7 +64,7 @@ export class Explorer {
     throw new HashbrookError("usage", `${text}: no way to explore`, { hint });
   }
 
-  /** The same for the same request's id and scores. */
+  /** The same request id and scores give the same order. */
   draw(request: string, { scores, deviations }: Pick<Scored, "scores" | "deviations">): Drawn {
     const logits = Float64Array.from(scores, logitOf);
     const rng = new Rng(Number(BigInt.asUintN(32, xxh64(request, SEED))));
@@ -79,7 +79,7 @@ export class Explorer {
 
 const WAYS = "epsilon-greedy:E with E from 0 to 1, softmax:T with T above 0, or thompson";
 const SEED = 0x6578706c6f7265n; // "explore"
-/** A probability of 0 or 1 has no logit: about that of the nearest float. */
+/** Stands for the logit of a probability of 0 or 1: about that of the nearest float. */
 const MOST = 100;
 
 /** ln(p / (1 - p)). */
@@ -87,7 +87,7 @@ export function logitOf(p: number): number {
   return Math.min(MOST, Math.max(-MOST, Math.log(p) - Math.log1p(-p)));
 }
 
-/** A number of 0 or more; undefined where the text is none. */
+/** A number of at least 0; undefined for anything else. */
 function number(text: string): number | undefined {
   const value = /^\d*\.?\d+(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
   return Number.isFinite(value) ? value : undefined;

@@ -2,8 +2,8 @@ import { byHighest, openUniform } from "./draws.js";
 import type { Policy } from "./policy.js";
 
 /**
- * At every place of the order, a candidate that is left with a probability in proportion to exp(logit / temperature): drawn at once, as the
- * order of logit / temperature plus Gumbel noise.
+ * At every rank, one of the remaining candidates with a probability proportional to exp(logit / temperature): drawn at once, as
+ * the order of logit / temperature plus Gumbel noise.
  */
 export function softmax(temperature: number): Policy {
   return ({ logits, rng }) => {
@@ -13,7 +13,7 @@ export function softmax(temperature: number): Policy {
   };
 }
 
-/** exp of each over their sum. */
+/** exp of each, divided by their sum. */
 export function shares(values: Float64Array): Float64Array {
   const highest = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
   const weights = values.map((value) => Math.exp(value - highest));

@@ -3,20 +3,20 @@ import { tooMany } from "../request.js";
 import { byHighest, normal, normalBelow } from "./draws.js";
 import type { Policy } from "./policy.js";
 
-/** How probable it is that each comes first takes some milliseconds for so many. */
+/** Limit, since computing the probability of each to come first takes some milliseconds for so many. */
 export const MOST_CANDIDATES = 1000;
-/** Beyond so many standard deviations a draw does not come. */
+/** Draws beyond this many standard deviations are neglected. */
 const REACH = 6;
-/** A logit that is as certain as this is taken to be sure. */
+/** A logit with a smaller deviation counts as certain. */
 const LEAST_WIDTH = 1e-9;
-/** Pieces of a standard deviation; points of Gauss and Legendre in each, and their weights. */
+/** Intervals per standard deviation; Gauss-Legendre points in each, and their weights. */
 const PIECES = 2;
 const POINTS = [-0.8611363115940526, -0.3399810435848563, 0.3399810435848563, 0.8611363115940526];
 const WEIGHTS = [0.3478548451374538, 0.6521451548625461, 0.6521451548625461, 0.3478548451374538];
 
 /**
- * Thompson sampling: candidates in the order of draws from normal distributions about their logits, as wide as what is not known of their
- * weights (Chapelle and Li 2011). The draws of two candidates are independent.
+ * Thompson sampling: candidates in the order of draws from normal distributions around their logits, whose width is the
+ * uncertainty of their weights (Chapelle and Li 2011). The draws of two candidates are independent.
  */
 export const thompson: Policy = ({ logits, deviations, rng }) => {
   if (!deviations) {
@@ -28,7 +28,7 @@ export const thompson: Policy = ({ logits, deviations, rng }) => {
   return { order: byHighest(drawn), propensity: firstShares(logits, deviations) };
 };
 
-/** The probabilities that each of some normal draws is the highest. */
+/** The probability of each of some normal draws to be the highest. */
 export function firstShares(means: Float64Array, deviations: Float32Array): Float64Array {
   const widths = Float64Array.from(deviations, (deviation) => (deviation < LEAST_WIDTH ? 0 : deviation));
   const shares = new Float64Array(means.length);
@@ -53,8 +53,8 @@ export function firstShares(means: Float64Array, deviations: Float32Array): Floa
 }
 
 /**
- * Where to look at the densities above `lowest`, which all of them reach down to, and with what weight: by the narrowest of those that
- * reach so far up. Some hundred points, however many densities there are.
+ * Quadrature points and weights for the densities above `lowest`, which all of them reach down to: determined by the narrowest
+ * ones that reach so far up. Some hundred points, however many densities there are.
  */
 function* pointsOf(
   some: readonly number[],

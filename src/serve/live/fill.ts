@@ -3,25 +3,25 @@ import { filterBytes, storeBytes } from "../../tables/bytes.js";
 import type { Table } from "../../tables/table.js";
 import type { UnseenIds } from "./unseen.js";
 
-/** What a model's tables hold, and what requests find in them. */
+/** The state of a model's tables, and what requests find in them. */
 export interface TableFacts {
   readonly tables: readonly TableFill[];
   readonly unseen: readonly UnseenIds[];
 }
 
-/** What a table holds. */
+/** The state of a table. */
 export interface TableFill {
   readonly name: string;
   readonly encoding: string;
   /** Learned rows. */
   readonly rows: number;
-  /** Bytes to serve from. */
+  /** Bytes used for serving. */
   readonly bytes: number;
-  /** How full it is: of its rows, or where it grows of its budget when it learns; null where nothing bounds it. */
+  /** How full it is, in terms of its rows or, if it grows, of its training budget; null if it has no bound. */
   readonly fill: number | null;
 }
 
-/** Of every table of a model. */
+/** For every table of a model. */
 export function fillOf({ tables }: Model): TableFill[] {
   return tables.map((table) => {
     const { rows, bytes } = table.stats();

@@ -3,9 +3,9 @@ import type { TableFill } from "./fill.js";
 import type { ServedQuality } from "./quality.js";
 import type { UnseenIds } from "./unseen.js";
 
-/** A model as the page shows it. */
+/** A model on the dashboard. */
 export interface LiveModel {
-  /** What requests call it. */
+  /** The name used in requests. */
   readonly name: string;
   /** `name` of the spec. */
   readonly model: string | null;
@@ -14,15 +14,15 @@ export interface LiveModel {
   readonly ready: boolean;
   /** Seconds since the newest applied entry was sent; null for a checkpoint. */
   readonly staleness: number | null;
-  /** null where nothing is known of it: of a delta log's follower. */
+  /** null if unknown: for a delta log's follower. */
   readonly quality: ServedQuality | null;
   /** How full its tables are; empty before a first snapshot. */
   readonly tables: readonly TableFill[];
-  /** What ids of requests find in them lately, of a sample; fields whose ids have no rows of their own are left out. */
+  /** What ids of recent requests find in them, from a sample; without fields whose ids have no rows of their own. */
   readonly unseen: readonly UnseenIds[];
 }
 
-/** What is known of the models that answer. */
+/** The state of the models that answer. */
 export function liveModels(models: Models): Promise<LiveModel[]> {
   const live = models.all.map(async (model) => {
     const { stable, ready } = model;

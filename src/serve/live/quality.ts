@@ -16,7 +16,7 @@ export interface ServedQuality {
 }
 
 export interface WindowQuality {
-  /** Where it ends: examples from the start of the stream. */
+  /** Its end: examples from the start of the stream. */
   readonly to: number;
   readonly auc: number | null;
   readonly logloss: number | null;
@@ -24,7 +24,7 @@ export interface WindowQuality {
   readonly calibration: number | null;
 }
 
-/** What a checkpoint says of its model's quality; null where it holds no metrics. */
+/** The quality stored in a checkpoint; null if it contains no metrics. */
 export function qualityOf({ spec, checkpoint }: Pick<LoadedModel, "spec" | "checkpoint">): ServedQuality | null {
   const blocks = blocksOf(checkpoint);
   if (!blocks.has("metrics/model/position")) return null;

@@ -5,7 +5,7 @@ import type { Model } from "../../model/model.js";
 import { hasKeyedRows, hasRow } from "../../tables/similarities.js";
 import type { Table } from "../../tables/table.js";
 
-/** Ids of a field in requests, a sample of them lately: how many were looked at, and of how many the model knows nothing. */
+/** A sample of a field's ids in recent requests: how many were looked up, and how many of them are unknown to the model. */
 export interface UnseenIds {
   readonly field: string;
   readonly looked: number;
@@ -16,7 +16,7 @@ export interface UnseenIds {
 interface Place {
   readonly field: string;
   readonly table: Table;
-  /** The key of a missing value, which is no id. */
+  /** The key of a missing value, which is not an id. */
   readonly missing: bigint;
   /** The first key of a row; undefined: it has none. */
   readonly keyOf: (batch: Batch, row: number) => bigint | undefined;
@@ -24,10 +24,10 @@ interface Place {
   unseen: number;
 }
 
-/** Counts are halved when they come to this: they tell of what was asked lately. */
+/** Counts are halved when they reach this, so that they reflect recent requests. */
 const REMEMBERED = 20_000;
 
-/** Looks at ids of requests: has the model learned anything for them? Only where an id has a row of its own is that known. */
+/** Counts ids in requests for which nothing was learned. That is known only if ids have rows of their own. */
 export class UnseenCounts {
   private readonly places: readonly Place[];
 
@@ -39,7 +39,7 @@ export class UnseenCounts {
       if (!table || !hasKeyedRows(table)) return [];
       const singles = cells.filter(({ kind }) => kind === "single");
       return cells.flatMap((cell, c): Place[] => {
-        // A field may be in several tables: the first tells.
+        // A field may be in several tables: the first one is used.
         if (!ids.delete(cell.field) || (cell.kind !== "single" && cell.kind !== "bag")) return [];
         const bag = layout.bags.findIndex((one) => one.table === t && one.cell === c);
         const keyOf = cell.kind === "bag" ? firstItem(bag) : keyAt(t, singles.length, singles.indexOf(cell));
@@ -49,7 +49,7 @@ export class UnseenCounts {
     });
   }
 
-  /** Looks at one row's ids. The tables must not change meanwhile. */
+  /** Looks up one row's ids. The tables must not change meanwhile. */
   look(batch: Batch, row: number): void {
     for (const place of this.places) {
       const key = place.keyOf(batch, row);
@@ -68,7 +68,7 @@ export class UnseenCounts {
   }
 }
 
-/** What is read as text is an id, alone or among others; a vector's numbers are in no table. */
+/** Values read as text are ids, alone or in lists; a vector's numbers are in no table. */
 const hasIds = ({ type }: CompiledField) => ["text", "items"].includes(fieldOf(type).reads ?? "");
 
 const keyAt = (table: number, width: number, at: number) => (batch: Batch, row: number) =>
@@ -79,7 +79,7 @@ const firstItem = (bag: number) => (batch: Batch, row: number) => {
   return offsets[row] < offsets[row + 1] ? keys[offsets[row]] : undefined;
 };
 
-/** What several threads have seen, together. */
+/** Sums the counts of several threads. */
 export function together(counts: readonly (readonly UnseenIds[])[]): UnseenIds[] {
   const [first = [], ...others] = counts;
   return first.map(({ field, looked, unseen }, i) => ({

@@ -1,16 +1,16 @@
 import type { Clock } from "../../core/clock.js";
 
-/** Seconds that are remembered. */
+/** Seconds covered. */
 export const SECONDS = 600;
-/** Bins of the answered scores: equal widths of the logit. */
+/** Bins of the answered scores, with equal widths of the logit. */
 const SCORE_BINS = 48;
 const LOGITS = 12;
-/** Bins of latency: each is a quarter wider than the one before. */
+/** Bins of latency, each a quarter wider than the previous one. */
 const LATENCY_BINS = 64;
 const SHORTEST_MS = 0.1;
 const GROWTH = 1.25;
 
-/** What was answered in one second. */
+/** The answers in one second. */
 interface Second {
   /** Which second it is. */
   at: number;
@@ -21,7 +21,7 @@ interface Second {
   readonly scores: Uint32Array;
 }
 
-/** What the last minutes' requests were like, oldest second first. */
+/** Statistics of the last minutes' requests, oldest second first. */
 export interface Traffic {
   /** Seconds before now: -599 to 0. */
   readonly seconds: readonly number[];
@@ -31,7 +31,7 @@ export interface Traffic {
   /** Milliseconds; null in seconds without a request. */
   readonly p50_ms: readonly (number | null)[];
   readonly p99_ms: readonly (number | null)[];
-  /** Of all these seconds: how many scores lie around each logit. */
+  /** For the whole period: the number of scores around each logit. */
   readonly scores: { readonly logits: readonly number[]; readonly counts: readonly number[] };
 }
 
@@ -51,7 +51,7 @@ export class TrafficWindow {
     this.clock = clock;
   }
 
-  /** One answered request. @param status of HTTP: from 400 on an error */
+  /** Counts an answered request. @param status of HTTP: from 400 on an error */
   answered(status: number, milliseconds: number, candidates: number): void {
     const now = this.current();
     now.requests++;
@@ -61,7 +61,7 @@ export class TrafficWindow {
     now.latencies[Math.min(LATENCY_BINS - 1, Math.max(0, bin))]++;
   }
 
-  /** Probabilities that were answered. */
+  /** Counts answered probabilities. */
   scored(probabilities: Iterable<number>): void {
     const { scores } = this.current();
     for (const p of probabilities) {

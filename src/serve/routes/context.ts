@@ -10,7 +10,7 @@ import type { AnswerCounts } from "../stats.js";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Candidates scored. */
+    /** Number of candidates scored. */
     scored: number;
     /** The model that scores; "" before one was chosen. */
     model: string;
@@ -21,19 +21,19 @@ declare module "fastify" {
 export interface RouteContext {
   readonly models: Models;
   readonly metrics: ServeMetrics;
-  /** What every model has answered. */
+  /** Counts of every model's answers. */
   readonly counts: AnswerCounts;
   /** Counts a score request's answer: `onResponse` of every route that scores. */
   readonly count: onResponseHookHandler;
-  /** Tells the live page and the model's shadow what a request was answered with. @param body for a scorer, as JSON */
+  /** Reports an answered request to the dashboard and the model's shadow. @param body for a scorer, as JSON */
   scored(request: FastifyRequest, model: ServedModel, body: () => Uint8Array, scored: Scored): void;
-  /** Draws the order of candidates by chance; undefined: answers say scores alone. */
+  /** Randomises the order of candidates; undefined: answers contain only scores. */
   readonly explorer: Explorer | undefined;
-  /** Tells the log of impressions what a request was answered with. @param body as above */
+  /** Reports an answered request to the log of impressions. @param body as above */
   log(request: FastifyRequest, scorer: Scorer, body: () => Uint8Array, scored: Scored, drawn?: Drawn): void;
   /** Bytes. */
   readonly bodyLimit: number;
-  /** The routes that are told of: all of them once the server is ready. */
+  /** The documented routes: complete once the server is ready. */
   readonly told: readonly Told[];
 }
 

@@ -5,7 +5,7 @@ import type { Scorer } from "../scorer.js";
 import type { ServedModel } from "../served-model.js";
 import type { Routes } from "./context.js";
 
-/** How the server stands: ready once every model is there and fresh enough. */
+/** The server's state: ready once every model is loaded and fresh enough. */
 export const healthRoutes: Routes = (app, { models, metrics }) =>
   addHealth(app, { readiness: () => readiness(models), metrics });
 
@@ -15,7 +15,7 @@ function readiness({ ready, all }: Models): { readonly ready: boolean } {
   return { ...told, ready };
 }
 
-/** How a scorer stands. */
+/** The state of a scorer. */
 function standing(scorer: Scorer): object {
   const { ready, version, replica, passedOver, held } = scorer.health();
   const kept = held !== null && { held };
@@ -23,7 +23,7 @@ function standing(scorer: Scorer): object {
   return { ready, ...version, ...damage, ...kept, ...(replica && following(replica, scorer.maxStaleness)) };
 }
 
-/** What a health answer says of a followed log: ages in seconds. */
+/** The part of a health answer about a followed log: ages in seconds. */
 function following(status: ReplicaStatus, maxStaleness: number): object {
   const { staleness, eventAge, number, epoch, gaps, damaged, resyncs, trouble } = status;
   const bound = Number.isFinite(maxStaleness) && { max_staleness: maxStaleness };

@@ -12,7 +12,7 @@ const endpoint: Endpoint = {
   answer: Type.Unsafe<object>({ type: "object" }),
 };
 
-/** Nothing but what the server itself has, and no script or style within the page. */
+/** Only resources of the server itself, and no script or style within the page. */
 const policy = {
   contentSecurityPolicy: {
     useDefaults: false,
@@ -23,11 +23,11 @@ const policy = {
       "form-action": ["'none'"],
     },
   },
-  // It would make browsers ask for HTTPS where there may be none.
+  // It would make browsers ask for HTTPS, which there may not be.
   strictTransportSecurity: false,
 };
 
-/** What the page is made of; uPlot draws it. */
+/** The files of the page; uPlot draws it. */
 function files(): readonly (readonly [path: string, type: string, text: Buffer | string])[] {
   const page = (name: string) => readFileSync(builtFile(`serve/page/${name}`));
   return [
@@ -39,7 +39,9 @@ function files(): readonly (readonly [path: string, type: string, text: Buffer |
   ];
 }
 
-/** `GET /`: a page of the models and the last minutes' requests; `GET /v1/live`: what it shows. The page itself needs no token. */
+/**
+ * `GET /`: a dashboard of the models and the last minutes' requests; `GET /v1/live`: its data. The page itself needs no token.
+ */
 export const pageRoutes: Routes = (app, { models, metrics }) => {
   app.get("/v1/live", { config: { endpoint } }, async () => ({
     models: await liveModels(models),

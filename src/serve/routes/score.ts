@@ -52,7 +52,7 @@ export const scoreRoutes: Routes = (app, context) => {
     return { ...plain(last), ...order, ...more };
   }
 
-  /** What a request's options ask for besides scores; explaining may score anew. */
+  /** What a request's options ask for besides scores; explaining may score again. */
   async function asked(scorer: Scorer, request: FastifyRequest, body: Uint8Array, first: Scored): Promise<Asked> {
     const drawn = context.explorer?.draw(request.id, first);
     if (!first.options) return { scored: first, drawn, more: {} };
@@ -78,7 +78,7 @@ interface Named {
   readonly Params: { readonly name: string; readonly version: string; readonly label: string };
 }
 
-/** An answer without what was not asked for. */
+/** An answer with only what was requested. */
 function plain({ scores, calibrated, model, ignored }: Scored): Answer {
   const numbers = { scores: Array.from(scores), ...(calibrated && { calibrated: Array.from(calibrated) }) };
   return { ...numbers, ...model, ...(ignored.length > 0 && { ignored }) };

@@ -66,7 +66,7 @@ export const v2Routes: Routes = (app, context) => {
       return reply.code(isReady ? 200 : 503).send({ name: params.name, ready: isReady });
     });
   }
-  // Clients of the protocol send no content type, or any.
+  // Clients of the protocol send any content type, or none.
   app.register(async (scope) => {
     scope.addContentTypeParser("*", (request: FastifyRequest, payload: Readable) =>
       readBody(request, payload, bodyLimit),
@@ -90,7 +90,7 @@ function chosen(
   return { name: model.called, model, scorer };
 }
 
-/** What binary tensors lack is told by reading them as JSON, which may also find that they lack nothing. */
+/** Errors of binary tensors are found by reading them as JSON, which may also find that there are none. */
 function retold(asJson: () => Promise<Scored>) {
   return (error: unknown) => {
     if (error instanceof HashbrookError && error.code === "request_invalid") return asJson();

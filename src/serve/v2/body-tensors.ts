@@ -8,10 +8,10 @@ import { fieldFor } from "./places.js";
 import type { InputTensor } from "./schemas.js";
 
 /**
- * Where the tensors of a body stand behind its header; undefined where it has others than binary ones, or anything is not just as it should be:
- * who reads it as JSON has the words for that.
+ * Positions of the tensors of a body after its header; undefined if it has any that are not binary, or anything is unusual,
+ * which reading it as JSON explains.
  * @param from where the first tensor begins
- * @throws HashbrookError request_invalid where a tensor is for no field
+ * @throws HashbrookError request_invalid if a tensor is for no field
  */
 export function tensorsOf(
   inputs: readonly InputTensor[],
@@ -39,7 +39,7 @@ function tensorAt(tensor: InputTensor, spec: CompiledSpec, from: number, bytes: 
   return { path: field.from, type: datatype as ElementType, numeric, list: reads === "items", ...places };
 }
 
-/** Whether they have as many bytes as their shapes say, as many rows as each other or one, and each member once. */
+/** Whether they have as many bytes as their shapes say, equal numbers of rows or one, and each member once. */
 function fit(tensors: readonly BodyTensor[]): boolean {
   const most = Math.max(...tensors.map(({ rows }) => rows));
   return (

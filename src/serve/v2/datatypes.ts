@@ -1,11 +1,11 @@
-/** How a tensor's elements of one type become JSON text, which is what the decoder reads: an integer keeps all its digits. */
+/** How a tensor's elements of one type become JSON text, which the decoder reads: an integer keeps all its digits. */
 export interface Datatype {
-  /** Bytes of an element; 0: each says its own length before it (BYTES). */
+  /** Bytes per element; 0: each is preceded by its length (BYTES). */
   readonly size: number;
   readonly kind: "text" | "integer" | "float" | "boolean";
-  /** The JSON text of the element at a byte; undefined: no finite number. */
+  /** The JSON text of the element at a byte; undefined: not a finite number. */
   read(view: DataView, at: number): string | undefined;
-  /** The JSON text of an element that came as JSON; undefined: it is not of the type. */
+  /** The JSON text of an element given as JSON; undefined: it does not have this type. */
   check(json: string): string | undefined;
 }
 
@@ -29,7 +29,7 @@ function float(size: number, read: (view: DataView, at: number) => number, round
   return { size, kind: "float", read: (view, at) => finite(read(view, at)), check };
 }
 
-/** Every datatype of the Open Inference Protocol that is read. */
+/** The supported datatypes of the Open Inference Protocol. */
 export const datatypes: Readonly<Record<string, Datatype>> = {
   BOOL: {
     size: 1,

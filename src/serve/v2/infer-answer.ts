@@ -2,15 +2,15 @@ import { HashbrookError } from "../../core/errors.js";
 import type { Scored } from "../engine.js";
 import type { InferAnswer, InferBody } from "./schemas.js";
 
-/** An answer: JSON, and the binary tensors behind it where there are some. */
+/** An answer: JSON, followed by binary tensors if there are any. */
 export interface EncodedAnswer {
   readonly header: InferAnswer;
   readonly binary: readonly Uint8Array[];
 }
 
 /**
- * The outputs that were asked for, all by default: `score`, and `calibrated` where the model has a calibrator.
- * @throws HashbrookError request_invalid where an output is asked for that is not there
+ * The requested outputs, all by default: `score`, and `calibrated` if the model has a calibrator.
+ * @throws HashbrookError request_invalid if an unknown output is requested
  */
 export function answerOf(
   name: string,

@@ -17,12 +17,12 @@ export interface InferRequest {
   readonly asked: InferBody;
   /** The same as JSON for a scorer. @throws HashbrookError request_invalid naming the place, items_too_many */
   readonly body: () => Uint8Array;
-  /** Where its binary tensors stand, if it has nothing else and they look as they should. */
+  /** Positions of its binary tensors, if it has nothing else and they look valid. */
   readonly tensors: readonly BodyTensor[] | undefined;
 }
 
 /**
- * Reads an inference request: a JSON header, and binary tensors behind it where `Inference-Header-Content-Length` says so.
+ * Reads an inference request: a JSON header, followed by binary tensors if there is an `Inference-Header-Content-Length`.
  * @throws HashbrookError request_invalid naming the place, items_too_many
  */
 export function readInfer(request: FastifyRequest, bytes: Uint8Array, spec: CompiledSpec): InferRequest {
@@ -47,7 +47,7 @@ function headerLength({ headers }: FastifyRequest, size: number): number {
   throw new HashbrookError("request_invalid", `Inference-Header-Content-Length: ${text}: the body has ${size} bytes`);
 }
 
-/** What lies behind the header: the tensors' bytes, one after the other. */
+/** The bytes of the tensors after the header, one after the other. */
 class Binary {
   private at = 0;
   private readonly bytes: Uint8Array;
@@ -91,7 +91,7 @@ function lists(texts: readonly string[], rows: number, length: number): string[]
   return Array.from({ length: rows }, (_, row) => `[${texts.slice(row * length, (row + 1) * length).join()}]`);
 }
 
-/** A tensor of one row holds for all rows: it goes into the context. */
+/** A tensor with one row applies to all rows, so it becomes part of the context. */
 function bodyOf(columns: readonly Column[]): Uint8Array {
   const rows = Math.max(...columns.map(({ values }) => values.length));
   const paths = new Set<string>();

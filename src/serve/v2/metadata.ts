@@ -17,7 +17,7 @@ export function metadataOf(name: string, { spec }: Scorer, versions: readonly Sc
   return { name, versions: loaded, platform: "hashbrook", inputs, outputs };
 }
 
-/** What models have answered, all versions of a model together. */
+/** Statistics of models' answers, all versions of a model together. */
 export function statisticsOf(
   models: readonly { readonly name: string; readonly scorer: Scorer }[],
   counts: AnswerCounts,

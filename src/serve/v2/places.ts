@@ -11,7 +11,7 @@ type ReadField = Extract<CompiledField, { readonly from: string }>;
 export const readFields = ({ fields }: CompiledSpec): ReadField[] =>
   fields.filter((field): field is ReadField => "from" in field);
 
-/** What protocol tensors hold a field's values best, and how many of them a row. */
+/** The datatype and shape that suit a field's values best. */
 export function tensorOf(field: ReadField): { readonly datatype: string; readonly shape: number[] } {
   if ("length" in field) return { datatype: "FP32", shape: [-1, field.length] };
   if (isBag(field)) return { datatype: "BYTES", shape: [-1, -1] };
@@ -20,7 +20,7 @@ export function tensorOf(field: ReadField): { readonly datatype: string; readonl
 
 /**
  * The field that a tensor is for, by its name or by the member that it reads.
- * @throws HashbrookError request_invalid where there is none, or it takes tensors of another type or shape
+ * @throws HashbrookError request_invalid if there is none, or it takes tensors of another type or shape
  */
 export function fieldFor(spec: CompiledSpec, { name, datatype, shape }: InputTensor): ReadField {
   const fields = readFields(spec);

@@ -8,7 +8,7 @@ const datatype = Type.Unsafe<string>({ type: "string", enum: names });
 const shape = (description: string) =>
   Type.Array(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 }), { minItems: 1, maxItems: 2, description });
 
-/** A tensor of a request: the values of one field, a row a candidate. */
+/** A tensor of a request: the values of one field, one row per candidate. */
 export const InputTensor = strict({
   name: Type.String({ minLength: 1, description: "A field, or the member's path that one reads." }),
   shape: shape("[rows], [rows, 1]; of vectors and bags [rows, length]. One row holds for all."),
@@ -61,7 +61,7 @@ export type InferAnswer = Static<typeof InferAnswer>;
 
 const tensor = strict({ name: Type.String(), datatype: Type.String(), shape: Type.Array(Type.Integer()) });
 
-/** What the protocol tells of a model. */
+/** The protocol's description of a model. */
 export const ModelMetadata = strict({
   name: version.model,
   versions: Type.Array(Type.String()),

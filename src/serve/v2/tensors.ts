@@ -10,7 +10,7 @@ export function wrong(tensor: string, message: string, hint?: string): Hashbrook
 
 /**
  * The elements of a tensor as JSON texts, in row-major order.
- * @param raw the bytes of its `data` where that is JSON, else its part of the binary data
+ * @param raw the bytes of its `data` if that is JSON, else its part of the binary data
  * @throws HashbrookError request_invalid naming the tensor and the element
  */
 export function elementsOf(tensor: InputTensor, raw: { json: Uint8Array } | { binary: Uint8Array }): string[] {
@@ -30,7 +30,7 @@ function fromJson({ name, shape, datatype }: InputTensor, type: Datatype, data: 
   });
 }
 
-/** Elements of a flat list, or of one that is nested at most so deep. */
+/** Elements of a list, flat or nested up to this depth. */
 function* flat(list: Uint8Array, depth: number, name: string): Generator<string> {
   for (const element of rawElements(list)) {
     if (element[0] !== 91) yield Buffer.from(element).toString();
@@ -52,7 +52,7 @@ function fromBinary(tensor: InputTensor, type: Datatype, bytes: Uint8Array, want
   });
 }
 
-/** BYTES: four bytes of length before each element. */
+/** BYTES: a four-byte length before each element. */
 function* textsOf(name: string, bytes: Uint8Array): Generator<string> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,20 +1,20 @@
 import { ln } from "../../metrics/kernel.js";
 
-/** Ids told apart at most; beyond, every second one is left out, as often as it takes. */
+/** Most ids that are counted; beyond that, every second one is dropped, as often as necessary. */
 export const MOST_KEYS = 1 << 21;
 const LEAST_SLOTS = 1 << 10;
 
-/** What an id came to. */
+/** The counts of an id. */
 export interface KeyCount {
   readonly occurrences: number;
-  /** The number of the event it came with first. */
+  /** The number of the first event with it. */
   readonly first: number;
 }
 
 /**
- * How often each 64-bit key came, when first, and with what labels. Memory is bounded: once there are more than `most` keys, only those whose hash begins with
- * enough zeros are kept (adaptive sampling, Flajolet 1990); keys are hashes, so those left are a fair sample, and sums over them times `scale` estimate the
- * sums over all.
+ * How often each 64-bit key occurred, when first, and with which labels. Memory is bounded: once there are more than `most`
+ * keys, only those whose hash begins with enough zeros are kept (adaptive sampling, Flajolet 1990); keys are hashes, so the
+ * rest is a fair sample, and sums over it times `scale` estimate the sums over all.
  */
 export class KeyCounts {
   private low: Uint32Array<ArrayBuffer>;
@@ -22,7 +22,7 @@ export class KeyCounts {
   private count: Uint32Array<ArrayBuffer>;
   private positive: Float32Array<ArrayBuffer>;
   private first: Float64Array<ArrayBuffer>;
-  /** The batch a key came in last. */
+  /** The last batch a key occurred in. */
   private batch: Uint32Array<ArrayBuffer>;
   private batches = 0;
   private inBatch = 0;
@@ -42,30 +42,31 @@ export class KeyCounts {
     this.batch = new Uint32Array(LEAST_SLOTS);
   }
 
-  /** What is added from now on is of another batch. */
+  /** Starts another batch. */
   nextBatch(): void {
     this.batches++;
     this.inBatch = 0;
   }
 
-  /** Distinct keys of the batch that had most. */
+  /** Largest number of distinct keys in a batch. */
   get batchDistinct(): number {
     return this.mostInBatch * this.scale;
   }
 
-  /** How many keys each kept one stands for. */
+  /** How many keys each kept one represents. */
   get scale(): number {
     return 2 ** this.level;
   }
 
-  /** Distinct keys; estimated once some are left out. */
+  /** Number of distinct keys; an estimate once some were dropped. */
   get distinct(): number {
     return this.kept * this.scale;
   }
 
   /**
-   * Nats about the labels that the keys told: how much better each event's label was predicted by the events of its key before it than by the rate of all. A
-   * rate of few events is drawn towards that of all, and a key's first event gains nothing, so ids that never come again tell nothing.
+   * Information about the labels from the keys, in nats: how much better each event's label is predicted by earlier events of
+   * its key than by the overall rate. A rate from few events is shrunk towards the overall one, and a key's first event gains
+   * nothing, so ids that never recur provide none.
    */
   get gain(): number {
     return this.gained * this.scale;
@@ -76,7 +77,7 @@ export class KeyCounts {
    * @param low,high the key's halves
    * @param row the event's number
    * @param base the share of positives before it
-   * @param prior events that `base` counts as much as
+   * @param prior number of events that `base` counts as
    */
   add(low: number, high: number, row: number, label: number, base: number, prior: number): void {
     if (this.level > 0 && high >>> (32 - this.level) !== 0) return;
@@ -94,7 +95,7 @@ export class KeyCounts {
     this.positive[slot] += label;
   }
 
-  /** Adds another's keys; nothing is gained. */
+  /** Adds another's keys, without information gain. */
   merge(other: KeyCounts): void {
     while (this.level < other.level) this.thin();
     for (let i = 0; i < other.count.length; i++) {
@@ -135,7 +136,7 @@ export class KeyCounts {
     else if (this.kept * 2 > this.count.length) this.resize(this.count.length * 2);
   }
 
-  /** Leaves every second key out. */
+  /** Drops every second key. */
   private thin(): void {
     this.level++;
     this.gained /= 2;

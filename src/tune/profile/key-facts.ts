@@ -1,31 +1,31 @@
 import type { KeyCounts } from "./key-counts.js";
 
-/** What ids are like. */
+/** Statistics of ids. */
 export interface KeyFacts {
-  /** Of ids: events, or items of bags. */
+  /** Occurrences of ids: events, or items of bags. */
   readonly occurrences: number;
-  /** Ids. */
+  /** Distinct ids. */
   readonly distinct: number;
-  /** Ids that came once. */
+  /** Ids that occurred once. */
   readonly once: number;
-  /** Share of occurrences that the fifth of ids which came most often has. */
+  /** Share of occurrences with the most frequent fifth of ids. */
   readonly head: number;
-  /** Share of occurrences that ids have which came once or twice. */
+  /** Share of occurrences with ids that occurred once or twice. */
   readonly tail: number;
-  /** By tenth of the stream: ids that were new, as a share of all. */
+  /** By tenth of the stream: new ids, as a share of all. */
   readonly new_ids: readonly number[];
-  /** Of new ids among the second half's occurrences: 0 of a closed vocabulary. */
+  /** Share of new ids among the second half's occurrences: 0 for a closed vocabulary. */
   readonly churn: number;
-  /** Bits of an occurrence's id. */
+  /** Entropy of an occurrence's id, in bits. */
   readonly entropy: number;
-  /** Kept of so many ids one, where there were too many to keep: figures are estimates then. */
+  /** One in this many ids was kept, if there were too many: figures are then estimates. */
   readonly sampled: number;
 }
 
 const PARTS = 10;
 const HEAD = 0.2;
 
-/** The facts of counted ids of a stream of so many events, and how many ids came how often. */
+/** The statistics of counted ids of a stream with so many events, and how many ids occurred how often. */
 export function keyFacts(
   counts: KeyCounts,
   events: number,
@@ -59,7 +59,7 @@ export function keyFacts(
   };
 }
 
-/** Occurrences of the `most` ids that came most often. */
+/** Occurrences of the `most` most frequent ids. */
 function headOccurrences(byOccurrences: readonly (readonly [number, number])[], most: number): number {
   let left = most;
   let sum = 0;

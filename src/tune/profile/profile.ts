@@ -3,29 +3,32 @@ import type { CompiledSpec } from "../../spec/compiled.js";
 import { KeyCounts } from "./key-counts.js";
 import { type KeyFacts, keyFacts } from "./key-facts.js";
 
-/** What a field's ids are like. */
+/** Statistics of a field's ids. */
 export interface FieldProfile extends KeyFacts {
   /** As in the spec. */
   readonly name: string;
-  /** Of the field. */
+  /** The field's type. */
   readonly type: string;
   /** The table that embeds it. */
   readonly table: string;
-  /** Bits about an event's label that its id told before the label was known, by the labels of the id's earlier events; 0 where ids tell nothing or never come again. */
+  /**
+   * Information about an event's label from its id, in bits, given the labels of the id's earlier events; 0 if ids tell nothing
+   * or never recur.
+   */
   readonly information: number;
 }
 
-/** What the ids of a table's fields are like together: fields that are not kept apart (`salt: table`) share their ids. */
+/** Statistics of the ids of a table's fields together: fields that are not kept apart (`salt: table`) share their ids. */
 export interface TableProfile extends KeyFacts {
   /** As in the spec. */
   readonly name: string;
-  /** Ids that a batch has at most: rows that a table must have at once. */
+  /** Largest number of ids in a batch: the rows that a table needs at least. */
   readonly batch_ids: number;
-  /** How many ids came so often, most often first: [occurrences, ids]. */
+  /** Number of ids by frequency, most frequent first: [occurrences, ids]. */
   readonly by_occurrences: readonly (readonly [occurrences: number, ids: number])[];
 }
 
-/** What a stream is like through a model's spec. */
+/** Statistics of a stream for a model's spec. */
 export interface Profile {
   /** Events that could be read. */
   readonly events: number;
@@ -33,7 +36,7 @@ export interface Profile {
   readonly rejected: number;
   /** Share of positives. */
   readonly positive_rate: number;
-  /** Bits of a label, were nothing known: what `information` is a part of. */
+  /** Entropy of a label, in bits, the upper bound of `information`. */
   readonly label_entropy: number;
   /** Fields whose values are ids, in the order of their tables. */
   readonly fields: readonly FieldProfile[];
@@ -41,7 +44,7 @@ export interface Profile {
   readonly tables: readonly TableProfile[];
 }
 
-/** Events of the rarer class that a rate of all weighs against those of an id. */
+/** Weight of the overall rate against an id's own events, in events of the rarer class. */
 const PRIOR_EVENTS = 2;
 
 /** Counts a stream's ids, batch by batch. */
@@ -60,7 +63,7 @@ export class Profiler {
     );
   }
 
-  /** Both classes came. */
+  /** Whether both classes occurred. */
   get canTell(): boolean {
     return this.positives > 0 && this.positives < this.events;
   }
@@ -135,7 +138,7 @@ export class Profiler {
 
   private tableProfile(t: number): Omit<TableProfile, "name"> {
     const all = new KeyCounts();
-    // Fields that are kept apart have no key in common.
+    // Fields that are kept apart have no keys in common.
     for (const { table, counts } of this.cells) if (table === t) all.merge(counts);
     const own = this.cells.filter(({ table }) => table === t);
     const batch_ids = own.reduce((sum, { counts }) => sum + counts.batchDistinct, 0);
@@ -145,7 +148,7 @@ export class Profiler {
 
 const priorOf = (base: number): number => PRIOR_EVENTS / Math.min(base, 1 - base);
 
-/** Bits of an outcome of this probability. */
+/** Entropy of an outcome with this probability, in bits. */
 function binaryEntropy(p: number): number {
   return p > 0 && p < 1 ? -(p * Math.log2(p) + (1 - p) * Math.log2(1 - p)) : 0;
 }

@@ -3,10 +3,10 @@ import type { CompiledSpec } from "../../spec/compiled.js";
 import { eventsOf } from "../events.js";
 import { type Profile, Profiler } from "./profile.js";
 
-/** How far a profile has come. */
+/** Progress of a profile. */
 export interface ProfileProgress {
   readonly events: number;
-  /** Share of the data; null where their size is not known. */
+  /** Share of the data; null if its size is unknown. */
   readonly done: number | null;
 }
 
@@ -20,8 +20,9 @@ export interface ProfileOptions {
 }
 
 /**
- * Reads a stream once and says what its ids are like.
- * @throws HashbrookError metric_undefined where all labels are the same; all_rejected where no event could be read; request_aborted when stopped
+ * Reads a stream once and computes the statistics of its ids.
+ * @throws HashbrookError metric_undefined if all labels are the same; all_rejected if no event could be read; request_aborted
+ * when stopped
  */
 export async function readProfile(spec: CompiledSpec, options: ProfileOptions): Promise<Profile> {
   const { data, limit, signal, onProgress } = options;

@@ -2,12 +2,12 @@ import { byInformation, byRepeated } from "../shares.js";
 import type { Strategy, TableProposal, TunedTable } from "./strategy.js";
 import { everyTable, int8Options, percent } from "./table-options.js";
 
-/** Of late occurrences, ids that are new: above this, ids come and go. */
+/** Share of new ids among late occurrences above which ids count as coming and going. */
 const DRIFTING = 0.05;
-/** Of its ids, those that came once: above this, most rows would learn from one event. */
+/** Share of ids that occurred once above which most rows would learn from a single event. */
 const MOSTLY_ONCE = 0.5;
 
-/** Each table what its own ids ask for, by the profile. */
+/** Chooses for each table what its own ids need, according to the profile. */
 export const byField: Strategy = {
   name: "by_field",
   description: "each table by its own ids: rows with admission where ids come and go, shared rows where all come again",

@@ -2,16 +2,16 @@ import { byInformation } from "../shares.js";
 import type { Strategy, TableOptions, TunedTable } from "./strategy.js";
 import { everyTable } from "./table-options.js";
 
-/** Every id of a batch costs a multiply-add for each weight of its decoder: larger ones would take too long. */
+/** Every id of a batch costs a multiply-add per weight of its decoder, so larger ones would be too slow. */
 const MOST_BYTES = 1_500_000;
 /** A weight and Adam's two moments. */
 const WEIGHT_BYTES = 12;
-/** Numbers of the code for each unit of the hidden layer: a wide code tells ids apart, a wide layer costs the same bytes. */
+/** Length of the code per unit of the hidden layer: a wide code distinguishes ids, a wide layer costs the same bytes. */
 const CODE = 8;
-/** What a budget is filled to, by the decoder's rounded sizes. */
+/** The part of a budget that is used, allowing for the decoder's rounded sizes. */
 const FILLED = 0.95;
 
-/** No rows: a small network makes an id's vector of hashes of it. */
+/** No rows: a small network computes an id's vector from its hashes. */
 export const decoders: Strategy = {
   name: "dhe",
   description: "no rows: a small network decodes hashes of an id (deep hash embeddings), for next to no memory",
@@ -27,7 +27,7 @@ export const decoders: Strategy = {
   },
 };
 
-/** One hidden layer is better than two of the same bytes. */
+/** One hidden layer works better than two of the same size. */
 function decoder({ options, dim }: TunedTable, bytes: number): TableOptions {
   const weights = (FILLED * bytes) / WEIGHT_BYTES;
   const spare = (dim + 1) / CODE / 2;

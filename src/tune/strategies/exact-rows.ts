@@ -2,14 +2,14 @@ import { byIds, byInformation, byOccurrences, byRepeated, type Shares } from "..
 import type { Problem, Proposal, Strategy, TableOptions, TunedTable } from "./strategy.js";
 import { everyTable, int8Options, percent } from "./table-options.js";
 
-/** Times as many rows as in f32, about. */
+/** Approximate number of rows relative to f32. */
 const PACKED = { f32: 1, f16: 1.6, int8: 3.2 } as const;
 type Precision = keyof typeof PACKED;
 
 const lru = { encoding: "exact", eviction: { policy: "lru" } };
 const admitted = { ...lru, admission: { occurrence_threshold: 2 } };
 
-/** A row for every id that is worth one, in a table that keeps to its budget: ids that are not used make room. */
+/** A row for every id worth one, in a table that stays within its budget: unused ids make room. */
 export const exactRows: Strategy = {
   name: "exact",
   description:

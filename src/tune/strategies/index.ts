@@ -8,7 +8,7 @@ import { rowThresholds } from "./row-thresholds.js";
 import { sharedRows } from "./shared-rows.js";
 import type { Strategy } from "./strategy.js";
 
-/** Every strategy, in the order their proposals are asked for. */
+/** Every strategy, in the order in which their proposals are taken. */
 export const strategies: readonly Strategy[] = [
   exactRows,
   sharedRows,

@@ -2,10 +2,13 @@ import { byInformation } from "../shares.js";
 import type { Strategy } from "./strategy.js";
 import { everyTable } from "./table-options.js";
 
-/** The path: what of a row's gradients must outweigh, before it has a vector. */
+/** The penalties: what a row's gradients must outweigh before it has a vector. */
 const PENALTIES = [0.01, 0.1];
 
-/** Group-lasso FTRL (Yue et al. 2021): a row is all zero, and has no memory, until its gradients outweigh a penalty. Fields that tell little lose most rows. */
+/**
+ * Group-lasso FTRL (Yue et al. 2021): a row is all zero, and takes no memory, until its gradients outweigh a penalty. Fields
+ * that tell little lose most rows.
+ */
 export const lasso: Strategy = {
   name: "lasso",
   description: "group-lasso FTRL: rows whose gradients stay small are zero and go, field by field as they tell little",

@@ -2,11 +2,11 @@ import { byInformation } from "../shares.js";
 import type { Problem, Strategy, TunedTable } from "./strategy.js";
 import { everyTable, int8Options } from "./table-options.js";
 
-/** How much shorter vectors are where there are more ids (Ginart et al. 2021: 0.3). */
+/** How much shorter vectors get with the number of ids (Ginart et al. 2021: 0.3). */
 const TEMPERATURES = [0.15, 0.3];
 const LEAST_DIM = 2;
 
-/** Mixed dimensions: the fewer ids a table has, the more events each one has, and the longer its vectors can be. */
+/** Mixed dimensions: the fewer ids a table has, the more events each one has, and the longer its vectors may be. */
 export const mixedDims: Strategy = {
   name: "mixed_dim",
   description: "mixed dimensions: tables of many ids, each of few events, have shorter vectors",

@@ -5,14 +5,14 @@ import { everyTable, type Scaled, scaledOptions } from "./table-options.js";
 type Group = "f16" | Scaled;
 type Pair = readonly [hot: Group, cold: Scaled];
 
-/** In the order of what they came to on real data (docs/TUNING.md). */
+/** Ordered by their results on real data (docs/TUNING.md). */
 const BELOW_A_BYTE: readonly Pair[] = [
   ["int8", "int4"],
   ["f16", "int4"],
   ["int8", "int2"],
 ];
 
-/** Mixed precision by frequency: frequent ids have exact rows of two bytes a weight, the others share rows of a byte a weight. */
+/** Mixed precision by frequency: frequent ids have exact rows with two bytes per weight, the others share rows with one. */
 export const mixedPrecision: Strategy = {
   name: "mixed_precision",
   description: "precision by frequency: frequent ids in f16, the others in a byte a weight, in shared rows",
@@ -21,7 +21,7 @@ export const mixedPrecision: Strategy = {
   },
 };
 
-/** The same in fewer bits (MPE: arXiv 2409.20305), and shared rows of half a byte a weight for all. */
+/** The same with fewer bits (MPE: arXiv 2409.20305), and shared rows with half a byte per weight for all. */
 export const fewBits: Strategy = {
   name: "few_bits",
   description: "mixed_precision with int4 and int2, and shared rows in int4; only where it is named",

@@ -3,12 +3,13 @@ import { byInformation } from "../shares.js";
 import type { Strategy, TunedTable } from "./strategy.js";
 import { everyTable, int8Options } from "./table-options.js";
 
-/** The path: how many times as long as at its start a vector must have become. */
+/** The thresholds: the factor by which a vector must have grown since its start. */
 const TIMES = [2, 8];
 
 /**
- * Row thresholds (OptEmbed, Lyu et al. 2022) by table: rows whose vectors have not become so long make room first. OptEmbed learns the thresholds by gradients
- * through a mask over all rows; here they are points of a path, of which the race chooses.
+ * Row thresholds (OptEmbed, Lyu et al. 2022) by table: rows whose vectors have not reached this length make room first.
+ * OptEmbed learns the thresholds by gradients through a mask over all rows; here they are a few fixed values, from which the
+ * race chooses.
  */
 export const rowThresholds: Strategy = {
   name: "row_threshold",
@@ -31,7 +32,7 @@ export const rowThresholds: Strategy = {
   },
 };
 
-/** The root mean square of the length of a new row's vector. */
+/** The root mean square of a new row's length. */
 function startingLength({ dim, compiled }: TunedTable): number {
   const init = compiled.init || defaults.init;
   return Number((init * Math.sqrt(dim / 3)).toPrecision(3));

@@ -11,7 +11,7 @@ interface Kind {
 const lookups = ({ dim }: TunedTable, most: number) => [most, 2].find((n) => dim % n === 0) ?? 1;
 const concat = (table: TunedTable, most: number) => ({ encoding: "shared", shared: { lookups: lookups(table, most) } });
 
-/** Kinds whose ids share rows, in the order of what they came to on real data (docs/COMPRESSION.md). */
+/** Kinds whose ids share rows, ordered by their results on real data (docs/COMPRESSION.md). */
 const KINDS: readonly Kind[] = [
   {
     name: "shared-int8",

@@ -5,59 +5,62 @@ import type { FieldProfile } from "../profile/profile.js";
 /** A table of the spec whose size is to be chosen. */
 export interface TunedTable {
   readonly name: string;
-  /** True for the linear part beside a tower (`wide` in a spec): a table of single weights, of which only the rows can be chosen. */
+  /**
+   * True for the linear part beside a tower (`wide` in a spec): a table of single weights, of which only the number of rows can
+   * be chosen.
+   */
   readonly wide: boolean;
-  /** Floats of a vector in the spec. */
+  /** Floats per vector in the spec. */
   readonly dim: number;
-  /** Its options as the spec has them, everything that compresses taken out: what the full table is. */
+  /** Its options in the spec without anything that compresses it: those of the full table. */
   readonly options: TableOptions;
   /** The full table, compiled. */
   readonly compiled: CompiledTable;
-  /** Bytes of the full table: `exact`, a row for every id of the data, f32, nothing given up. */
+  /** Bytes of the full table: `exact`, a row for every id of the data, f32, without eviction. */
   readonly bytes: number;
-  /** Ids in the data. */
+  /** Number of ids in the data. */
   readonly ids: number;
-  /** Ids that came at least twice. */
+  /** Ids that occurred at least twice. */
   readonly repeated: number;
-  /** Ids that a batch has at most: a table of rows of their own has at least as many. */
+  /** Largest number of ids in a batch: a table with a row per id needs at least so many. */
   readonly batchIds: number;
-  /** The fields it embeds, as the data have them. */
+  /** The fields it embeds, with their profiles. */
   readonly fields: readonly FieldProfile[];
-  /** Bits about the label that its fields tell, summed up. */
+  /** Information about the label from its fields, in bits, summed. */
   readonly information: number;
-  /** How many ids came so often, most often first: [occurrences, ids]. */
+  /** Number of ids by frequency, most frequent first: [occurrences, ids]. */
   readonly occurrences: readonly (readonly [occurrences: number, ids: number])[];
 }
 
 /** Options of a table in the spec language (features/README.md, "tables"), without `budget`. */
 export type TableOptions = Readonly<Record<string, unknown>>;
 
-/** What a strategy proposes from: the model, the data, the bytes. */
+/** The input of a strategy: the model, the data, the bytes. */
 export interface Problem {
   /** The spec with full tables, compiled. */
   readonly spec: CompiledSpec;
   /** True where the model learns event by event: lr, fm and ffm, which take `hash` and `exact` only. */
   readonly byEvent: boolean;
-  /** Those tables whose size is to be chosen, in the order of the spec. Small ones keep all of their ids and are not among them. */
+  /** The tables whose size is to be chosen, in spec order. Small ones keep all of their ids and are not included. */
   readonly tables: readonly TunedTable[];
   /** Bytes for all of `tables` together. */
   readonly budget: number;
-  /** Seeded: the same problem has the same proposals. */
+  /** Seeded: the same problem gives the same proposals. */
   readonly random: Rng;
 }
 
-/** What a table becomes. */
+/** A proposal for a table. */
 export interface TableProposal {
   /**
-   * Its options in the spec language, in place of `TunedTable.options` (spread those first to keep what is not changed); without `budget`,
-   * which is put there. A function where they depend on the bytes that the table gets.
+   * Its options in the spec language, replacing `TunedTable.options` (spread those first to keep the rest); without `budget`,
+   * which is added. A function if they depend on the table's bytes.
    */
   readonly options: TableOptions | ((bytes: number) => TableOptions);
-  /** Its part of the bytes, in proportion to the other tables' of the proposal. */
+  /** Its share of the bytes, in proportion to the proposal's other tables. */
   readonly weight: number;
-  /** More bytes than these are of no use to it. Default: no limit. */
+  /** More bytes than this are useless to it. Default: no limit. */
   readonly most?: number;
-  /** Why, in one line: goes above the table in the ready spec. */
+  /** The reason, in one line, which is written above the table in the ready spec. */
   readonly reason: string;
 }
 
@@ -65,26 +68,28 @@ export interface TableProposal {
 export interface Proposal {
   /** Short, unique within the strategy: "exact-lru-int8". */
   readonly name: string;
-  /** By the name of a tuned table; one that is not here is full. */
+  /** By the name of a tuned table; others are full. */
   readonly tables: Readonly<Record<string, TableProposal>>;
-  /** Other values of the spec that it changes, by path: { "train.warmup": 0 }. What changes how events are decoded is refused. */
+  /**
+   * Other values of the spec that it changes, by path: { "train.warmup": 0 }. Changes to how events are decoded are refused.
+   */
   readonly values?: Readonly<Record<string, unknown>>;
 }
 
 /**
  * A way to make a model smaller. One file of this folder, with a line in index.ts.
  *
- * A strategy names what each table becomes, and how the bytes are shared out; `tune` turns that into specs that keep to the budget
- * (`../fit.ts`), leaves out what the spec language refuses, trains all proposals side by side and picks by what came out. A strategy
- * neither reads data nor learns.
+ * A strategy proposes what each table becomes, and how the bytes are divided; `tune` turns that into specs within the budget
+ * (`../fit.ts`), drops those that the spec language refuses, trains the rest side by side and chooses by the results. A
+ * strategy neither reads data nor learns.
  */
 export interface Strategy {
-  /** Word for --strategies and the ledger. */
+  /** Its name for --strategies and the ledger. */
   readonly name: string;
   /** One line of help. */
   readonly description: string;
-  /** True: it takes part only where --strategies names it. Default false. */
+  /** True: it is used only if --strategies names it. Default false. */
   readonly asked?: boolean;
-  /** The best guesses first: where there are too many in all, every strategy's last ones are left out. */
+  /** The best guesses first: if there are too many in total, every strategy's last ones are dropped. */
   propose(problem: Problem): Iterable<Proposal>;
 }

@@ -5,13 +5,13 @@ import type { Problem, Proposal, TableOptions, TableProposal, TunedTable } from 
 /** FTRL with a beta this small takes AdaGrad's steps; with a larger one, its first steps are about a quarter as long. */
 const SMALL_BETA = 0.2;
 
-/** Precisions of a byte a weight and less: rows with a scale of their own. */
+/** Precisions with a byte per weight or less, and a scale per row. */
 export type Scaled = "int8" | "int4" | "int2";
 
 /**
- * The options of a table that holds a weight in a byte or less: that needs an optimizer that stores weights, and one accumulator a row is
- * the smallest.
- * @param factor times the learning rate that its own optimizer's steps come to
+ * The options of a table with a byte or less per weight: these need an optimizer that stores weights, and one accumulator per
+ * row is the smallest.
+ * @param factor for the learning rate that corresponds to its own optimizer's steps
  */
 export function scaledOptions(
   { options, compiled: { optimizer } }: TunedTable,
@@ -24,7 +24,7 @@ export function scaledOptions(
   return { ...options, precision, optimizer: { rowwise_adagrad: { learning_rate } } };
 }
 
-/** The same in a byte a weight. */
+/** The same with one byte per weight. */
 export const int8Options = (table: TunedTable, factor = 1): TableOptions => scaledOptions(table, "int8", factor);
 
 /** The same proposal for every table: options and reason by table, bytes by shares. */
@@ -38,5 +38,5 @@ export function everyTable(
   );
 }
 
-/** "12 %": shares of a whole in reasons. */
+/** "12 %": a share in a reason's text. */
 export const percent = (share: number): string => `${Number((share * 100).toPrecision(2))} %`;
