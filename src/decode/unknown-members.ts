@@ -3,10 +3,14 @@ import { isObject } from "../core/json.js";
 /** Levels of objects that the decoder reads. */
 const MAX_DEPTH = 512;
 
+/** Letters of a path that are told. Leaves have their beginnings in common: a long one would be there as often as it has leaves. */
+const MAX_PATH = 256;
+
 /**
  * Dotted paths of a value's leaves (arrays count as leaves), at most `depth` deep: the decoder rejects anything deeper.
  */
 export function* leafPaths(value: unknown, path: string, depth = MAX_DEPTH): Generator<string> {
+  if (path.length > MAX_PATH) return yield `${path.slice(0, MAX_PATH)}…`;
   const members = isObject(value) && depth > 0 ? Object.entries(value) : [];
   if (members.length === 0) yield path;
   for (const [name, inner] of members) yield* leafPaths(inner, `${path}.${name}`, depth - 1);

@@ -15,17 +15,18 @@ export interface AdminOptions extends AppOptions {
 }
 
 const version = Type.Integer({ minimum: 0 });
-const orNone = Type.Optional(Type.Union([version, Type.Null()]));
+const named = Type.Union([version, Type.String({ pattern: "^[0-9]{1,16}@[0-9a-f]{16}$" })]);
+const orNone = Type.Optional(Type.Union([named, Type.Null()]));
 
 const LoadBody = strict({
   checkpoint: Type.String({ minLength: 1 }),
   label: Type.Optional(Type.Enum([...labels])),
 });
-const UnloadBody = strict({ version });
-const RollbackBody = strict({ version: Type.Optional(version) });
+const UnloadBody = strict({ version: named });
+const RollbackBody = strict({ version: Type.Optional(named) });
 const LabelsBody = Type.Object(
   {
-    stable: Type.Optional(version),
+    stable: Type.Optional(named),
     canary: orNone,
     shadow: orNone,
     canary_share: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
@@ -50,7 +51,7 @@ interface Named<Body> {
  *   to the checkpoint before, or to the one named, and stays there;
  * - `POST /v1/models/NAME:watch`: a watched run that went back serves its newest checkpoint again, and newer ones as they come;
  * - `POST /v1/models/NAME:unload {"version"}`: lets go of a version that has no label.
- * All answer the model's state.
+ * A version is a number, or number and spec ("400@eae589de2055a4c8") where several specs have that number. All answer the model's state.
  */
 export function createAdminServer(models: Models, options: AdminOptions): FastifyInstance {
   const app = createApp(options, ENDPOINTS);
@@ -65,7 +66,13 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
     { schema: { body: LoadBody } },
     async ({ params, body }) => {
       const model = models.model(params.name);
-      model.add({ scorer: await options.load(body.checkpoint), source: body.checkpoint }, body.label);
+      const scorer = await options.load(body.checkpoint);
+      try {
+        await model.add({ scorer, source: body.checkpoint }, body.label)?.close();
+      } catch (error) {
+        await scorer.close();
+        throw error;
+      }
       return model.state();
     },
   );

@@ -27,7 +27,10 @@ export function errorBody(status: number, error: string, hint?: string): ErrorBo
 
 /** The answer to a method or path that is not there. @param allowed methods of the path, none where there is no such path */
 export function noEndpoint(method: string, url: string, allowed: readonly string[], hint: string) {
-  if (allowed.length === 0) return { status: 404, body: errorBody(404, `${method} ${url}: no such endpoint`, hint) };
+  // A path that a method is taken for, and no endpoint finds: a part of it, unescaped, is no name.
+  if (allowed.length === 0 || allowed.includes(method)) {
+    return { status: 404, body: errorBody(404, `${method} ${url}: no such endpoint`, hint) };
+  }
   const allow = allowed.join(", ");
   return { status: 405, allow, body: errorBody(405, `${method} ${url}: takes ${allow}`, hint) };
 }

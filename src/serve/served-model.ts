@@ -28,6 +28,9 @@ export interface Wanted {
   readonly key?: string | undefined;
 }
 
+/** A version, by the examples it had learned; where several specs have that number, with its spec: `"400@eae589de2055a4c8"`. */
+export type VersionName = number | string;
+
 /** How a model is served. */
 export interface ServedState {
   /** What requests call it. */
@@ -44,6 +47,8 @@ export interface ServedState {
     readonly spec_hash: string | null;
     readonly source: string;
     readonly ready: boolean;
+    /** Those that are on it. */
+    readonly labels: readonly Label[];
     /** Newer checkpoints of its run take its place as they come. */
     readonly follows: boolean;
   }[];
@@ -102,16 +107,27 @@ export class ServedModel {
    */
   choose({ label, version, key }: Wanted = {}): Scorer {
     if (label !== undefined) return this.labelOf(label).scorer;
-    if (version !== undefined) return this.versionOf(version).scorer;
+    if (version !== undefined) return this.newest(this.named(version), version).scorer;
     const canary = this.byLabel.get("canary");
     if (!canary || key === undefined || placeOf(key) >= this.canaryShare) return this.stable;
     return canary.scorer;
   }
 
-  /** Takes a version; without a label nobody is answered by it yet, unless they ask for it. */
-  add(added: ServedVersion, label?: Label): void {
-    this.loaded.push(added);
-    if (label) this.place(label, added);
+  /**
+   * Takes a version; without a label nobody is answered by it yet, unless they ask for it. One that is loaded already, from the same
+   * source, takes its own place and keeps its labels.
+   * @returns what is to be closed: nobody is answered by it any more
+   * @throws HashbrookError request_invalid where another source has given the same version of the same spec: nothing would tell them apart
+   */
+  add(added: ServedVersion, label?: Label): Scorer | null {
+    const same = this.loaded.find((other) => isSame(other, added));
+    if (same && same.source !== added.source) throw this.alreadyLoaded(same);
+    const kept = same?.scorer.follows ? same : added;
+    this.loaded = same ? this.loaded.map((other) => (other === same ? kept : other)) : [...this.loaded, kept];
+    for (const [held, version] of this.byLabel) if (version === same) this.byLabel.set(held, kept);
+    if (same && this.previous === same) this.previous = kept;
+    if (label) this.place(label, kept);
+    return same ? (kept === same ? added : same).scorer : null;
   }
 
   /**
@@ -119,7 +135,7 @@ export class ServedModel {
    * @param moved the version of each label named; null takes it away (not from `stable`)
    * @throws HashbrookError model_unknown, request_invalid
    */
-  relabel(moved: Partial<Record<Label, number | null>>, canaryShare = this.canaryShare): void {
+  relabel(moved: Partial<Record<Label, VersionName | null>>, canaryShare = this.canaryShare): void {
     const places = labels.flatMap((label) => {
       const version = moved[label];
       return version === undefined ? [] : [[label, version === null ? null : this.versionOf(version)] as const];
@@ -139,13 +155,14 @@ export class ServedModel {
    * @param version a loaded one, or a checkpoint of the watched run, by the examples it had learned
    * @throws HashbrookError model_unknown where there is none, or it was unloaded; as loading a checkpoint
    */
-  async rollback(version?: number): Promise<void> {
+  async rollback(version?: VersionName): Promise<void> {
     const { stable } = this;
-    const other = ({ scorer }: ServedVersion) => scorer !== stable && scorer.version?.version === version;
-    const loaded = version === undefined ? this.previous : this.loaded.find(other);
+    const named = version === undefined ? [] : this.named(version);
+    const others = named.filter(({ scorer }) => scorer !== stable);
+    const loaded = others.length > 0 ? this.theOne(others, version!) : version === undefined ? this.previous : null;
     if (loaded) return this.place("stable", loaded);
-    if (stable.watches) return stable.goBack(version);
-    if (version !== undefined && version === stable.version?.version) return;
+    if (stable.watches) return stable.goBack(version === undefined ? version : numberOf(version));
+    if (named.length > 0) return;
     if (version !== undefined) throw this.notLoaded(version);
     throw new HashbrookError("model_unknown", `model ${this.called}: has no previous version`, {
       hint: "load one with :load, then move the label with :labels",
@@ -157,9 +174,11 @@ export class ServedModel {
    * @returns what is to be closed
    * @throws HashbrookError model_unknown; request_invalid where it answers requests
    */
-  remove(version: number): Scorer {
-    const found = this.versionOf(version);
-    const held = labels.filter((label) => this.byLabel.get(label) === found);
+  remove(version: VersionName): Scorer {
+    const named = this.named(version);
+    const free = named.filter((one) => this.labelsOf(one).length === 0);
+    const found = this.theOne(free.length > 0 ? free : named, version);
+    const held = this.labelsOf(found);
     if (held.length > 0) {
       throw new HashbrookError("request_invalid", `version ${version}: is ${held.join(" and ")}`, {
         hint: "move the label first, with :labels",
@@ -178,14 +197,19 @@ export class ServedModel {
       labels: { stable: versionAt("stable"), canary: versionAt("canary"), shadow: versionAt("shadow") },
       canary_share: this.canaryShare,
       previous: versionIn(this.previous),
-      versions: this.loaded.map(({ scorer, source }) => ({
-        version: scorer.version?.version ?? null,
-        spec_hash: scorer.version?.spec_hash ?? null,
-        source,
-        ready: scorer.health().ready,
-        follows: scorer.follows,
+      versions: this.loaded.map((one) => ({
+        version: one.scorer.version?.version ?? null,
+        spec_hash: one.scorer.version?.spec_hash ?? null,
+        source: one.source,
+        ready: one.scorer.health().ready,
+        labels: this.labelsOf(one),
+        follows: one.scorer.follows,
       })),
     };
+  }
+
+  private labelsOf(version: ServedVersion): Label[] {
+    return labels.filter((label) => this.byLabel.get(label) === version);
   }
 
   private place(label: Label, to: ServedVersion): void {
@@ -202,19 +226,51 @@ export class ServedModel {
     });
   }
 
-  private versionOf(version: number): ServedVersion {
-    const found = this.loaded.findLast(({ scorer }) => scorer.version?.version === version);
-    if (found) return found;
-    throw this.notLoaded(version);
+  private named(name: VersionName): ServedVersion[] {
+    const [number, spec] = String(name).split("@");
+    return this.loaded.filter(({ scorer: { version } }) => {
+      return version && String(version.version) === number && (spec ?? version.spec_hash) === version.spec_hash;
+    });
   }
 
-  private notLoaded(version: number): HashbrookError {
+  private versionOf(name: VersionName): ServedVersion {
+    return this.theOne(this.named(name), name);
+  }
+
+  /** The newest of versions that go by one name and have one spec. */
+  private theOne(versions: readonly ServedVersion[], name: VersionName): ServedVersion {
+    const specs = [...new Set(versions.map(({ scorer }) => scorer.version?.spec_hash))];
+    if (specs.length < 2) return this.newest(versions, name);
+    throw new HashbrookError("request_invalid", `version ${name}: is loaded of ${specs.length} specs`, {
+      hint: `say which: ${specs.map((spec) => `"${name}@${spec}"`).join(" or ")}`,
+    });
+  }
+
+  private newest(versions: readonly ServedVersion[], name: VersionName): ServedVersion {
+    const found = versions.at(-1);
+    if (found) return found;
+    throw this.notLoaded(name);
+  }
+
+  private alreadyLoaded({ scorer: { version }, source }: ServedVersion): HashbrookError {
+    const text = `version ${version?.version} of spec ${version?.spec_hash}: is loaded already, from ${source}`;
+    return new HashbrookError("request_invalid", text, { hint: "take it out first, with :unload" });
+  }
+
+  private notLoaded(version: VersionName): HashbrookError {
     const here = this.loaded.map((other) => versionIn(other) ?? "none yet").join(", ");
     return new HashbrookError("model_unknown", `model ${this.called}: version ${version} is not loaded`, {
       hint: `versions here: ${here}`,
     });
   }
 }
+
+/** Whether nothing a request can say tells two versions apart. */
+function isSame({ scorer: { version: a } }: ServedVersion, { scorer: { version: b } }: ServedVersion): boolean {
+  return a !== null && b !== null && a.version === b.version && a.spec_hash === b.spec_hash;
+}
+
+const numberOf = (name: VersionName): number => Number(String(name).split("@")[0]);
 
 function versionIn(version: ServedVersion | null | undefined): number | null {
   return version?.scorer.version?.version ?? null;

@@ -1,4 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
+import { isObject } from "../core/json.js";
 import type { RequestFailure, RequestReader } from "../decode/decoder.js";
 import { type Known, type ScoreRequest, splitScoreRequest } from "./request.js";
 
@@ -54,19 +55,19 @@ function rejected(failure: RequestFailure, candidates: readonly Uint8Array[], fr
 
 /** Whether a member decides what stands at a path: it is there, or something that is no object on the way to it. */
 function hasPath(object: unknown, path: string): boolean {
-  if (typeof object !== "object" || object === null) return true;
-  const members = object as Record<string, unknown>;
-  if (Object.hasOwn(members, path)) return true;
+  if (!isObject(object)) return true;
+  if (Object.hasOwn(object, path)) return true;
   const dots = [...path].flatMap((c, i) => (c === "." ? [i] : []));
   return dots.some((at) => {
     const name = path.slice(0, at);
-    return Object.hasOwn(members, name) && hasPath(members[name], path.slice(at + 1));
+    return Object.hasOwn(object, name) && hasPath(object[name], path.slice(at + 1));
   });
 }
 
 const rejectHints: Readonly<Record<string, string>> = {
   bad_type:
     "categorical fields take strings, numbers or booleans; numeric fields take numbers; vectors take arrays of numbers, bags take arrays of items or of [item, weight], or {item: weight, …}",
+  bad_json: "objects and arrays may be nested 512 deep",
   bad_number: "send a JSON number",
   number_out_of_range: "numbers must be finite and within ±1e18",
   value_too_long: "values are at most 65,535 bytes",

@@ -29,6 +29,11 @@ describe("a body of columns", () => {
     expect(() => columns(text)).toThrowError(message);
   });
 
+  it("is refused where its names, in every row, would be gigabytes: a server died of 300 KB", () => {
+    const names = { columns: { ["k".repeat(300_000)]: Array(10_000).fill(1) } };
+    expect(() => columns(JSON.stringify(names))).toThrowError("columns: are over 33554432 bytes as candidates");
+  });
+
   it("has the values of its columns, row by row", () => {
     const names = fc.uniqueArray(fc.string(), { minLength: 1, maxLength: 5 });
     fc.assert(

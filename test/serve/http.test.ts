@@ -61,6 +61,7 @@ const refused: [what: string, text: string, status: number, code: string][] = [
   ],
   ["an expectation", request("GET /metrics", ["Expect: gold"]), 417, "expectation_failed"],
   ["no such endpoint", request("GET /v1/nothing"), 404, "not_found"],
+  ["a name with a slash", request("GET /v1/models/%2e%2e%2fads"), 404, "not_found"],
   ["a wrong method", request("GET /v1/score?x=1"), 405, "method_not_allowed"],
   ["another wrong method", request("DELETE /metrics"), 405, "method_not_allowed"],
   ["a method of WebDAV", request("PROPFIND /metrics"), 405, "method_not_allowed"],
@@ -68,6 +69,12 @@ const refused: [what: string, text: string, status: number, code: string][] = [
   ["no content type", request("POST /v1/score", ["Content-Length: 2"], "{}"), 415, "unsupported_media_type"],
   ["a compressed body", post(["Content-Encoding: gzip"], "\x1f\x8b"), 415, "unsupported_media_type"],
   ["a body too large", post([], "x".repeat(5000)), 413, "request_too_large"],
+  [
+    "a body far too large, told so and not sent yet",
+    request("POST /v1/score", ["Content-Type: application/json", "Content-Length: 99999999999"], "{"),
+    413,
+    "request_too_large",
+  ],
   ["no body", request("POST /v1/score"), 400, "request_invalid"],
   ["no snapshot yet", post(["Content-Encoding: identity"], '{"candidates":[{}]}'), 503, "not_ready"],
 ];

@@ -1,3 +1,5 @@
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createAdminServer } from "../../src/serve/admin-server.js";
@@ -5,6 +7,9 @@ import { Models } from "../../src/serve/models.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { ServedModel } from "../../src/serve/served-model.js";
 import { createServer } from "../../src/serve/server.js";
+import { train } from "../../src/train/run.js";
+import { temporary } from "../e2e/hashbrook.js";
+import { LR } from "../small-specs.js";
 import { twoVersions } from "./served.js";
 
 const TOKEN = "an-admin's-token-of-32-characters";
@@ -73,6 +78,47 @@ describe("a server of several models", () => {
     expect(await control("ads:unload", { version: 1000 })).toMatchObject({ status: 400, code: "request_invalid" });
     expect(await control("ads:unload", { version: 2000 })).toMatchObject({ status: 200, previous: null });
     expect(await control("ads:rollback")).toMatchObject({ status: 404, code: "model_unknown" });
+  });
+
+  it("a version that is loaded again takes its own place, labels and all: numbers told two of one apart from nothing", async () => {
+    await control("ads:load", { checkpoint: files.newer, label: "canary" });
+    const before = models.choose("ads", { label: "canary" });
+    const again = await control("ads:load", { checkpoint: files.newer, label: "shadow" });
+    const newer = { version: 2000, source: files.newer, labels: ["canary", "shadow"] };
+    expect(again).toMatchObject({ status: 200, versions: [{ version: 1000, labels: ["stable"] }, newer] });
+    expect(again.versions.length).toBe(2);
+    expect(models.choose("ads", { label: "canary" })).not.toBe(before);
+    const elsewhere = join(temporary(), "copy");
+    cpSync(files.newer, elsewhere, { recursive: true });
+    expect(await control("ads:load", { checkpoint: elsewhere })).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/^version 2000 of spec \w{16}: is loaded already, from /),
+    });
+    await control("ads:labels", { canary: null, shadow: null });
+    await control("ads:unload", { version: 2000 });
+  });
+
+  it("versions of several specs that have one number are told apart by their specs, and not taken for each other", async () => {
+    const [other, model] = ["other", "other.yaml"].map((name) => join(temporary(), name));
+    writeFileSync(model, readFileSync(LR, "utf8").replace(/^name: .*/m, "name: other"));
+    await train({ model, data: "simulate:2000:7", limit: 1000, out: other });
+    const loaded = await control("ads:load", { checkpoint: other, label: "canary" });
+    const [one, two] = loaded.versions.map((version: { spec_hash: string }) => `1000@${version.spec_hash}`);
+    for (const [action, order] of [
+      ["ads:labels", { stable: 1000 }],
+      ["ads:unload", { version: "1000@0123456789abcdef" }],
+      ["ads:labels", { canary: "1000@x" }],
+    ] as const)
+      expect((await control(action, order)).status).toBeGreaterThanOrEqual(400);
+    expect(await control("ads:labels", { stable: 1000 })).toMatchObject({ hint: `say which: "${one}" or "${two}"` });
+    expect(await control("ads:labels", { stable: two, canary: null })).toMatchObject({
+      versions: [{ labels: [] }, { labels: ["stable"] }],
+    });
+    expect(await control("ads:rollback")).toMatchObject({ versions: [{ labels: ["stable"] }, { labels: [] }] });
+    expect(await control("ads:unload", { version: 1000 })).toMatchObject({
+      status: 200,
+      versions: [{ source: files.older }],
+    });
   });
 
   it("answers by the version or label that a path names, and has a shadow score what was answered", async () => {

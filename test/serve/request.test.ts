@@ -47,6 +47,12 @@ describe("splitScoreRequest", () => {
     expect([unknown.length, unknown[99], unknown[100]]).toEqual([101, "context.m1099", "… and 150 more"]);
   });
 
+  it("cuts a path that is long: 300 KB with as many leaves were answered with 30 MB, and took memory for each", () => {
+    const leaves = Object.fromEntries(Array.from({ length: 30_000 }, (_, i) => [`m${i}`, i]));
+    const { unknown } = split(JSON.stringify({ candidates: [{ ["k".repeat(300_000)]: leaves }] }));
+    expect(unknown).toEqual([`candidates[].${"k".repeat(243)}…`]);
+  });
+
   it("has no internal error for a body that is nested 100,000 levels deep: the decoder refuses it", () => {
     const nested = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
     const { unknown } = split(`{"context": ${nested}, "candidates": [{"b": ${nested}}]}`);

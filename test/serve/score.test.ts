@@ -33,6 +33,11 @@ describe("POST /v1/models/{name}:score", () => {
     expect(named.answer.scores).toHaveLength(20);
   });
 
+  it("says that a list in place of a candidate's object is the candidate's: it was told as the context's", async () => {
+    const { status, answer } = await ask('{"context": {"user": {"id": 1}}, "candidates": [{}, {"item": [1]}]}');
+    expect([status, answer.error]).toEqual([400, expect.stringMatching(/^candidates\[1\]\.item\./)]);
+  });
+
   it("names the models where there is none of the name", async () => {
     const { status, answer } = await ask(bodyOf(events), "/v1/models/shoop:score");
     expect([status, answer.code]).toEqual([404, "model_unknown"]);
