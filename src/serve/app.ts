@@ -59,7 +59,8 @@ const ID = /^[\x21-\x7e]{1,128}$/;
  */
 export function createApp(options: AppOptions, hint: string, admission?: Admission): FastifyInstance {
   const app = Fastify({
-    logger: options.log ? { redact: ["req.headers.authorization"] } : false,
+    // Not pino's own way to the standard output, which waits for ever where the disk below is full.
+    logger: options.log ? { redact: ["req.headers.authorization"], stream: process.stdout } : false,
     // What a client sends is what is meant: nothing is coerced, nothing dropped.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allowUnionTypes: true } },
     genReqId: ({ headers }) => idOf(headers[ID_HEADER]),

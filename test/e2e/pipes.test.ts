@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -82,6 +82,41 @@ describe("a reader that goes early", () => {
     const { status } = await unread([...learn, out, "--json"], "2>&1");
     expect(status).toBe(0);
     expect(readdirSync(out)).toContain("checkpoint-000000040000");
+  });
+});
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+describe.runIf(existsSync("/dev/full"))("a full disk under what is told", () => {
+  const told = (args: readonly string[], streams: string) =>
+    ended(spawn("sh", ["-c", `"$0" "$@" ${streams}`, process.execPath, "dist/cli/main.js", ...args]));
+
+  it("ends no training: it saves, and says that its report is lost", async () => {
+    const out = join(folder, "full");
+    const { status, stderr } = await told(["train", "--model", LR, "--data", file, "--out", out], ">/dev/full");
+    expect([status, stderr]).toEqual([3, expect.stringMatching(/^hashbrook: the standard output cannot be .*ENOSPC/m)]);
+    expect(stderr).not.toContain("node:");
+    expect(readdirSync(out)).toContain("checkpoint-000000040000");
+  });
+
+  it("ends no server, and holds none up, that logs every request there", async () => {
+    const port = await freePort();
+    const args = ["serve", "--checkpoint", model, "--port", String(port), "--log"];
+    const child = spawn("sh", ["-c", 'exec "$0" "$@" >/dev/full', process.execPath, "dist/cli/main.js", ...args]);
+    const ending = ended(child);
+    const live = () => fetch(`http://127.0.0.1:${port}/healthz`).then(({ status }) => status);
+    while ((await live().catch(() => 0)) !== 200 && child.exitCode === null) await sleep(50);
+    expect(await live()).toBe(200);
+    child.kill("SIGTERM");
+    const { status, stderr } = await ending;
+    expect([status, stderr.split("\n").length]).toEqual([3, 2]);
   });
 });
 
