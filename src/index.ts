@@ -102,7 +102,14 @@ export {
   type Scores,
   type WorkerOptions,
 } from "./serve/scorer.js";
-export { type Label, ServedModel, type ServedState, type ServedVersion, type Wanted } from "./serve/served-model.js";
+export {
+  type Label,
+  ServedModel,
+  type ServedState,
+  type ServedVersion,
+  type VersionName,
+  type Wanted,
+} from "./serve/served-model.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
 export type { OnLost } from "./sources/kafka/kafka-log-options.js";
 export type { TopicSpec, TopicStart, TopicStop } from "./sources/kafka/open-topic.js";
