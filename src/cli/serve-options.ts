@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { parseBytes } from "../schema/units.js";
@@ -191,7 +192,7 @@ const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/i;
 
 /**
  * How a server is to listen.
- * @throws HashbrookError usage where it would be open to others without a token, or a file cannot be read
+ * @throws HashbrookError usage where it would be open to others without a token, or a file cannot be read, or is no certificate or key
  */
 export function listenOptions(flags: ProtectionFlags): ServerOptions {
   const { tlsCert, tlsKey, maxQueue, maxConnections, rateLimit } = flags;
@@ -208,7 +209,7 @@ export function listenOptions(flags: ProtectionFlags): ServerOptions {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new HashbrookError("usage", "--tls-cert, --tls-key: each needs the other");
   }
-  const tls = tlsCert !== undefined && { tls: { cert: pem(tlsCert, "--tls-cert"), key: pem(tlsKey!, "--tls-key") } };
+  const tls = tlsCert !== undefined && { tls: certified(tlsCert, tlsKey!) };
   return { maxQueue, maxConnections, rateLimit, tokens, ...tls };
 }
 
@@ -217,6 +218,19 @@ export function tokensOf(file: string | undefined, variable: string): string[] |
   if (file !== undefined) return readTokens(file);
   const value = process.env[variable];
   return value ? checkedTokens(value, variable) : undefined;
+}
+
+function certified(certFile: string, keyFile: string): { cert: Buffer; key: Buffer } {
+  const tls = { cert: pem(certFile, "--tls-cert"), key: pem(keyFile, "--tls-key") };
+  try {
+    createSecureContext(tls);
+    return tls;
+  } catch (cause) {
+    throw new HashbrookError("usage", `--tls-cert ${certFile}, --tls-key ${keyFile}: ${(cause as Error).message}`, {
+      hint: "a certificate and its own private key, without a passphrase, both as PEM texts",
+      cause,
+    });
+  }
 }
 
 function pem(file: string, flag: string): Buffer {

@@ -67,6 +67,13 @@ describe("tokens", () => {
       expect(listenOptions({ host }).tokens).toBeUndefined();
     expect(listenOptions({ host: "0.0.0.0", insecure: true }).tokens).toBeUndefined();
     expect(() => listenOptions({ host: "::1", tlsCert: "cert.pem" })).toThrow(/each needs the other/);
+    // No certificate: was told with a stack trace, as a defect.
+    const files = { tlsCert: "package.json", tlsKey: "package.json" };
+    const refused = {
+      code: "usage",
+      message: expect.stringMatching(/^--tls-cert package\.json, --tls-key package\.json: /),
+    };
+    expect(() => listenOptions({ host: "::1", ...files })).toThrow(expect.objectContaining(refused));
   });
 });
 
