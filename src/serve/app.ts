@@ -1,4 +1,9 @@
-import { createServer as createHttpServer, type ServerOptions as HttpOptions, type Server } from "node:http";
+import {
+  createServer as createHttpServer,
+  type ServerOptions as HttpOptions,
+  maxHeaderSize,
+  type Server,
+} from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { Readable } from "node:stream";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
@@ -63,6 +68,8 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
     logger: options.log ? { redact: ["req.headers.authorization"], stream: process.stdout } : false,
     // What a client sends is what is meant: nothing is coerced, nothing dropped.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allowUnionTypes: true } },
+    // Ids stand in paths, and may be long; headers and path together have Node's bound.
+    routerOptions: { maxParamLength: maxHeaderSize },
     genReqId: ({ headers }) => idOf(headers[ID_HEADER]),
     // A request that came in before the end is answered.
     return503OnClosing: false,

@@ -27,6 +27,13 @@ const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * b[i]
 const items = Array.from({ length: 40 }, (_, i) => `i${i}`);
 
 describe("embeddings of ids", () => {
+  it("are told of an id of any letters that a path may have: one of over 100 was refused", async () => {
+    const id = `https://shop/${"ü/日本?".repeat(100)}`;
+    const { answer } = await get(`embeddings/items/${encodeURIComponent(id)}`);
+    const { answer: looked } = await post("embeddings:lookup", { field: "item", ids: [id] });
+    expect(answer).toMatchObject(looked.vectors[0]);
+  });
+
   it("are the ones that were learned, with the key that `hashbrook key` prints", async () => {
     const { answer } = await post("embeddings:lookup", { field: "item", ids: ["i1", "never seen"] });
     expect(answer).toMatchObject({ model: "shop", version: 3000, field: "item", table: "items" });
