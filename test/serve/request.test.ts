@@ -57,7 +57,7 @@ describe("splitScoreRequest", () => {
     const nested = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
     const { unknown } = split(`{"context": ${nested}, "candidates": [{"b": ${nested}}]}`);
     expect(unknown).toEqual(
-      ["candidates[]", "context"].map((part) => `${`${part}${".a".repeat(200)}`.slice(0, 256)}…`),
+      ["candidates[].b", "context"].map((part) => `${`${part}${".a".repeat(200)}`.slice(0, 256)}…`),
     );
   });
 
