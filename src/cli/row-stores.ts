@@ -5,6 +5,8 @@ import type { ServeFlags } from "./serve-options.js";
 
 type Flags = Pick<ServeFlags, "rowStore" | "rowCache" | "cacheBytes">;
 
+const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
+
 /** The directories of `--row-store`: a folder a name, where models are named. */
 export class RowStores {
   private readonly path: string | undefined;
@@ -21,13 +23,13 @@ export class RowStores {
 
   /** @throws as `RowCache.open` */
   static async of(flags: Flags): Promise<RowStores> {
-    return new RowStores(flags, flags.rowCache === undefined ? null : await RowCache.open(flags.rowCache));
+    const { rowCache } = flags;
+    return new RowStores(flags, rowCache === undefined ? null : await RowCache.open(rowCache, undefined, tell));
   }
 
   /** undefined: rows are to be in memory. @throws as `RowDirectory.open` */
   async open(name: string | undefined): Promise<RowDirectory | undefined> {
     if (this.path === undefined) return undefined;
-    const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
     const { cacheBytes, shared } = this;
     const options = { cacheBytes, ...(shared && { shared }), tell };
     const directory = await RowDirectory.open(join(this.path, name ?? ""), options);

@@ -40,10 +40,11 @@ export class RowCache {
   /**
    * @param url `redis://[USER:PASSWORD@]HOST:PORT`, or several hosts of a cluster, parted by commas. One that is not there in two seconds is tried again later
    * @param answerMs how long an answer is waited for
-   * @throws HashbrookError usage; runtime_unavailable where the package iovalkey is not there
+   * @param note is told where it is not there by then
+   * @throws HashbrookError usage, also where the server wants another user or password; runtime_unavailable where the package iovalkey is not there
    */
-  static async open(url: string, answerMs = ANSWER_MS): Promise<RowCache> {
-    return new RowCache(await openValkey(valkeyAddress(url), answerMs));
+  static async open(url: string, answerMs = ANSWER_MS, note: (text: string) => void = () => {}): Promise<RowCache> {
+    return new RowCache(await openValkey(valkeyAddress(url), answerMs, note));
   }
 
   /**

@@ -55,9 +55,14 @@ function decoded(user: string): readonly string[] | null {
 
 const shown = (url: string): string => url.replace(/\/\/.*@/, "//…@");
 
+/** Of a cluster the last node's stands in it. */
+interface Failure extends Error {
+  readonly lastNodeError?: Error;
+}
+
 /** The library's, as far as it is used. */
 interface Server {
-  on(event: "error", told: () => void): void;
+  on(event: "error", told: (error: Failure) => void): void;
   once(event: "ready", told: () => void): void;
   mgetBuffer(...names: Buffer[]): Promise<(Buffer | null)[]>;
   set(name: Buffer, value: Buffer, unit: "EX", seconds: number): Promise<unknown>;
@@ -69,8 +74,17 @@ interface Library {
   readonly Cluster: new (nodes: readonly object[], options: object) => Server;
 }
 
-/** Connects, which it waits two seconds for at most, and goes on trying behind that. @param answerMs how long an answer is waited for @throws runtime_unavailable */
-export async function openValkey({ nodes, tls, ...user }: ValkeyAddress, answerMs: number): Promise<Valkey> {
+/**
+ * Connects, which it waits two seconds for at most, and goes on trying behind that.
+ * @param answerMs how long an answer is waited for
+ * @param note is told where there is no connection by then, and why
+ * @throws HashbrookError usage where the server wants another user or password; runtime_unavailable
+ */
+export async function openValkey(
+  { nodes, tls, ...user }: ValkeyAddress,
+  answerMs: number,
+  note: (text: string) => void,
+): Promise<Valkey> {
   const { Redis, Cluster } = await library();
   const options = {
     ...user,
@@ -82,29 +96,48 @@ export async function openValkey({ nodes, tls, ...user }: ValkeyAddress, answerM
     maxRetriesPerRequest: 0,
     retryStrategy: retryAfter,
   };
-  if (nodes.length === 1) return serverOf(new Redis({ ...nodes[0], ...options }));
   const redisOptions = { ...options, retryStrategy: undefined };
   const cluster = { redisOptions, enableOfflineQueue: false, clusterRetryStrategy: retryAfter };
-  return serverOf(new Cluster([...nodes], cluster));
-}
-
-const retryAfter = (times: number): number => Math.min(MOST_RETRY_MS, 100 * times);
-
-async function serverOf(server: Server): Promise<Valkey> {
-  server.on("error", () => {}); // told by each command
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, CONNECT_MS);
-    server.once("ready", () => {
-      clearTimeout(timer);
-      resolve();
+  const server = nodes.length === 1 ? new Redis({ ...nodes[0], ...options }) : new Cluster([...nodes], cluster);
+  const where = nodes.map(({ host, port }) => `${host}:${port}`).join(",");
+  const reason = await whyUnconnected(server);
+  if (reason !== null && isRefused(reason)) {
+    server.disconnect();
+    throw new HashbrookError("usage", `--row-cache: ${where} lets nobody in so: ${reason}`, {
+      hint: "give the server's user and password: redis://USER:PASSWORD@HOST:PORT (redis://:PASSWORD@HOST:PORT for the default user)",
     });
-  });
+  }
+  if (reason !== null)
+    note(`--row-cache: no answer from ${where} (${reason}): rows come from the disk until there is one`);
   return {
     get: (names) => server.mgetBuffer(...names),
     put: (name, value) => server.set(name, value, "EX", KEPT_SECONDS),
     close: () => server.disconnect(),
   };
 }
+
+const retryAfter = (times: number): number => Math.min(MOST_RETRY_MS, 100 * times);
+
+/** null once it is connected; else what went wrong in the time for that. A refusal is not tried again. */
+function whyUnconnected(server: Server): Promise<string | null> {
+  return new Promise((resolve) => {
+    let last = `nothing in ${CONNECT_MS / 1000} s`;
+    const timer = setTimeout(() => resolve(last), CONNECT_MS);
+    const end = (reason: string | null) => {
+      clearTimeout(timer);
+      resolve(reason);
+    };
+    server.once("ready", () => end(null));
+    // Behind that each command tells.
+    server.on("error", (error) => {
+      last = (error.lastNodeError ?? error).message;
+      if (isRefused(last)) end(last);
+    });
+  });
+}
+
+/** As servers say it. */
+const isRefused = (reason: string): boolean => /^(WRONGPASS|NOAUTH|NOPERM)\b/.test(reason);
 
 /** The library, which is there where it was asked for. */
 async function library(): Promise<Library> {

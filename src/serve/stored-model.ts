@@ -104,10 +104,11 @@ export class StoredModel extends ScoringModel {
 
   override async apply(states: readonly ServingState[], _examples = 0, place?: KeptPlace): Promise<void> {
     const { serving } = this.model;
-    for (const state of states) serving.check(state);
+    const looked = states.map((state) => serving.prepared(state));
     if (place) this.keep(states, place);
     else for (const state of states) await this.database.load(state);
-    await super.apply(states);
+    for (const put of looked) put();
+    this.changes++;
   }
 
   private keep(states: readonly ServingState[], place: KeptPlace): void {

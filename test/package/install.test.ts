@@ -178,6 +178,18 @@ describe("the package in an empty folder", () => {
     expect(status).toBe(7);
     expect(stderr).toContain("npm install @tensorflow/tfjs");
   });
+
+  it("says how to get what --row-cache and --row-store need", () => {
+    const serve = ["serve", "--checkpoint", "run", "--port", "0", "--row-store", "rows"];
+    for (const [name, more] of [
+      ["iovalkey", ["--row-cache", "redis://127.0.0.1:1"]],
+      ["lmdb", []],
+    ] as const) {
+      const { status, stderr } = hashbrook(folder, [...serve, ...more]);
+      expect(status, stderr).toBe(7);
+      expect(stderr).toMatch(new RegExp(`needs the package ${name}.*\n.*npm install ${name}$`, "m"));
+    }
+  });
 });
 
 it("the package has every file that its documents link to", () => {

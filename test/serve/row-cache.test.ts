@@ -198,6 +198,27 @@ describe.skipIf(LACKS)("rows that servers share", () => {
     second.kill("SIGCONT");
   }, 60_000);
 
+  it("of a server that is not there at the start are said to come from the disk", async () => {
+    const port = await freePort();
+    const notes: string[] = [];
+    const shared = await RowCache.open(`redis://127.0.0.1:${port}`, 200, (text) => notes.push(text));
+    shared.close();
+    expect(notes).toEqual([expect.stringMatching(`no answer from 127.0.0.1:${port} .*ECONNREFUSED.*: rows come from`)]);
+  });
+
+  it("are refused at the start where the server wants a password, or another one", async () => {
+    const port = await freePort();
+    await server(port, "--requirepass", "right");
+    for (const user of ["", ":wrong@", "somebody:right@"])
+      await expect(RowCache.open(`redis://${user}127.0.0.1:${port}`)).rejects.toMatchObject({
+        code: "usage",
+        message: expect.stringMatching(/lets nobody in so: (NOAUTH|WRONGPASS)/),
+      });
+    const notes: string[] = [];
+    (await RowCache.open(`redis://:right@127.0.0.1:${port}`, 200, (text) => notes.push(text))).close();
+    expect(notes).toEqual([]);
+  });
+
   it("lie in the servers of a cluster", async () => {
     const ports = [await freePort(), await freePort()];
     const cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
