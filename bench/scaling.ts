@@ -4,10 +4,11 @@ import { join } from "node:path";
 import type { BrokerFacts } from "../scripts/kafka-broker.mjs";
 import { openCheckpoint } from "../src/checkpoints/store.js";
 import { kafkaOptions } from "../src/sources/kafka/client.js";
-import { lastWords } from "./lib/background.js";
 import { withBroker } from "./lib/broker.js";
 import { criteoLike } from "./lib/criteo-like.js";
+import { HUB, Links } from "./lib/links.js";
 import { Quotas } from "./lib/quotas.js";
+import { ended, foldTimes, type Mark, roundTimes } from "./lib/round-times.js";
 import { round } from "./lib/run.js";
 import { load } from "./lib/topic.js";
 
@@ -15,70 +16,142 @@ const LANES = 8;
 /** Large rounds in bf16, of which less is told and folded an event. */
 const ROUND = 8192;
 const PROCESSES = [1, 2, 4, 8];
+/** Rounds by which code is compiled and tables are filled; those that are measured; and one behind them, which is read ahead as in any other round. */
+const WARM = 2;
+const MEASURED = 2;
+const ROUNDS = WARM + MEASURED + 1;
+/** Bits a second of a whole core's network. */
+const RATE = 10e9;
 /** Owners that hold the tables beside two processes, in shards as many as owners could be. */
 const OWNERS = 2;
 const SHARDS = 4;
-/** Of a core, that each of so many processes has: all of them one core, at most. */
-const shareOf = (processes: number) => (processes > 4 ? 0.125 : 0.25);
+/** Processes that run at once, at least: fewer would have caches and memory to themselves, and their core's time would bring more. */
+const BUSY = 4;
+/** Of a core and of its network, that each of so many processes has: all of them one core. */
+const shareOf = (processes: number) => 1 / Math.max(BUSY, processes);
 /** Longer than any round takes: nobody works for another. */
 const PATIENCE_MS = 600_000;
 
-/**
- * Processes that share eight lanes, each with a fixed share of a core, so that two cores stand for eight machines. Times are of a core. What a process does for every
- * event of all lanes (read, fold) is measured with one that only follows a finished run; the rest is what a lane's own events take.
- * Times are of a longer run less those of a shorter one, so starts do not count. The broker and the network have no such bound.
- */
-export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
-  return withBroker((broker, folder) => measured(broker, folder, smoke), Quotas.whyUnavailable());
+const WHAT =
+  "rounds of processes that share eight lanes, once code is compiled, in the time that each has had a core (each has a quarter of one and of 10 Gbit/s, of eight an eighth; where they are one or two, four or two such runs go on at once, so that the machine is as busy); waiting: of that time, without computing; model of a round: own / P + all, and beside where P > 1; all = what following takes, own = what one process takes less that, beside = what each of two takes more than own / 2 + all, so that four and eight are what the model is held against";
+
+interface Bench {
+  readonly broker: BrokerFacts;
+  readonly folder: string;
+  readonly events: string;
+  readonly quotas: Quotas;
+  readonly links: Links;
+  readonly smoke: boolean;
 }
 
-async function measured(broker: BrokerFacts, folder: string, smoke: boolean): Promise<object> {
-  const perUpdate = LANES * (smoke ? 64 : ROUND);
-  // The shorter run is long enough for its code to be compiled.
-  const [short, long] = [1, smoke ? 2 : 3].map((updates) => updates * perUpdate);
-  for (const events of [short, long])
-    await load(kafkaOptions(broker.brokers), topicOf(events), criteoLike(events), LANES);
-  const model = modelOf(folder, perUpdate / LANES);
-  const quotas = new Quotas();
-  const seconds = async (events: number, share: number, spec: string, members: (readonly string[])[]) => {
-    const started = performance.now();
-    await Promise.all(members.map((args, i) => ended(quotas.start(i, share, line(broker, spec, events, args)))));
-    return ((performance.now() - started) / 1000) * share;
+/** Core's seconds of a round, and those of them that its processes have not computed. */
+interface Costs {
+  readonly seconds: number;
+  readonly waiting: number;
+}
+
+/**
+ * Processes that share eight lanes, each with a fixed share of a core and of a network, so that two cores stand for eight machines. What a process does for
+ * every event of all lanes (read, fold) is measured with one that only follows a finished run; the rest is what a lane's own events take. The broker has no such bound.
+ */
+export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
+  const why = Quotas.whyUnavailable() ?? Links.whyUnavailable();
+  if (why !== null) return withBroker(async () => ({}), why);
+  const [quotas, links] = [new Quotas(), new Links()];
+  const use = async (broker: BrokerFacts, folder: string) => {
+    const events = "events";
+    await load(kafkaOptions(broker.brokers), events, criteoLike(ROUNDS * LANES * rowsOf(smoke)), LANES);
+    return measured({ broker, folder, events, quotas, links, smoke });
   };
-  /** Of a core's time an event, of a process that has so many beside it. */
-  const marginal = async (processes: number, members: (events: number) => (readonly string[])[], spec = model) => {
-    const share = smoke ? 1 : shareOf(processes);
-    const [more, less] = [
-      await seconds(long, share, spec, members(long)),
-      await seconds(short, share, spec, members(short)),
-    ];
-    return ((more - less) * 1e6) / (long - short);
-  };
-  try {
-    const measuredUs = new Map<number, number>();
-    for (const processes of smoke ? [1, 2] : PROCESSES)
-      measuredUs.set(processes, await marginal(processes, (events) => sharing(folder, events, processes)));
-    agree([...measuredUs.keys()].map((processes) => join(folder, roundsOf(long, processes))));
-    const all = await marginal(1, (events) => [
-      ["--lane", "1/2", "--out", join(folder, "follower"), "--rounds-topic", roundsOf(events, 1)],
-    ]);
-    const split = modelOf(folder, perUpdate / LANES, SHARDS);
-    const owned = await marginal(2, (events) => owning(folder, events), split);
-    const alone = join(folder, "split");
-    await seconds(short, 1, split, [["--out", alone]]);
-    agree([alone, join(folder, roundsOf(short, "owned"))]);
-    const owners = { processes: 2, owners: OWNERS, shards: SHARDS, events_per_core_second: Math.round(1e6 / owned) };
-    return {
-      what: WHAT,
-      lanes: LANES,
-      round: perUpdate / LANES,
-      gradients: "bf16",
-      ...compared(measuredUs, all),
-      owners,
-    };
-  } finally {
+  return withBroker(use, null, HUB).finally(() => {
     quotas.close();
+    links.close();
+  });
+}
+
+const rowsOf = (smoke: boolean) => (smoke ? 64 : ROUND);
+
+async function measured(bench: Bench): Promise<object> {
+  const found = new Map<number, Costs>();
+  for (const processes of bench.smoke ? [1, 2] : PROCESSES) {
+    found.set(processes, await costsOf(bench, processes));
+    console.error(`${processes} processes: ${JSON.stringify(found.get(processes))}`);
   }
+  agree([...found.keys()].flatMap((processes) => runsOf(bench, processes).map((name) => join(bench.folder, name))));
+  const all = await followingOf(bench);
+  const owned = await ownedCosts(bench);
+  return {
+    what: WHAT,
+    ...{
+      lanes: LANES,
+      round: rowsOf(bench.smoke),
+      gradients: "bf16",
+      warm_up_rounds: WARM,
+      measured_rounds: MEASURED,
+      bits_a_second: RATE,
+    },
+    ...compared(bench, found, all),
+    owners: { processes: 2, owners: OWNERS, shards: SHARDS, ...shown(bench, owned) },
+  };
+}
+
+/** The names of the runs that are there at once. */
+function runsOf({ smoke }: Bench, processes: number): string[] {
+  const runs = smoke ? 1 : Math.max(1, BUSY / processes);
+  return Array.from({ length: runs }, (_, i) => `rounds-${processes}-${i}`);
+}
+
+async function costsOf(bench: Bench, processes: number): Promise<Costs> {
+  const share = shareOf(processes);
+  const runs = runsOf(bench, processes).map(async (name, i) => {
+    const members = Array.from({ length: processes }, (_, k) => {
+      const args = ["--lane", `${k}/${processes}`, "--out", join(bench.folder, name), "--rounds-topic", name];
+      return started(bench, i * processes + k, share, [...args, "--model", modelOf(bench)]);
+    });
+    return roundCosts(await roundTimes(kafkaOptions(bench.broker.brokers), name, 1, members), share);
+  });
+  return mean(await Promise.all(runs));
+}
+
+/** Of what a process takes that only follows, of which as many run at once as of those that work. */
+async function followingOf(bench: Bench): Promise<Costs> {
+  const [name] = runsOf(bench, bench.smoke ? 2 : BUSY);
+  const runs = Array.from({ length: bench.smoke ? 1 : BUSY }, async (_, k) => {
+    const args = ["--lane", "0/2", "--out", join(bench.folder, `follower-${k}`), "--rounds-topic", name, "--json"];
+    const child = started(bench, k, shareOf(1), [...args, "--model", modelOf(bench)]);
+    const marks = await foldTimes(LANES * rowsOf(bench.smoke), child);
+    // Rounds in small are over before it tells of each.
+    return bench.smoke ? { seconds: 0, waiting: 0 } : roundCosts(marks, shareOf(1));
+  });
+  return mean(await Promise.all(runs));
+}
+
+/** Of two processes and the owners of the tables' shards. @throws Error where their model is another one than one process's */
+async function ownedCosts(bench: Bench): Promise<Costs> {
+  const [owned, alone] = ["owned", "split"].map((name) => join(bench.folder, name));
+  const run = ["--out", owned, "--rounds-topic", "rounds-owned", "--model", modelOf(bench, SHARDS)];
+  const lanes = [0, 1].map((k) => ["--lane", `${k}/2`, "--owners", String(OWNERS)]);
+  const owners = Array.from({ length: OWNERS }, (_, k) => {
+    return ["--owner", `${k}/${OWNERS}`, "--owner-host", Links.address(lanes.length + k)];
+  });
+  const members = [...lanes, ...owners].map((args, k) => started(bench, k, shareOf(1), [...args, ...run]));
+  const marks = await roundTimes(kafkaOptions(bench.broker.brokers), "rounds-owned", 1 + OWNERS, members);
+  await ended(started(bench, 0, 1, ["--out", alone, "--model", modelOf(bench, SHARDS)]));
+  agree([alone, owned]);
+  return roundCosts(marks, shareOf(1));
+}
+
+/** Of a measured round. */
+function roundCosts(marks: readonly Mark[], share: number): Costs {
+  const [before, after] = [marks[WARM - 1], marks[WARM + MEASURED - 1]];
+  const computed = Math.max(...after.processor.map((seconds, k) => seconds - before.processor[k]));
+  const seconds = (after.at - before.at) * share;
+  return { seconds: seconds / MEASURED, waiting: (seconds - computed) / MEASURED };
+}
+
+function mean(costs: readonly Costs[]): Costs {
+  const of = (cost: (costs: Costs) => number) => costs.reduce((sum, one) => sum + cost(one), 0) / costs.length;
+  return { seconds: of(({ seconds }) => seconds), waiting: of(({ waiting }) => waiting) };
 }
 
 /** @throws Error where runs have come to different models */
@@ -87,67 +160,47 @@ function agree(runs: readonly string[]): void {
   if (checksums.size !== 1) throw new Error(`${runs.length} runs came to ${checksums.size} models`);
 }
 
-const WHAT =
-  "events of processes that share eight lanes in the time that each of them has had a core (each has a quarter of one, of eight an eighth); model: 1 / (own / P + all), own = what one process takes less what following takes";
+function shown({ smoke }: Bench, { seconds, waiting }: Costs): object {
+  const events = LANES * rowsOf(smoke);
+  return { events_per_core_second: Math.round(events / seconds), waiting: round(waiting / seconds, 3) };
+}
 
 /** Measured rates beside the model's, and the model's for more processes than were measured. */
-function compared(measuredUs: ReadonlyMap<number, number>, all: number): object {
-  const one = measuredUs.get(1)!;
-  const modelled = (processes: number) => (one - all) / processes + all;
-  const rows = [...measuredUs].map(([processes, us]) => ({
+function compared(bench: Bench, found: ReadonlyMap<number, Costs>, following: Costs): object {
+  const [one, all] = [found.get(1)!.seconds, following.seconds];
+  const own = one - all;
+  const beside = found.get(2)!.seconds - (own / 2 + all);
+  const modelled = (processes: number) => own / processes + all + (processes > 1 ? beside : 0);
+  const rows = [...found].map(([processes, costs]) => ({
     processes,
-    events_per_core_second: Math.round(1e6 / us),
-    of_linear: round(one / us / processes, 3),
+    ...shown(bench, costs),
+    of_linear: round(one / costs.seconds / processes, 3),
     model_of_linear: round(one / modelled(processes) / processes, 3),
-    model_error: round(modelled(processes) / us - 1, 3),
+    model_error: round(modelled(processes) / costs.seconds - 1, 3),
   }));
   const extrapolated = [16, 32, 64].map((processes) => ({
     processes,
     of_linear: round(one / modelled(processes) / processes, 3),
   }));
-  const stages = { own_us: round(one - all, 2), all_us: round(all, 2) };
+  const us = (seconds: number) => round((seconds * 1e6) / (LANES * rowsOf(bench.smoke)), 2);
+  const stages = { own: us(own), all: us(all), all_waiting: us(following.waiting), beside: us(beside) };
   return { core_us_an_event: stages, measured: rows, extrapolated };
 }
 
-const topicOf = (events: number) => `events-${events}`;
-const roundsOf = (events: number, processes: number | string) => `rounds-${events}-${processes}`;
-
-/** The command lines of processes that share the lanes of a run. */
-function sharing(folder: string, events: number, processes: number): string[][] {
-  const out = join(folder, roundsOf(events, processes));
-  return Array.from({ length: processes }, (_, k) => {
-    return ["--lane", `${k}/${processes}`, "--out", out, "--rounds-topic", roundsOf(events, processes)];
-  });
-}
-
-/** As `sharing`, of two processes and the owners of the tables' shards. */
-function owning(folder: string, events: number): string[][] {
-  const rounds = roundsOf(events, "owned");
-  const run = ["--out", join(folder, rounds), "--rounds-topic", rounds];
-  const lanes = [0, 1].map((k) => ["--lane", `${k}/2`, "--owners", String(OWNERS), ...run]);
-  const owners = Array.from({ length: OWNERS }, (_, k) => ["--owner", `${k}/${OWNERS}`, ...run]);
-  return [...lanes, ...owners];
-}
-
-function line(broker: BrokerFacts, model: string, events: number, args: readonly string[]): string[] {
-  const topic = ["--kafka", broker.brokers, "--topic", topicOf(events), "--group", "none", "--until", "end"];
+/** Starts a process in the place of this number. */
+function started(bench: Bench, place: number, share: number, args: readonly string[]): ChildProcess {
+  const { broker, events, quotas, links, smoke } = bench;
+  const topic = ["--kafka", broker.brokers, "--topic", events, "--group", "none", "--until", "end"];
   const patience = ["--takeover-ms", String(PATIENCE_MS), "--checkpoint-seconds", "0", "--threads", "1"];
-  return ["train", "--model", model, ...topic, ...patience, ...args];
+  const part = smoke ? 1 : share;
+  return quotas.start(place, part, ["train", ...topic, ...patience, ...args], links.by(place, RATE * part));
 }
 
 /** @param shards of each table, where they are split */
-function modelOf(folder: string, events: number, shards?: number): string {
+function modelOf({ folder, smoke }: Bench, shards?: number): string {
   const path = join(folder, shards ? "split.yaml" : "lanes.yaml");
   const plain = readFileSync("features/criteo-deep-crossing.yaml", "utf8");
   const spec = shards ? plain.replaceAll("dim: 16,", `dim: 16, shards: ${shards},`) : plain;
-  writeFileSync(path, `${spec}train: { lanes: ${LANES}, round: ${events}, warmup: 0, gradients: bf16 }\n`);
+  writeFileSync(path, `${spec}train: { lanes: ${LANES}, round: ${rowsOf(smoke)}, warmup: 0, gradients: bf16 }\n`);
   return path;
-}
-
-function ended(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.on("close", (status) =>
-      status === 0 ? resolve() : reject(new Error(`exit ${status}: ${lastWords(child)}`)),
-    );
-  });
 }

@@ -13,9 +13,11 @@ export interface BrokerOptions {
   rebalanceDelayMs?: number;
   /** Compiles itself for speed, as a bench wants it. Default false: it starts with less work. */
   optimized?: boolean;
+  /** Address at which clients without a login reach it. Default 127.0.0.1. */
+  host?: string;
 }
 export interface BrokerFacts {
-  /** "127.0.0.1:PORT" */
+  /** "HOST:PORT" */
   brokers: string;
   saslBrokers: string | null;
   tlsBrokers: string | null;
@@ -23,6 +25,7 @@ export interface BrokerFacts {
   ca: string | null;
   pid: number;
   dir: string;
+  host: string;
   port: number;
   ports: number[];
 }

@@ -33,9 +33,9 @@ export const USERS = { alice: "alice-secret" };
 
 /**
  * @typedef {{ port?: number, dir?: string, keep?: boolean, sasl?: boolean, tls?: boolean, rebalanceDelayMs?: number,
- *   optimized?: boolean }} BrokerOptions
+ *   optimized?: boolean, host?: string }} BrokerOptions `host`: the address that clients without a login reach it at, default 127.0.0.1
  * @typedef {{ brokers: string, saslBrokers: string | null, tlsBrokers: string | null, ca: string | null, pid: number, dir: string,
- *   port: number, ports: number[] }} BrokerFacts
+ *   host: string, port: number, ports: number[] }} BrokerFacts
  */
 
 const cache = () =>
@@ -136,9 +136,9 @@ async function start(options, jvm) {
   const [client, controller, saslPort, tlsPort] = ports;
   const sasl = options.sasl ? saslPort : undefined;
   const tls = options.tls ? tlsPort : undefined;
-  const { rebalanceDelayMs = 0 } = options;
+  const { rebalanceDelayMs = 0, host = "127.0.0.1" } = options;
   const settings = {
-    ...{ data: join(dir, "data"), client, controller, sasl, tls, keystore: join(dir, KEYSTORE) },
+    ...{ data: join(dir, "data"), host, client, controller, sasl, tls, keystore: join(dir, KEYSTORE) },
     rebalanceDelayMs,
   };
   const ca = tls ? await certify(dir) : null;
@@ -147,7 +147,8 @@ async function start(options, jvm) {
   const pid = launch(dir, jvm);
   const saslBrokers = sasl ? `127.0.0.1:${sasl}` : null;
   const tlsBrokers = tls ? `127.0.0.1:${tls}` : null;
-  const facts = { brokers: `127.0.0.1:${client}`, saslBrokers, tlsBrokers, ca, pid, dir, port: client, ports };
+  const brokers = `${host}:${client}`;
+  const facts = { brokers, saslBrokers, tlsBrokers, ca, pid, dir, host, port: client, ports };
   writeFileSync(join(dir, STATE), JSON.stringify(facts));
   await untilAnswering(facts);
   return facts;
@@ -176,9 +177,9 @@ function launch(dir, jvm) {
   return child.pid;
 }
 
-async function untilAnswering({ pid, port, dir }) {
+async function untilAnswering({ pid, host, port, dir }) {
   for (const end = Date.now() + START_MS; Date.now() < end; await sleep(50)) {
-    if (await answersKafka(port)) return;
+    if (await answersKafka(host, port)) return;
     if (!isAlive(pid)) break;
   }
   const alive = isAlive(pid);
@@ -188,9 +189,9 @@ async function untilAnswering({ pid, port, dir }) {
 }
 
 /** Whether something at the port answers ApiVersions, the first request of every Kafka client. */
-function answersKafka(port) {
+function answersKafka(host, port) {
   return new Promise((done) => {
-    const socket = connect(port, "127.0.0.1", () => {
+    const socket = connect(port, host, () => {
       const request = Buffer.alloc(14);
       request.writeInt32BE(10, 0);
       request.writeInt16BE(18, 4);
@@ -268,11 +269,11 @@ function isFree(port) {
   });
 }
 
-function properties({ data, client, controller, sasl, tls, keystore, rebalanceDelayMs = 0 }) {
+function properties({ data, host = "127.0.0.1", client, controller, sasl, tls, keystore, rebalanceDelayMs = 0 }) {
   const login = "org.apache.kafka.common.security";
   const plainUsers = Object.entries(USERS).map(([name, password]) => `user_${name}="${password}"`);
   const outside = [sasl && `SASL://127.0.0.1:${sasl}`, tls && `TLS://127.0.0.1:${tls}`].filter(Boolean);
-  const open = [`CLIENT://127.0.0.1:${client}`, ...outside];
+  const open = [`CLIENT://${host}:${client}`, ...outside];
   const logins = (listener) => `listener.name.${listener}.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.${listener}.plain.sasl.jaas.config=${login}.plain.PlainLoginModule required ${plainUsers.join(" ")};
 listener.name.${listener}.scram-sha-256.sasl.jaas.config=${login}.scram.ScramLoginModule required;

@@ -6,11 +6,13 @@ import { type BrokerFacts, killBroker, startBroker, whyUnavailable } from "../..
 /**
  * Measures with a broker and a folder of its own, which are gone afterwards.
  * @param why what else a bench lacks here; null: nothing
+ * @param host where clients reach it; default 127.0.0.1
  * @returns null, having said why, where it cannot
  */
 export async function withBroker<T>(
   use: (broker: BrokerFacts, folder: string) => Promise<T>,
   why: string | null = null,
+  host?: string,
 ): Promise<T | null> {
   const unavailable = (await whyUnavailable()) ?? why;
   if (unavailable !== null) {
@@ -18,7 +20,7 @@ export async function withBroker<T>(
     return null;
   }
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-bench-"));
-  const broker = await startBroker({ dir: join(folder, "broker"), optimized: true });
+  const broker = await startBroker({ dir: join(folder, "broker"), optimized: true, ...(host && { host }) });
   try {
     return await use(broker, folder);
   } finally {

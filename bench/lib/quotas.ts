@@ -28,10 +28,10 @@ export class Quotas {
     }
   }
 
-  /** Starts the built command line in the group of this number, which has so much of a core. */
-  start(number: number, share: number, args: readonly string[]): ChildProcess {
+  /** Starts the built command line in the group of this number, which has so much of a core. @param by a command that becomes it */
+  start(number: number, share: number, args: readonly string[], by: readonly string[] = []): ChildProcess {
     const procs = join(this.group(number, share), "cgroup.procs");
-    return background(args, ["sh", "-c", 'echo $$ > "$0" && exec "$@"', procs]);
+    return background(args, ["sh", "-c", 'echo $$ > "$0" && exec "$@"', procs, ...by]);
   }
 
   /** Removes the groups; their processes have ended. */

@@ -1,0 +1,82 @@
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { KafkaAdmin } from "../../src/sources/kafka/admin.js";
+import type { KafkaOptions } from "../../src/sources/kafka/client.js";
+import { lastWords } from "./background.js";
+
+const LOOK_MS = 25;
+/** Linux's, whatever the kernel's own are. */
+const TICKS_A_SECOND = 100;
+
+/** When a round was over, and what each process had computed by then, in seconds. */
+export interface Mark {
+  readonly at: number;
+  readonly processor: readonly number[];
+}
+
+/**
+ * When all lanes had told of each round.
+ * @param topic of the rounds
+ * @param others messages of its partition 0 that are of no round
+ * @throws Error where a process fails
+ */
+export async function roundTimes(
+  kafka: KafkaOptions,
+  topic: string,
+  others: number,
+  processes: readonly ChildProcess[],
+): Promise<readonly Mark[]> {
+  const marks: Mark[] = [];
+  const end = Promise.all(processes.map(ended));
+  const admin = await KafkaAdmin.open(kafka);
+  let going = true;
+  const stop = () => {
+    going = false;
+  };
+  end.then(stop, stop);
+  while (going) {
+    const told = await admin.watermarks(topic).catch(() => []);
+    const rounds = Math.min(...told.map(({ high }, lane) => Number(high) - (lane === 0 ? others : 0)));
+    if (told.length > 0 && rounds > marks.length) marks.push(markOf(processes));
+    await sleep(LOOK_MS);
+  }
+  await admin.close();
+  await end;
+  return marks;
+}
+
+/** When a process that tells its progress as JSON has learned so many events, twice as many, … @throws Error where it fails */
+export async function foldTimes(events: number, child: ChildProcess): Promise<readonly Mark[]> {
+  const marks: Mark[] = [];
+  child.stderr!.on("data", (data) => {
+    for (const [, examples] of String(data).matchAll(/"examples":(\d+)/g))
+      if (Number(examples) >= (marks.length + 1) * events) marks.push(markOf([child]));
+  });
+  await ended(child);
+  return marks;
+}
+
+const markOf = (processes: readonly ChildProcess[]): Mark => ({
+  at: performance.now() / 1000,
+  processor: processes.map(processorSeconds),
+});
+
+/** Of all its threads; NaN where it has ended. */
+function processorSeconds({ pid }: ChildProcess): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** @throws Error where it fails */
+export function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.on("close", (status) =>
+      status === 0 ? resolve() : reject(new Error(`exit ${status}: ${lastWords(child)}`)),
+    );
+  });
+}
