@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { digests, report, run, temporary } from "../e2e/hashbrook.js";
 import { startedBy } from "../train/started.js";
 import { describeKafka } from "./harness.js";
+import { fourLanes, learnedBy, topicOf as unevenTopic, WHOLE_ROUNDS } from "./lane-runs.js";
 import { rows, training } from "./trainers.js";
 
 describeKafka("threads that have read a topic to its end", (kafka) => {
@@ -31,6 +32,18 @@ describeKafka("threads that have read a topic to its end", (kafka) => {
     const missing = training(kafka, `${topic}-missing`, temporary());
     expect((await run([...missing, "--until", "end"])).stderr).toContain("-missing is not on");
     expect(await startedBy(() => report([...training(kafka, topic, temporary()), "--until", "end"]))).toBe(3);
+  });
+
+  it("work the lanes of one run after another", async () => {
+    const topic = await unevenTopic(kafka, 300);
+    const model = fourLanes(WHOLE_ROUNDS);
+    const [one, other] = [`${topic}.one`, `${topic}.other`];
+    const first = await learnedBy(model, kafka, topic, "--rounds-topic", one);
+    const started = await startedBy(async () => {
+      const second = await learnedBy(model, kafka, topic, "--rounds-topic", other);
+      expect(second.files).toEqual(first.files);
+    });
+    expect(started).toBe(0);
   });
 
   async function topicOf(count: number): Promise<string> {

@@ -1,6 +1,6 @@
-import { Worker } from "node:worker_threads";
-import { builtFile } from "../../core/built-file.js";
-import { fromPlainError, HashbrookError, type PlainError } from "../../core/errors.js";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { fromPlainError, type PlainError } from "../../core/errors.js";
+import { Thread } from "../../core/thread-pool.js";
 import type { Job } from "../job.js";
 import type { Progress, Report } from "../report.js";
 import type { PipelineOptions } from "../workers/pipeline.js";
@@ -22,11 +22,22 @@ export interface LanesGiven {
   readonly takeoverMs?: number | undefined;
 }
 
+/** What a thread that works lanes is given. */
+export interface LanesTask {
+  readonly job: Job;
+  readonly options: Omit<LanesOptions, "signal" | "onProgress">;
+  /** Of the thread that wants the report: any message stops. */
+  readonly control: MessagePort;
+}
+
 /** What the thread that works lanes tells. */
 export type FromLanes =
   | { readonly type: "progress"; readonly progress: Progress }
   | { readonly type: "done"; readonly report: Report | null }
   | { readonly type: "error"; readonly error: PlainError };
+
+/** How long a thread whose run has ended may take to say that it can work another one. */
+const PARTING_MS = 1_000;
 
 /**
  * Works a topic's lanes in a thread of their own, which waits for brokers and computes in turn.
@@ -39,29 +50,30 @@ export async function runLanesPipeline(
   given: LanesGiven | null,
   { signal, onProgress }: PipelineOptions,
 ): Promise<Report | null> {
-  const options: Omit<LanesOptions, "signal" | "onProgress"> = {
+  const options: LanesTask["options"] = {
     share: given?.lane ?? null,
     owners: ownersOf(given),
     roundsTopic: given?.roundsTopic ?? null,
     takeoverMs: given?.takeoverMs,
   };
-  const worker = new Worker(builtFile("train/workers/lanes-worker.js"), { workerData: { job, options } });
-  const stop = () => worker.postMessage("stop");
+  const { port1: told, port2: control } = new MessageChannel();
+  const thread = Thread.take("train/workers/lanes-worker.js");
+  const stop = () => told.postMessage("stop");
   signal?.addEventListener("abort", stop, { once: true });
   try {
     return await new Promise<Report | null>((resolve, reject) => {
-      worker.on("message", (message: FromLanes) => {
+      told.on("message", (message: FromLanes) => {
         if (message.type === "progress") onProgress?.(message.progress);
         else if (message.type === "done") resolve(message.report);
         else reject(fromPlainError(message.error));
       });
-      worker.on("error", reject);
-      worker.on("exit", (code) => reject(new HashbrookError("internal", `the lanes' thread ended with code ${code}`)));
+      thread.begin({ job, options, control } satisfies LanesTask, [control], reject);
       if (signal?.aborted) stop();
     });
   } finally {
     signal?.removeEventListener("abort", stop);
-    await worker.terminate();
+    told.close();
+    await thread.release(PARTING_MS);
   }
 }
 
