@@ -65,7 +65,9 @@ const npmVersion = execFileSync("npm", ["--version"], { encoding: "utf8" });
 function npm(cwd: string, args: readonly string[], version?: string): string {
   const other = version !== undefined && !npmVersion.startsWith(`${version}.`);
   const [command, ...before] = other ? ["npx", "--yes", `npm@${version}`] : ["npm"];
-  const { status, stdout, stderr } = spawnSync(command, [...before, ...args], { cwd, encoding: "utf8" });
+  const { HASHBROOK_EXTRA_CA_CERTS: authorities } = process.env;
+  const env = { ...process.env, ...(authorities && { NODE_EXTRA_CA_CERTS: authorities }) };
+  const { status, stdout, stderr } = spawnSync(command, [...before, ...args], { cwd, encoding: "utf8", env });
   expect(status, `${command} ${args.join(" ")}\n${stdout}\n${stderr}`).toBe(0);
   return stdout + stderr;
 }
