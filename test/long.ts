@@ -129,4 +129,12 @@ export const LONG = [
   "model/tower-model",
   "decode/avro",
   "serve/request-reader",
+  "train/divergence",
+  "portable/client",
+  "decode/values",
+  "runtimes/tensorflow",
+  "impression-log/log",
+  "migrate/prune",
+  "encodings/composed",
+  "model/numbers",
 ].map((name) => `test/${name}.test.ts`);
