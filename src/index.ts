@@ -26,6 +26,7 @@ export type { Counters } from "./delta-log/live.js";
 export { openFollow } from "./delta-log/open.js";
 export type { Precision } from "./delta-log/precision.js";
 export type { ReplicaStatus } from "./delta-log/replica.js";
+export { type Draft, type DraftColumn, type DraftOptions, draftSpec } from "./draft/draft.js";
 export {
   type CacheOptions,
   type CacheReport,

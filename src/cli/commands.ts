@@ -4,6 +4,7 @@ import type { Command } from "commander";
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import("./demo.js")).demoCommand(),
   simulate: async () => (await import("./simulate.js")).simulateCommand(),
+  init: async () => (await import("./init.js")).initCommand(),
   check: async () => (await import("./check.js")).checkCommand(),
   cache: async () => (await import("./cache.js")).cacheCommand(),
   train: async () => (await import("./train.js")).trainCommand(),

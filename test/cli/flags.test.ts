@@ -107,7 +107,11 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--sample$/, ["-1", "x"], /a number of 0 or more/],
   [/^--architecture$/, ["x"], /Allowed choices are/],
   [/^--freeze$/, [",", "tower,"], /names with commas between them/],
-  [/^--(precision|format|compression|on-lost-offsets|kafka-client|onnx|metric)$/, ["x", "F32"], /Allowed choices are/],
+  [
+    /^--(tower|precision|format|compression|on-lost-offsets|kafka-client|onnx|metric)$/,
+    ["x", "F32"],
+    /Allowed choices are/,
+  ],
 ];
 /** Values that must go on being taken. */
 const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = [
@@ -162,7 +166,7 @@ describe.each(Object.keys(commands))("%s", (name) => {
 
 it("every flag with a number, a port, a host or an address is in the table", async () => {
   const plain =
-    /^--(ips|rewards|data|model|out|checkpoint|group|group-auc|field|by|value|columns|key|clicks|conversions|impressions|validate|validate-last|keep-rows|max-staleness|max-skipped|name|set|strategies|again|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors|row-store)$/;
+    /^--(ips|rewards|data|model|out|checkpoint|group|group-auc|field|by|value|columns|key|clicks|conversions|impressions|validate|validate-last|keep-rows|max-staleness|max-skipped|name|set|strategies|again|token-file|admin-token-file|tls-cert|tls-key|init-from|sequence-by|neighbors|row-store|label|positive)$/;
   const files = /^--(names|svg|texts)$/;
   const known = [...refused.map(([flags]) => flags), plain, files];
   for (const name of Object.keys(commands)) {

@@ -1,0 +1,111 @@
+import { existsSync } from "node:fs";
+import { Command, Option } from "commander";
+import { HashbrookError } from "../core/errors.js";
+import { Output, writeOut } from "../core/output.js";
+import { type Draft, type DraftOptions, draftSpec, draftTowers } from "../draft/draft.js";
+import { counting } from "./options.js";
+
+interface Flags {
+  data: string[];
+  out?: string;
+  label?: string;
+  positive?: string;
+  tower: NonNullable<DraftOptions["tower"]>;
+  name?: string;
+  rows: number;
+  force?: true;
+  json?: true;
+}
+
+export function initCommand(): Command {
+  return new Command("init")
+    .description(
+      "Draft a model spec from the first events: how they are written, the label, a type and a table for each column",
+    )
+    .requiredOption(
+      "--data <file...>",
+      'files in order (patterns, .gz, .zst, .parquet, .arrow, .avro), or "-" for stdin',
+    )
+    .option("--out <file>", "the spec, a new file; without it, it is printed")
+    .option(
+      "--label <column>",
+      "column or JSON path of the label (default: one of a usual name, or the only one of two values)",
+    )
+    .option("--positive <value>", "the label of positives, or a threshold such as '>= 4' (default: by the values)")
+    .addOption(new Option("--tower <name>", "the model").choices(draftTowers).default(draftTowers[0]))
+    .option("--name <name>", "the model's name (default: the file's)")
+    .option("--rows <n>", "events to look at", counting, 10_000)
+    .option("--force", "write over --out")
+    .option("--json", "print what was found as one JSON object, the last line of stdout")
+    .addHelpText(
+      "after",
+      `
+Events are lines of columns (tab, comma, semicolon, bar or \\x01 between them, with or without a header), or JSON objects. A column
+of usual name (label, click, target, rating …) is the label, one of dates or of seconds or milliseconds since 1970 the time; columns that are
+always the same, always missing, or another one in every event are left out. The spec is a start: read it, mend it, and check it.
+features/README.md explains every key.
+
+Examples:
+  hashbrook init --data clicks.csv --out clicks.yaml
+  hashbrook init --data 'events-*.json.gz' --label event.clicked --out shop.yaml
+  hashbrook init --data ratings.csv --label rating --positive '>= 4' --tower lr`,
+    )
+    .action(run);
+}
+
+async function run({ out, force, json, ...options }: Flags): Promise<void> {
+  if (out !== undefined && out !== "-" && !force && existsSync(out))
+    throw new HashbrookError("output_exists", `${out}: is there already`, {
+      hint: "name another file, or write over it with --force",
+    });
+  const draft = await draftSpec(options);
+  if (out !== undefined) await write(out, draft.spec, options.data);
+  else if (!json) process.stdout.write(draft.spec);
+  if (json) process.stdout.write(`${JSON.stringify({ out: out ?? null, ...draft })}\n`);
+  else process.stderr.write(`${draftText(draft, out, options.data)}\n`);
+}
+
+async function write(path: string, text: string, data: readonly string[]): Promise<void> {
+  const output = Output.open(path, data);
+  try {
+    await writeOut(output, Buffer.from(text));
+    output.commit();
+  } finally {
+    output.discard();
+  }
+}
+
+/** What was found, for a person. */
+export function draftText(
+  { rows, columns, notes, check }: Draft,
+  out: string | undefined,
+  data: readonly string[],
+): string {
+  const width = Math.min(32, Math.max(...columns.map(({ from }) => from.length)));
+  const lines = columns.map(
+    ({ from, role, type, why }) => `  ${from.padEnd(width)}  ${(type ?? role.replace("_", " ")).padEnd(11)}  ${why}`,
+  );
+  const doubts = check?.warnings.map(({ message, hint }) => `warning: ${message}\n  ${hint}`) ?? [];
+  const fit = check
+    ? [`${check.accepted.toLocaleString("en")} of ${check.rows.toLocaleString("en")} events fit the spec`]
+    : [];
+  const next = out === undefined || out === "-" ? [] : [`next: read ${out}, then`, ...commandsFor(out, data)];
+  return [
+    `${rows.toLocaleString("en")} events looked at`,
+    ...lines,
+    ...notes.map((note) => `note: ${note}`),
+    ...doubts,
+    ...fit,
+    ...next,
+  ].join("\n");
+}
+
+function commandsFor(spec: string, data: readonly string[]): string[] {
+  const files = data.map(quoted).join(" ");
+  return [
+    `  hashbrook check --model ${quoted(spec)} --data ${files}`,
+    `  hashbrook train --model ${quoted(spec)} --data ${files} --out runs/first`,
+  ];
+}
+
+const quoted = (text: string): string => (/^[\w./:=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -1,0 +1,106 @@
+/** A value of an event as a sample has it: a text, or what JSON has; undefined: missing. */
+export type Value = string | number | boolean | readonly Value[] | { readonly [name: string]: Value } | undefined;
+
+/** The values of one column, or of one path of JSON, in the order of events. */
+export interface Column {
+  /** Its name, as a spec's `from`. */
+  readonly from: string;
+  readonly values: readonly Value[];
+}
+
+/** What there is to know of a column, to choose what it is to a model. */
+export interface Facts {
+  readonly from: string;
+  /** Events that have a value. */
+  readonly present: number;
+  /** Different values. */
+  readonly distinct: number;
+  readonly shape: "text" | "number" | "list" | "vector";
+  /** How often each text came, in the order of first appearance. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** Of a number: the values in ascending order. */
+  readonly sorted: Float64Array;
+  readonly whole: boolean;
+  /** Numbers are written as JSON strings. */
+  readonly quoted: boolean;
+  /** Texts among numbers that mean a missing one. */
+  readonly nulls: readonly string[];
+  /** Of a list or vector whose text has them: what stands between items. */
+  readonly separator: string | null;
+  /** Of a list: the most items of a value. Of a vector: of each. */
+  readonly length: number;
+}
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** Texts that say that there is no number. */
+const NULLS = new Set(["NA", "N/A", "n/a", "na", "null", "NULL", "None", "none", "nan", "NaN", "\\N", "-", "?"]);
+const SEPARATORS = ["|", ";", ","];
+/** A value has so many items at least where a text is taken for a list, in so many of the events. */
+const LISTS = 0.1;
+const SHORTEST_VECTOR = 4;
+
+/** Looks through a column. */
+export function factsOf({ from, values }: Column): Facts {
+  const present = values.filter((value) => value !== undefined && value !== "");
+  const common = { from, present: present.length, sorted: new Float64Array(0), whole: false, quoted: false };
+  const none = { ...common, nulls: [], separator: null, length: 1 };
+  if (present.length > 0 && present.every((value) => typeof value === "object"))
+    return { ...none, ...itemsOf(present.map(entriesOf)) };
+  const texts = present.map(textOf);
+  const counts = counted(texts);
+  const facts = { ...none, counts, distinct: counts.size, shape: "text" as const };
+  const nulls = [...counts.keys()].filter((text) => NULLS.has(text));
+  const numbers = texts.filter((text) => !NULLS.has(text));
+  if (numbers.length > 0 && numbers.every(isNumber)) {
+    const sorted = Float64Array.from(numbers, Number).sort();
+    const quoted = present.some((value) => typeof value === "string");
+    return { ...facts, shape: "number", sorted, whole: sorted.every(Number.isSafeInteger), quoted, nulls };
+  }
+  return { ...facts, ...split(texts, counts.size) };
+}
+
+/** A number that is no name: `007` and numbers beyond 2^53 are ids. */
+function isNumber(text: string): boolean {
+  return NUMBER.test(text) && !/^[+-]?0\d/.test(text) && Math.abs(Number(text)) <= Number.MAX_SAFE_INTEGER;
+}
+
+/** A value as the text that the engine compares and hashes; of an object, JSON. */
+export const textOf = (value: Value): string => (typeof value === "object" ? JSON.stringify(value) : String(value));
+
+function counted(texts: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return counts;
+}
+
+/** Items of an array, `[[item, weight], …]` too, or of an object `{ item: weight }`. */
+function entriesOf(value: Value): string[] {
+  if (!Array.isArray(value)) return Object.keys(value as object);
+  return value.map((item) => textOf(Array.isArray(item) ? item[0] : item));
+}
+
+type Items = Pick<Facts, "shape" | "counts" | "distinct" | "length">;
+
+function itemsOf(lists: readonly (readonly string[])[]): Items {
+  const counts = counted(lists.flat());
+  const lengths = lists.map((list) => list.length);
+  const length = lengths.reduce((most, one) => Math.max(most, one), 1);
+  const items = [...counts.keys()];
+  const even = length >= SHORTEST_VECTOR && lengths.every((one) => one === length);
+  const vector = even && items.every((item) => NUMBER.test(item)) && items.some((item) => !Number.isInteger(+item));
+  return { shape: vector ? "vector" : "list", counts, distinct: counts.size, length };
+}
+
+/** A text whose values share items with each other is a list of them. */
+function split(texts: readonly string[], distinct: number): Partial<Facts> {
+  for (const separator of SEPARATORS) {
+    const lists = texts.map((text) => text.split(separator));
+    if (lists.filter((list) => list.length > 1).length < LISTS * texts.length) continue;
+    const items = itemsOf(lists);
+    if (items.shape === "vector") return { ...items, separator };
+    const total = lists.reduce((sum, list) => sum + list.length, 0);
+    const plain = [...items.counts.keys()].every((item) => item.length <= 64 && item.trim() === item && item !== "");
+    if (plain && items.distinct < distinct && items.distinct <= total / 2) return { ...items, separator };
+  }
+  return {};
+}

@@ -1,0 +1,85 @@
+import type { Column, Facts } from "./column.js";
+
+/** A field, as a spec writes it, without its table. */
+export interface DraftField {
+  readonly name: string;
+  readonly from: string;
+  readonly type: "categorical" | "numeric" | "bag" | "vector";
+  /** Further keys of the field. */
+  readonly more: Readonly<Record<string, string | number | readonly string[]>>;
+  readonly facts: Facts;
+  /** Why this type. */
+  readonly why: string;
+}
+
+/** Events that say how a column goes on. */
+const SAMPLE = 100;
+/** Integers of fewer values are categories. */
+const FEW = 20;
+/** Integers that come again so often each, and are no counts, too. */
+const AGAIN = 10;
+const MOST_CODES = 1000;
+/** What is a number only in writing ends so: `user_id`, `device`, `zipCode`. */
+const WORDS =
+  "id ids code zip zipcode postcode hash type class category version hour day weekday month ip app os device channel campaign user item site ad advertiser publisher product article page brand city country region store shop segment genre cluster slot".split(
+    " ",
+  );
+const CODES = new RegExp(`(^|[_. -]|[a-z](?=[A-Z]))(${WORDS.join("|")})$`, "i");
+/** Of values that are counts or prices: a bucket a doubling or finer says more than a number. */
+const SKEWED = 8;
+const LONGEST_BAG = 4096;
+
+/** What a column is to a model; null: nothing, with the reason. */
+export function fieldOf(
+  facts: Facts,
+  { values }: Column,
+): Pick<DraftField, "type" | "more" | "why"> | { readonly left: string } {
+  const { present, distinct, shape } = facts;
+  const rows = values.length;
+  if (present === 0) return { left: "is always missing" };
+  if (distinct === 1 && shape !== "list") return { left: "is always the same" };
+  if (rows >= SAMPLE && shape === "number" && numbersEvents(facts, values)) return { left: "numbers the events" };
+  if (shape === "number" && !isCode(facts)) return numeric(facts);
+  if (shape === "vector")
+    return { type: "vector", more: withSeparator(facts, { length: facts.length }), why: "numbers" };
+  if (shape === "list") return bag(facts);
+  if (rows >= SAMPLE && distinct === present && present > 0.9 * rows)
+    return { left: "is another one in every event: nothing can be learned of it" };
+  return { type: "categorical", more: {}, why: `${distinct.toLocaleString("en")} values` };
+}
+
+/** Numbers of which the size says nothing. */
+function isCode(facts: Facts): boolean {
+  const { from, whole, distinct, present } = facts;
+  if (!whole || CODES.test(from) || distinct <= FEW) return whole;
+  return !isSkewed(facts) && distinct <= Math.min(MOST_CODES, present / AGAIN);
+}
+
+/** Counts and prices: many small ones, and some that are very large. */
+function isSkewed({ sorted, whole }: Facts): boolean {
+  const [least, median, most] = [sorted[0], sorted[sorted.length >> 1], sorted[sorted.length - 1]];
+  return -least <= most / 100 && most >= SKEWED * Math.max(1, median) && (whole || most >= 4 * SKEWED);
+}
+
+function numeric(facts: Facts): Pick<DraftField, "type" | "more" | "why"> {
+  const { sorted, nulls } = facts;
+  const [least, median, most] = [sorted[0], sorted[sorted.length >> 1], sorted[sorted.length - 1]].map(figure);
+  const transform = isSkewed(facts) ? "log1p-bucket" : "standardize";
+  const more = { transform, ...(nulls.length > 0 && { null_values: nulls }) };
+  return { type: "numeric", more, why: `${least} to ${most}, median ${median}` };
+}
+
+/** Whole numbers that rise from event to event. */
+function numbersEvents({ whole, distinct, sorted }: Facts, values: Column["values"]): boolean {
+  return whole && distinct === values.length && values.every((value, i) => Number(value) === sorted[i]);
+}
+
+function bag(facts: Facts): Pick<DraftField, "type" | "more" | "why"> {
+  const longest = Math.min(LONGEST_BAG, 2 ** Math.ceil(Math.log2(Math.max(2, facts.length))));
+  const why = `lists of ${facts.distinct.toLocaleString("en")} values, at most ${facts.length} each`;
+  return { type: "bag", more: withSeparator(facts, { max_length: longest }), why };
+}
+
+const withSeparator = ({ separator }: Facts, more: DraftField["more"]): DraftField["more"] =>
+  separator === null || separator === "|" ? more : { separator, ...more };
+const figure = (x: number) => String(Number(x.toPrecision(4)));

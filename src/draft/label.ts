@@ -1,0 +1,135 @@
+import { HashbrookError } from "../core/errors.js";
+import type { Facts } from "./column.js";
+
+/** What is learned. */
+export interface DraftLabel {
+  readonly from: string;
+  /** As the spec writes it. */
+  readonly positive: string | readonly string[];
+  /** Of the sample's labels. */
+  readonly share: number;
+  /** Why this column, and why these values. */
+  readonly why: string;
+  /** Of a value's text. */
+  readonly is: (text: string) => boolean;
+}
+
+/** Names of labels, the surest first. */
+const NAMES =
+  "label click clicked is_click is_clicked target y conversion converted is_conversion is_attributed attributed purchase purchased bought buy response outcome install installed".split(
+    " ",
+  );
+/** Of columns whose large values are the positives. */
+const GRADES = ["rating", "stars", "score", "grade"];
+/** Words that say yes. */
+const YES = new Set("yes y true t click clicked buy bought purchase purchased pos positive 1".split(" "));
+/** A number of more values is no grade. */
+const MOST_GRADES = 50;
+
+/**
+ * Finds the label.
+ * @param wanted its column; undefined: one of a usual name, or the only one of two values
+ * @param positive the label of positives; undefined: found by the values
+ * @throws HashbrookError usage where there is no such column, or none or several that could be it
+ */
+export function labelOf(columns: readonly Facts[], wanted?: string, positive?: string): DraftLabel {
+  const facts = wanted === undefined ? guessed(columns) : columns.find(({ from }) => from === wanted);
+  if (!facts)
+    throw new HashbrookError("usage", `no column "${wanted}"`, {
+      hint: `there are: ${columns.map(({ from }) => from).join(", ")}`,
+    });
+  const found = positive === undefined ? (binary(facts) ?? grades(facts)) : given(facts, positive);
+  if (found) return { from: facts.from, ...found };
+  throw new HashbrookError("usage", `column "${facts.from}" has ${facts.distinct} values: ${someOf(facts)}`, {
+    hint: "--positive VALUE names the positives: a value, or a threshold such as '>= 4'",
+  });
+}
+
+const lastOf = (from: string) => from.toLowerCase().slice(from.lastIndexOf(".") + 1);
+const placeOf = (names: readonly string[], { from }: Facts) => names.indexOf(lastOf(from));
+
+function guessed(columns: readonly Facts[]): Facts {
+  const named = (names: readonly string[], fits: (facts: Facts) => unknown) =>
+    columns
+      .filter((facts) => placeOf(names, facts) >= 0 && fits(facts))
+      .toSorted((a, b) => placeOf(names, a) - placeOf(names, b))[0];
+  const found =
+    named(NAMES, (facts) => binary(facts) ?? (facts.distinct === 2 && grades(facts))) ?? named(GRADES, grades);
+  if (found) return found;
+  const two = columns.filter((facts) => facts.distinct === 2 && binary(facts));
+  // Without names the label is usually the first column.
+  if (two.length === 1 || (two[0] === columns[0] && two[0].from === "c1")) return two[0];
+  const candidates = two.length > 0 ? `these have two values: ${two.map(({ from }) => from).join(", ")}` : "";
+  throw new HashbrookError("usage", "no column is plainly the label", {
+    hint: `--label COLUMN names it; ${candidates || `there are: ${columns.map(({ from }) => from).join(", ")}`}`,
+  });
+}
+
+type Positive = Pick<DraftLabel, "positive" | "share" | "why" | "is">;
+
+function positives({ counts, present }: Facts, positive: string, is: (text: string) => boolean, why: string): Positive {
+  const count = [...counts].reduce((sum, [text, times]) => sum + (is(text) ? times : 0), 0);
+  return { positive, share: present === 0 ? 0 : count / present, why, is };
+}
+
+/** Two values, or one that is a label's. */
+function binary(facts: Facts): Positive | undefined {
+  const texts = [...facts.counts.keys()];
+  if (facts.shape === "number") return binaryNumber(facts);
+  if (facts.shape !== "text" || texts.length === 0 || texts.length > 2) return undefined;
+  if (texts.every((text) => text === "true" || text === "false"))
+    return positives(facts, "1", (text) => text === "true", "true is positive");
+  const rarer = texts.toSorted((a, b) => facts.counts.get(a)! - facts.counts.get(b)!)[0];
+  const yes = texts.find((text) => YES.has(text.toLowerCase()));
+  if (texts.length < 2 && yes === undefined) return undefined;
+  const why = yes === undefined ? `taken for positive because it is the rarer of ${someOf(facts)}` : "says yes";
+  const positive = yes ?? rarer;
+  return positives(facts, positive, (text) => text === positive, `${JSON.stringify(positive)} ${why}`);
+}
+
+function binaryNumber(facts: Facts): Positive | undefined {
+  const values = [...new Set(facts.sorted)];
+  if (values.length > 2 || !values.every((x) => x === 0 || x === -1 || x === 1)) return undefined;
+  return positives(facts, "1", (text) => Number(text) === 1, "1 is positive");
+}
+
+/** A threshold that is nearest to halving them. */
+function grades(facts: Facts): Positive | undefined {
+  const values = [...new Set(facts.sorted)];
+  if (facts.shape !== "number" || values.length < 2 || values.length > MOST_GRADES) return undefined;
+  const from = (least: number) =>
+    positives(
+      facts,
+      `>= ${least}`,
+      (text) => Number(text) >= least,
+      "the threshold is the one nearest to halving them",
+    );
+  const halves = ({ share }: Positive) => Math.abs(share - 0.5);
+  return values
+    .slice(1)
+    .map(from)
+    .reduce((best, one) => (halves(one) < halves(best) ? one : best));
+}
+
+function given(facts: Facts, positive: string): Positive {
+  const least = /^>=\s*(\S+)$/.exec(positive)?.[1];
+  const number = Number(least ?? positive);
+  const isNumber = facts.shape === "number";
+  const is = (text: string) =>
+    least === undefined ? text === positive || (isNumber && Number(text) === number) : Number(text) >= number;
+  const found = positives(facts, positive, is, "as given");
+  if (found.share > 0)
+    return least === undefined && isNumber && !told(facts, number) ? { ...found, positive: [positive] } : found;
+  throw new HashbrookError("usage", `column "${facts.from}" is never ${JSON.stringify(positive)}`, {
+    hint: `it is: ${someOf(facts)}`,
+  });
+}
+
+/** Beside a number alone only these are negatives: a list has all others for negatives. */
+const told = ({ sorted }: Facts, positive: number) =>
+  sorted.every((x) => x === positive || x === 0 || x === 1 || x === -1);
+
+function someOf({ counts }: Facts): string {
+  const some = [...counts.keys()].slice(0, 5).map((text) => JSON.stringify(text.slice(0, 24)));
+  return some.join(", ") + (counts.size > 5 ? ", …" : "");
+}

@@ -1,0 +1,41 @@
+import { type Column, type Facts, textOf } from "./column.js";
+
+/** Columns of more values are not asked: each value has too few events. */
+const MOST_VALUES = 20;
+/** Events of either label, at least. */
+const ENOUGH = 20;
+const SURE = 0.999;
+
+/**
+ * True where a column says in a sample what the label is, by its value or by being there: what is known only after the click
+ * (`conversion_time`), or the label in other words.
+ */
+export function tellsLabel({ values }: Column, { distinct, shape }: Facts, positives: readonly boolean[]): boolean {
+  const all = positives.filter(Boolean).length;
+  if (Math.min(all, positives.length - all) < ENOUGH) return false;
+  const byPresence = told(
+    values.map((value) => String(value === undefined || value === "")),
+    positives,
+  );
+  return byPresence || (shape !== "list" && distinct <= MOST_VALUES && told(values.map(textOf), positives));
+}
+
+/** The best guess by text is right nearly always, for positives and for negatives. */
+function told(texts: readonly string[], positives: readonly boolean[]): boolean {
+  const seen = new Map<string, { yes: number; no: number }>();
+  texts.forEach((text, i) => {
+    const counts = seen.get(text) ?? { yes: 0, no: 0 };
+    counts[positives[i] ? "yes" : "no"]++;
+    seen.set(text, counts);
+  });
+  const [of, right] = [
+    { yes: 0, no: 0 },
+    { yes: 0, no: 0 },
+  ];
+  for (const { yes, no } of seen.values()) {
+    of.yes += yes;
+    of.no += no;
+    right[yes > no ? "yes" : "no"] += Math.max(yes, no);
+  }
+  return right.yes >= SURE * of.yes && right.no >= SURE * of.no;
+}

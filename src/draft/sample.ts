@@ -1,0 +1,69 @@
+import { HashbrookError } from "../core/errors.js";
+import { notText, TELLING_BYTES } from "../decode/not-text.js";
+import { openSource } from "../sources/source.js";
+
+/** What is read at most, whatever the length of lines. */
+const MOST_BYTES = 64 << 20;
+const CHUNK = 1 << 20;
+
+/** The beginning of the data. */
+export interface Sample {
+  /** As given, of the file that was read. */
+  readonly file: string;
+  /** Lines that are not blank, without line breaks and byte order mark. */
+  readonly lines: readonly string[];
+  /** The data end with them. */
+  readonly whole: boolean;
+}
+
+/**
+ * The first lines of the first file that has any. Compressed files are decompressed; rows of Parquet, Arrow and Avro files are lines of JSON.
+ * @param most lines
+ * @throws HashbrookError source_missing, source_unreadable, usage
+ */
+export async function firstLines(data: readonly string[], most: number): Promise<Sample> {
+  const source = openSource(data);
+  await source.open({ file: 0, offset: 0, row: 0 });
+  try {
+    for (;;) {
+      const file = source.files[source.file].name;
+      const { lines, ended } = await linesOf(file, (target) => source.read(target), most);
+      const last = source.file + 1 === source.files.length;
+      if (lines.length > 0) return { file, lines, whole: ended && last };
+      if (!(await source.nextFile())) throw empty(data);
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+async function linesOf(
+  file: string,
+  read: (target: Uint8Array) => Promise<number>,
+  most: number,
+): Promise<{ lines: string[]; ended: boolean }> {
+  const chunks: Uint8Array[] = [];
+  let [breaks, bytes, ended] = [0, 0, false];
+  while (breaks <= most && bytes < MOST_BYTES) {
+    const chunk = new Uint8Array(CHUNK);
+    const count = await read(chunk);
+    ended = count === 0;
+    if (ended) break;
+    chunks.push(chunk.subarray(0, count));
+    bytes += count;
+    for (let i = 0; i < count; i++) if (chunk[i] === 10) breaks++;
+  }
+  const all = Buffer.concat(chunks);
+  const foreign = notText(all.subarray(0, TELLING_BYTES));
+  if (foreign) throw new HashbrookError(foreign.code, `${file}: ${foreign.message}`, { hint: foreign.hint ?? "" });
+  const lines = new TextDecoder().decode(all).split(/\r?\n/);
+  if (!ended) lines.pop(); // cut off
+  const filled = lines.filter((line) => line.trim() !== "");
+  return { lines: filled.slice(0, most), ended: ended && filled.length <= most };
+}
+
+function empty(data: readonly string[]): HashbrookError {
+  return new HashbrookError("source_unreadable", `${data.join(", ")}: nothing is in it`, {
+    hint: "give files that have events",
+  });
+}

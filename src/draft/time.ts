@@ -1,0 +1,37 @@
+import { wallTime } from "../core/clock.js";
+import type { Column, Facts } from "./column.js";
+
+/** When events happened. */
+export interface DraftTime {
+  readonly from: string;
+  /** null: dates. */
+  readonly unit: "s" | "ms" | "us" | "ns" | null;
+  /** No event is earlier than the one before it. */
+  readonly ascends: boolean;
+}
+
+const UNITS = { s: 1e3, ms: 1, us: 1e-3, ns: 1e-6 } as const;
+const DATE = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|UTC|[+-]\d\d:?\d\d)?)?$/;
+const NAMED = /(^|[_.\s]|[a-z](?=[A-Z]))(time|timestamp|ts|date|datetime|at|when)(_?(s|ms|us|ns))?$/i;
+const EARLIEST = Date.UTC(1995, 0);
+const YEAR_MS = 366 * 86_400_000;
+
+/** The first column that has times, a date or a number since 1970 in one of the units, in every event. */
+export function timeOf(columns: readonly Column[], facts: readonly Facts[], rows: number): DraftTime | null {
+  for (const [i, column] of columns.entries()) {
+    const { from, present, shape, distinct } = facts[i];
+    if (present < rows || distinct < 2 || shape === "list" || shape === "vector") continue;
+    const unit = shape === "number" ? unitOf(facts[i], column) : null;
+    if (unit === undefined || (unit === null && !column.values.every((value) => DATE.test(String(value))))) continue;
+    const times = column.values.map((value) => (unit ? Number(value) : Date.parse(String(value))));
+    return { from, unit, ascends: times.every((time, row) => row === 0 || time >= times[row - 1]) };
+  }
+  return null;
+}
+
+/** Of numbers that are called times, or rise from event to event. */
+function unitOf({ from, sorted }: Facts, { values }: Column): "s" | "ms" | "us" | "ns" | undefined {
+  if (!NAMED.test(from) && !values.every((value, i) => Number(value) === sorted[i])) return undefined;
+  const fits = (ms: number) => sorted[0] * ms >= EARLIEST && sorted[sorted.length - 1] * ms <= wallTime() + YEAR_MS;
+  return (Object.keys(UNITS) as (keyof typeof UNITS)[]).find((unit) => fits(UNITS[unit]));
+}

@@ -1,0 +1,182 @@
+import { HashbrookError } from "../core/errors.js";
+import { isObject } from "../core/json.js";
+import type { Column, Value } from "./column.js";
+import type { Sample } from "./sample.js";
+
+/** How events are written, as a spec says it. */
+export interface Written {
+  readonly format: "tsv" | "csv" | "json";
+  /** Of csv: what stands between columns, where that is no comma. */
+  readonly separator?: string;
+  /** The first line has the columns' names. */
+  readonly header?: true;
+  /** Columns in file order, where they have no names of their own. */
+  readonly names?: readonly string[];
+}
+
+/** Events as columns. */
+export interface Events {
+  readonly written: Written;
+  readonly rows: number;
+  readonly columns: readonly Column[];
+  /** Members that a spec cannot name. */
+  readonly unnamed: readonly string[];
+}
+
+const SEPARATORS = ["\t", ",", ";", "|", "\x01"];
+/** Of the lines, that must have equally many columns. */
+const ALIKE = 0.95;
+const LOOKED_AT = 200;
+const DEPTH = 8;
+/** An object of more members than this, with numbers for values, is a bag with weights. */
+const MOST_MEMBERS = 32;
+
+const others: readonly (readonly [pattern: RegExp, format: string])[] = [
+  [/^[-+]?[\d.]+(\s+[^\s:|]+:[^\s:|]+:[-+\d.e]+)+\s*$/i, "libffm"],
+  [/^[-+]?[\d.]+(\s+\d+:[-+\d.e]+)+\s*$/i, "libsvm"],
+  [/(^|\s)\|[^\s|]*\s/, "vw"],
+];
+
+/** @param most events @throws HashbrookError source_unreadable where events are not JSON objects or lines of columns */
+export function eventsOf({ file, lines }: Sample, most: number): Events {
+  if (lines[0].trimStart().startsWith("{")) return jsonEvents(lines.slice(0, most));
+  const other = others.find(([pattern]) => lines.slice(0, LOOKED_AT).every((line) => pattern.test(line)));
+  if (other) throw unknown(file, `its lines are ${other[1]}`, `events: { format: ${other[1]} }`);
+  const separator = separatorOf(lines.slice(0, LOOKED_AT));
+  if (separator === undefined)
+    throw unknown(file, "its lines are neither JSON objects nor columns of equal number", "events: { format: … }");
+  return delimitedEvents(lines, separator, most);
+}
+
+function unknown(file: string, what: string, events: string): HashbrookError {
+  return new HashbrookError("source_unreadable", `${file}: ${what}`, {
+    hint: `write the spec by hand, with ${events}: features/README.md explains every key`,
+  });
+}
+
+/** The separator that gives nearly all lines the same number of columns, the more the better. */
+function separatorOf(lines: readonly string[]): string | undefined {
+  const found = SEPARATORS.map((separator) => {
+    const widths = lines.map((line) => cellsOf(line, separator).length);
+    const width = widths.toSorted((a, b) => a - b)[widths.length >> 1];
+    return { separator, width, alike: widths.filter((one) => one === width).length / widths.length };
+  }).filter(({ width, alike }) => width > 1 && alike >= ALIKE);
+  return found.toSorted((a, b) => b.width - a.width)[0]?.separator;
+}
+
+function delimitedEvents(lines: readonly string[], separator: string, most: number): Events {
+  const rows = lines.map((line) => cellsOf(line, separator));
+  const header = isHeader(rows);
+  const width = rows[0].length;
+  const names = header ? rows[0] : Array.from({ length: width }, (_, i) => `c${i + 1}`);
+  const events = rows
+    .slice(header ? 1 : 0)
+    .slice(0, most)
+    .filter((row) => row.length === width);
+  const written: Written = {
+    format: separator === "\t" ? "tsv" : "csv",
+    ...(separator === "\t" || separator === "," ? {} : { separator }),
+    ...(header ? { header } : { names }),
+  };
+  const columns = names.map((from, i) => ({ from, values: events.map((row) => row[i]) }));
+  return { written, rows: events.length, columns, unnamed: [] };
+}
+
+/** True where the first line has names: different ones, none of them a number, and none that is a value further down. */
+function isHeader([first, ...rows]: readonly (readonly string[])[]): true | undefined {
+  const named = first.every((cell) => cell !== "" && Number.isNaN(Number(cell)) && !/^\d{4}-\d\d-\d\d/.test(cell));
+  if (!named || new Set(first).size < first.length) return undefined;
+  return first.every((cell, i) => rows.every((row) => row[i] !== cell)) || undefined;
+}
+
+/** Cells of a line; in all but tab-separated ones they may be in quotes (RFC 4180). */
+export function cellsOf(line: string, separator: string): string[] {
+  if (separator === "\t" || !line.includes('"')) return line.split(separator);
+  const cells: string[] = [];
+  for (let at = 0; at <= line.length; ) {
+    const { cell, end } = line[at] === '"' ? quoted(line, at + 1) : plain(line, at, separator);
+    cells.push(cell);
+    at = end + 1;
+  }
+  return cells;
+}
+
+function plain(line: string, at: number, separator: string): { cell: string; end: number } {
+  const found = line.indexOf(separator, at);
+  const end = found < 0 ? line.length : found;
+  return { cell: line.slice(at, end), end };
+}
+
+/** @param at right after the opening quote */
+function quoted(line: string, at: number): { cell: string; end: number } {
+  let cell = "";
+  let i = at;
+  for (; i < line.length; i++) {
+    if (line[i] === '"' && line[++i] !== '"') break;
+    cell += line[i];
+  }
+  return { cell, end: i };
+}
+
+function jsonEvents(lines: readonly string[]): Events {
+  const rows = lines.map(parsed).filter((row) => row !== undefined);
+  const values = new Map<string, Value[]>();
+  const unnamed = new Set<string>();
+  const maps = mapsIn(rows);
+  const add = (row: number, path: string, value: Value) => {
+    if (!values.has(path)) values.set(path, []);
+    values.get(path)![row] = value;
+  };
+  rows.forEach((row, i) => {
+    flatten(row, "", { maps, unnamed, add: (path, value) => add(i, path, value) });
+  });
+  const columns = [...values].map(([from, some]) => ({ from, values: Array.from(rows, (_, i) => some[i]) }));
+  return { written: { format: "json" }, rows: rows.length, columns, unnamed: [...unnamed] };
+}
+
+type Row = { readonly [name: string]: unknown };
+
+function parsed(line: string): Row | undefined {
+  try {
+    const row: unknown = JSON.parse(line);
+    return isObject(row) ? row : undefined;
+  } catch {
+    return undefined; // training rejects it, with its line
+  }
+}
+
+/** Paths of objects that are bags `{ item: weight }`. */
+function mapsIn(rows: readonly Row[]): ReadonlySet<string> {
+  const members = new Map<string, Set<string>>();
+  const look = (value: unknown, path: string, depth: number) => {
+    if (!isObject(value) || depth > DEPTH) return;
+    if (!members.has(path)) members.set(path, new Set());
+    for (const [name, inner] of Object.entries(value)) {
+      if (typeof inner === "number") members.get(path)!.add(name);
+      look(inner, path === "" ? name : `${path}.${name}`, depth + 1);
+    }
+  };
+  for (const row of rows) look(row, "", 0);
+  return new Set([...members].filter(([path, { size }]) => path !== "" && size > MOST_MEMBERS).map(([path]) => path));
+}
+
+interface Flattening {
+  readonly maps: ReadonlySet<string>;
+  readonly unnamed: Set<string>;
+  add(path: string, value: Value): void;
+}
+
+function flatten(row: Row, prefix: string, to: Flattening): void {
+  for (const [name, value] of Object.entries(row)) {
+    const path = prefix + name;
+    if (value === null) continue;
+    if (name === "" || name.includes(".") || isObjects(value)) to.unnamed.add(path);
+    else if (isObject(value) && !to.maps.has(path)) flatten(value, `${path}.`, to);
+    else to.add(path, value as Value);
+  }
+}
+
+/** An array of objects, or of arrays that are no weighted items. */
+function isObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.some((item) => isObject(item) || (Array.isArray(item) && item.length !== 2));
+}

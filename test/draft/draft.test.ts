@@ -1,0 +1,286 @@
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Draft, type DraftOptions, draftSpec } from "../../src/draft/draft.js";
+import { parseSpec } from "../../src/spec/parse.js";
+
+const folder = mkdtempSync(join(tmpdir(), "hashbrook-test-"));
+let files = 0;
+
+function file(lines: readonly string[], name = `events-${++files}.csv`): string {
+  const path = join(folder, name);
+  const text = `${lines.join("\n")}\n`;
+  writeFileSync(path, name.endsWith(".gz") ? gzipSync(text) : text);
+  return path;
+}
+
+/** Drafts a spec of events of a file, which all fit it. */
+async function drafted(lines: readonly string[], options: Partial<DraftOptions> = {}, name?: string): Promise<Draft> {
+  const draft = await draftSpec({ data: file(lines, name), ...options });
+  expect(draft.check).toMatchObject({ rejected: 0, accepted: draft.rows });
+  return draft;
+}
+
+const events = <T>(of: (i: number) => T, count = 200): T[] => Array.from({ length: count }, (_, i) => of(i));
+const roleOf = ({ columns }: Draft, from: string) => {
+  const { role, type } = columns.find((column) => column.from === from)!;
+  return type ?? role;
+};
+const click = (i: number) => Number(i % 7 === 0);
+
+describe("how events are written", () => {
+  const row = (i: number) => [click(i), `u${i % 30}`, `a${i % 11}`];
+  const specOf = ({ spec }: Draft) => parseSpec(spec, "draft.yaml").events;
+
+  it.each([
+    ["\t", "tsv"],
+    [",", "csv"],
+    [";", "csv"],
+    ["|", "csv"],
+    ["\x01", "csv"],
+  ])("finds the separator %j, with a header and without", async (separator, format) => {
+    const rows = events((i) => row(i).join(separator));
+    const headed = await drafted([["click", "user", "ad"].join(separator), ...rows]);
+    expect(specOf(headed)).toMatchObject({ format, header: true });
+    expect(headed.columns.map(({ from }) => from)).toEqual(["click", "user", "ad"]);
+    const bare = await drafted(rows);
+    expect(specOf(bare)).toMatchObject({ format, columns: ["c1", "c2", "c3"] });
+    expect(roleOf(bare, "c1")).toBe("label");
+  });
+
+  it("reads quotes, a byte order mark, line ends of Windows and compressed files", async () => {
+    const lines = ["\ufeffclick,ad", ...events((i) => `${click(i)},"a, ""${i % 5}"""`)].map((line) => `${line}\r`);
+    const draft = await drafted(lines, {}, "quotes.csv.gz");
+    expect(draft.columns.map(({ from }) => from)).toEqual(["click", "ad"]);
+    expect(draft.columns[1].why).toBe("5 values");
+  });
+
+  it("takes members of JSON at any depth, lists, and objects that are bags", async () => {
+    const lines = events((i) =>
+      JSON.stringify({
+        event: { clicked: i % 3 === 0 },
+        user: { id: `u${i}`.slice(0, 3), tags: [`t${i % 4}`, `t${i % 5}`] },
+        terms: { [`w${i % 40}`]: 0.5, [`w${(i * 3) % 40}`]: 2 },
+        price: i % 9 === 0 ? null : `${i}.5`,
+        seen: [{ a: 1 }],
+      }),
+    );
+    const draft = await drafted(lines, { label: "event.clicked" }, "nested.json");
+    expect(draft.columns.map(({ from }) => [from, roleOf(draft, from)])).toEqual([
+      ["event.clicked", "label"],
+      ["user.id", "categorical"],
+      ["user.tags", "bag"],
+      ["terms", "bag"],
+      ["price", "numeric"],
+    ]);
+    expect(draft.notes.join()).toContain("seen: no spec can name this member");
+    expect(draft.spec).toContain("numbers_as_strings: true");
+  });
+
+  it.each([
+    ["vw", "1 |u a b:2"],
+    ["libsvm", "1 3:0.5 7:1"],
+    ["libffm", "1 0:3:1 1:9:1"],
+  ])("says that lines of %s need a spec by hand", async (format, line) => {
+    const failure = draftSpec({ data: file(events(() => line)) });
+    await expect(failure).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: expect.stringContaining(format),
+      hint: expect.stringContaining(`format: ${format}`),
+    });
+  });
+
+  it("refuses what is no events: a text, an empty file, a compressed one under another name", async () => {
+    const prose = events((i) => (i % 2 ? "once upon a time" : "there, was, nothing"));
+    await expect(draftSpec({ data: file(prose) })).rejects.toMatchObject({ code: "source_unreadable" });
+    await expect(draftSpec({ data: file([""]) })).rejects.toThrow("nothing is in it");
+    const zipped = join(folder, "events.tsv");
+    writeFileSync(zipped, gzipSync("1\ta\n"));
+    await expect(draftSpec({ data: zipped })).rejects.toThrow("gzip");
+  });
+});
+
+describe("the label", () => {
+  const labelled = (values: readonly unknown[], name = "outcome") => [
+    `ad,${name}`,
+    ...events((i) => `a${i % 5},${values[i % values.length]}`),
+  ];
+  const labelOf = ({ spec }: Draft) => parseSpec(spec, "draft.yaml").label;
+
+  it.each([
+    [["0", "1", "0"], "1 is positive", 1 / 3],
+    [["-1", "1"], "1 is positive", 0.5],
+    [["0.0", "1.0", "0.0", "0.0"], "1 is positive", 0.25],
+    [["true", "false", "false"], "true is positive", 1 / 3],
+    [["no", "yes"], '"yes" says yes', 0.5],
+    [["shown", "shown", "taken"], "rarer", 1 / 3],
+    [[1, 2], "nearest to halving", 0.5],
+  ])("of %j is found", async (values, why, share) => {
+    const draft = await drafted(labelled(values));
+    expect(draft.columns[1]).toMatchObject({ role: "label", why: expect.stringContaining(why) });
+    expect(draft.check!.label.positive_rate).toBeCloseTo(share, 1);
+  });
+
+  it("of grades is a threshold near their middle, or the one that is given", async () => {
+    const grades = labelled([1, 2, 3, 4, 4, 5, 5, 5], "rating");
+    expect((await drafted(grades)).spec).toContain('positive: ">= 4"');
+    expect((await drafted(grades, { positive: ">= 5" })).check!.label.positive_rate).toBeCloseTo(3 / 8, 1);
+    expect(labelOf(await drafted(grades, { positive: "2" })).positive).not.toEqual(
+      labelOf(await drafted(labelled([1, 2]), { positive: "2" })).positive,
+    );
+  });
+
+  it("that is not plain is asked for, with what could be it", async () => {
+    const two = ["a,b", ...events((i) => `${i % 2},${i % 3 ? 0 : 1}`)];
+    await expect(draftSpec({ data: file(two) })).rejects.toMatchObject({
+      code: "usage",
+      hint: expect.stringContaining("these have two values: a, b"),
+    });
+    await expect(draftSpec({ data: file(two), label: "c" })).rejects.toThrow('no column "c"');
+    await expect(draftSpec({ data: file(two), label: "b", positive: "yes" })).rejects.toThrow('never "yes"');
+    const words = ["a,b", ...events((i) => `x${i % 9},y${i % 5}`)];
+    await expect(draftSpec({ data: file(words), label: "b" })).rejects.toMatchObject({
+      hint: expect.stringContaining("--positive"),
+    });
+  });
+});
+
+describe("the other columns", () => {
+  it("are typed by their values, and left out where nothing can be learned", async () => {
+    const header =
+      "row,request_id,ts,click,user_id,age,price,clicks_before,tags,country,always,never,note,clicked_at,zip,embedding";
+    const lines = events(
+      (i) =>
+        [
+          i + 5,
+          `r${i}`,
+          1_700_000_000 + 60 * i,
+          click(i),
+          1000 + ((i * 37) % 90),
+          18 + (i % 60) / 2,
+          (1 + (i % 13)) / 4,
+          i % 10 ? i % 4 : i * 50,
+          `a${i % 5};b${i % 7}`,
+          i % 8 ? "de" : "NA",
+          "x",
+          "",
+          `free text number ${i}`,
+          click(i) ? 1_700_000_000 + 60 * i + 9 : "",
+          `0${1000 + (i % 40)}`,
+          `0.5 0.25 ${i / 7} 1`.replaceAll(" ", "|"),
+        ].join(","),
+      400,
+    );
+    const draft = await drafted([header, ...lines]);
+    expect(Object.fromEntries(draft.columns.map(({ from }) => [from, roleOf(draft, from)]))).toEqual({
+      row: "left_out",
+      request_id: "id",
+      ts: "time",
+      click: "label",
+      user_id: "categorical",
+      age: "numeric",
+      price: "numeric",
+      clicks_before: "numeric",
+      tags: "bag",
+      country: "categorical",
+      always: "left_out",
+      never: "left_out",
+      note: "left_out",
+      clicked_at: "left_out",
+      zip: "categorical",
+      embedding: "vector",
+    });
+    const { fields, tables } = parseSpec(draft.spec, "draft.yaml");
+    expect(tables.map(({ name, dim }) => [name, dim]).toSorted()).toEqual([
+      ["context", 8],
+      ["ids", 16],
+      ["numbers", 8],
+    ]);
+    expect(fields.find(({ name }) => name === "embedding")).toMatchObject({ take: 4 });
+    expect(draft.columns.find(({ from }) => from === "clicked_at")!.why).toContain("tells the label");
+    expect(draft.spec).toContain("# Left out: always is always the same.");
+  });
+
+  it.each([
+    ["s", 1],
+    ["ms", 1e3],
+    ["us", 1e6],
+  ])("have times in %s, and dates; a note says where they are not in order", async (unit, times) => {
+    const at = (i: number) => Math.round((1_700_000_000 + i) * times);
+    const draft = await drafted(["time,click,ad", ...events((i) => `${at(i)},${click(i)},a${i % 3}`)]);
+    expect(draft.columns[0]).toMatchObject({ role: "time", why: `numbers, in ${unit}` });
+    expect(draft.notes).toEqual([]);
+    const dates = events((i) => `2024-05-${10 + (i % 9)} 10:00:00,${click(i)},a${i % 3}`);
+    const disordered = await drafted(["when,click,ad", ...dates]);
+    expect(roleOf(disordered, "when")).toBe("time");
+    expect(disordered.notes[0]).toContain("not in the order of when");
+  });
+
+  it("whose gaps are written as words keep them as missing", async () => {
+    const draft = await drafted(["click,income", ...events((i) => `${click(i)},${i % 5 ? i * 1.5 : "NA"}`)]);
+    expect(draft.spec).toContain("null_values: [NA]");
+    expect(draft.check!.fields[0].present).toBeCloseTo(0.8);
+  });
+
+  it("get names that a spec accepts, whatever they are called", async () => {
+    const header = 'click,"the ad",2nd,the_ad,true';
+    const draft = await drafted([header, ...events((i) => `${click(i)},a${i % 3},b${i % 4},c${i % 5},d${i % 6}`)]);
+    expect(parseSpec(draft.spec, "draft.yaml").fields.map(({ name }) => name)).toEqual([
+      "the_ad",
+      "f_2nd",
+      "the_ad_2",
+      "true",
+    ]);
+  });
+
+  it("that are not enough end in an error that says why", async () => {
+    const failure = draftSpec({ data: file(["click,x", ...events((i) => `${click(i)},1`)]) });
+    await expect(failure).rejects.toMatchObject({ code: "usage", hint: "x is always the same" });
+  });
+
+  it("of lr are all in one table", async () => {
+    const lines = ["click,price,ad,tags", ...events((i) => `${click(i)},${i / 3},a${i % 30},x|y${i % 4}`)];
+    const { tables, tower } = parseSpec((await drafted(lines, { tower: "lr" })).spec, "draft.yaml");
+    expect(tables).toHaveLength(1);
+    expect(tower).toMatchObject({ kind: "lr" });
+  });
+});
+
+it("drafts a spec that compiles and fits, of whatever columns", async () => {
+  const cell = fc.oneof(
+    fc.integer().map(String),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+    fc.constantFrom("", "NA", "true", "0", "007", "2024-01-01", "a|b", "x;y", "é", "null", "- x", "{", "#", "'", "1e5"),
+    fc.string({ unit: "grapheme-ascii", maxLength: 6 }).map((text) => text.replace(/[",\r\n]/g, "_")),
+  );
+  const table = fc
+    .integer({ min: 1, max: 5 })
+    .chain((width) =>
+      fc.array(fc.array(cell, { minLength: width, maxLength: width }), { minLength: 3, maxLength: 30 }),
+    );
+  await fc.assert(
+    fc.asyncProperty(table, async (rows) => {
+      const header = ["click", "ad", ...rows[0].map((_, i) => `col ${i}`)].join(",");
+      await drafted([header, ...rows.map((row, i) => [i % 2, `a${i % 3}`, ...row].join(","))]);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+const shared = "../shared/data";
+const real = [
+  ["ciao/ratings.csv.gz", { rating: "label", user_id: "categorical" }],
+  ["avazu-10k/train-10k.csv.gz", { click: "label", id: "id", device_ip: "categorical", hour: "left_out" }],
+  ["criteo-kaggle-10k/train-10k.txt.gz", { c1: "label", c2: "numeric", c40: "categorical" }],
+  ["ml-latest-small/ratings.csv.gz", { rating: "label", timestamp: "time", movieId: "categorical" }],
+] as const;
+
+it.skipIf(!existsSync(shared)).each(real)("%s: every event fits", async (path, roles) => {
+  const draft = await draftSpec({ data: join(shared, path), rows: 2000 });
+  expect(draft.check).toMatchObject({ rejected: 0, accepted: draft.rows });
+  expect(draft.rows).toBeGreaterThan(1900);
+  for (const [from, role] of Object.entries(roles)) expect([from, roleOf(draft, from)]).toEqual([from, role]);
+});

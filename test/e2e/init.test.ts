@@ -1,0 +1,54 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { run, temporary } from "./hashbrook.js";
+
+const folder = temporary();
+const data = join(folder, "my events.csv");
+writeFileSync(
+  data,
+  `click,ts,user_id,price\n${Array.from({ length: 600 }, (_, i) => `${Number(i % 5 === (i % 3) + 1)},${1_700_000_000 + i},u${i % 40},${(i % 17) / 4}`).join("\n")}\n`,
+);
+const spec = join(folder, "model.yaml");
+const lastLine = (text: string) => JSON.parse(text.trim().split("\n").at(-1)!);
+
+it("init writes a spec that train learns from, says what it found, and what to do next", async () => {
+  const drafted = await run(["init", "--data", data, "--out", spec]);
+  expect(drafted).toMatchObject({ status: 0, stdout: "" });
+  expect(drafted.stderr).toMatch(/click +label +1 is positive/);
+  expect(drafted.stderr).toContain("600 of 600 events fit the spec");
+  expect(drafted.stderr).toContain(`hashbrook train --model ${spec} --data '${data}' --out runs/first`);
+  const trained = await run(["train", "--model", spec, "--data", data, "--out", join(folder, "run"), "--json"]);
+  expect(trained.status).toBe(0);
+  expect(lastLine(trained.stdout)).toMatchObject({ examples: 600, rejected: 0 });
+});
+
+it("init prints the spec where no file is named, from standard input too, and all it found with --json", async () => {
+  const printed = await run(["init", "--data", "-"], readFileSync(data, "utf8"));
+  expect(printed.status).toBe(0);
+  expect(printed.stdout).toMatch(/^name: .*\nevents: \{ format: csv, header: true \}\n/);
+  const { stdout } = await run(["init", "--data", data, "--json", "--tower", "lr"]);
+  expect(lastLine(stdout)).toMatchObject({
+    out: null,
+    rows: 600,
+    spec: expect.stringContaining("tower: lr"),
+    notes: [],
+  });
+});
+
+it("init leaves a spec that is there, and nothing where no spec can be drafted", async () => {
+  writeFileSync(spec, "mine");
+  expect(await run(["init", "--data", data, "--out", spec])).toMatchObject({
+    status: 5,
+    stderr: expect.stringContaining("--force"),
+  });
+  expect(readFileSync(spec, "utf8")).toBe("mine");
+  expect((await run(["init", "--data", data, "--out", spec, "--force"])).status).toBe(0);
+  const failed = await run(["init", "--data", data, "--label", "clik", "--out", join(folder, "none.yaml")]);
+  expect(failed).toMatchObject({ status: 2, stderr: expect.stringContaining('no column "clik"') });
+  expect(existsSync(join(folder, "none.yaml"))).toBe(false);
+  expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  const over = await run(["init", "--data", data, "--out", data, "--force"]);
+  expect(over.status).toBe(2);
+  expect(readFileSync(data, "utf8")).toMatch(/^click,ts/);
+});
