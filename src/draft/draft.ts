@@ -30,10 +30,13 @@ export interface DraftOptions {
 
 /** What a column became. */
 export interface DraftColumn {
+  /** Its name, or a JSON path. */
   readonly from: string;
+  /** What it is to the model; `left_out`: nothing. */
   readonly role: "label" | "time" | "id" | "field" | "left_out";
   /** Of a field. */
   readonly type: DraftField["type"] | null;
+  /** What speaks for it, for a person. */
   readonly why: string;
 }
 
@@ -43,6 +46,7 @@ export interface Draft {
   readonly spec: string;
   /** Events looked at. */
   readonly rows: number;
+  /** In the order of the events. */
   readonly columns: readonly DraftColumn[];
   /** What is to be looked at by a person. */
   readonly notes: readonly string[];
