@@ -70,6 +70,10 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
   const data = typeof options.data === "string" ? [options.data] : options.data;
   const sample = await firstLines(data, rows + 1);
   const events = eventsOf(sample, rows);
+  if (events.rows === 0)
+    throw new HashbrookError("source_unreadable", `${sample.file}: no event is in it`, {
+      hint: "its first line names columns; give a file that has events below",
+    });
   const facts = events.columns.map(factsOf);
   const label = labelOf(facts, options.label, options.positive);
   const time = timeOf(events.columns, facts, events.rows);

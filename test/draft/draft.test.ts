@@ -97,6 +97,7 @@ describe("how events are written", () => {
     const prose = events((i) => (i % 2 ? "once upon a time" : "there, was, nothing"));
     await expect(draftSpec({ data: file(prose) })).rejects.toMatchObject({ code: "source_unreadable" });
     await expect(draftSpec({ data: file([""]) })).rejects.toThrow("nothing is in it");
+    await expect(draftSpec({ data: file(["label,ad"]) })).rejects.toThrow("no event is in it");
     const zipped = join(folder, "events.tsv");
     writeFileSync(zipped, gzipSync("1\ta\n"));
     await expect(draftSpec({ data: zipped })).rejects.toThrow("gzip");
