@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Transferable, Worker } from "node:worker_threads";
+import { SHARE_ENV, type Transferable, Worker } from "node:worker_threads";
 import { builtFile } from "./built-file.js";
 import { HashbrookError } from "./errors.js";
 
@@ -30,7 +30,8 @@ export class Thread {
 
   private constructor(entry: string, execArgv: string[] | undefined) {
     this.entry = entry;
-    this.worker = new Worker(builtFile(entry), { ...(execArgv && { execArgv }) });
+    // Logins are read in threads: a kept one must not have those of the time it was started.
+    this.worker = new Worker(builtFile(entry), { env: SHARE_ENV, ...(execArgv && { execArgv }) });
     this.worker.on("message", (how: TaskEnd) => this.ended(how));
     this.worker.on("error", (error) => this.die(error));
     this.worker.on("exit", (code) => this.die(new HashbrookError("internal", `${entry} ended with code ${code}`)));
