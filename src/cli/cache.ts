@@ -17,24 +17,24 @@ const PROGRESS_MS = 2000;
 
 export function cacheCommand(): Command {
   return new Command("cache")
-    .description("Decode events once into a directory that train, eval and predict read many times: --data cache:DIR")
-    .requiredOption("--model <spec>", "model spec, a YAML file of features/: how events are read")
+    .description("Decode events once for many runs: train, tune, eval and predict read them as --data cache:DIR")
+    .requiredOption("--model <spec>", "model spec, a YAML file (see features/README.md): how to decode the events")
     .requiredOption(
       "--data <file...>",
       'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]',
     )
-    .requiredOption("--out <dir>", "directory of the cache; one that holds the same cache is left as it is")
+    .requiredOption("--out <dir>", "directory of the cache; left unchanged if it already holds the same cache")
     .option(
       "--texts <column...>",
-      "also keep the texts of these columns or JSON paths: for eval --by, predict --columns",
+      "also store the text of these columns or JSON paths, for eval --by and predict --columns",
     )
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
       `
-Training from the cache gives the bytes that training from the data gives. It serves every spec that reads events alike:
-other encodings, dims, rows, towers, optimizers and rates, the same fields, tables' names, salts, label and seed.
-Rejected events are in it, too, with their code and place.
+Training from the cache produces the same bytes as training from the files. A cache serves every spec that decodes
+events the same way: encodings, dims, rows, towers, optimizers and rates may differ; fields, table names, salts, label
+and seed must be the same. Rejected events are stored too, with their code and position.
 
 Examples:
   hashbrook cache --model features/ads-demo.yaml --data simulate:200000:7 --out caches/ads

@@ -14,8 +14,10 @@ interface Flags {
 
 export function checkCommand(): Command {
   return new Command("check")
-    .description("Read the first events as training would, learn nothing, and say what is in them")
-    .requiredOption("--model <spec>", "model spec, a YAML file of features/")
+    .description(
+      "Summarise the first events, read as training would read them, and report what looks wrong; learns nothing",
+    )
+    .requiredOption("--model <spec>", "model spec, a YAML file (see features/README.md)")
     .requiredOption(
       "--data <file...>",
       'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:FORMAT]]',
@@ -25,13 +27,14 @@ export function checkCommand(): Command {
     .addHelpText(
       "after",
       `
-It shows how many events fit the spec; the labels' values and the share of positives; the first and last event time;
-of every field how often it is present, its distinct values, range and first examples; of every reject code the first
-event, with what was expected; and a warning, with its mend, for: one class only, a field that is always missing or
-always the same, times before 2000 or after the next year, more than half rejected. What the spec itself may say but
-seldom means is warned of too, and does not change the exit code.
+The report gives the number of events that fit the spec; the label's values and the share of positives; the first and
+last event time; for each field how often it is present, its distinct values, range and first examples; and for each
+reject code the first rejected event, with what was expected.
+A warning, with its fix, is given for: only one class of labels, a field that is always missing or always the same,
+times before 2000 or after the next year, more than half of the events rejected. Settings of the spec that are valid
+but rarely intended are reported too; they do not change the exit code.
 
-Exits 0 when nothing was rejected and nothing in the data is doubtful, else with ${errorFacts.all_rejected.exit}.
+Exits with 0 if nothing was rejected and nothing in the data looks wrong, otherwise with ${errorFacts.all_rejected.exit}.
 
 Examples:
   hashbrook check --model shop.yaml --data 'events-*.json.gz'

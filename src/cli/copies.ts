@@ -4,8 +4,9 @@ import { tellPassedOver } from "./summary.js";
 
 /** The help text on addresses, for push and pull. */
 export const STORES = `
-An address is objects:DIR (a directory, for instance one that a web server hands out) or s3://BUCKET/PREFIX, whose credentials come from
-AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for another store than Amazon's, AWS_ENDPOINT_URL.`;
+An address is objects:DIR (a directory, for example one that a web server serves) or s3://BUCKET/PREFIX. For the
+latter, credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for stores other than Amazon's,
+AWS_ENDPOINT_URL.`;
 
 /** Reports progress every 256 MiB. */
 export function progress(): (done: number) => void {

@@ -30,10 +30,10 @@ const LEGEND = `  NE (normalized entropy): logloss ÷ that of always predicting 
 
 export function demoCommand(): Command {
   return new Command("demo")
-    .description("The whole way in one go: simulate ad impressions, train Deep Crossing on them, serve scores")
+    .description("Run all steps at once: simulate ad impressions, train Deep Crossing on them, serve scores")
     .option("--rows <n>", "impressions to learn from", counting, 1_000_000)
     .option("--seed <n>", "seed of the simulator", seed, 7)
-    .option("--out <dir>", "directory of the run; an earlier demo there is replaced", "runs/demo")
+    .option("--out <dir>", "directory of the run; an earlier demo in it is replaced", "runs/demo")
     .option("--port <n>", "port to serve on", port, 8080)
     .option("--host <address>", "address to serve on", host, "127.0.0.1")
     .action(run);

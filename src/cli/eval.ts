@@ -30,36 +30,36 @@ interface Flags {
 
 export function evalCommand(): Command {
   return new Command("eval")
-    .description("Score events with a checkpoint's frozen weights and report how well")
+    .description("Score events with a checkpoint's frozen weights and report metrics")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption(
       "--data <file...>",
       'files in order (patterns, .gz, .zst), "-" for stdin, simulate:ROWS[:SEED[:FORMAT]], or cache:DIR',
     )
-    .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
-    .option("--conversions <file...>", "files of conversions, where the spec has join.conversions (default: --clicks)")
+    .option("--clicks <file...>", "files of clicks that label the impressions of --data, as the spec's `join` says")
+    .option("--conversions <file...>", "files of conversions, if the spec has join.conversions (default: --clicks)")
     .option("--limit <n>", "stop after n events", wholeNumber)
     .option("--threads <n>", "threads of the tower's runtime (default: all cores)", threads)
-    .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
-    .option("--by <field>", "tell quality by value of a field (or a column, or a JSON path) and by bin of the score")
-    .option("--top <n>", "with --by: values to tell one by one, those with most events (default: 20)", wholeNumber)
+    .option("--max-rejects <n>", "stop with an error after more than n rejected rows (default: no limit)", wholeNumber)
+    .option("--by <field>", "break metrics down by the values of a field, column or JSON path, and by score bin")
+    .option("--top <n>", "with --by: number of values listed, those with the most events (default: 20)", wholeNumber)
     .option(
       "--group-auc <field>",
-      "also tell AUC within the events of each value of a field, a column or a JSON path (default: the spec's `metrics.group`)",
+      "also report AUC within the events of each value of a field, column or JSON path (default: the spec's `metrics.group`)",
     )
     .option("--dims <list>", DIMS, dims)
-    .option("--curves", "of nested vectors: also score with every prefix, of all fields and of each")
+    .option("--curves", "for nested vectors: also score with every prefix, of all fields together and of each field")
     .addOption(
       new Option(
         "--ips [policy]",
-        "judge a policy by what was shown by chance: --data is a log of serve --explore, files or kafka://HOST:PORT/TOPIC; greedy, softmax:T or epsilon-greedy:E of the scores",
+        "estimate another policy's click rate (inverse propensity scoring): --data is a log of serve --explore, files or kafka://HOST:PORT/TOPIC; the policy ranks by the scores: greedy, softmax:T or epsilon-greedy:E",
       )
         .preset("greedy")
         .argParser(notEmpty),
     )
     .option(
       "--rewards <file...>",
-      "with --ips: lines with an event's id and a reward, else 1 (default: the events' labels)",
+      "with --ips: files of lines with an event's id and a reward, 1 if absent (default: the events' labels)",
     )
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .action(run);

@@ -36,34 +36,32 @@ const JSON_MS = 1000;
 export function explainCommand(): Command {
   return new Command("explain")
     .description(
-      "What a model has learned: what each field is worth, how well frequent, rare and unknown ids are scored",
+      "Show what each field contributes to a model, quality on frequent, rare and unseen ids, and calibration",
     )
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption(
       "--data <file...>",
-      "events that the model has not learned: files in order, or simulate:ROWS[:SEED]",
+      "events that the model has not learned from: files in order, or simulate:ROWS[:SEED]",
     )
-    .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
-    .option("--conversions <file...>", "files of conversions, where the spec has join.conversions (default: --clicks)")
+    .option("--clicks <file...>", "files of clicks that label the impressions of --data, as the spec's `join` says")
+    .option("--conversions <file...>", "files of conversions, if the spec has join.conversions (default: --clicks)")
     .option("--limit <n>", "stop after n events (default: 100000)", counting)
-    .option("--repetitions <n>", "times that each field is permuted (default: 3)", counting)
-    .option("--block <n>", "values are permuted among the next n events (default: 1024)", counting)
-    .option("--seed <n>", "of the permutations (default: 1)", seed)
-    .option(
-      "--by <field>",
-      "also tell quality by value of a field (or a column, or a JSON path) and by bin of the score",
-    )
-    .option("--top <n>", "with --by: values to tell one by one, those with most events (default: 20)", wholeNumber)
+    .option("--repetitions <n>", "number of permutations of each field (default: 3)", counting)
+    .option("--block <n>", "values are permuted within blocks of n events (default: 1024)", counting)
+    .option("--seed <n>", "seed of the permutations (default: 1)", seed)
+    .option("--by <field>", "also break metrics down by the values of a field, column or JSON path, and by score bin")
+    .option("--top <n>", "with --by: number of values listed, those with the most events (default: 20)", wholeNumber)
     .option("--threads <n>", "threads of the tower's runtime (default: all cores)", threads)
-    .option("--save", `keep the result in the run's directory (${EXPLANATION}): hashbrook report draws it`)
+    .option("--save", `save the result in the run's directory (${EXPLANATION}), for hashbrook report`)
     .option("--json", "print the result as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
       `
-A field's worth is what the model loses without it: its values are permuted among the events of a block, and then left out,
-as if they were missing. Crosses are made anew from what has moved; each is also permuted by itself, its fields staying.
-Differences are paired, block by block, and so are their standard errors. A field that does not vary within a block (the hour)
-shows only when left out: "changed" is the share of events that permuting gave another value.
+The contribution of a field is what the model loses without it: its values are permuted among the events of a block, and
+then left out, as if they were missing. Crosses are recomputed from the permuted values; each cross is also permuted by
+itself, with its fields unchanged. Differences and their standard errors are paired, block by block. A field that does
+not vary within a block (the hour) has an effect only if left out: "changed" is the share of events whose value the
+permutation changed.
 
 Example:
   hashbrook explain --checkpoint runs/shop --data tomorrow.json --by device --save`,

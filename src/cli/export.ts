@@ -31,25 +31,25 @@ export function exportCommand(): Command {
   return new Command("export")
     .description("Write a checkpoint's tower as ONNX and its tables as safetensors and npy")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
-    .requiredOption("--out <dir>", "directory to write to; files of the same names are replaced")
-    .addOption(new Option("--format <names...>", "what to write").choices(exportFormats).default([...defaultFormats]))
+    .requiredOption("--out <dir>", "directory to write to; existing files of the same names are replaced")
+    .addOption(new Option("--format <names...>", "files to write").choices(exportFormats).default([...defaultFormats]))
     .addOption(
       new Option("--onnx <scope>", "the tower alone, or the whole model: 64-bit keys to scores in one file")
         .choices(onnxScopes)
         .default("tower"),
     )
     .addOption(
-      new Option("--precision <p>", "of the rows' weights in the scorer's file").choices(precisions).default("f32"),
+      new Option("--precision <p>", "precision of the rows' weights in scorer.hbd").choices(precisions).default("f32"),
     )
     .option("--dims <list>", DIMS, dims)
-    .option("--nonzero", "leave out the rows whose weights are all 0")
+    .option("--nonzero", "omit rows whose weights are all 0")
     .option("--json", 'print the written files as one JSON object, {"files": [...], "passed_over": [...]}')
     .addHelpText(
       "after",
       `
-model.json            name, version, compiled spec, and how standardize scales: what a program needs to score (docs/FORMATS.md)
+model.json            name, version, compiled spec and the scaling of standardize: what a program needs to score (docs/FORMATS.md)
 tower.onnx            inputs x_<table> [B, cells × dim], numbers, vectors, wide, length_<bag>; output logits [B, 1], before the sigmoid
-model.onnx            with --onnx whole, in its place: inputs keys_<table> (int64), numbers; outputs probability [B, 1], calibrated
+model.onnx            with --onnx whole, instead of tower.onnx: inputs keys_<table> (int64), numbers; outputs probability [B, 1], calibrated
 scorer.hbd            with --format scorer: the whole model for hashbrook/scorer, in Node or a browser
 <table>.safetensors   keys U64 [n] (hash tables: row numbers), weights F32 [n, dim]
 <table>.keys.npy, <table>.weights.npy   the same`,

@@ -20,30 +20,34 @@ interface Flags {
 export function initCommand(): Command {
   return new Command("init")
     .description(
-      "Draft a model spec from the first events: how they are written, the label, a type and a table for each column",
+      "Draft a model spec from the first events: their format, the label, a type and a table for each column",
     )
     .requiredOption(
       "--data <file...>",
       'files in order (patterns, .gz, .zst, .parquet, .arrow, .avro), or "-" for stdin',
     )
-    .option("--out <file>", "the spec, a new file; without it, it is printed")
+    .option("--out <file>", "new file to write the spec to (default: stdout)")
     .option(
       "--label <column>",
-      "column or JSON path of the label (default: one of a usual name, or the only one of two values)",
+      "column or JSON path of the label (default: one with a common label name, or the only one with two values)",
     )
-    .option("--positive <value>", "the label of positives, or a threshold such as '>= 4' (default: by the values)")
-    .addOption(new Option("--tower <name>", "the model").choices(draftTowers).default(draftTowers[0]))
-    .option("--name <name>", "the model's name (default: the file's)")
-    .option("--rows <n>", "events to look at", counting, 10_000)
-    .option("--force", "write over --out")
-    .option("--json", "print what was found as one JSON object, the last line of stdout")
+    .option(
+      "--positive <value>",
+      "label value of positives, or a threshold such as '>= 4' (default: inferred from the values)",
+    )
+    .addOption(new Option("--tower <name>", "architecture of the model").choices(draftTowers).default(draftTowers[0]))
+    .option("--name <name>", "name of the model (default: the file's name)")
+    .option("--rows <n>", "events to read", counting, 10_000)
+    .option("--force", "overwrite --out")
+    .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
       `
-Events are lines of columns (tab, comma, semicolon, bar or \\x01 between them, with or without a header), or JSON objects. A column
-of usual name (label, click, target, rating …) is the label, one of dates or of seconds or milliseconds since 1970 the time; columns that are
-always the same, always missing, or another one in every event are left out. The spec is a start: read it, mend it, and check it.
-features/README.md explains every key.
+Events are lines of columns (separated by tab, comma, semicolon, bar or \\x01, with or without a header), or JSON
+objects. A column with a common label name (label, click, target, rating …) becomes the label; one with dates, or with
+seconds or milliseconds since 1970, the event time. Columns that are always the same, always missing, or different in
+every event are left out. The draft is a starting point: read it, correct it, and check it. features/README.md explains
+every key.
 
 Examples:
   hashbrook init --data clicks.csv --out clicks.yaml
@@ -75,7 +79,7 @@ async function write(path: string, text: string, data: readonly string[]): Promi
   }
 }
 
-/** What was found, for a person. */
+/** A draft's findings as text. */
 export function draftText(
   { rows, columns, notes, check }: Draft,
   out: string | undefined,

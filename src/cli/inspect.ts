@@ -18,32 +18,29 @@ interface Flags {
 
 export function inspectCommand(): Command {
   return new Command("inspect")
-    .description("Show what a checkpoint holds: spec, tables, fill, bytes, and the rows of an id")
+    .description("Show the contents of a checkpoint: spec, tables, fill, bytes, and the rows of an id")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .option("--field <name>", "look up a value of this field ...")
-    .option("--value <text...>", "... its text (for a cross one per component)")
+    .option("--value <text...>", "... given as text (for a cross, one per component)")
     .option(
       "--top <n>",
-      "rows to show: the longest (default: 5), or with --value the nearest to its row by cosine (default: 0)",
+      "rows to show: those with the longest vectors (default: 5), or with --value its nearest neighbours by cosine (default: 0)",
       wholeNumber,
     )
     .option(
       "--heaviest <n>",
-      "of tables of one weight a row (lr, wide parts): the n greatest and the n least weights",
+      "for tables with one weight per row (lr, wide parts): show the n largest and the n smallest weights",
       counting,
     )
-    .option(
-      "--names <file...>",
-      "name the rows shown by their ids, which are found in these events (or simulate:ROWS[:SEED])",
-    )
+    .option("--names <file...>", "show the ids of the rows, found in these events (or simulate:ROWS[:SEED])")
     .option("--spec", "print the compiled spec")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       `
 Examples:
-  hashbrook inspect --checkpoint runs/shop --field item --value a17 --top 10 --names events.json     # what is like a17
-  hashbrook inspect --checkpoint runs/ads-lr --heaviest 20 --names ads.tsv                           # what lr goes by`,
+  hashbrook inspect --checkpoint runs/shop --field item --value a17 --top 10 --names events.json     # what is similar to a17
+  hashbrook inspect --checkpoint runs/ads-lr --heaviest 20 --names ads.tsv                           # the strongest weights of lr`,
     )
     .action(run);
 }

@@ -24,42 +24,50 @@ const PROGRESS_MS = 5000;
 
 export function item2vecCommand(): Command {
   return new Command("item2vec")
-    .description("Learn vectors of ids from the sequences they come in (word2vec), to start tables from")
+    .description("Learn id vectors from the sequences that ids occur in (word2vec), to initialise tables with")
     .option(
       "--data <file...>",
-      "sequences, a line each: ids with blanks, tabs or commas between, or a JSON array; with --model events",
+      "sequences, one per line: ids separated by blanks, tabs or commas, or a JSON array; with --model: events",
     )
-    .requiredOption("--out <dir>", "folder of the vectors: vectors.npy, ids.tsv, item2vec.json")
-    .option("--model <spec>", "the data are events as this model spec describes them")
-    .option("--field <name>", "with --model: whose values are the ids, a field or column")
-    .option("--sequence-by <name>", "with --model: whose values tell sequences apart, a user or a session")
-    .option("--negatives", "with --model: takes the ids of negative events, too")
-    .option("--dim <n>", `floats of a vector (default: ${usual.dim})`, counting)
+    .requiredOption("--out <dir>", "directory of the vectors: vectors.npy, ids.tsv, item2vec.json")
+    .option("--model <spec>", "read --data as events that this model spec describes")
+    .option("--field <name>", "with --model: field or column whose values are the ids")
+    .option(
+      "--sequence-by <name>",
+      "with --model: field or column that identifies the sequence, such as a user or a session",
+    )
+    .option("--negatives", "with --model: also use the ids of negative events")
+    .option("--dim <n>", `dimension of the vectors (default: ${usual.dim})`, counting)
     .addOption(
-      new Option("--architecture <name>", "each id near by tells the id, or their mean does")
+      new Option("--architecture <name>", "skip-gram: every context id predicts the id; cbow: their mean does")
         .choices(["skip-gram", "cbow"])
         .default(usual.architecture),
     )
-    .option("--window <n>", `ids looked at on each side, 1 to n (default: ${usual.window})`, counting)
-    .option("--negative <n>", `drawn ids for each that is there (default: ${usual.negative})`, counting)
-    .option("--exponent <x>", `drawn as often as they occur to this power (default: ${usual.exponent})`, number)
+    .option("--window <n>", `context ids on each side, 1 to n (default: ${usual.window})`, counting)
+    .option("--negative <n>", `negative samples per positive (default: ${usual.negative})`, counting)
+    .option("--exponent <x>", `negatives are sampled by frequency to this power (default: ${usual.exponent})`, number)
     .option(
       "--sample <share>",
-      `ids of more of all occurrences are left out now and then; 0: never (default: ${usual.sample})`,
+      `subsample ids with more than this share of all occurrences; 0: never (default: ${usual.sample})`,
       notNegative,
     )
-    .option("--min-count <n>", `ids that occur less often have no vector (default: ${usual.minCount})`, counting)
+    .option("--min-count <n>", `ids with fewer occurrences get no vector (default: ${usual.minCount})`, counting)
     .option("--epochs <n>", `passes over the sequences (default: ${usual.epochs})`, counting)
-    .option("--rate <x>", "learning rate at the start (default: 0.025, cbow 0.05)", positive)
-    .option("--seed <n>", `of starts and draws: the same seed gives the same bytes (default: ${usual.seed})`, seed)
-    .option("--neighbors <id>", "print the nearest ids of this one; without --data, of the vectors in --out")
-    .option("--top <k>", "so many of them", counting, 10)
+    .option("--rate <x>", "initial learning rate (default: 0.025, cbow 0.05)", positive)
+    .option(
+      "--seed <n>",
+      `seed of initialisation and sampling: the same seed gives the same bytes (default: ${usual.seed})`,
+      seed,
+    )
+    .option("--neighbors <id>", "print the nearest neighbours of this id; without --data, among the vectors in --out")
+    .option("--top <k>", "number of neighbours to print", counting, 10)
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
       `
-Vectors are learned in one thread: the same data, settings and seed give the same bytes. A table of any encoding starts from them, and keeps
-them while it learns; a longer vector gives its first floats, an id without a vector starts as it would.
+Vectors are learned in one thread: the same data, settings and seed give the same bytes. A table of any encoding can
+start from them and continues to learn; of longer vectors the first floats are used, and ids without a vector are
+initialised as usual.
 
 Examples:
   hashbrook item2vec --data sessions.txt --out runs/vectors

@@ -15,15 +15,15 @@ interface Flags {
 
 export function keyCommand(): Command {
   return new Command("key")
-    .description("Print the 64-bit key of a field's value, in every table the field is looked up in")
-    .argument("<value...>", "the value's text; for a cross one value per component; for buckets the bucket's index")
-    .option("--model <spec>", "model spec, a YAML file of features/")
-    .option("--checkpoint <dir>", "or a checkpoint, which carries its spec")
-    .requiredOption("--field <name>", "the field the value belongs to")
+    .description("Print the 64-bit key of a field's value, in every table that the field is looked up in")
+    .argument("<value...>", "text of the value; for a cross, one value per component; for buckets, the bucket's index")
+    .option("--model <spec>", "model spec, a YAML file (see features/README.md)")
+    .option("--checkpoint <dir>", "or a checkpoint, which contains its spec")
+    .requiredOption("--field <name>", "field that the value belongs to")
     .option("--json", 'print one JSON object, {"keys": [{table, key}, ...]}')
     .addHelpText(
       "after",
-      "\nfeatures/README.md tells how to compute the same key in another language.\n\nExample:\n  hashbrook key --model features/ads-demo.yaml --field ad a17",
+      "\nfeatures/README.md describes how to compute the same key in another language.\n\nExample:\n  hashbrook key --model features/ads-demo.yaml --field ad a17",
     )
     .action((values: string[], flags: Flags) => {
       const spec = specOfFlags(flags);

@@ -14,16 +14,16 @@ interface Flags {
 
 export function lagCommand(): Command {
   return new Command("lag")
-    .description("Show how far a trainer is behind its Kafka topic, partition by partition")
-    .requiredOption("--kafka <brokers>", "host:port of the cluster's brokers, commas between", brokers)
+    .description("Show how far a trainer is behind its Kafka topic, per partition")
+    .requiredOption("--kafka <brokers>", "brokers of the cluster: HOST:PORT, separated by commas", brokers)
     .requiredOption("--topic <name>", "the topic", topicName)
-    .option("--group <name>", "what the consumer group has committed")
-    .option("--checkpoint <dir>", "or what a run's newest checkpoint has learned: the truth after a crash")
+    .option("--group <name>", "count from the offsets that the consumer group has committed")
+    .option("--checkpoint <dir>", "or count from a run's newest checkpoint: exact after a crash")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       `
-A trainer commits to its group after each checkpoint, so both say the same but for the last moment. "lost" counts
+A trainer commits to its group after each checkpoint, so both agree, except for the last moment. "lost" counts
 messages that retention deleted before they were learned.
 
 ${KAFKA_ENVIRONMENT}

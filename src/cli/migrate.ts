@@ -22,32 +22,37 @@ interface Flags {
 export function migrateCommand(): Command {
   return new Command("migrate")
     .description(
-      "Carry a learned model over to other encodings, budgets or learning rates of its tables, without training anew",
+      "Convert a trained model to other encodings, budgets or learning rates of its tables, without retraining",
     )
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
-    .option("--model <spec>", "the new spec: the old one but for how tables are held and learn")
+    .option("--model <spec>", "the new spec; only storage and learning settings of tables may differ from the old one")
     .requiredOption("--out <dir>", "directory of the new run")
-    .option("--dims <list>", "instead: shorten nested vectors to prefixes, user=8,article=16 or all=8", dims)
+    .option(
+      "--dims <list>",
+      "instead of --model: truncate nested vectors to prefixes, user=8,article=16 or all=8",
+      dims,
+    )
     .option(
       "--keep-rows <share>",
-      "instead: keep so many of the exact tables' rows, those with the longest vectors: 20%",
+      "instead of --model: keep this share of the exact tables' rows, those with the longest vectors: 20%",
       share,
     )
-    .option("--data <file...>", "events whose ids are carried over; exact tables know theirs without")
-    .option("--passes <n>", "passes over the ids, for encodings that learn the old vectors", wholeNumber, 20)
+    .option("--data <file...>", "events that supply the ids to convert; not needed for exact tables")
+    .option("--passes <n>", "passes over the ids, for encodings that are fitted to the old vectors", wholeNumber, 20)
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
       `
-Every id's old vector is evaluated, and the new encoding is made to give it: exact tables take it as it is, the others learn
-it by least squares. Tower, metrics and the place in the stream stay: hashbrook train --resume --out DIR goes on from there.
-A table may change its encoding, rows, budget, precision, init, admission, eviction, optimizer and rates; not its name, dim, salt or fields.
-What the optimizer of a changed table had counted (FTRL's n, AdaGrad's accumulators, Adam's moments) starts at 0: its ids learn as new ones do,
-in large steps at first. Tables that are as they were keep all of it.
-The error is the root mean squared difference of a weight, relative to the old weights: 0 = the same, 1 = nothing carried over.
+The new encoding reproduces every id's old vector: exact tables store it unchanged, the others are fitted to it by least
+squares. The tower, metrics and stream position are kept: hashbrook train --resume --out DIR continues from there.
+A table may change its encoding, rows, budget, precision, init, admission, eviction, optimizer and rates, but not its
+name, dim, salt or fields.
+The optimizer state of a changed table (FTRL's n, AdaGrad's accumulators, Adam's moments) starts at 0: its ids learn
+like new ones, in large steps at first. Unchanged tables keep their state.
+The error is the root mean squared difference of a weight, relative to the old weights: 0 = identical, 1 = nothing kept.
 
-With --keep-rows the ids of short vectors lose their rows (magnitude pruning), and are then scored as new ids are.
-With --dims the rows of a model of nested vectors are cut to prefixes: it scores as eval --dims says, and takes fewer bytes.
+With --keep-rows, ids with short vectors lose their rows (magnitude pruning) and are then scored like new ids.
+With --dims, a model's nested vectors are truncated to prefixes: it scores as eval --dims does, in fewer bytes.
 
 Examples:
   hashbrook migrate --checkpoint runs/ads --model ads-small.yaml --out runs/ads-small

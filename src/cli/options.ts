@@ -189,7 +189,7 @@ export function positive(text: string): number {
 
 /** The environment variables for reaching Kafka, for the help of every command that uses it. */
 export const KAFKA_ENVIRONMENT = `Environment: KAFKA_SSL=true (or KAFKA_SSL_CA, KAFKA_SSL_CERT, KAFKA_SSL_KEY, PEM files) for TLS; KAFKA_USERNAME,
-KAFKA_PASSWORD and KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512) to log in.`;
+KAFKA_PASSWORD and KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512) to authenticate.`;
 
 /** Parses a time, in seconds: 90, "15m", "1d". */
 export function duration(text: string): number {
@@ -244,4 +244,4 @@ export function dims(text: string, before: Record<string, number> = {}): Record<
 
 /** The help text of `--dims`, for every command that has it. */
 export const DIMS =
-  "cut nested vectors to prefixes: components by field or table, user=8,article=16, or all=8 (default: whole vectors)";
+  "truncate nested vectors to prefixes: components by field or table, user=8,article=16, or all=8 (default: full vectors)";

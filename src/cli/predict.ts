@@ -21,7 +21,7 @@ interface Flags {
 
 export function predictCommand(): Command {
   return new Command("predict")
-    .description("Write a line for every event: its click probability, after the values that are passed through")
+    .description("Write one line per event: its click probability, after the values chosen with --columns")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption("--data <file...>", "files in the model's event format; the label may be empty or absent")
     .requiredOption("--out <file>", 'file to write, "-" for stdout')
@@ -29,17 +29,17 @@ export function predictCommand(): Command {
     .option("--threads <n>", "threads of the tower's runtime (default: all cores)", threads)
     .option(
       "--columns <names...>",
-      "values to write before the score, with a header: columns, JSON paths, vw namespaces, or label.id for the event's id",
+      "values to write before the score, under a header: columns, JSON paths, vw namespaces, or label.id for the event's id",
     )
     .addOption(
       new Option(
         "--format <name>",
-        "default: scores alone; with --columns what --out ends in (.csv, .jsonl), else tsv",
+        "output format (default: scores only; with --columns by the extension of --out, .csv or .jsonl, else tsv)",
       ).choices(predictionFormats),
     )
     .option(
       "--max-rejects <n>",
-      "malformed rows before stopping; each has a line without a score, so that line numbers match (default: 0)",
+      "malformed rows allowed before stopping; each gets a line without a score, so that line numbers match (default: 0)",
       wholeNumber,
     )
     .option("--dims <list>", DIMS, dims)
@@ -47,7 +47,7 @@ export function predictCommand(): Command {
     .addHelpText(
       "after",
       `
-The output gets its name when it is complete; where the command fails or is stopped, what was there before stays.
+The output file gets its name when it is complete; if the command fails or is stopped, an existing file is unchanged.
 
 Example:
   hashbrook predict --checkpoint runs/ads --data today.tsv --columns event_id --out scores.csv`,

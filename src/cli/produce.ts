@@ -23,30 +23,30 @@ const LINE_MS = 1000;
 
 export function produceCommand(): Command {
   return new Command("produce")
-    .description("Send a file or the simulator into a Kafka topic, one message a line")
-    .requiredOption("--kafka <brokers>", "host:port of the cluster's brokers, commas between", brokers)
+    .description("Send files or simulated events to a Kafka topic, one message per line")
+    .requiredOption("--kafka <brokers>", "brokers of the cluster: HOST:PORT, separated by commas", brokers)
     .requiredOption("--topic <name>", "topic to send to", topicName)
     .requiredOption(
       "--data <file...>",
       'files in order (patterns, .gz, .zst), "-" for stdin, or simulate:ROWS[:SEED[:json|tsv]]',
     )
-    .option("--rate <n>", "messages a second, evenly (default: as fast as possible)", positive)
+    .option("--rate <n>", "messages per second, evenly spaced (default: as fast as possible)", positive)
     .option("--limit <n>", "stop after n messages", wholeNumber)
-    .option("--partitions <n>", "make the topic with n partitions where it is missing", counting)
+    .option("--partitions <n>", "create the topic with n partitions if it does not exist", counting)
     .option(
       "--key <column>",
-      "key of the messages: a JSON member (user, user.id) or a column's number (default: none, partitions in turn)",
+      "key of the messages: a JSON member (user, user.id) or a column number (default: none, partitions in turn)",
     )
-    .option("--skip-header", "leave out the first line of every file (CSV and TSV with names)")
+    .option("--skip-header", "skip the first line of every file (CSV and TSV with a header)")
     .addOption(
       new Option("--compression <codec>", "of the batches").choices(["none", "gzip", "snappy", "zstd"]).default("none"),
     )
-    .option("--json", "print what was sent as one JSON object, the last line of stdout")
+    .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
       `
-Lines go to the partitions in turn, or by their key, and stay in order within each; their time is now. Empty lines are
-left out. Nothing is doubled when the connection is lost; Ctrl-C ends after the batch at hand.
+Lines go to the partitions in turn, or by key, and keep their order within each; their timestamp is the time of sending.
+Empty lines are skipped. A lost connection causes no duplicates; Ctrl-C finishes the current batch.
 
 ${KAFKA_ENVIRONMENT}
 

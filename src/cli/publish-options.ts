@@ -26,18 +26,18 @@ export function publishOptions(): Option[] {
   return [
     new Option(
       "--publish <log...>",
-      "publish changes for scorers (serve --follow): a directory, kafka://HOST:PORT/TOPIC, objects:DIR or s3://BUCKET/PREFIX",
+      "publish changes for scorers (serve --follow) to a directory, kafka://HOST:PORT/TOPIC, objects:DIR or s3://BUCKET/PREFIX",
     ).argParser(each(deltaLog)),
     new Option("--publish-ms <n>", "milliseconds between entries (default: 1000; with --serve 100)").argParser(
       milliseconds,
     ),
-    new Option("--precision <p>", "how published weights travel").choices([...precisions]).default("f32"),
-    new Option("--snapshot-every <n>", "entries between snapshots, at most; new scorers start from one")
+    new Option("--precision <p>", "precision of published weights").choices([...precisions]).default("f32"),
+    new Option("--snapshot-every <n>", "maximum number of entries between snapshots; new scorers start from one")
       .argParser(counting)
       .default(defaultSnapshotEvery),
     new Option(
       "--dead-letter-topic <topic>",
-      "rejected events also go to this topic of --kafka: key, value, headers, and why and where from",
+      "also send rejected events to this topic of --kafka: key, value, headers, reason and origin",
     ).argParser(topicName),
   ];
 }

@@ -13,11 +13,11 @@ interface Flags {
 
 export function publishCommand(): Command {
   return new Command("publish")
-    .description("What a gate has held: tell it, accept it, or go back to the last good checkpoint")
+    .description("Show what a gate holds back, accept it, or roll back to the last good checkpoint")
     .argument("<dir>", "a run's directory")
-    .option("--status", "tell whether what is learned is published, and why not (the default)")
-    .option("--resume", "accept what was learned: it is published, now or when the trainer is started")
-    .option("--rollback", "go back to the last good checkpoint; the trainer must be stopped")
+    .option("--status", "show whether learned changes are published and, if not, why (the default)")
+    .option("--resume", "accept what was learned: it is published now, or when the trainer is started")
+    .option("--rollback", "return to the last good checkpoint; the trainer must be stopped")
     .option("--json", "print one JSON object")
     .action(run);
 }

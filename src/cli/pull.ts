@@ -6,18 +6,16 @@ import { readableStore } from "./options.js";
 
 export function pullCommand(): Command {
   return new Command("pull")
-    .description(
-      "Copy the checkpoint that was pushed to an address into a run's directory, to serve it or to go on from it",
-    )
+    .description("Copy a pushed checkpoint into a run's directory, to serve it or to continue training from it")
     .requiredOption("--store <address>", "objects:DIR, s3://BUCKET/PREFIX or https://HOST/PATH", readableStore)
-    .requiredOption("--out <dir>", "the run's directory: new, or one that an earlier pull filled")
+    .requiredOption("--out <dir>", "the run's directory: a new one, or one filled by an earlier pull")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       `${STORES}
 
-What is in the directory already is not copied again, and everything copied is checked. \`train --resume --out DIR\` goes on from it.
-The events that the run had rejected come along; order.log does not: see docs/OPERATIONS.md.
+What the directory already has is not copied again; everything copied is checked. \`train --resume --out DIR\` continues
+from it. The run's rejected events are included, order.log is not: see docs/OPERATIONS.md.
 
 Example:
   hashbrook pull --store s3://models/ads --out runs/ads && hashbrook serve --checkpoint runs/ads`,

@@ -6,7 +6,9 @@ import { writableStore } from "./options.js";
 
 export function pushCommand(): Command {
   return new Command("push")
-    .description("Copy a run's newest checkpoint to a bucket or a directory of objects: only what is not there yet")
+    .description(
+      "Copy a run's newest checkpoint to a bucket or a directory of objects; only what is missing is transferred",
+    )
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption("--store <address>", "objects:DIR or s3://BUCKET/PREFIX, one for each run", writableStore)
     .option("--json", "print one JSON object")
@@ -14,8 +16,8 @@ export function pushCommand(): Command {
       "after",
       `${STORES}
 
-The copy is there when all of it is: whoever pulls meanwhile gets the one before. A trainer may go on meanwhile. Of two
-processes that push at the same time one ends with an error, and changes nothing.
+The copy becomes visible when it is complete; a pull in the meantime gets the previous one. The trainer may keep
+running. If two processes push at the same time, one of them ends with an error and changes nothing.
 
 Example:
   hashbrook push --checkpoint runs/ads --store s3://models/ads`,

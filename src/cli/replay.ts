@@ -17,14 +17,14 @@ interface Flags extends TopicFlags {
 export function replayCommand(): Command {
   const command = new Command("replay")
     .description("Learn a range of a Kafka topic again, into a new model")
-    .requiredOption("--model <spec>", "model spec: for example a changed one, to compare with what runs")
+    .requiredOption("--model <spec>", "model spec, for example a changed one to compare with the running model")
     .requiredOption("--out <dir>", "directory of the new run")
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
       `
-Where --until is not given, it ends at what is in the topic now. The order is that of train: the same range gives the same
-bytes. To go on behind it with the events that come: hashbrook train --out DIR --resume, with the same topic.
+Without --until it stops at the current end of the topic. Events are learned in the order of train: the same range gives
+the same bytes. To continue with later events: hashbrook train --out DIR --resume, with the same topic.
 
 ${KAFKA_ENVIRONMENT}
 

@@ -100,39 +100,39 @@ export function modelOptions(command: Command): Command {
   return command
     .option(
       "--checkpoint <[name=]dir>",
-      "a run's directory (its newest checkpoint) or one checkpoint; several, named: --checkpoint ads=DIR --checkpoint feed=DIR",
+      "a run's directory (its newest checkpoint) or one checkpoint; for several models, give names: --checkpoint ads=DIR --checkpoint feed=DIR",
       named(directory),
     )
     .option(
       "--follow <[name=]log>",
-      "a trainer's delta log: a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC, https://HOST/PATH, objects:DIR or s3://BUCKET/PREFIX; several, named",
+      "a trainer's delta log: a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC, https://HOST/PATH, objects:DIR or s3://BUCKET/PREFIX; for several models, give names",
       named(followedLog),
     )
-    .option("--watch", "with --checkpoint: serve a run's newer checkpoints as they come")
+    .option("--watch", "with --checkpoint: serve a run's newer checkpoints as they appear")
     .option("--dims <list>", `with --checkpoint: ${DIMS}`, dims)
     .option(
       "--row-store <dir>",
-      "keep the tables' rows in a database there, on a local disk, instead of in memory; needs npm install lmdb",
+      "keep the tables' rows in a database in this directory, on a local disk, instead of in memory; needs npm install lmdb",
       notEmpty,
     )
     .option(
       "--row-cache <url>",
-      "with --row-store: ask a Valkey or Redis server for rows before the disk, and tell it those that it lacks: redis://HOST:PORT, or several of a cluster; needs npm install iovalkey",
+      "with --row-store: look up rows in a Valkey or Redis server before the disk, and store missing rows in it: redis://HOST:PORT, or several of a cluster; needs npm install iovalkey",
       rowCache,
     )
     .option(
       "--cache-bytes <size>",
-      "with --row-store: memory for the rows asked for lately, say 8GiB (default: 1GiB)",
+      "with --row-store: memory for recently used rows, such as 8GiB (default: 1GiB)",
       size,
     )
-    .option("--name <name>", "what the only model is called (default: as its spec says)")
+    .option("--name <name>", "name of the model, if there is only one (default: the name in its spec)")
     .option(
       "--max-staleness <seconds>",
-      `with --follow: not ready once nothing came for so long; 0 = never (default: ${MAX_STALENESS})`,
+      `with --follow: not ready after this time without a new entry; 0 = never (default: ${MAX_STALENESS})`,
       notNegative,
     )
     .addOption(
-      new Option("--precision <p>", "hold the rows' weights alone, so; scores then differ by their rounding").choices([
+      new Option("--precision <p>", "hold only rows' weights, in this precision; scores differ by rounding").choices([
         ...servingPrecisions,
       ]),
     );
@@ -143,37 +143,61 @@ export function serverOptions(command: Command): Command {
   return command
     .option(
       "--workers <n>",
-      "threads that score, for all models together; 0: none beside HTTP's (default: cores - 1)",
+      "scoring threads, shared by all models; 0: score on the main thread (default: cores - 1)",
       workers,
     )
     .option("--port <n>", "port to listen on; 0 picks a free one", port, 8080)
-    .option("--host <address>", "address to listen on; beyond this machine a token is needed", host, "127.0.0.1")
-    .option("--admin-port <n>", "port of the admin endpoints, on the same address; needs its own token", port)
-    .option("--admin-token-file <file>", "their tokens, one a line (or HASHBROOK_ADMIN_TOKEN)")
-    .option("--token-file <file>", "answer only who sends one of these tokens, one a line (or HASHBROOK_TOKEN)")
+    .option(
+      "--host <address>",
+      "address to listen on; a token is required if other machines can reach it",
+      host,
+      "127.0.0.1",
+    )
+    .option("--admin-port <n>", "port of the admin endpoints, on the same address; requires its own token", port)
+    .option("--admin-token-file <file>", "tokens of the admin endpoints, one per line (or HASHBROOK_ADMIN_TOKEN)")
+    .option("--token-file <file>", "answer only requests with one of these tokens, one per line (or HASHBROOK_TOKEN)")
     .option("--tls-cert <file>", "certificate (PEM), for HTTPS")
     .option("--tls-key <file>", "its private key (PEM)")
-    .option("--insecure", "listen beyond this machine without a token")
-    .option("--max-queue <n>", "requests that may wait; more are refused with 503 and Retry-After", counting, MAX_QUEUE)
-    .option("--max-connections <n>", "open connections; more are closed at once", counting, MAX_CONNECTIONS)
+    .option("--insecure", "allow other machines to connect without a token")
+    .option(
+      "--max-queue <n>",
+      "maximum number of waiting requests; more are refused with 503 and Retry-After",
+      counting,
+      MAX_QUEUE,
+    )
+    .option(
+      "--max-connections <n>",
+      "maximum number of open connections; more are closed at once",
+      counting,
+      MAX_CONNECTIONS,
+    )
     .option(
       "--rate-limit <n>",
-      "requests a second a client (its token, else its address) may send; more get 429",
+      "requests per second that a client (by token, else by address) may send; more get 429",
       positive,
     )
-    .option("--drain-ms <ms>", "after SIGTERM, not ready for so long before connections close", milliseconds, 1000)
+    .option(
+      "--drain-ms <ms>",
+      "after SIGTERM, milliseconds of reporting not ready before connections are closed",
+      milliseconds,
+      1000,
+    )
     .addOption(
       new Option(
         "--log [to]",
-        "alone: log every request as a JSON line; a directory or kafka://HOST:PORT/TOPIC: write scored candidates as events there",
+        "without a value: log every request as a JSON line; with a directory or kafka://HOST:PORT/TOPIC: write scored candidates to it as events",
       )
         .preset(true)
         .argParser(logTo),
     )
-    .option("--log-share <share>", "share of the requests that are written so, by their ids (default: 0.1)", wholeShare)
+    .option(
+      "--log-share <share>",
+      "share of requests whose candidates are written, chosen by request id (default: 0.1)",
+      wholeShare,
+    )
     .option(
       "--explore <policy>",
-      "draw the order of candidates by chance: epsilon-greedy:E, softmax:T or thompson; answers tell rank and propensity",
+      "randomise the order of candidates: epsilon-greedy:E, softmax:T or thompson; responses include rank and propensity",
       exploring,
     );
 }

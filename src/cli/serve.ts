@@ -30,20 +30,20 @@ const LOG_SHARE = 0.1;
 
 export function serveCommand(): Command {
   const command = new Command("serve").description(
-    "Answer score requests over HTTP, from checkpoints or following trainers' delta logs",
+    "Serve scores over HTTP, from checkpoints or by following trainers' delta logs",
   );
   return serverOptions(modelOptions(command))
     .addHelpText(
       "after",
       `
 POST /v1/models/NAME:score   {"context": {...}, "candidates": [{...}, ...]} -> {"scores": [...], "model", "version", "spec_hash"}
-POST /v1/score               the same, for the only model
+POST /v1/score               the same, if there is only one model
 GET  /v2/health/ready        200 when the models are loaded (and fresh enough), else 503
 GET  /metrics                Prometheus text
 GET  /docs, /openapi.json    every endpoint
-Members are the model's source columns (JSON models: the events' own nesting); a candidate's members are
-added to the context's at every depth and win over them. "ignored" names the members that no field reads.
-With a token every endpoint but the health ones wants "Authorization: Bearer TOKEN".
+Members are the model's source columns (JSON models: nested as in the events); a candidate's members are merged with the
+context's at every depth and take precedence. "ignored" lists members that no field reads.
+With a token, every endpoint except the health endpoints requires "Authorization: Bearer TOKEN".
 
 ${KAFKA_ENVIRONMENT}`,
     )

@@ -22,14 +22,19 @@ const STOPPED = Symbol("stopped");
 
 export function simulateCommand(): Command {
   return new Command("simulate")
-    .description("Generate a seeded stream of ad impressions with a known true click probability")
+    .description("Generate a seeded stream of ad impressions with known true click probabilities")
     .requiredOption("--rows <n>", "impressions to generate", wholeNumber)
     .option("--seed <n>", "the same seed gives the same bytes", seed, 42)
-    .addOption(new Option("--format <name>", "one row a line").choices(["tsv", "json"]).default("tsv"))
-    .option("--out <file>", 'file of labelled events, "-" for stdout (default, but with --impressions or --clicks)')
-    .option("--impressions <file>", "file of the same impressions without labels, as a server tells them")
-    .option("--clicks <file>", "file of the clicks on them, each at its own later time: event_id, ts_ms")
-    .option("--click-window <time>", "clicks later than this after their impression are none (15m, 1d)", duration, 900)
+    .addOption(new Option("--format <name>", "one row per line").choices(["tsv", "json"]).default("tsv"))
+    .option("--out <file>", 'file of labelled events, "-" for stdout (the default without --impressions and --clicks)')
+    .option("--impressions <file>", "file of the same impressions without labels, as a server logs them")
+    .option("--clicks <file>", "file of the clicks on them, each with its own later time: event_id, ts_ms")
+    .option(
+      "--click-window <time>",
+      "clicks later than this after their impression do not count (15m, 1d)",
+      duration,
+      900,
+    )
     .option("--json", "print the facts (oracle_auc, base rate ...) as one JSON object, the last line of stdout")
     .addHelpText(
       "after",

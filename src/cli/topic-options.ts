@@ -26,34 +26,34 @@ export function topicOptions(): Option[] {
       "--kafka <brokers>",
       "learn from a Kafka topic: HOST:PORT of some brokers, separated by commas",
     ).argParser(brokers),
-    new Option("--topic <topic>", "the topic; a message is an event").argParser(topicName),
+    new Option("--topic <topic>", "the topic; each message is an event").argParser(topicName),
     new Option(
       "--group <group>",
-      "consumer group, for dashboards; one trainer of a group is at work, the others stand by. none: no group is joined, nothing is committed",
+      "consumer group, for dashboards; one trainer of a group is active, the others stand by. none: join no group and commit nothing",
     ),
     new Option(
       "--kafka-client <library>",
-      "reads the topic: kafkajs, or platformatic (@platformatic/kafka, to be installed beside; goes with --group none)",
+      "client library: kafkajs, or platformatic (@platformatic/kafka, to be installed separately; requires --group none)",
     )
       .choices([...kafkaClients])
       .default("kafkajs"),
     new Option(
       "--from <place>",
-      "where a new run begins: earliest, latest, a time, or an offset for each partition: 0,17,3",
+      "where a new run starts: earliest, latest, a time, or an offset for each partition: 0,17,3",
     )
       .argParser(startOf)
       .default({ at: "earliest" }, "earliest"),
     new Option(
       "--until <place>",
-      "where to end: end (what is there at the start), or a time (default: never)",
+      "where to stop: end (of the topic as it is at the start), or a time (default: never)",
     ).argParser(stopOf),
-    new Option("--schema-registry <url>", "where the schemas are that events name (avro, protobuf)").argParser(
+    new Option("--schema-registry <url>", "registry of the schemas that events refer to (avro, protobuf)").argParser(
       registry,
     ),
-    new Option("--on-lost-offsets <do>", "when events were deleted before they were learned")
+    new Option("--on-lost-offsets <do>", "what to do if events were deleted before they were learned")
       .choices(["stop", "earliest", "latest"])
       .default("stop"),
-    new Option("--linger-ms <n>", "longest an event of a quiet topic waits for others before it is learned")
+    new Option("--linger-ms <n>", "longest time that an event of a quiet topic waits for others before it is learned")
       .argParser(milliseconds)
       .default(defaultSettings.lingerMs),
   ];

@@ -83,63 +83,63 @@ interface Flags extends TopicFlags, PublishFlags, LateFlags, ProtectionFlags {
 
 export function trainCommand(): Command {
   const command = new Command("train")
-    .description("Learn a model from events: every event is scored before it is learned from")
+    .description("Train a model on events; every event is scored before it is learned from")
     .requiredOption(
       "--model <spec>",
-      "model spec, a YAML file of features/; given several times, all learn from one reading and are compared with the first",
+      "model spec, a YAML file (see features/README.md); if given several times, all models learn from one reading of the events and are compared with the first",
       each(notEmpty),
     )
     .option(
       "--data <file...>",
       'files in order (patterns, .gz, .zst), "-" for stdin, simulate:ROWS[:SEED[:FORMAT]], or cache:DIR',
     )
-    .option("--clicks <file...>", "files of clicks, which label the impressions of --data as the spec's `join` says")
-    .option("--conversions <file...>", "files of conversions, where the spec has join.conversions (default: --clicks)")
-    .option("--clicks-topic <topic>", "topic of clicks, which label the impressions of --topic", topicName)
+    .option("--clicks <file...>", "files of clicks that label the impressions of --data, as the spec's `join` says")
+    .option("--conversions <file...>", "files of conversions, if the spec has join.conversions (default: --clicks)")
+    .option("--clicks-topic <topic>", "topic of clicks; they label the impressions of --topic", topicName)
     .option("--conversions-topic <topic>", "topic of conversions (default: --clicks-topic)", topicName)
     .option(
       "--clicks-quiet-ms <n>",
-      "a partition of clicks that is silent for so long holds up no impression, where others are not",
+      "a partition of clicks that is silent this long no longer delays impressions, if others are not silent",
       milliseconds,
       10_000,
     )
     .option(
       "--keep-late",
-      "keep late and repeated clicks, and those of no impression, with the reason, in DIR/rejected/late.jsonl",
+      "keep late and repeated clicks, and those without an impression, with the reason, in DIR/rejected/late.jsonl",
     )
-    .option("--late-topic <topic>", "such clicks also go to this topic of --kafka", topicName)
+    .option("--late-topic <topic>", "also send such clicks to this topic of --kafka", topicName)
     .requiredOption("--out <dir>", "directory of the run: checkpoints, rejected rows")
     .option(
       "--resume",
-      "go on from the newest checkpoint in --out (start anew where there is none); files learned before are passed over",
+      "continue from the newest checkpoint in --out (without one, start a new run); files already learned are skipped",
     )
-    .option("--again", "with --resume: learn files again that were learned before")
+    .option("--again", "with --resume: learn once more files that were already learned")
     .option(
       "--init-from <dir>",
-      "a new run's tables and tower start from this run or checkpoint, by their names; a line says what became of each",
+      "start a new run's tables and tower from this run or checkpoint, matched by name; reports what happened to each",
     )
     .option(
       "--init-table <name=dir>",
-      "a new run's table starts from the vectors of ids in this folder (hashbrook item2vec) or Parquet file; may be given for several",
+      "start a new run's table from the id vectors in this directory (hashbrook item2vec) or Parquet file; may be repeated",
       tableVectors,
     )
-    .option("--freeze <parts>", "what does not learn, with commas between: tower, tables.NAME; none: all learns", names)
+    .option("--freeze <parts>", "parts that do not learn, comma-separated: tower, tables.NAME; none: all learn", names)
     .option("--limit <n>", "stop after n events, counted from the start of the data", wholeNumber)
     .option(
       "--epochs <n>",
-      "passes over the data; figures of events seen in an earlier one are told apart",
+      "passes over the data; metrics of events seen in an earlier pass are reported separately",
       counting,
       defaultSettings.epochs,
     )
-    .option("--validate <file...>", "files scored after every epoch and never learned")
+    .option("--validate <file...>", "files to score after every epoch and never learn from")
     .option(
       "--validate-last <share>",
-      "hold out the last part of --data for that: 20% or 0.2 of its bytes, the latest events where files are in the order of time",
+      "hold out the last part of --data for validation: 20% or 0.2 of its bytes, the latest events if files are in time order",
       share,
     )
     .option(
       "--early-stop <n>",
-      "stop after n epochs without a better validation logloss, keep the best one's weights",
+      "stop after n epochs without a lower validation logloss and keep the best epoch's weights",
       counting,
     )
     .option(
@@ -147,10 +147,10 @@ export function trainCommand(): Command {
       "threads of the tower's runtime (default: all cores); the result does not depend on it",
       threads,
     )
-    .option("--max-rejects <n>", "stop with an error after more rejected rows than this (default: never)", wholeNumber)
+    .option("--max-rejects <n>", "stop with an error after more than n rejected rows (default: no limit)", wholeNumber)
     .option(
       "--max-skipped <share>",
-      "stop with an error when more of the newest examples have gradients that are not finite",
+      "stop with an error if more than this share of the newest examples has gradients that are not finite",
       wholeShare,
       defaultSettings.maxSkipped,
     )
@@ -162,53 +162,53 @@ export function trainCommand(): Command {
     )
     .option("--checkpoint-every <n>", "also checkpoint every n examples", counting)
     .option("--keep <n>", "checkpoints to keep (and those that they build on)", counting, defaultSettings.keep)
-    .option("--serve <port>", "also answer score requests, always with the newest weights; 0 picks a free port", port)
-    .option("--metrics-port <port>", "answer GET /metrics (Prometheus) and /v2/health/ready of the trainer", port)
+    .option("--serve <port>", "also serve scores, always with the newest weights; 0 picks a free port", port)
+    .option("--metrics-port <port>", "port for GET /metrics (Prometheus) and /v2/health/ready of the trainer", port)
     .option("--host <address>", "address to listen on", host, "127.0.0.1")
-    .option("--token-file <file>", "with --serve: answer only who sends one of these tokens (or HASHBROOK_TOKEN)")
-    .option("--insecure", "with --serve: listen beyond this machine without a token")
-    .option("--lanes <n>", "lanes that share out an update's events, where the spec has no train.lanes", counting)
+    .option("--token-file <file>", "with --serve: answer only requests with one of these tokens (or HASHBROOK_TOKEN)")
+    .option("--insecure", "with --serve: allow other machines to connect without a token")
+    .option("--lanes <n>", "lanes that share the events of an update, if the spec has no train.lanes", counting)
     .option(
       "--processes <n>",
-      "from Kafka: so many processes on this machine work the lanes, and are begun again when one dies; the model does not depend on it",
+      "from Kafka: share the lanes among n processes on this machine, restarting any that dies; the model does not depend on n",
       counting,
     )
-    .option("--lane <k/n>", "from Kafka: be one of n processes that work the lanes, the k-th from 0 on", laneShare)
+    .option("--lane <k/n>", "from Kafka: run as process k of n (counted from 0) that share the lanes", laneShare)
     .option(
       "--owners <n>",
-      "with --processes or --lane: so many further processes hold the shards of tables (tables.NAME.shards) between them",
+      "with --processes or --lane: n further processes hold the shards of tables (tables.NAME.shards)",
       counting,
     )
     .option(
       "--owner <k/n>",
-      "from Kafka: be one of n owners of shards, the k-th from 0 on, and work no lane",
+      "from Kafka: run as owner k of n (counted from 0) of table shards, without a lane",
       laneShare,
     )
     .option(
       "--owner-host <address>",
-      "with --owner: address to listen on, where lanes reach it (default: 127.0.0.1)",
+      "with --owner: address to listen on, reachable by the lanes (default: 127.0.0.1)",
       host,
     )
-    .option("--rounds-topic <topic>", "with --lane: the topic that carries what lanes bring", topicName)
+    .option("--rounds-topic <topic>", "with --lane: topic through which lanes exchange their results", topicName)
     .option(
       "--takeover-ms <n>",
-      "with --lane: a lane that tells nothing for so long is worked by another process, too (default: 3000)",
+      "with --lane: a lane that is silent this long is also computed by another process (default: 3000)",
       milliseconds,
     )
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(
       "after",
       `
-Ctrl-C finishes the batch at hand, writes a checkpoint and exits 0; go on with --resume.
+Ctrl-C finishes the current batch, writes a checkpoint and exits with 0; continue with --resume.
 Rejected rows are kept in DIR/rejected/rejected.jsonl with their code and position.
 
-From Kafka, events are learned exactly once: the checkpoint holds the offsets, the broker's are for dashboards. Several
-partitions are merged into one order that a replay reproduces.
+From Kafka, events are learned exactly once: the checkpoint holds the offsets; those on the broker are for dashboards.
+Several partitions are merged into one order that a replay reproduces.
 ${KAFKA_ENVIRONMENT}
 
 Examples:
   hashbrook train --model features/ads-demo.yaml --data simulate:200000:7 --out runs/ads
-  hashbrook train --model features/ads-demo.yaml --data day2.tsv --out runs/ads --resume       # the day after
+  hashbrook train --model features/ads-demo.yaml --data day2.tsv --out runs/ads --resume       # the next day
   hashbrook train --model features/ads-wider.yaml --data day2.tsv --out runs/wider --init-from runs/ads   # a spec with another field
   hashbrook train --model a.yaml --model b.yaml --data day1.tsv --out runs/ab         # challengers: runs/ab/a, runs/ab/b
   hashbrook train --model features/ads-demo.yaml --kafka localhost:9092 --topic ads --group ads --out runs/ads --resume`,

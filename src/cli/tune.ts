@@ -42,39 +42,41 @@ const names = (some: typeof strategies): string => some.map(({ name }) => name).
 
 export function tuneCommand(): Command {
   return new Command("tune")
-    .description("Find the tables that lose least within a budget of bytes: on your own events, judged on later ones")
-    .option("--model <spec>", "model spec, a YAML file of features/")
+    .description(
+      "Search for the tables that lose least within a budget of bytes, on your own events, judged on later ones",
+    )
+    .option("--model <spec>", "model spec, a YAML file (see features/README.md)")
     .option(
       "--data <file...>",
-      "files in the order of time (patterns, .gz, .zst), cache:DIR, or simulate:ROWS[:SEED[:FORMAT]]",
+      "files in time order (patterns, .gz, .zst), cache:DIR, or simulate:ROWS[:SEED[:FORMAT]]",
     )
     .option("--budget <bytes>", "bytes for all tables (200MB, 1.5GiB), or a share of the full tables' (10%)", budget)
     .option(
       "--time <time>",
-      "about how long it may take (30m); of more data the first part is used (default: all)",
+      "approximate time limit (30m); if the data need longer, their first part is used (default: all)",
       time,
     )
     .option("--out <dir>", "directory of the ledger, specs and models (default: runs/tune-NAME)")
-    .option("--resume", "go on where a run in --out was stopped; the same flags do so by themselves")
+    .option("--resume", "continue a stopped run in --out; the same flags do so by themselves")
     .option("--limit <n>", "use the first n events", counting)
-    .option("--set <path=values...>", "try values of the spec: tables.ids.dim=4,8,16, train.batch=128:2048:log")
-    .option("--random <n>", "with --set: n combinations at random, instead of all", counting)
-    .option("--rates", "find learning rates on the first 5 % of the events")
+    .option("--set <path=values...>", "values of the spec to try: tables.ids.dim=4,8,16, train.batch=128:2048:log")
+    .option("--random <n>", "with --set: try n random combinations instead of all", counting)
+    .option("--rates", "search for learning rates on the first 5 % of the events")
     .option(
       "--strategies <name...>",
-      `what to propose (default: all but ${names(strategies.filter(({ asked }) => asked))}): ${names(strategies)}`,
+      `strategies that propose candidates (default: all but ${names(strategies.filter(({ asked }) => asked))}): ${names(strategies)}`,
     )
-    .option("--candidates <n>", "candidates at most (default: 24)", counting)
+    .option("--candidates <n>", "largest number of candidates (default: 24)", counting)
     .addOption(
-      new Option("--metric <name>", "what candidates are ranked by (default: auc; --rates: logloss)").choices(metrics),
+      new Option("--metric <name>", "metric that ranks candidates (default: auc; --rates: logloss)").choices(metrics),
     )
-    .option("--seed <n>", "of random combinations (default: 42)", seed)
-    .option("--exhaustive", "train all candidates over all events, and leave none behind")
-    .option("--curve", "also train what was chosen at 1/8 to 4 times the budget: AUC against bytes")
-    .option("--pruning", "also prune the full model to the budget, by magnitude: what a strategy must beat")
-    .option("--workers <n>", "threads that learn (default: all cores); the result does not depend on it", threads)
-    .option("--profile-only", "only say what the fields' ids are like")
-    .option("--again <dir row...>", "make a row of a ledger again, and say whether it comes out the same")
+    .option("--seed <n>", "seed of random combinations (default: 42)", seed)
+    .option("--exhaustive", "train all candidates on all events, without eliminating any")
+    .option("--curve", "also train the chosen tables at 1/8 to 4 times the budget: AUC against bytes")
+    .option("--pruning", "also prune the full model to the budget by magnitude, as a baseline for the strategies")
+    .option("--workers <n>", "training threads (default: all cores); the result does not depend on it", threads)
+    .option("--profile-only", "only report statistics of the fields' ids")
+    .option("--again <dir row...>", "recompute a row of a ledger and report whether the result is the same")
     .addOption(new Option("--kafka <brokers>").argParser(brokers).hideHelp())
     .addOption(new Option("--topic <name>").argParser(topicName).hideHelp())
     .option("--json", "print the report as one JSON object, the last line of stdout")
@@ -84,17 +86,17 @@ export function tuneCommand(): Command {
 
 const HELP = `
 What it does:
-  1. reads the events once and says of every field how many ids it has, how they are spread, how fast new ones come, and
-     how much they tell about the label;
-  2. has every strategy propose tables that keep to the budget, bytes counted with optimizer state, index and filters:
+  1. reads the events once and reports for every field how many ids it has, how they are distributed, how fast new ones
+     appear, and how much information they carry about the label;
+  2. lets every strategy propose tables within the budget, counting bytes of optimizer state, index and filters too:
 ${strategies.map(({ name, description }) => `       ${name.padEnd(9)} ${description}`).join("\n")}
-  3. trains all proposals side by side, on events that are decoded once, and leaves the worse ones behind at 1/8, 1/4 and
-     1/2 of the events that choose (the first 80 %); the full tables learn along as the reference;
-  4. judges the best one on the last 20 %, which it was not chosen by, and writes DIR/spec.yaml, ready to train, with the
-     reason for each table, and its checkpoint, ready to serve.
+  3. trains all proposals together, on events that are decoded once, and eliminates the worse ones at 1/8, 1/4 and 1/2
+     of the events used for the choice (the first 80 %); the full tables are trained with them as the reference;
+  4. evaluates the best one on the last 20 %, which were not used for the choice, and writes DIR/spec.yaml, ready to
+     train, with the reason for each table, and its checkpoint, ready to serve.
 
-DIR/ledger.jsonl has a row for every figure. Ctrl-C and kills lose nothing: the same command goes on and ends with the same
-ledger. A run whose ledger is complete is told again at once.
+DIR/ledger.jsonl has a row for every figure. Ctrl-C and kills lose nothing: the same command continues and ends with the
+same ledger. If the ledger is complete, it is reported again at once.
 
 Examples:
   hashbrook tune --model features/ads-demo.yaml --data simulate:200000:7 --budget 10% --out runs/tune-ads

@@ -16,7 +16,7 @@ interface Flags {
 
 export function verifyCommand(): Command {
   return new Command("verify")
-    .description("Score a server's log of impressions again: the scores must be those of the log, bit for bit")
+    .description("Score a server's log of impressions again and check that the scores match the log bit for bit")
     .requiredOption(
       "--log <place...>",
       "what serve --log wrote: a directory, files, patterns, or kafka://HOST:PORT/TOPIC",
@@ -24,7 +24,7 @@ export function verifyCommand(): Command {
     )
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .addOption(
-      new Option("--precision <p>", "as the server was told (default: as it is by default)").choices([
+      new Option("--precision <p>", "the --precision of the server (default: the server's default)").choices([
         ...servingPrecisions,
       ]),
     )
@@ -33,7 +33,7 @@ export function verifyCommand(): Command {
     .addHelpText(
       "after",
       `
-Ends at the first difference, with status 4. Candidates that other versions scored are counted, and told.
+Stops at the first difference, with exit status 4. Candidates that other versions scored are counted and reported.
 
 Example:
   hashbrook verify --log logs/shop --checkpoint runs/shop
