@@ -10,7 +10,7 @@ const MOSTLY_ONCE = 0.5;
 /** Chooses for each table what its own ids need, according to the profile. */
 export const byField: Strategy = {
   name: "by_field",
-  description: "each table by its own ids: rows with admission where ids come and go, shared rows where all come again",
+  description: "chosen per table by its ids: rows with admission if ids come and go, shared rows if all recur",
   *propose(problem) {
     const kinds = new Set(problem.tables.map(drifts));
     if (problem.byEvent || kinds.size < 2) return;

@@ -14,7 +14,7 @@ const FILLED = 0.95;
 /** No rows: a small network computes an id's vector from its hashes. */
 export const decoders: Strategy = {
   name: "dhe",
-  description: "no rows: a small network decodes hashes of an id (deep hash embeddings), for next to no memory",
+  description: "no rows: a small network decodes hashes of an id (deep hash embeddings), in very little memory",
   *propose(problem) {
     if (problem.byEvent || problem.budget > MOST_BYTES) return;
     yield {

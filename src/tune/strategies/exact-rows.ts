@@ -13,7 +13,7 @@ const admitted = { ...lru, admission: { occurrence_threshold: 2 } };
 export const exactRows: Strategy = {
   name: "exact",
   description:
-    "rows of their own for the ids that matter: admission at the second occurrence, least recently used rows go",
+    "one row per id that matters: admission at the second occurrence, eviction of the least recently used rows",
   *propose(problem) {
     const precisions: readonly Precision[] = problem.byEvent ? ["f16", "f32"] : ["int8", "f16", "f32"];
     const rules =

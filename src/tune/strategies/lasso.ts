@@ -11,7 +11,7 @@ const PENALTIES = [0.01, 0.1];
  */
 export const lasso: Strategy = {
   name: "lasso",
-  description: "group-lasso FTRL: rows whose gradients stay small are zero and go, field by field as they tell little",
+  description: "group-lasso FTRL: rows with small gradients are zero and removed, most of them in uninformative fields",
   *propose(problem) {
     const { tables, budget, byEvent } = problem;
     if (byEvent || tables.some(({ compiled }) => compiled.optimizer.kind !== "ftrl")) return;

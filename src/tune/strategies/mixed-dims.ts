@@ -9,7 +9,7 @@ const LEAST_DIM = 2;
 /** Mixed dimensions: the fewer ids a table has, the more events each one has, and the longer its vectors may be. */
 export const mixedDims: Strategy = {
   name: "mixed_dim",
-  description: "mixed dimensions: tables of many ids, each of few events, have shorter vectors",
+  description: "mixed dimensions: tables with many ids of few events each get shorter vectors",
   *propose(problem) {
     const { tables, byEvent } = problem;
     if (byEvent || tables.length < 2) return;

@@ -15,7 +15,7 @@ const BELOW_A_BYTE: readonly Pair[] = [
 /** Mixed precision by frequency: frequent ids have exact rows with two bytes per weight, the others share rows with one. */
 export const mixedPrecision: Strategy = {
   name: "mixed_precision",
-  description: "precision by frequency: frequent ids in f16, the others in a byte a weight, in shared rows",
+  description: "precision by frequency: frequent ids in f16, the others in one byte per weight, in shared rows",
   *propose(problem) {
     yield* ofPair(problem, ["f16", "int8"]);
   },
@@ -24,7 +24,7 @@ export const mixedPrecision: Strategy = {
 /** The same with fewer bits (MPE: arXiv 2409.20305), and shared rows with half a byte per weight for all. */
 export const fewBits: Strategy = {
   name: "few_bits",
-  description: "mixed_precision with int4 and int2, and shared rows in int4; only where it is named",
+  description: "mixed_precision with int4 and int2, and shared rows in int4; only if named",
   asked: true,
   *propose(problem) {
     for (const pair of BELOW_A_BYTE) yield* ofPair(problem, pair);

@@ -13,7 +13,7 @@ const TIMES = [2, 8];
  */
 export const rowThresholds: Strategy = {
   name: "row_threshold",
-  description: "thresholds on the length of a row's vector, each table's own: shorter rows make room first",
+  description: "thresholds on the length of a row's vector, one per table: rows with shorter vectors are evicted first",
   *propose(problem) {
     if (problem.byEvent) return;
     const shares = byInformation(problem.tables, problem.budget * 3);

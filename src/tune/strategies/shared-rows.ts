@@ -56,7 +56,7 @@ function hashed(name: string): Kind {
 /** Every id has rows, and shares them. */
 export const sharedRows: Strategy = {
   name: "shared",
-  description: "rows that ids share: shared look-ups, hot and cold ids, quotient and remainder, plain hashing",
+  description: "rows shared by several ids: shared look-ups, hot and cold ids, quotient and remainder, plain hashing",
   *propose(problem) {
     for (const kind of problem.byEvent ? [hashed("hash")] : KINDS) yield* ofKind(problem, kind);
   },
