@@ -1,45 +1,45 @@
-/** A value of an event as a sample has it: a text, or what JSON has; undefined: missing. */
+/** A value of an event in a sample: text, or any JSON value; undefined: missing. */
 export type Value = string | number | boolean | readonly Value[] | { readonly [name: string]: Value } | undefined;
 
-/** The values of one column, or of one path of JSON, in the order of events. */
+/** The values of one column or JSON path, in the order of the events. */
 export interface Column {
-  /** Its name, as a spec's `from`. */
+  /** Its name, as in a spec's `from`. */
   readonly from: string;
   readonly values: readonly Value[];
 }
 
-/** What there is to know of a column, to choose what it is to a model. */
+/** Statistics of a column, from which its role in the model is chosen. */
 export interface Facts {
   readonly from: string;
-  /** Events that have a value. */
+  /** Number of events that have a value. */
   readonly present: number;
-  /** Different values. */
+  /** Number of distinct values. */
   readonly distinct: number;
   readonly shape: "text" | "number" | "list" | "vector";
-  /** How often each text came, in the order of first appearance. */
+  /** Number of occurrences of each text, in the order of first appearance. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Of a number: the values in ascending order. */
+  /** For numbers: the values in ascending order. */
   readonly sorted: Float64Array;
   readonly whole: boolean;
-  /** Numbers are written as JSON strings. */
+  /** True if numbers are written as JSON strings. */
   readonly quoted: boolean;
-  /** Texts among numbers that mean a missing one. */
+  /** Texts among numbers that stand for a missing value. */
   readonly nulls: readonly string[];
-  /** Of a list or vector whose text has them: what stands between items. */
+  /** For a list or vector written as text: the separator of its items. */
   readonly separator: string | null;
-  /** Of a list: the most items of a value. Of a vector: of each. */
+  /** For a list: the largest number of items of a value. For a vector: the number of items of every value. */
   readonly length: number;
 }
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-/** Texts that say that there is no number. */
+/** Texts that stand for a missing number. */
 const NULLS = new Set(["NA", "N/A", "n/a", "na", "null", "NULL", "None", "none", "nan", "NaN", "\\N", "-", "?"]);
 const SEPARATORS = ["|", ";", ","];
-/** A value has so many items at least where a text is taken for a list, in so many of the events. */
+/** A text column is a list only if at least this share of its values has more than one item. */
 const LISTS = 0.1;
 const SHORTEST_VECTOR = 4;
 
-/** Looks through a column. */
+/** Computes the statistics of a column. */
 export function factsOf({ from, values }: Column): Facts {
   const present = values.filter((value) => value !== undefined && value !== "");
   const common = { from, present: present.length, sorted: new Float64Array(0), whole: false, quoted: false };
@@ -59,12 +59,12 @@ export function factsOf({ from, values }: Column): Facts {
   return { ...facts, ...split(texts, counts.size) };
 }
 
-/** A number that is no name: `007` and numbers beyond 2^53 are ids. */
+/** True for a number that is not an identifier: `007` and numbers beyond 2^53 are ids. */
 function isNumber(text: string): boolean {
   return NUMBER.test(text) && !/^[+-]?0\d/.test(text) && Math.abs(Number(text)) <= Number.MAX_SAFE_INTEGER;
 }
 
-/** A value as the text that the engine compares and hashes; of an object, JSON. */
+/** A value as the text that the engine compares and hashes; an object as JSON. */
 export const textOf = (value: Value): string => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
 function counted(texts: readonly string[]): Map<string, number> {
@@ -73,7 +73,7 @@ function counted(texts: readonly string[]): Map<string, number> {
   return counts;
 }
 
-/** Items of an array, `[[item, weight], …]` too, or of an object `{ item: weight }`. */
+/** The items of an array (also of `[[item, weight], …]`) or of an object `{ item: weight }`. */
 function entriesOf(value: Value): string[] {
   if (!Array.isArray(value)) return Object.keys(value as object);
   return value.map((item) => textOf(Array.isArray(item) ? item[0] : item));
@@ -91,7 +91,7 @@ function itemsOf(lists: readonly (readonly string[])[]): Items {
   return { shape: vector ? "vector" : "list", counts, distinct: counts.size, length };
 }
 
-/** A text whose values share items with each other is a list of them. */
+/** Recognises a text column as a list: its values have items in common. */
 function split(texts: readonly string[], distinct: number): Partial<Facts> {
   for (const separator of SEPARATORS) {
     const lists = texts.map((text) => text.split(separator));

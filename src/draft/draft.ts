@@ -12,58 +12,60 @@ import { specText } from "./spec-text.js";
 import { timeOf } from "./time.js";
 import { eventsOf } from "./written.js";
 
-/** What to draft a spec of. */
+/** What to draft a spec from. */
 export interface DraftOptions {
-  /** As for training: paths, patterns, "-", "simulate:…". */
+  /** As for training: paths, glob patterns, "-", "simulate:…". */
   readonly data: string | readonly string[];
-  /** The column or path of the label. Default: one of a usual name, or the only one of two values. */
+  /** The column or JSON path of the label. Default: one with a common label name, or the only one with two values. */
   readonly label?: string | undefined;
-  /** The label of positives, or a threshold, `">= 4"`. Default: by the values. */
+  /** The label value of positives, or a threshold, `">= 4"`. Default: inferred from the values. */
   readonly positive?: string | undefined;
   /** Default `deep_crossing`. */
   readonly tower?: (typeof draftTowers)[number] | undefined;
-  /** The model's name. Default: the file's. */
+  /** The name of the model. Default: the file's name. */
   readonly name?: string | undefined;
-  /** Events to look at. Default 10,000. */
+  /** Number of events to read. Default 10,000. */
   readonly rows?: number | undefined;
 }
 
-/** What a column became. */
+/** The role given to a column. */
 export interface DraftColumn {
   /** Its name, or a JSON path. */
   readonly from: string;
-  /** What it is to the model; `left_out`: nothing. */
+  /** Its role in the model; `left_out`: none. */
   readonly role: "label" | "time" | "id" | "field" | "left_out";
-  /** Of a field. */
+  /** The type of a field; null for other roles. */
   readonly type: DraftField["type"] | null;
-  /** What speaks for it, for a person. */
+  /** The reason, as text for a reader. */
   readonly why: string;
 }
 
-/** A model spec, and how it came about. */
+/** A drafted model spec, and the reasons for it. */
 export interface Draft {
   /** The spec as YAML, with comments. */
   readonly spec: string;
-  /** Events looked at. */
+  /** Number of events read. */
   readonly rows: number;
-  /** In the order of the events. */
+  /** In the order in which the events have them. */
   readonly columns: readonly DraftColumn[];
-  /** What is to be looked at by a person. */
+  /** What a person should look at. */
   readonly notes: readonly string[];
-  /** The same events through the spec; null: the data can be read only once. */
+  /** The same events checked against the spec; null if the data can be read only once. */
   readonly check: CheckReport | null;
 }
 
-/** What a draft can stand on. */
+/** The towers that a draft can have. */
 export const draftTowers = ["deep_crossing", "lr"] as const;
 
 const ROWS = 10_000;
 const IDS = /^(id|event_?id|request_?id|impression_?id|imp_?id|uuid|row_?id)$/i;
 
 /**
- * Drafts a model spec from the first events of some data: tells how they are written (delimited columns or JSON; so Parquet, Arrow and Avro files), finds label, time and
- * id, and gives every other column a type and a table. What it says compiles, and is a start to be mended by hand.
- * @throws HashbrookError usage where the label cannot be told, or nothing is left to learn from; source_missing, source_unreadable
+ * Drafts a model spec from the first events of some data: detects their format (delimited columns or JSON, and so
+ * Parquet, Arrow and Avro files), finds label, time and id, and gives every other column a type and a table. The spec
+ * compiles, and is a starting point to be corrected by hand.
+ * @throws HashbrookError usage if the label cannot be determined, or no column is left to learn from; source_missing,
+ * source_unreadable
  */
 export async function draftSpec(options: DraftOptions): Promise<Draft> {
   const { rows = ROWS, tower = "deep_crossing" } = options;
@@ -144,7 +146,7 @@ function fieldsOf(
   return { fields, left };
 }
 
-/** A name that a spec accepts. */
+/** Turns a text into a name that a spec accepts. */
 function nameOf(text: string): string {
   const plain = text
     .replace(/(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|arrow|avro|gz|zst))+$/i, "")

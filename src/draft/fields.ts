@@ -1,35 +1,35 @@
 import type { Column, Facts } from "./column.js";
 
-/** A field, as a spec writes it, without its table. */
+/** A field as in a spec, without its table. */
 export interface DraftField {
   readonly name: string;
   readonly from: string;
   readonly type: "categorical" | "numeric" | "bag" | "vector";
-  /** Further keys of the field. */
+  /** Other keys of the field in the spec. */
   readonly more: Readonly<Record<string, string | number | readonly string[]>>;
   readonly facts: Facts;
-  /** Why this type. */
+  /** The reason for the type. */
   readonly why: string;
 }
 
-/** Events that say how a column goes on. */
+/** Events needed to conclude that a column numbers or names the events. */
 const SAMPLE = 100;
-/** Integers of fewer values are categories. */
+/** Integers with at most this many distinct values are categories. */
 const FEW = 20;
-/** Integers that come again so often each, and are no counts, too. */
+/** So are integers that each recur this often on average and are not counts, up to `MOST_CODES` of them. */
 const AGAIN = 10;
 const MOST_CODES = 1000;
-/** What is a number only in writing ends so: `user_id`, `device`, `zipCode`. */
+/** Last words of the names of columns whose numbers are only labels: `user_id`, `device`, `zipCode`. */
 const WORDS =
   "id ids code zip zipcode postcode hash type class category version hour day weekday month ip app os device channel campaign user item site ad advertiser publisher product article page brand city country region store shop segment genre cluster slot".split(
     " ",
   );
 const CODES = new RegExp(`(^|[_. -]|[a-z](?=[A-Z]))(${WORDS.join("|")})$`, "i");
-/** Of values that are counts or prices: a bucket a doubling or finer says more than a number. */
+/** Counts and prices have a maximum of at least this many medians; logarithmic buckets suit them better. */
 const SKEWED = 8;
 const LONGEST_BAG = 4096;
 
-/** What a column is to a model; null: nothing, with the reason. */
+/** The type of field that a column becomes; `left`: none, and the reason. */
 export function fieldOf(
   facts: Facts,
   { values }: Column,
@@ -48,14 +48,14 @@ export function fieldOf(
   return { type: "categorical", more: {}, why: `${distinct.toLocaleString("en")} values` };
 }
 
-/** Numbers of which the size says nothing. */
+/** True for numbers whose magnitude carries no meaning. */
 function isCode(facts: Facts): boolean {
   const { from, whole, distinct, present } = facts;
   if (!whole || CODES.test(from) || distinct <= FEW) return whole;
   return !isSkewed(facts) && distinct <= Math.min(MOST_CODES, present / AGAIN);
 }
 
-/** Counts and prices: many small ones, and some that are very large. */
+/** True for counts and prices: many small values, and some very large ones. */
 function isSkewed({ sorted, whole }: Facts): boolean {
   const [least, median, most] = [sorted[0], sorted[sorted.length >> 1], sorted[sorted.length - 1]];
   return -least <= most / 100 && most >= SKEWED * Math.max(1, median) && (whole || most >= 4 * SKEWED);
@@ -69,7 +69,7 @@ function numeric(facts: Facts): Pick<DraftField, "type" | "more" | "why"> {
   return { type: "numeric", more, why: `${least} to ${most}, median ${median}` };
 }
 
-/** Whole numbers that rise from event to event. */
+/** True for whole numbers that increase from event to event. */
 function numbersEvents({ whole, distinct, sorted }: Facts, values: Column["values"]): boolean {
   return whole && distinct === values.length && values.every((value, i) => Number(value) === sorted[i]);
 }

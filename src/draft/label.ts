@@ -1,36 +1,36 @@
 import { HashbrookError } from "../core/errors.js";
 import type { Facts } from "./column.js";
 
-/** What is learned. */
+/** The label: what the model learns to predict. */
 export interface DraftLabel {
   readonly from: string;
-  /** As the spec writes it. */
+  /** As written in the spec. */
   readonly positive: string | readonly string[];
-  /** Of the sample's labels. */
+  /** The share of positives in the sample. */
   readonly share: number;
-  /** Why this column, and why these values. */
+  /** The reason for the column and for the positive values. */
   readonly why: string;
-  /** Of a value's text. */
+  /** Whether the text of a value is positive. */
   readonly is: (text: string) => boolean;
 }
 
-/** Names of labels, the surest first. */
+/** Common names of labels, the most certain first. */
 const NAMES =
   "label click clicked is_click is_clicked target y conversion converted is_conversion is_attributed attributed purchase purchased bought buy response outcome install installed".split(
     " ",
   );
-/** Of columns whose large values are the positives. */
+/** Names of columns whose large values are the positives. */
 const GRADES = ["rating", "stars", "score", "grade"];
-/** Words that say yes. */
+/** Words for a positive label. */
 const YES = new Set("yes y true t click clicked buy bought purchase purchased pos positive 1".split(" "));
-/** A number of more values is no grade. */
+/** A numeric column with more distinct values is not a grade. */
 const MOST_GRADES = 50;
 
 /**
  * Finds the label.
- * @param wanted its column; undefined: one of a usual name, or the only one of two values
- * @param positive the label of positives; undefined: found by the values
- * @throws HashbrookError usage where there is no such column, or none or several that could be it
+ * @param wanted its column; undefined: one with a common label name, or the only one with two values
+ * @param positive the label value of positives; undefined: inferred from the values
+ * @throws HashbrookError usage if there is no such column, or if none or several could be the label
  */
 export function labelOf(columns: readonly Facts[], wanted?: string, positive?: string): DraftLabel {
   const facts = wanted === undefined ? guessed(columns) : columns.find(({ from }) => from === wanted);
@@ -72,7 +72,7 @@ function positives({ counts, present }: Facts, positive: string, is: (text: stri
   return { positive, share: present === 0 ? 0 : count / present, why, is };
 }
 
-/** Two values, or one that is a label's. */
+/** Positives of a column with two values, or with one that is a common label value. */
 function binary(facts: Facts): Positive | undefined {
   const texts = [...facts.counts.keys()];
   if (facts.shape === "number") return binaryNumber(facts);
@@ -93,7 +93,7 @@ function binaryNumber(facts: Facts): Positive | undefined {
   return positives(facts, "1", (text) => Number(text) === 1, "1 is positive");
 }
 
-/** A threshold that is nearest to halving them. */
+/** Positives of a column of grades: the threshold that comes closest to splitting the events in half. */
 function grades(facts: Facts): Positive | undefined {
   const values = [...new Set(facts.sorted)];
   if (facts.shape !== "number" || values.length < 2 || values.length > MOST_GRADES) return undefined;
@@ -125,7 +125,7 @@ function given(facts: Facts, positive: string): Positive {
   });
 }
 
-/** Beside a number alone only these are negatives: a list has all others for negatives. */
+/** True if one number suffices as `positive`: beside it only 0, 1 and -1 are negatives, beside a list all others. */
 const told = ({ sorted }: Facts, positive: number) =>
   sorted.every((x) => x === positive || x === 0 || x === 1 || x === -1);
 

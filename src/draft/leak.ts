@@ -1,14 +1,14 @@
 import { type Column, type Facts, textOf } from "./column.js";
 
-/** Columns of more values are not asked: each value has too few events. */
+/** Columns with more distinct values are not tested: each value has too few events. */
 const MOST_VALUES = 20;
-/** Events of either label, at least. */
+/** The least number of events of either label. */
 const ENOUGH = 20;
 const SURE = 0.999;
 
 /**
- * True where a column says in a sample what the label is, by its value or by being there: what is known only after the click
- * (`conversion_time`), or the label in other words.
+ * True if a column determines the label in a sample, by its value or by its presence: it is known only after the click
+ * (`conversion_time`), or it is the label in another form.
  */
 export function tellsLabel({ values }: Column, { distinct, shape }: Facts, positives: readonly boolean[]): boolean {
   const all = positives.filter(Boolean).length;
@@ -20,7 +20,7 @@ export function tellsLabel({ values }: Column, { distinct, shape }: Facts, posit
   return byPresence || (shape !== "list" && distinct <= MOST_VALUES && told(values.map(textOf), positives));
 }
 
-/** The best guess by text is right nearly always, for positives and for negatives. */
+/** True if the best guess from the text is nearly always right, for positives and for negatives. */
 function told(texts: readonly string[], positives: readonly boolean[]): boolean {
   const seen = new Map<string, { yes: number; no: number }>();
   texts.forEach((text, i) => {

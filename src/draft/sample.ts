@@ -2,23 +2,24 @@ import { HashbrookError } from "../core/errors.js";
 import { notText, TELLING_BYTES } from "../decode/not-text.js";
 import { openSource } from "../sources/source.js";
 
-/** What is read at most, whatever the length of lines. */
+/** The most bytes read, whatever the length of the lines. */
 const MOST_BYTES = 64 << 20;
 const CHUNK = 1 << 20;
 
 /** The beginning of the data. */
 export interface Sample {
-  /** As given, of the file that was read. */
+  /** The file that was read, as given. */
   readonly file: string;
-  /** Lines that are not blank, without line breaks and byte order mark. */
+  /** Lines that are not blank, without line breaks and without a byte order mark. */
   readonly lines: readonly string[];
-  /** The data end with them. */
+  /** True if the data end with these lines. */
   readonly whole: boolean;
 }
 
 /**
- * The first lines of the first file that has any. Compressed files are decompressed; rows of Parquet, Arrow and Avro files are lines of JSON.
- * @param most lines
+ * Reads the first lines of the first file that has any. Compressed files are decompressed; rows of Parquet, Arrow and
+ * Avro files become lines of JSON.
+ * @param most the largest number of lines
  * @throws HashbrookError source_missing, source_unreadable, usage
  */
 export async function firstLines(data: readonly string[], most: number): Promise<Sample> {
@@ -57,7 +58,7 @@ async function linesOf(
   const foreign = notText(all.subarray(0, TELLING_BYTES));
   if (foreign) throw new HashbrookError(foreign.code, `${file}: ${foreign.message}`, { hint: foreign.hint ?? "" });
   const lines = new TextDecoder().decode(all).split(/\r?\n/);
-  if (!ended) lines.pop(); // cut off
+  if (!ended) lines.pop(); // truncated
   const filled = lines.filter((line) => line.trim() !== "");
   return { lines: filled.slice(0, most), ended: ended && filled.length <= most };
 }

@@ -3,7 +3,7 @@ import type { DraftLabel } from "./label.js";
 import type { DraftTime } from "./time.js";
 import type { Events } from "./written.js";
 
-/** All that a spec says. */
+/** The contents of a drafted spec. */
 export interface SpecParts {
   readonly name: string;
   readonly tower: "deep_crossing" | "lr";
@@ -12,21 +12,21 @@ export interface SpecParts {
   readonly time: DraftTime | null;
   readonly id: string | null;
   readonly fields: readonly DraftField[];
-  /** Columns that are no fields, and why. */
+  /** Columns that do not become fields, with the reason. */
   readonly left: ReadonlyMap<string, string>;
-  /** The data are a sample's events alone. */
+  /** True if the sample is all of the data. */
   readonly small: boolean;
 }
 
-/** Columns of more values in the sample have longer vectors, and so have ids, of which a sample may have few. */
+/** Columns with more distinct values in the sample get longer vectors; so do ids, of which a sample may have few. */
 const MANY = 500;
 const IDS = /(^|[_.])ids?$|[a-z]I[dD]$/i;
 const LR = { weights: "encoding: hash, rows: 4_194_304, salt: field" };
 
-/** A table's options, by its name. */
+/** Options of tables, by table name. */
 type Tables = Record<string, string>;
 
-/** The spec as YAML. Comments say why, for whoever mends it. */
+/** The spec as YAML, with comments that give the reasons to whoever corrects it. */
 export function specText(parts: SpecParts): string {
   const { name, tower, label, left, small } = parts;
   const fields = parts.fields.filter(({ type }) => tower !== "lr" || type !== "vector");
@@ -80,7 +80,7 @@ function lrTable(tables: Tables): string {
   return "weights";
 }
 
-/** The table of a field, made where it is not there; none: its numbers go into the tower as they are. */
+/** The table of a field, created if necessary; null: its numbers go directly into the tower. */
 function tableOf({ type, from, more, facts }: DraftField, tables: Tables): string | null {
   if (type === "vector" || (type === "numeric" && more.transform === "standardize")) return null;
   const many = type !== "numeric" && (facts.distinct > MANY || IDS.test(from));
@@ -103,7 +103,7 @@ const mapText = (map: Readonly<Record<string, string>>): string =>
     .map(([key, value]) => `${key}: ${value}`)
     .join(", ")} }`;
 
-/** In quotes where YAML would take it for something else. */
+/** A YAML scalar, quoted if YAML would read it as something else. */
 function scalar(text: string): string {
   const plain = /^[A-Za-z_][\w-]*(\.[\w-]+)*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text);
   return plain || /^\d+$/.test(text) ? text : JSON.stringify(text);

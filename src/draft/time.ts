@@ -1,12 +1,12 @@
 import { wallTime } from "../core/clock.js";
 import type { Column, Facts } from "./column.js";
 
-/** When events happened. */
+/** The column of event times. */
 export interface DraftTime {
   readonly from: string;
-  /** null: dates. */
+  /** The unit of numbers; null: dates. */
   readonly unit: "s" | "ms" | "us" | "ns" | null;
-  /** No event is earlier than the one before it. */
+  /** True if no event is earlier than the one before it. */
   readonly ascends: boolean;
 }
 
@@ -16,7 +16,7 @@ const NAMED = /(^|[_.\s]|[a-z](?=[A-Z]))(time|timestamp|ts|date|datetime|at|when
 const EARLIEST = Date.UTC(1995, 0);
 const YEAR_MS = 366 * 86_400_000;
 
-/** The first column that has times, a date or a number since 1970 in one of the units, in every event. */
+/** Finds the first column that has a time in every event: a date, or a number since 1970 in one of the units. */
 export function timeOf(columns: readonly Column[], facts: readonly Facts[], rows: number): DraftTime | null {
   for (const [i, column] of columns.entries()) {
     const { from, present, shape, distinct } = facts[i];
@@ -29,7 +29,7 @@ export function timeOf(columns: readonly Column[], facts: readonly Facts[], rows
   return null;
 }
 
-/** Of numbers that are called times, or rise from event to event. */
+/** The unit of numbers that are named like a time or increase from event to event; undefined: they are not times. */
 function unitOf({ from, sorted }: Facts, { values }: Column): "s" | "ms" | "us" | "ns" | undefined {
   if (!NAMED.test(from) && !values.every((value, i) => Number(value) === sorted[i])) return undefined;
   const fits = (ms: number) => sorted[0] * ms >= EARLIEST && sorted[sorted.length - 1] * ms <= wallTime() + YEAR_MS;

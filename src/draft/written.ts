@@ -3,14 +3,14 @@ import { isObject } from "../core/json.js";
 import type { Column, Value } from "./column.js";
 import type { Sample } from "./sample.js";
 
-/** How events are written, as a spec says it. */
+/** The format of events, as in a spec. */
 export interface Written {
   readonly format: "tsv" | "csv" | "json";
-  /** Of csv: what stands between columns, where that is no comma. */
+  /** For csv: the separator of columns, if it is not a comma. */
   readonly separator?: string;
-  /** The first line has the columns' names. */
+  /** The first line contains the column names. */
   readonly header?: true;
-  /** Columns in file order, where they have no names of their own. */
+  /** Names of the columns in file order, if the file has none. */
   readonly names?: readonly string[];
 }
 
@@ -19,16 +19,16 @@ export interface Events {
   readonly written: Written;
   readonly rows: number;
   readonly columns: readonly Column[];
-  /** Members that a spec cannot name. */
+  /** JSON members that a spec cannot name. */
   readonly unnamed: readonly string[];
 }
 
 const SEPARATORS = ["\t", ",", ";", "|", "\x01"];
-/** Of the lines, that must have equally many columns. */
+/** The share of lines that must have the same number of columns. */
 const ALIKE = 0.95;
 const LOOKED_AT = 200;
 const DEPTH = 8;
-/** An object of more members than this, with numbers for values, is a bag with weights. */
+/** An object with more members than this over all events, whose values are numbers, is a bag with weights. */
 const MOST_MEMBERS = 32;
 
 const others: readonly (readonly [pattern: RegExp, format: string])[] = [
@@ -37,7 +37,11 @@ const others: readonly (readonly [pattern: RegExp, format: string])[] = [
   [/(^|\s)\|[^\s|]*\s/, "vw"],
 ];
 
-/** @param most events @throws HashbrookError source_unreadable where events are not JSON objects or lines of columns */
+/**
+ * Splits lines into columns.
+ * @param most the largest number of events
+ * @throws HashbrookError source_unreadable if events are neither JSON objects nor lines of columns
+ */
 export function eventsOf({ file, lines }: Sample, most: number): Events {
   if (lines[0].trimStart().startsWith("{")) return jsonEvents(lines.slice(0, most));
   const other = others.find(([pattern]) => lines.slice(0, LOOKED_AT).every((line) => pattern.test(line)));
@@ -54,7 +58,7 @@ function unknown(file: string, what: string, events: string): HashbrookError {
   });
 }
 
-/** The separator that gives nearly all lines the same number of columns, the more the better. */
+/** The separator that gives nearly all lines the same number of columns; of several, the one with the most columns. */
 function separatorOf(lines: readonly string[]): string | undefined {
   const found = SEPARATORS.map((separator) => {
     const widths = lines.map((line) => cellsOf(line, separator).length);
@@ -82,14 +86,14 @@ function delimitedEvents(lines: readonly string[], separator: string, most: numb
   return { written, rows: events.length, columns, unnamed: [] };
 }
 
-/** True where the first line has names: different ones, none of them a number, and none that is a value further down. */
+/** True if the first line has column names: distinct, no numbers, and none a value of its column further down. */
 function isHeader([first, ...rows]: readonly (readonly string[])[]): true | undefined {
   const named = first.every((cell) => cell !== "" && Number.isNaN(Number(cell)) && !/^\d{4}-\d\d-\d\d/.test(cell));
   if (!named || new Set(first).size < first.length) return undefined;
   return first.every((cell, i) => rows.every((row) => row[i] !== cell)) || undefined;
 }
 
-/** Cells of a line; in all but tab-separated ones they may be in quotes (RFC 4180). */
+/** The cells of a line; they may be quoted (RFC 4180), except in tab-separated lines. */
 export function cellsOf(line: string, separator: string): string[] {
   if (separator === "\t" || !line.includes('"')) return line.split(separator);
   const cells: string[] = [];
@@ -107,7 +111,7 @@ function plain(line: string, at: number, separator: string): { cell: string; end
   return { cell: line.slice(at, end), end };
 }
 
-/** @param at right after the opening quote */
+/** @param at the position after the opening quote */
 function quoted(line: string, at: number): { cell: string; end: number } {
   let cell = "";
   let i = at;
@@ -141,11 +145,11 @@ function parsed(line: string): Row | undefined {
     const row: unknown = JSON.parse(line);
     return isObject(row) ? row : undefined;
   } catch {
-    return undefined; // training rejects it, with its line
+    return undefined; // training rejects it and reports the line
   }
 }
 
-/** Paths of objects that are bags `{ item: weight }`. */
+/** Paths of objects that are bags, `{ item: weight }`. */
 function mapsIn(rows: readonly Row[]): ReadonlySet<string> {
   const members = new Map<string, Set<string>>();
   const look = (value: unknown, path: string, depth: number) => {
@@ -176,7 +180,7 @@ function flatten(row: Row, prefix: string, to: Flattening): void {
   }
 }
 
-/** An array of objects, or of arrays that are no weighted items. */
+/** True for an array of objects, or of arrays that are not weighted items. */
 function isObjects(value: unknown): boolean {
   return Array.isArray(value) && value.some((item) => isObject(item) || (Array.isArray(item) && item.length !== 2));
 }
