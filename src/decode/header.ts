@@ -41,7 +41,7 @@ export function beginFile(input: ScanInput, header: HeaderOptions | null): reado
 
 function readHeader(input: ScanInput, { separator, quoted, needed }: HeaderOptions): readonly string[] {
   const length = input.bytes(input.read, input.limit).indexOf(10);
-  const names = headerNames(headerLine(input.bytes(input.read, input.read + length)), separator, quoted);
+  const names = cellsIn(headerLine(input.bytes(input.read, input.read + length)), separator, quoted);
   checkHeader(names, needed);
   input.advance(input.read + length + 1);
   return names;
@@ -64,8 +64,8 @@ export function columnsOfMessages(columns: readonly string[]): readonly string[]
   });
 }
 
-/** The names in a header line, unquoted for csv. */
-export function headerNames(line: string, separator: string, quoted: boolean): string[] {
+/** The cells of a line, unquoted if they may be in quotes (RFC 4180). */
+export function cellsIn(line: string, separator: string, quoted: boolean): string[] {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line;
   if (!quoted || !text.includes('"')) return text.split(separator);
   const names: string[] = [];
@@ -81,7 +81,7 @@ export function headerNames(line: string, separator: string, quoted: boolean): s
 /** A description of a row's number of columns; null if rows have none. */
 export function columnsIn(row: Uint8Array, separator: string, format: Format): string | null {
   if (format !== "tsv" && format !== "csv") return null;
-  const count = headerNames(Buffer.from(row).toString("latin1"), separator, format === "csv").length;
+  const count = cellsIn(Buffer.from(row).toString("latin1"), separator, format === "csv").length;
   return count === 1 ? "1 column" : `${count} columns`;
 }
 

@@ -1,5 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
+import { cellsIn } from "../decode/header.js";
 import type { Column, Value } from "./column.js";
 import type { Sample } from "./sample.js";
 
@@ -93,34 +94,8 @@ function isHeader([first, ...rows]: readonly (readonly string[])[]): true | unde
   return first.every((cell, i) => rows.every((row) => row[i] !== cell)) || undefined;
 }
 
-/** The cells of a line; they may be quoted (RFC 4180), except in tab-separated lines. */
-export function cellsOf(line: string, separator: string): string[] {
-  if (separator === "\t" || !line.includes('"')) return line.split(separator);
-  const cells: string[] = [];
-  for (let at = 0; at <= line.length; ) {
-    const { cell, end } = line[at] === '"' ? quoted(line, at + 1) : plain(line, at, separator);
-    cells.push(cell);
-    at = end + 1;
-  }
-  return cells;
-}
-
-function plain(line: string, at: number, separator: string): { cell: string; end: number } {
-  const found = line.indexOf(separator, at);
-  const end = found < 0 ? line.length : found;
-  return { cell: line.slice(at, end), end };
-}
-
-/** @param at the position after the opening quote */
-function quoted(line: string, at: number): { cell: string; end: number } {
-  let cell = "";
-  let i = at;
-  for (; i < line.length; i++) {
-    if (line[i] === '"' && line[++i] !== '"') break;
-    cell += line[i];
-  }
-  return { cell, end: i };
-}
+/** The cells of a line; if tabs separate them, quotes (RFC 4180) are part of a cell. */
+const cellsOf = (line: string, separator: string): string[] => cellsIn(line, separator, separator !== "\t");
 
 function jsonEvents(lines: readonly string[]): Events {
   const rows = lines.map(parsed).filter((row) => row !== undefined);
