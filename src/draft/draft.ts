@@ -82,11 +82,10 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
   const id = facts.find((one) => one.from !== time?.from && isId(one, events.rows))?.from ?? null;
   const roles = new Set([label.from, time?.from, id]);
   const positives = valuesOf(events.columns, label.from).map((value) => label.is(textOf(value)));
-  const { fields, left } = fieldsOf(
-    events.columns.filter(({ from }) => !roles.has(from)),
-    facts,
-    positives,
-  );
+  const rest = events.columns.filter(({ from }) => !roles.has(from));
+  const careful = fieldsOf(rest, facts, positives);
+  // A toy's only column tells its label: better a model of it than none.
+  const { fields, left } = careful.fields.length > 0 ? careful : fieldsOf(rest, facts, []);
   if (fields.length === 0)
     throw new HashbrookError("usage", `${sample.file}: no column is left to learn from`, {
       hint: [...left].map(([from, why]) => `${from} ${why}`).join("; ") || "the label is its only column",
@@ -96,6 +95,9 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
   const compiled = parseSpec(spec, "draft.yaml");
   const columns = columnsOf(facts, { label, time, id, fields, left });
   const notes = [
+    ...(fields === careful.fields
+      ? []
+      : fields.map(({ from }) => `${from} tells the label: is it known before the click?`)),
     ...(time && !time.ascends
       ? [
           `events are not in the order of ${time.from}: sort them before training, for every event is scored before it is learned`,

@@ -242,6 +242,12 @@ describe("the other columns", () => {
     await expect(failure).rejects.toMatchObject({ code: "usage", hint: "x is always the same" });
   });
 
+  it("that tell the label are kept where nothing else is left, with a note", async () => {
+    const draft = await drafted(["click,ad", ...events((i) => `${Number(i % 3 === 0)},a${i % 9}`)]);
+    expect(roleOf(draft, "ad")).toBe("categorical");
+    expect(draft.notes).toEqual(["ad tells the label: is it known before the click?"]);
+  });
+
   it("of lr are all in one table", async () => {
     const lines = ["click,price,ad,tags", ...events((i) => `${click(i)},${i / 3},a${i % 30},x|y${i % 4}`)];
     const { tables, tower } = parseSpec((await drafted(lines, { tower: "lr" })).spec, "draft.yaml");
