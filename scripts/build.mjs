@@ -28,14 +28,15 @@ for (const name of readdirSync(ASSEMBLY)) {
 }
 if (!only) {
   layOnnxruntime(thisPlatform());
-  if (!isMade()) await makeAll();
+  const sources = hashOfAll();
+  if (!isMade(sources)) await makeAll(sources);
   // Tests look whether sources are newer (test/built.ts).
   utimesSync("dist/index.js", new Date(), new Date());
 }
 
 /** Whether all else in dist/ was made of the very same sources: `dist/sources.made` has their hash. */
-function isMade() {
-  return existsSync(MADE) && readFileSync(MADE, "utf8") === hashOfAll();
+function isMade(sources) {
+  return existsSync(MADE) && readFileSync(MADE, "utf8") === sources;
 }
 
 function hashOfAll() {
@@ -48,14 +49,15 @@ function hashOfAll() {
   return hashOf(files, files);
 }
 
-async function makeAll() {
+/** @param sources their hash before they were read: one that changes meanwhile is built again */
+async function makeAll(sources) {
   rmSync(MADE, { force: true });
   removeStale();
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
   for (const page of ["serve/page", "report/page"]) cpSync(`src/${page}`, `dist/${page}`, { recursive: true });
   await bundle();
   await bundleForBrowsers();
-  writeFileSync(MADE, hashOfAll());
+  writeFileSync(MADE, sources);
 }
 
 /** Compiles a kernel, unless it was made of the very same sources: `NAME.wasm.made` has their hash. */
