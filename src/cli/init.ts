@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { Output, writeOut } from "../core/output.js";
 import { type Draft, type DraftOptions, draftSpec, draftTowers } from "../draft/draft.js";
+import { quoted } from "../report/commands.js";
 import { counting } from "./options.js";
 
 interface Flags {
@@ -111,5 +112,3 @@ function commandsFor(spec: string, data: readonly string[]): string[] {
     `  hashbrook train --model ${quoted(spec)} --data ${files} --out runs/first`,
   ];
 }
-
-const quoted = (text: string): string => (/^[\w./:=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

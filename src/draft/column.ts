@@ -8,9 +8,8 @@ export interface Column {
   readonly values: readonly Value[];
 }
 
-/** Statistics of a column, from which its role in the model is chosen. */
-export interface Facts {
-  readonly from: string;
+/** A column with its statistics, from which its role in the model is chosen. */
+export interface Facts extends Column {
   /** Number of events that have a value. */
   readonly present: number;
   /** Number of distinct values. */
@@ -42,7 +41,7 @@ const SHORTEST_VECTOR = 4;
 /** Computes the statistics of a column. */
 export function factsOf({ from, values }: Column): Facts {
   const present = values.filter((value) => value !== undefined && value !== "");
-  const common = { from, present: present.length, sorted: new Float64Array(0), whole: false, quoted: false };
+  const common = { from, values, present: present.length, sorted: new Float64Array(0), whole: false, quoted: false };
   const none = { ...common, nulls: [], separator: null, length: 1 };
   if (present.length > 0 && present.every((value) => typeof value === "object"))
     return { ...none, ...itemsOf(present.map(entriesOf)) };
@@ -63,6 +62,9 @@ export function factsOf({ from, values }: Column): Facts {
 function isNumber(text: string): boolean {
   return NUMBER.test(text) && !/^[+-]?0\d/.test(text) && Math.abs(Number(text)) <= Number.MAX_SAFE_INTEGER;
 }
+
+/** The last name of a column or JSON path, in lower case. */
+export const lastName = (from: string): string => from.toLowerCase().slice(from.lastIndexOf(".") + 1);
 
 /** A value as the text that the engine compares and hashes; an object as JSON. */
 export const textOf = (value: Value): string => (typeof value === "object" ? JSON.stringify(value) : String(value));

@@ -1,16 +1,16 @@
 import { basename } from "node:path";
 import { HashbrookError } from "../core/errors.js";
-import { isRepeatable } from "../sources/source.js";
+import { inputsFor } from "../sources/source.js";
 import { parseSpec } from "../spec/parse.js";
 import { type CheckReport, check } from "../train/check.js";
-import { type Column, type Facts, factsOf, textOf } from "./column.js";
+import { type Facts, factsOf, lastName, textOf } from "./column.js";
 import { type DraftField, fieldOf } from "./fields.js";
 import { labelOf } from "./label.js";
 import { tellsLabel } from "./leak.js";
 import { firstLines } from "./sample.js";
-import { specText } from "./spec-text.js";
+import { type SpecParts, specText } from "./spec-text.js";
 import { timeOf } from "./time.js";
-import { eventsOf } from "./written.js";
+import { type Events, eventsOf } from "./written.js";
 
 /** What to draft a spec from. */
 export interface DraftOptions {
@@ -58,7 +58,8 @@ export interface Draft {
 export const draftTowers = ["deep_crossing", "lr"] as const;
 
 const ROWS = 10_000;
-const IDS = /^(id|event_?id|request_?id|impression_?id|imp_?id|uuid|row_?id)$/i;
+const IDS = /^(id|event_?id|request_?id|impression_?id|imp_?id|uuid|row_?id)$/;
+const ENDINGS = /(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|arrow|avro|gz|zst))+$/i;
 
 /**
  * Drafts a model spec from the first events of some data: detects their format (delimited columns or JSON, and so
@@ -68,91 +69,81 @@ const IDS = /^(id|event_?id|request_?id|impression_?id|imp_?id|uuid|row_?id)$/i;
  * source_unreadable
  */
 export async function draftSpec(options: DraftOptions): Promise<Draft> {
-  const { rows = ROWS, tower = "deep_crossing" } = options;
+  const { rows = ROWS, tower = draftTowers[0] } = options;
   const data = typeof options.data === "string" ? [options.data] : options.data;
-  const sample = await firstLines(data, rows + 1);
-  const events = eventsOf(sample, rows);
-  if (events.rows === 0)
-    throw new HashbrookError("source_unreadable", `${sample.file}: no event is in it`, {
-      hint: "its first line names columns; give a file that has events below",
-    });
+  const { file, lines, whole } = await firstLines(data, rows + 1);
+  const events = eventsOf({ file, lines }, rows);
+  if (events.rows === 0) throw noEvents(file);
   const facts = events.columns.map(factsOf);
-  const label = labelOf(facts, options.label, options.positive);
-  const time = timeOf(events.columns, facts, events.rows);
-  const id = facts.find((one) => one.from !== time?.from && isId(one, events.rows))?.from ?? null;
-  const roles = new Set([label.from, time?.from, id]);
-  const positives = valuesOf(events.columns, label.from).map((value) => label.is(textOf(value)));
-  const rest = events.columns.filter(({ from }) => !roles.has(from));
-  const careful = fieldsOf(rest, facts, positives);
-  // A toy's only column tells its label: better a model of it than none.
-  const { fields, left } = careful.fields.length > 0 ? careful : fieldsOf(rest, facts, []);
-  if (fields.length === 0)
-    throw new HashbrookError("usage", `${sample.file}: no column is left to learn from`, {
-      hint: [...left].map(([from, why]) => `${from} ${why}`).join("; ") || "the label is its only column",
-    });
-  const name = options.name ?? nameOf(basename(sample.file));
-  const spec = specText({ name, tower, events, label, time, id, fields, left, small: sample.whole });
+  const roles = rolesOf(facts, options);
+  if (roles.fields.length === 0) throw nothingToLearn(file, roles.left);
+  const name = options.name ?? nameOf(basename(file).replace(ENDINGS, ""));
+  const spec = specText({ name, tower, events, small: whole, ...roles });
   const compiled = parseSpec(spec, "draft.yaml");
-  const columns = columnsOf(facts, { label, time, id, fields, left });
-  const notes = [
-    ...(fields === careful.fields
-      ? []
-      : fields.map(({ from }) => `${from} tells the label: is it known before the click?`)),
-    ...(time && !time.ascends
-      ? [
-          `events are not in the order of ${time.from}: sort them before training, for every event is scored before it is learned`,
-        ]
-      : []),
-    ...events.unnamed.map(
-      (path) => `${path}: no spec can name this member (an empty name, a dot, objects in a list), so it is left out`,
-    ),
-  ];
-  const found = isRepeatable(data) ? await check({ model: compiled, data, rows }) : null;
-  return { spec, rows: events.rows, columns, notes, check: found };
+  const again = inputsFor(data).every(({ repeatable }) => repeatable);
+  return {
+    spec,
+    rows: events.rows,
+    columns: columnsOf(facts, roles),
+    notes: notesOf(events, roles),
+    check: again ? await check({ model: compiled, data, rows }) : null,
+  };
 }
 
-const isId = ({ from, distinct, present, shape }: Facts, rows: number) =>
-  IDS.test(from.slice(from.lastIndexOf(".") + 1)) &&
-  rows > 1 &&
-  present === rows &&
-  distinct === rows &&
-  shape !== "list";
-
-interface Roles {
-  readonly label: { readonly from: string; readonly why: string };
-  readonly time: { readonly from: string; readonly unit: string | null } | null;
-  readonly id: string | null;
-  readonly fields: readonly DraftField[];
-  readonly left: ReadonlyMap<string, string>;
+function noEvents(file: string): HashbrookError {
+  return new HashbrookError("source_unreadable", `${file}: no event is in it`, {
+    hint: "its first line names columns; give a file that has events below",
+  });
 }
 
-const valuesOf = (columns: readonly Column[], from: string) => columns.find((column) => column.from === from)!.values;
+function nothingToLearn(file: string, left: Roles["left"]): HashbrookError {
+  return new HashbrookError("usage", `${file}: no column is left to learn from`, {
+    hint: [...left].map(([from, why]) => `${from} ${why}`).join("; ") || "the label is its only column",
+  });
+}
 
-function fieldsOf(
-  columns: readonly Column[],
-  facts: readonly Facts[],
-  positives: readonly boolean[],
-): Pick<Roles, "fields" | "left"> {
+/** What the columns are to the model. */
+interface Roles extends Pick<SpecParts, "label" | "time" | "id" | "fields" | "left"> {
+  /** Fields that determine the label, and are kept because there are no others. */
+  readonly telling: readonly string[];
+}
+
+function rolesOf(facts: readonly Facts[], options: Pick<DraftOptions, "label" | "positive">): Roles {
+  const label = labelOf(facts, options.label, options.positive);
+  const time = timeOf(facts);
+  const id = facts.find((one) => one.from !== time?.from && isId(one))?.from ?? null;
+  const taken = new Set([label.from, time?.from, id]);
+  const rest = facts.filter(({ from }) => !taken.has(from));
+  const positives = facts.find(({ from }) => from === label.from)!.values.map((value) => label.is(textOf(value)));
+  const telling = new Set(rest.filter((one) => tellsLabel(one, positives)).map(({ from }) => from));
+  const careful = fieldsOf(rest, telling);
+  if (careful.fields.length > 0) return { label, time, id, ...careful, telling: [] };
+  // A toy's only column determines its label: better a model of it than none.
+  const { fields, left } = fieldsOf(rest, new Set());
+  return { label, time, id, fields, left, telling: fields.map(({ from }) => from) };
+}
+
+const isId = ({ from, values, distinct, present, shape }: Facts) =>
+  IDS.test(lastName(from)) && present > 1 && present === values.length && distinct === present && shape !== "list";
+
+function fieldsOf(columns: readonly Facts[], telling: ReadonlySet<string>): Pick<Roles, "fields" | "left"> {
   const fields: DraftField[] = [];
   const left = new Map<string, string>();
   const names = new Set<string>();
-  for (const column of columns) {
-    const { from } = column;
-    const its = facts.find((one) => one.from === from)!;
-    const found = tellsLabel(column, its, positives)
+  for (const facts of columns) {
+    const { from } = facts;
+    const found = telling.has(from)
       ? { left: "tells the label, as what is known only afterwards does" }
-      : fieldOf(its, column);
+      : fieldOf(facts);
     if ("left" in found) left.set(from, found.left);
-    else fields.push({ name: unlike(nameOf(from), names), from, facts: its, ...found });
+    else fields.push({ name: unlike(nameOf(from), names), from, facts, ...found });
   }
   return { fields, left };
 }
 
 /** Turns a text into a name that a spec accepts. */
 function nameOf(text: string): string {
-  const plain = text
-    .replace(/(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|arrow|avro|gz|zst))+$/i, "")
-    .replace(/[^\w.-]+/g, "_");
+  const plain = text.replace(/[^\w.-]+/g, "_");
   return (/^[A-Za-z_]/.test(plain) ? plain : `f_${plain}`).slice(0, 60);
 }
 
@@ -161,6 +152,17 @@ function unlike(name: string, names: Set<string>): string {
   for (let i = 2; names.has(found); i++) found = `${name}_${i}`;
   names.add(found);
   return found;
+}
+
+function notesOf({ unnamed }: Events, { time, telling }: Roles): string[] {
+  const order = `events are not in the order of ${time?.from}: sort them before training, for every event is scored before it is learned`;
+  return [
+    ...telling.map((from) => `${from} tells the label: is it known before the click?`),
+    ...(time && !time.ascends ? [order] : []),
+    ...unnamed.map(
+      (path) => `${path}: no spec can name this member (an empty name, a dot, objects in a list), so it is left out`,
+    ),
+  ];
 }
 
 function columnsOf(facts: readonly Facts[], { label, time, id, fields, left }: Roles): DraftColumn[] {

@@ -1,4 +1,4 @@
-import type { Column, Facts } from "./column.js";
+import type { Facts } from "./column.js";
 
 /** A field as in a spec, without its table. */
 export interface DraftField {
@@ -11,6 +11,8 @@ export interface DraftField {
   /** The reason for the type. */
   readonly why: string;
 }
+
+type FieldType = Pick<DraftField, "type" | "more" | "why">;
 
 /** Events needed to conclude that a column numbers or names the events. */
 const SAMPLE = 100;
@@ -30,15 +32,12 @@ const SKEWED = 8;
 const LONGEST_BAG = 4096;
 
 /** The type of field that a column becomes; `left`: none, and the reason. */
-export function fieldOf(
-  facts: Facts,
-  { values }: Column,
-): Pick<DraftField, "type" | "more" | "why"> | { readonly left: string } {
-  const { present, distinct, shape } = facts;
+export function fieldOf(facts: Facts): FieldType | { readonly left: string } {
+  const { values, present, distinct, shape } = facts;
   const rows = values.length;
   if (present === 0) return { left: "is always missing" };
   if (distinct === 1 && shape !== "list") return { left: "is always the same" };
-  if (rows >= SAMPLE && shape === "number" && numbersEvents(facts, values)) return { left: "numbers the events" };
+  if (rows >= SAMPLE && shape === "number" && numbersEvents(facts)) return { left: "numbers the events" };
   if (shape === "number" && !isCode(facts)) return numeric(facts);
   if (shape === "vector")
     return { type: "vector", more: withSeparator(facts, { length: facts.length }), why: "numbers" };
@@ -61,7 +60,7 @@ function isSkewed({ sorted, whole }: Facts): boolean {
   return -least <= most / 100 && most >= SKEWED * Math.max(1, median) && (whole || most >= 4 * SKEWED);
 }
 
-function numeric(facts: Facts): Pick<DraftField, "type" | "more" | "why"> {
+function numeric(facts: Facts): FieldType {
   const { sorted, nulls } = facts;
   const [least, median, most] = [sorted[0], sorted[sorted.length >> 1], sorted[sorted.length - 1]].map(figure);
   const transform = isSkewed(facts) ? "log1p-bucket" : "standardize";
@@ -70,11 +69,11 @@ function numeric(facts: Facts): Pick<DraftField, "type" | "more" | "why"> {
 }
 
 /** True for whole numbers that increase from event to event. */
-function numbersEvents({ whole, distinct, sorted }: Facts, values: Column["values"]): boolean {
+function numbersEvents({ values, whole, distinct, sorted }: Facts): boolean {
   return whole && distinct === values.length && values.every((value, i) => Number(value) === sorted[i]);
 }
 
-function bag(facts: Facts): Pick<DraftField, "type" | "more" | "why"> {
+function bag(facts: Facts): FieldType {
   const longest = Math.min(LONGEST_BAG, 2 ** Math.ceil(Math.log2(Math.max(2, facts.length))));
   const why = `lists of ${facts.distinct.toLocaleString("en")} values, at most ${facts.length} each`;
   return { type: "bag", more: withSeparator(facts, { max_length: longest }), why };

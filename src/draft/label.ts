@@ -1,5 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
-import type { Facts } from "./column.js";
+import { type Facts, lastName } from "./column.js";
 
 /** The label: what the model learns to predict. */
 export interface DraftLabel {
@@ -45,8 +45,7 @@ export function labelOf(columns: readonly Facts[], wanted?: string, positive?: s
   });
 }
 
-const lastOf = (from: string) => from.toLowerCase().slice(from.lastIndexOf(".") + 1);
-const placeOf = (names: readonly string[], { from }: Facts) => names.indexOf(lastOf(from));
+const placeOf = (names: readonly string[], { from }: Facts) => names.indexOf(lastName(from));
 
 function guessed(columns: readonly Facts[]): Facts {
   const named = (names: readonly string[], fits: (facts: Facts) => unknown) =>

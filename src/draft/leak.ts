@@ -1,4 +1,4 @@
-import { type Column, type Facts, textOf } from "./column.js";
+import { type Facts, textOf } from "./column.js";
 
 /** Columns with more distinct values are not tested: each value has too few events. */
 const MOST_VALUES = 20;
@@ -10,7 +10,7 @@ const SURE = 0.999;
  * True if a column determines the label in a sample, by its value or by its presence: it is known only after the click
  * (`conversion_time`), or it is the label in another form.
  */
-export function tellsLabel({ values }: Column, { distinct, shape }: Facts, positives: readonly boolean[]): boolean {
+export function tellsLabel({ values, distinct, shape }: Facts, positives: readonly boolean[]): boolean {
   const all = positives.filter(Boolean).length;
   if (Math.min(all, positives.length - all) < ENOUGH) return false;
   const byPresence = told(

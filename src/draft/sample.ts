@@ -1,4 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
+import { inFile } from "../decode/in-file.js";
 import { notText, TELLING_BYTES } from "../decode/not-text.js";
 import { openSource } from "../sources/source.js";
 
@@ -55,8 +56,10 @@ async function linesOf(
     for (let i = 0; i < count; i++) if (chunk[i] === 10) breaks++;
   }
   const all = Buffer.concat(chunks);
-  const foreign = notText(all.subarray(0, TELLING_BYTES));
-  if (foreign) throw new HashbrookError(foreign.code, `${file}: ${foreign.message}`, { hint: foreign.hint ?? "" });
+  inFile(file, () => {
+    const foreign = notText(all.subarray(0, TELLING_BYTES));
+    if (foreign) throw foreign;
+  });
   const lines = new TextDecoder().decode(all).split(/\r?\n/);
   if (!ended) lines.pop(); // truncated
   const filled = lines.filter((line) => line.trim() !== "");

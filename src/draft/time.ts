@@ -1,5 +1,5 @@
 import { wallTime } from "../core/clock.js";
-import type { Column, Facts } from "./column.js";
+import type { Facts } from "./column.js";
 
 /** The column of event times. */
 export interface DraftTime {
@@ -17,20 +17,20 @@ const EARLIEST = Date.UTC(1995, 0);
 const YEAR_MS = 366 * 86_400_000;
 
 /** Finds the first column that has a time in every event: a date, or a number since 1970 in one of the units. */
-export function timeOf(columns: readonly Column[], facts: readonly Facts[], rows: number): DraftTime | null {
-  for (const [i, column] of columns.entries()) {
-    const { from, present, shape, distinct } = facts[i];
-    if (present < rows || distinct < 2 || shape === "list" || shape === "vector") continue;
-    const unit = shape === "number" ? unitOf(facts[i], column) : null;
-    if (unit === undefined || (unit === null && !column.values.every((value) => DATE.test(String(value))))) continue;
-    const times = column.values.map((value) => (unit ? Number(value) : Date.parse(String(value))));
+export function timeOf(columns: readonly Facts[]): DraftTime | null {
+  for (const facts of columns) {
+    const { from, values, present, shape, distinct } = facts;
+    if (present < values.length || distinct < 2 || shape === "list" || shape === "vector") continue;
+    const unit = shape === "number" ? unitOf(facts) : null;
+    if (unit === undefined || (unit === null && !values.every((value) => DATE.test(String(value))))) continue;
+    const times = values.map((value) => (unit ? Number(value) : Date.parse(String(value))));
     return { from, unit, ascends: times.every((time, row) => row === 0 || time >= times[row - 1]) };
   }
   return null;
 }
 
 /** The unit of numbers that are named like a time or increase from event to event; undefined: they are not times. */
-function unitOf({ from, sorted }: Facts, { values }: Column): "s" | "ms" | "us" | "ns" | undefined {
+function unitOf({ from, values, sorted }: Facts): "s" | "ms" | "us" | "ns" | undefined {
   if (!NAMED.test(from) && !values.every((value, i) => Number(value) === sorted[i])) return undefined;
   const fits = (ms: number) => sorted[0] * ms >= EARLIEST && sorted[sorted.length - 1] * ms <= wallTime() + YEAR_MS;
   return (Object.keys(UNITS) as (keyof typeof UNITS)[]).find((unit) => fits(UNITS[unit]));

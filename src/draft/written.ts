@@ -43,7 +43,7 @@ const others: readonly (readonly [pattern: RegExp, format: string])[] = [
  * @param most the largest number of events
  * @throws HashbrookError source_unreadable if events are neither JSON objects nor lines of columns
  */
-export function eventsOf({ file, lines }: Sample, most: number): Events {
+export function eventsOf({ file, lines }: Pick<Sample, "file" | "lines">, most: number): Events {
   if (lines[0].trimStart().startsWith("{")) return jsonEvents(lines.slice(0, most));
   const other = others.find(([pattern]) => lines.slice(0, LOOKED_AT).every((line) => pattern.test(line)));
   if (other) throw unknown(file, `its lines are ${other[1]}`, `events: { format: ${other[1]} }`);
@@ -74,10 +74,8 @@ function delimitedEvents(lines: readonly string[], separator: string, most: numb
   const header = isHeader(rows);
   const width = rows[0].length;
   const names = header ? rows[0] : Array.from({ length: width }, (_, i) => `c${i + 1}`);
-  const events = rows
-    .slice(header ? 1 : 0)
-    .slice(0, most)
-    .filter((row) => row.length === width);
+  const first = header ? 1 : 0;
+  const events = rows.slice(first, first + most).filter((row) => row.length === width);
   const written: Written = {
     format: separator === "\t" ? "tsv" : "csv",
     ...(separator === "\t" || separator === "," ? {} : { separator }),

@@ -80,11 +80,6 @@ export function inputsFor(specs: readonly string[], options: SourceOptions = {})
   return inputs;
 }
 
-/** True where every file of the arguments can be read again. @throws as `openSource` */
-export function isRepeatable(specs: readonly string[], options: SourceOptions = {}): boolean {
-  return inputsFor(specs, options).every(({ repeatable }) => repeatable);
-}
-
 /** Inputs as one stream of bytes. */
 export function sourceOf(inputs: readonly Input[], { epochs = 1 }: SourceOptions = {}): ByteSource {
   return new InputList(inputs, epochs);
