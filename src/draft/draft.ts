@@ -79,7 +79,7 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
   if (roles.fields.length === 0) throw nothingToLearn(file, roles.left);
   const name = options.name ?? nameOf(basename(file).replace(ENDINGS, ""));
   const spec = specText({ name, tower, events, small: whole, ...roles });
-  const compiled = parseSpec(spec, "draft.yaml");
+  const compiled = parseSpec(spec, "the draft");
   const again = inputsFor(data).every(({ repeatable }) => repeatable);
   return {
     spec,
@@ -160,7 +160,8 @@ function notesOf({ unnamed }: Events, { time, telling }: Roles): string[] {
     ...telling.map((from) => `${from} tells the label: is it known before the click?`),
     ...(time && !time.ascends ? [order] : []),
     ...unnamed.map(
-      (path) => `${path}: no spec can name this member (an empty name, a dot, objects in a list), so it is left out`,
+      (path) =>
+        `${path}: no spec can name this member (an empty or repeated name, a dot, objects in a list), so it is left out`,
     ),
   ];
 }

@@ -20,7 +20,7 @@ export interface Events {
   readonly written: Written;
   readonly rows: number;
   readonly columns: readonly Column[];
-  /** JSON members that a spec cannot name. */
+  /** Columns and JSON members that a spec cannot name. */
   readonly unnamed: readonly string[];
 }
 
@@ -81,15 +81,23 @@ function delimitedEvents(lines: readonly string[], separator: string, most: numb
     ...(separator === "\t" || separator === "," ? {} : { separator }),
     ...(header ? { header } : { names }),
   };
-  const columns = names.map((from, i) => ({ from, values: events.map((row) => row[i]) }));
-  return { written, rows: events.length, columns, unnamed: [] };
+  const nameless = names.map((name) => name === "" || names.indexOf(name) !== names.lastIndexOf(name));
+  const columns = names
+    .map((from, i) => ({ from, values: events.map((row) => row[i]) }))
+    .filter((_, i) => !nameless[i]);
+  const unnamed = new Set(names.filter((_, i) => nameless[i]).map((name) => name || "a column without a name"));
+  return { written, rows: events.length, columns, unnamed: [...unnamed] };
 }
 
-/** True if the first line has column names: distinct, no numbers, and none a value of its column further down. */
+/**
+ * True if the first line has column names: no numbers, and none a value of its column further down. Some may be empty
+ * (an index) or repeated (joined tables).
+ */
 function isHeader([first, ...rows]: readonly (readonly string[])[]): true | undefined {
-  const named = first.every((cell) => cell !== "" && Number.isNaN(Number(cell)) && !/^\d{4}-\d\d-\d\d/.test(cell));
-  if (!named || new Set(first).size < first.length) return undefined;
-  return first.every((cell, i) => rows.every((row) => row[i] !== cell)) || undefined;
+  const isName = (cell: string) => Number.isNaN(Number(cell)) && !/^\d{4}-\d\d-\d\d/.test(cell);
+  const names = first.map((cell, i) => ({ cell, i })).filter(({ cell }) => cell !== "");
+  const fit = names.every(({ cell, i }) => isName(cell) && rows.every((row) => row[i] !== cell));
+  return (names.length > 0 && fit) || undefined;
 }
 
 /** The cells of a line; if tabs separate them, quotes (RFC 4180) are part of a cell. */

@@ -51,6 +51,16 @@ describe("how events are written", () => {
     expect(roleOf(bare, "c1")).toBe("label");
   });
 
+  it("takes a header with an empty name, as pandas writes its index, or with repeated ones", async () => {
+    const draft = await drafted([
+      ",click,ad,ad,place",
+      ...events((i) => `${i},${click(i)},a${i % 3},b${i % 4},c${i % 5}`),
+    ]);
+    expect(specOf(draft)).toMatchObject({ header: true });
+    expect(draft.columns.map(({ from }) => from)).toEqual(["click", "place"]);
+    expect(draft.notes.map((note) => note.split(":")[0])).toEqual(["a column without a name", "ad"]);
+  });
+
   it("reads quotes, a byte order mark, line ends of Windows and compressed files", async () => {
     const lines = ["\ufeffclick,ad", ...events((i) => `${click(i)},"a, ""${i % 5}"""`)].map((line) => `${line}\r`);
     const draft = await drafted(lines, {}, "quotes.csv.gz");
