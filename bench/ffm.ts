@@ -1,4 +1,4 @@
-import type { Report } from "../src/train/report.js";
+import type { Report } from "../src/train/metrics/report.js";
 import { globo } from "./lib/globo.js";
 import type { Measured } from "./lib/measured.js";
 import { fwumiousWabbit, peersText, ratio, result, trainedFrom } from "./lib/peers.js";

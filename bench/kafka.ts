@@ -8,7 +8,7 @@ import { withAdmin } from "../src/sources/kafka/admin.js";
 import { createKafka, type KafkaOptions, kafkaOptions } from "../src/sources/kafka/client.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { loadSpec, parseSpec } from "../src/spec/parse.js";
-import type { Progress } from "../src/train/report.js";
+import type { Progress } from "../src/train/metrics/report.js";
 import { train } from "../src/train/run.js";
 import { background, lastWords, residentMiB, said } from "./lib/background.js";
 import { withBroker } from "./lib/broker.js";

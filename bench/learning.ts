@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Report } from "../src/train/report.js";
+import type { Report } from "../src/train/metrics/report.js";
 import { globo } from "./lib/globo.js";
 import { round, trainOnce } from "./lib/run.js";
 

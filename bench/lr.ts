@@ -2,7 +2,7 @@ import { rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CacheReport } from "../src/event-cache/command.js";
-import type { Report } from "../src/train/report.js";
+import type { Report } from "../src/train/metrics/report.js";
 import { criteoLike } from "./lib/criteo-like.js";
 import { type Measured, measured } from "./lib/measured.js";
 import { fwumiousWabbit, peersText, type Result, ratio, readThrough, result, trainedFrom } from "./lib/peers.js";

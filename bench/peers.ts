@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { availableParallelism } from "node:os";
-import type { Report } from "../src/train/report.js";
+import type { Report } from "../src/train/metrics/report.js";
 import { globo } from "./lib/globo.js";
 import { type Measured, measured } from "./lib/measured.js";
 import { median, peersPython, round, trainOnce } from "./lib/run.js";

@@ -133,18 +133,14 @@ export { loadSpec, parseSpec } from "./spec/parse.js";
 export type { HotnessCounters } from "./tables/encoding.js";
 export type { LifecycleCounts } from "./tables/lifecycle.js";
 export type { ServingPrecision } from "./tables/table.js";
-export type { ByReport } from "./train/by-value.js";
-export { type CheckOptions, type CheckReport, check } from "./train/check.js";
-export type { FieldCheck } from "./train/field-check.js";
-export type { GroupReport } from "./train/group-auc.js";
+export { type CheckOptions, type CheckReport, check } from "./train/check/check.js";
+export type { FieldCheck } from "./train/check/field-check.js";
+export type { ByReport } from "./train/evaluation/by-value.js";
+export type { GroupReport } from "./train/evaluation/group-auc.js";
 export type { PublishSpec } from "./train/job.js";
 export type { JoinCounts } from "./train/join/join-counts.js";
 export type { LaneShare } from "./train/lanes/options.js";
-export type { PredictionFormat } from "./train/prediction-lines.js";
-export type { FieldCurve, NestedReport, PrefixQuality } from "./train/prefix-curves.js";
-export type { GateReport } from "./train/publishing/gatekeeper.js";
-export { publishStatus, type RolledBack, resumePublishing, rollBack } from "./train/publishing/operator.js";
-export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.js";
+export type { FieldCurve, NestedReport, PrefixQuality } from "./train/metrics/prefix-curves.js";
 export type {
   CalibratedReport,
   EpochQuality,
@@ -156,7 +152,11 @@ export type {
   TableReport,
   ValidationReport,
   Warning,
-} from "./train/report.js";
+} from "./train/metrics/report.js";
+export type { PredictionFormat } from "./train/prediction/lines.js";
+export type { GateReport } from "./train/publishing/gatekeeper.js";
+export { publishStatus, type RolledBack, resumePublishing, rollBack } from "./train/publishing/operator.js";
+export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.js";
 export {
   type EvaluateOptions,
   evaluate,

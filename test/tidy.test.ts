@@ -59,7 +59,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   hyparquet: /^sources\/files\/parquet\.ts$/,
   "apache-arrow": /^sources\/files\/arrow\.ts$/,
   fastify: /^serve\//,
-  "prom-client": /^(serve|train)\/prometheus/,
+  "prom-client": /^(serve|train\/metrics)\/prometheus/,
   commander: /^cli\//,
   yaml: /^spec\//,
   typebox: /^schema\/(typebox|compile)\.ts$/,

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readSync, renameSync } from "node:fs";
-import type { Report } from "../../src/train/report.js";
+import type { Report } from "../../src/train/metrics/report.js";
 import type { Measured } from "./measured.js";
 import { round, trainOnce } from "./run.js";
 

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Report } from "../../src/train/report.js";
+import type { Report } from "../../src/train/metrics/report.js";
 import { type Measured, measured } from "./measured.js";
 
 /** The folder of real data beside the repository. */

@@ -1,4 +1,4 @@
-import type { ByReport } from "../train/by-value.js";
+import type { ByReport } from "../train/evaluation/by-value.js";
 import { count, figure } from "./progress.js";
 
 type Row = ByReport["bins"][number] | NonNullable<ByReport["rest"]>;

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { errorFacts } from "../core/errors.js";
-import { type CheckReport, check } from "../train/check.js";
-import type { FieldCheck } from "../train/field-check.js";
-import { sampleText } from "../train/rejects.js";
+import { type CheckReport, check } from "../train/check/check.js";
+import type { FieldCheck } from "../train/check/field-check.js";
+import { sampleText } from "../train/rejects/rejects.js";
 import { wholeNumber } from "./options.js";
 
 interface Flags {

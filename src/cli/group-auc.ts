@@ -1,5 +1,5 @@
 import type { GroupedQuality } from "../metrics/grouped.js";
-import type { GroupReport } from "../train/group-auc.js";
+import type { GroupReport } from "../train/evaluation/group-auc.js";
 import { count, figure } from "./progress.js";
 
 /** AUC within groups: a line for all events and one for the window. */

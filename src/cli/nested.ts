@@ -1,4 +1,4 @@
-import type { FieldCurve, NestedReport, PrefixQuality } from "../train/prefix-curves.js";
+import type { FieldCurve, NestedReport, PrefixQuality } from "../train/metrics/prefix-curves.js";
 import { bytes, count, figure } from "./progress.js";
 
 /** The size curves of nested vectors. */

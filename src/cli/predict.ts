@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
-import { type PredictionFormat, predictionFormats } from "../train/prediction-lines.js";
-import type { Report } from "../train/report.js";
+import type { Report } from "../train/metrics/report.js";
+import { type PredictionFormat, predictionFormats } from "../train/prediction/lines.js";
 import { predict } from "../train/run.js";
 import { DIMS, dims, threads, wholeNumber } from "./options.js";
 import { stopSignal, tellStopped } from "./signals.js";

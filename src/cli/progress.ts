@@ -1,4 +1,4 @@
-import type { Progress } from "../train/report.js";
+import type { Progress } from "../train/metrics/report.js";
 
 /** Between two JSON lines, and between two lines of a log. */
 const JSON_MS = 1000;

@@ -1,4 +1,4 @@
-import type { Quality } from "../train/report.js";
+import type { Quality } from "../train/metrics/report.js";
 import type { Pair, TogetherProgress } from "../train/together/options.js";
 import { bytes, count, duration, figure } from "./progress.js";
 

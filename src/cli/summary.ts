@@ -1,8 +1,8 @@
 import type { SpecWarning } from "../schema/problems.js";
 import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
-import { sampleText } from "../train/rejects.js";
-import type { KnownFile, Quality, Report } from "../train/report.js";
+import type { KnownFile, Quality, Report } from "../train/metrics/report.js";
+import { sampleText } from "../train/rejects/rejects.js";
 import { byLines } from "./by-value.js";
 import { groupLines } from "./group-auc.js";
 import { nestedLines } from "./nested.js";

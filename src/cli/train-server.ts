@@ -3,8 +3,8 @@ import { InProcessSource } from "../delta-log/in-process-log.js";
 import { ServeMetrics } from "../serve/prometheus.js";
 import { Scorer } from "../serve/scorer.js";
 import type { ServerOptions } from "../serve/server.js";
-import { TrainMetrics } from "../train/prometheus.js";
-import type { Progress } from "../train/report.js";
+import { TrainMetrics } from "../train/metrics/prometheus.js";
+import type { Progress } from "../train/metrics/report.js";
 import { listening } from "./listen.js";
 
 interface TrainServerOptions {

@@ -5,7 +5,7 @@ import { severalHeld, TOGETHER } from "../checkpoints/together-file.js";
 import { systemClock } from "../core/clock.js";
 import { noteCommand } from "../train/commands-file.js";
 import type { LaneShare } from "../train/lanes/options.js";
-import type { Progress, Report } from "../train/report.js";
+import type { Progress, Report } from "../train/metrics/report.js";
 import { train, trainLanes } from "../train/run.js";
 import { defaultSettings } from "../train/settings.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";

@@ -1,4 +1,4 @@
-import type { Warning } from "../train/report.js";
+import type { Warning } from "../train/metrics/report.js";
 
 const told = new Set<string>();
 

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { inputsFor } from "../sources/source.js";
 import { parseSpec } from "../spec/parse.js";
-import { type CheckReport, check } from "../train/check.js";
+import { type CheckReport, check } from "../train/check/check.js";
 import { type Facts, factsOf, lastName, textOf } from "./column.js";
 import { type DraftField, fieldOf } from "./fields.js";
 import { labelOf } from "./label.js";

@@ -1,5 +1,5 @@
 import type { ReliabilityPoint } from "../metrics/reliability.js";
-import type { Quality } from "../train/report.js";
+import type { Quality } from "../train/metrics/report.js";
 import type { Chart, Series } from "./data.js";
 import { figure } from "./numbers.js";
 

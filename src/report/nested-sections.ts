@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { NestedReport, PrefixQuality } from "../train/prefix-curves.js";
+import type { NestedReport, PrefixQuality } from "../train/metrics/prefix-curves.js";
 import type { Chart, Point, Section } from "./data.js";
 import { change, figure, size, whole } from "./numbers.js";
 

@@ -7,7 +7,7 @@ import { SplitMetrics } from "../metrics/split.js";
 import { specOf } from "../model/load.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
-import type { ValidationState } from "../train/validation.js";
+import type { ValidationState } from "../train/validation/validation.js";
 
 /** A curve is by windows if there are at least so many; else by equal parts of the stream. */
 const WINDOWS = 8;

@@ -1,7 +1,7 @@
+import type { FileEnd } from "./files/pass.js";
+import type { Plan } from "./files/plan.js";
 import type { StreamPosition } from "./job.js";
-import type { FileEnd } from "./pass.js";
-import type { Plan } from "./plan.js";
-import type { Progress, Report } from "./report.js";
+import type { Progress, Report } from "./metrics/report.js";
 import type { DecodedBatch } from "./stream.js";
 import type { StreamStart } from "./workers/thread-messages.js";
 

@@ -4,11 +4,11 @@ import type { KafkaOptions } from "../sources/kafka/client.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Dims } from "../spec/cut.js";
-import type { BySpec } from "./by-value.js";
-import type { GroupSpec } from "./group-auc.js";
+import type { BySpec } from "./evaluation/by-value.js";
+import type { GroupSpec } from "./evaluation/group-auc.js";
+import type { Report } from "./metrics/report.js";
 import type { TopicPosition } from "./ordering/merge.js";
-import type { LineOptions } from "./prediction-lines.js";
-import type { Report } from "./report.js";
+import type { LineOptions } from "./prediction/lines.js";
 import type { TrainSettings } from "./settings.js";
 
 /** The task of the pipeline's workers: plain data that crosses threads. */

@@ -1,5 +1,5 @@
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
-import type { Report } from "./report.js";
+import type { Report } from "./metrics/report.js";
 import { type TrainOptions, train } from "./run.js";
 
 /** The range of a topic to learn. */

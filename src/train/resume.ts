@@ -6,13 +6,13 @@ import type { PublisherState } from "../delta-log/publisher.js";
 import type { GateState } from "../gate/gate.js";
 import { specHash } from "../spec/hash.js";
 import { DEDUP } from "./dedup.js";
+import type { Pass } from "./files/pass.js";
 import type { FirstStepsState } from "./first-steps.js";
 import type { Job, StreamPosition } from "./job.js";
+import type { RunMetricsState } from "./metrics/run-metrics-state.js";
 import { type Decision, OrderLog } from "./ordering/order-log.js";
-import type { Pass } from "./pass.js";
-import type { RunMetricsState } from "./run-metrics-state.js";
 import type { StartedFrom } from "./start-model.js";
-import type { ValidationState } from "./validation.js";
+import type { ValidationState } from "./validation/validation.js";
 import type { StreamStart } from "./workers/thread-messages.js";
 
 /** What a checkpoint's manifest stores beside the spec. */

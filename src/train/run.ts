@@ -12,17 +12,17 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { cutSpec, type Dims } from "../spec/cut.js";
 import { withLanes } from "../spec/lanes.js";
 import { loadSpec } from "../spec/parse.js";
-import { decodeOnce } from "./decode-once.js";
-import { groupSpec } from "./group-auc.js";
+import { groupSpec } from "./evaluation/group-auc.js";
+import { decodeOnce } from "./files/decode-once.js";
 import type { Job, PublishSpec } from "./job.js";
 import { checkLabelled, clicksOf } from "./join/clicks-given.js";
 import type { LanesGiven } from "./lanes/pipeline.js";
 import { refuseForLanes } from "./lanes/refused.js";
-import { bySource, formatOf, keptSources } from "./prediction-columns.js";
-import type { PredictionFormat } from "./prediction-lines.js";
-import type { Report } from "./report.js";
+import type { Report } from "./metrics/report.js";
+import { sliceSource } from "./metrics/slice-names.js";
+import { bySource, formatOf, keptSources } from "./prediction/columns.js";
+import type { PredictionFormat } from "./prediction/lines.js";
 import { type Given, type StreamSettings, settingsOf, type TrainSettings } from "./settings.js";
-import { sliceSource } from "./slice-names.js";
 import { type PipelineOptions, runPipeline } from "./workers/pipeline.js";
 
 interface StreamOptions extends PipelineOptions, Given<StreamSettings> {

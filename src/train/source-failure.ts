@@ -1,6 +1,6 @@
 import { HashbrookError, toPlainError } from "../core/errors.js";
 import type { EndedBy } from "./consumer.js";
-import type { Report } from "./report.js";
+import type { Report } from "./metrics/report.js";
 
 /** Something that can save what it has learned. */
 interface Saves {

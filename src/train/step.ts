@@ -2,9 +2,9 @@ import { Batch, labelLayout } from "../core/batch.js";
 import type { Span } from "../metrics/split.js";
 import type { Model } from "../model/model.js";
 import type { FirstSteps } from "./first-steps.js";
+import type { RunMetrics } from "./metrics/run-metrics.js";
 import type { NegativeSampling } from "./negative-sampling.js";
 import type { PendingScores } from "./pending-scores.js";
-import type { RunMetrics } from "./run-metrics.js";
 import type { Scored } from "./scored.js";
 import type { DecodedBatch } from "./stream.js";
 

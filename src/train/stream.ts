@@ -4,13 +4,13 @@ import { inFile } from "../decode/in-file.js";
 import type { Span } from "../metrics/split.js";
 import type { KnownSchemas } from "../schema-registry/topic-schemas.js";
 import type { ByteSource, SourceFile, SourcePosition } from "../sources/source.js";
+import { SeenRows } from "./files/seen-rows.js";
 import type { FilePosition, StreamPosition } from "./job.js";
 import type { ClickMark } from "./join/click-stream.js";
 import type { JoinState } from "./join/join-counts.js";
 import type { UnusedLabel } from "./join/unused-label.js";
 import type { MergeDecision } from "./ordering/merge.js";
-import type { RejectedRow } from "./rejects.js";
-import { SeenRows } from "./seen-rows.js";
+import type { RejectedRow } from "./rejects/rejects.js";
 
 /** The start of the stream. */
 export const START: FilePosition = { epoch: 0, file: 0, offset: 0, row: 0 };

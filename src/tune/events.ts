@@ -5,9 +5,9 @@ import { quietly } from "../core/files.js";
 import { isCacheName } from "../event-cache/names.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { decodeIdentity } from "../spec/decode-identity.js";
-import { type DecodedIntoOptions, decodedInto } from "../train/decode-once.js";
-import { FileFeeds } from "../train/file-feeds.js";
-import { sliceSource } from "../train/slice-names.js";
+import { type DecodedIntoOptions, decodedInto } from "../train/files/decode-once.js";
+import { FileFeeds } from "../train/files/file-feeds.js";
+import { sliceSource } from "../train/metrics/slice-names.js";
 import { batchesOf, START } from "../train/stream.js";
 import type { TuneOptions } from "./options.js";
 

@@ -6,7 +6,7 @@ import { isCacheName } from "../event-cache/names.js";
 import { parseBytes, parseSeconds } from "../schema/units.js";
 import { fingerprint } from "../sources/files/fingerprint.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import { dataOf } from "../train/file-feeds.js";
+import { dataOf } from "../train/files/file-feeds.js";
 import type { Ledger } from "./ledger.js";
 
 /** All of them. */

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { HashbrookError, type PlainError } from "../core/errors.js";
 import { BLOCK_EVENTS, type ScoredStream } from "../metrics/score-blocks.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import type { Report } from "../train/report.js";
+import type { Report } from "../train/metrics/report.js";
 import type { Round } from "../train/together/options.js";
 import { trainTogether } from "../train/together/together.js";
 import type { Metric } from "./question.js";

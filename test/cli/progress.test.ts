@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { progressLine, progressReporter } from "../../src/cli/progress.js";
-import type { Progress } from "../../src/train/report.js";
+import type { Progress } from "../../src/train/metrics/report.js";
 
 const quality = {
   examples: 10,

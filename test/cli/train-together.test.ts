@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { standingLines, standingsReporter } from "../../src/cli/standings.js";
 import { namesOf } from "../../src/cli/train-together.js";
-import type { Progress, Quality } from "../../src/train/report.js";
+import type { Progress, Quality } from "../../src/train/metrics/report.js";
 import type { Pair, TogetherReport } from "../../src/train/together/options.js";
 import { digests, report, run, simulatedLines, temporary } from "../e2e/hashbrook.js";
 

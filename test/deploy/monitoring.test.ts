@@ -3,7 +3,7 @@ import { InProcessSource } from "../../src/delta-log/in-process-log.js";
 import { Models } from "../../src/serve/models.js";
 import { ServeMetrics } from "../../src/serve/prometheus.js";
 import { Scorer } from "../../src/serve/scorer.js";
-import { TrainMetrics } from "../../src/train/prometheus.js";
+import { TrainMetrics } from "../../src/train/metrics/prometheus.js";
 import { text, yaml } from "./files.js";
 
 interface Rule {

@@ -5,7 +5,7 @@ import onnxProto from "onnx-proto";
 import { beforeAll, describe, expect, it } from "vitest";
 import xxhash from "xxhash-wasm";
 import { onnxruntime } from "../../src/runtimes/onnxruntime.js";
-import type { Report } from "../../src/train/report.js";
+import type { Report } from "../../src/train/metrics/report.js";
 import { pythonHas, runPython } from "../python.js";
 import { LR } from "../small-specs.js";
 import { report, run, temporary } from "./hashbrook.js";

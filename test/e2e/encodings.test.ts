@@ -7,7 +7,7 @@ import { Rng } from "../../src/core/rng.js";
 import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
-import type { Report } from "../../src/train/report.js";
+import type { Report } from "../../src/train/metrics/report.js";
 import { digests, endedAfterKills, kills, report, run, simulatedLines, temporary } from "./hashbrook.js";
 
 const folder = temporary();

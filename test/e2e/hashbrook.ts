@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { hashbrook } from "../../src/cli/program.js";
 import type { Rng } from "../../src/core/rng.js";
 import { simulate } from "../../src/sources/simulator/run.js";
-import type { Report } from "../../src/train/report.js";
+import type { Report } from "../../src/train/metrics/report.js";
 
 const MAIN = "dist/cli/main.js";
 

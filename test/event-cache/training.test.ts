@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { cacheEvents } from "../../src/event-cache/command.js";
 import { simulate } from "../../src/sources/simulator/run.js";
-import type { Report } from "../../src/train/report.js";
+import type { Report } from "../../src/train/metrics/report.js";
 import { evaluate, predict, type TrainOptions, train } from "../../src/train/run.js";
 import { digests, run, temporary } from "../e2e/hashbrook.js";
 

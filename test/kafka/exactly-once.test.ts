@@ -9,7 +9,7 @@ import { Scorer } from "../../src/serve/scorer.js";
 import { withAdmin } from "../../src/sources/kafka/admin.js";
 import { kafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
-import type { Report } from "../../src/train/report.js";
+import type { Report } from "../../src/train/metrics/report.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { type BrokerFacts, describeBroker, killBroker, startBroker } from "./harness.js";
 import { DEEP_CROSSING, LR, training } from "./trainers.js";

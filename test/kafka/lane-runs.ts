@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import type { Report } from "../../src/train/report.js";
+import type { Report } from "../../src/train/metrics/report.js";
 import { digests, ended, run, start, temporary } from "../e2e/hashbrook.js";
 import type { TestKafka } from "./harness.js";
 import { rows } from "./trainers.js";

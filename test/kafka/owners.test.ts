@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { expect, it } from "vitest";
-import type { Report } from "../../src/train/report.js";
+import type { Report } from "../../src/train/metrics/report.js";
 import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
 import { killed, laneLine, learnedBy, reportOf, splitTables, topicOf, WHOLE_ROUNDS } from "./lane-runs.js";

@@ -1,6 +1,6 @@
 import { dateText } from "../../core/clock.js";
 import type { JoinSpec } from "../../spec/compiled.js";
-import type { RejectedRow } from "../rejects.js";
+import type { RejectedRow } from "../rejects/rejects.js";
 import { ClickIndex } from "./click-index.js";
 import type { ClickMark, ClickSource } from "./click-stream.js";
 import { StreamHead, type StreamHeadState, type TakeClick } from "./stream-head.js";

@@ -1,4 +1,4 @@
-import type { RejectedRow } from "../rejects.js";
+import type { RejectedRow } from "../rejects/rejects.js";
 
 /** A position in a stream of clicks, in the notation of its source. */
 export type ClickPlace = string;

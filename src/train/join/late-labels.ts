@@ -1,8 +1,8 @@
 import { appendRows, Batch, type BatchLayout } from "../../core/batch.js";
 import type { CorrectSpec, JoinSpec } from "../../spec/compiled.js";
 import type { DedupWindow } from "../dedup.js";
+import { messagesOf } from "../files/position.js";
 import type { StreamPosition } from "../job.js";
-import { messagesOf } from "../position.js";
 import type { DecodedBatch } from "../stream.js";
 import type { LabelReader } from "./click-reader.js";
 import { FinalLabels } from "./final-labels.js";

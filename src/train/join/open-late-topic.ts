@@ -4,12 +4,12 @@ import { type SchemaReader, TopicSchemas } from "../../schema-registry/topic-sch
 import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import { beginTopic, joinTopic } from "../../sources/kafka/open-topic.js";
 import { DEDUP, DedupWindow } from "../dedup.js";
+import { messagesOf } from "../files/position.js";
 import type { Job } from "../job.js";
 import { Merge, type MergeDecision, type TopicPosition } from "../ordering/merge.js";
 import { type Decision, readOrder } from "../ordering/order-log.js";
 import { decodedMessages } from "../ordering/topic-stream.js";
 import { Trail } from "../ordering/trail.js";
-import { messagesOf } from "../position.js";
 import type { DecodedBatch } from "../stream.js";
 import { GroupMember } from "../workers/group-member.js";
 import type { StreamStart } from "../workers/thread-messages.js";

@@ -1,4 +1,4 @@
-import type { RejectedRow } from "../rejects.js";
+import type { RejectedRow } from "../rejects/rejects.js";
 import type { ClickPlace, ClickRun, ClickSource, ClickStream } from "./click-stream.js";
 
 /** How far a stream of clicks was read. Plain JSON. */

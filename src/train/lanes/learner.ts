@@ -12,7 +12,7 @@ import { specHash } from "../../spec/hash.js";
 import type { EndedBy } from "../consumer.js";
 import { FirstSteps } from "../first-steps.js";
 import type { Job } from "../job.js";
-import type { Progress, Report } from "../report.js";
+import type { Progress, Report } from "../metrics/report.js";
 import type { TrainMeta } from "../resume.js";
 import type { DecodedBatch } from "../stream.js";
 import { Trainer } from "../trainer.js";

@@ -4,7 +4,7 @@ import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import { specHash } from "../../spec/hash.js";
 import type { EndedBy } from "../consumer.js";
 import type { Job } from "../job.js";
-import type { Report } from "../report.js";
+import type { Report } from "../metrics/report.js";
 import { keptAtFailure } from "../source-failure.js";
 import { cutOff } from "./cut-off.js";
 import { digestOf } from "./digest.js";

@@ -1,4 +1,4 @@
-import type { Progress } from "../report.js";
+import type { Progress } from "../metrics/report.js";
 
 /** Which lanes a process works: those ≡ `number` (mod `of`). */
 export interface LaneShare {

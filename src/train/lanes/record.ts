@@ -4,7 +4,7 @@ import { packArrays, unpackArrays } from "../../core/packed-arrays.js";
 import { type Contribution, packContribution, unpackContribution } from "../../model/contribution.js";
 import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
 import type { TopicPosition } from "../ordering/merge.js";
-import type { RejectedRow } from "../rejects.js";
+import type { RejectedRow } from "../rejects/rejects.js";
 import type { LaneEvents } from "./lane-reader.js";
 
 /** Bytes of a record, at most: it is one message. */

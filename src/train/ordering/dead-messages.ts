@@ -2,7 +2,7 @@ import type { Reject } from "../../decode/decoder.js";
 import type { DeadMessage } from "../../sources/kafka/dead-letter.js";
 import { type MessageParts, partsOf } from "../../sources/kafka/message-parts.js";
 import { firstFrom, type Messages } from "../../sources/messages.js";
-import type { RejectedRow } from "../rejects.js";
+import type { RejectedRow } from "../rejects/rejects.js";
 
 /** Where rejected messages come from. */
 export interface RejectPlace {

@@ -1,6 +1,6 @@
 import type { Room } from "../../core/batch.js";
 import type { Decoder } from "../../decode/decoder.js";
-import type { RejectedRow } from "../rejects.js";
+import type { RejectedRow } from "../rejects/rejects.js";
 import type { DecodedBatch } from "../stream.js";
 import { rejectedMessages } from "./dead-messages.js";
 import { decodeMessage } from "./decode-message.js";

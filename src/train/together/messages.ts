@@ -2,7 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { PlainError } from "../../core/errors.js";
 import type { ScoredStream } from "../../metrics/score-blocks.js";
 import type { Job } from "../job.js";
-import type { Progress, Report } from "../report.js";
+import type { Progress, Report } from "../metrics/report.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 
 /** What a learning thread is given: its contenders, by number. */

@@ -3,7 +3,7 @@ import type { PairedDifference } from "../../metrics/paired.js";
 import type { ScoredStream } from "../../metrics/score-blocks.js";
 import type { TopicSpec } from "../../sources/kafka/open-topic.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
-import type { Progress, Quality, Report } from "../report.js";
+import type { Progress, Quality, Report } from "../metrics/report.js";
 import type { Given, TrainSettings } from "../settings.js";
 
 /** A model that learns beside others. */

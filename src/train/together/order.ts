@@ -1,8 +1,8 @@
 import { HashbrookError } from "../../core/errors.js";
+import { firstOf } from "../files/position.js";
 import type { StreamPosition } from "../job.js";
 import type { TopicPosition } from "../ordering/merge.js";
 import { readOrder } from "../ordering/order-log.js";
-import { firstOf } from "../position.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 import type { Entrant } from "./streams.js";
 

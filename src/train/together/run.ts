@@ -4,7 +4,7 @@ import { systemClock } from "../../core/clock.js";
 import { fromPlainError, HashbrookError, type PlainError } from "../../core/errors.js";
 import { Thread } from "../../core/thread-pool.js";
 import type { Job } from "../job.js";
-import type { Report } from "../report.js";
+import type { Report } from "../metrics/report.js";
 import type { DecodeTask } from "../workers/decoding.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 import type { FromLearner, LearnerData, StreamMessage, ToLearner } from "./messages.js";

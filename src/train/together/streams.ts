@@ -1,9 +1,9 @@
 import { batchLayout } from "../../core/batch.js";
 import { HashbrookError } from "../../core/errors.js";
 import { decodeIdentity, identityDifference } from "../../spec/decode-identity.js";
-import { dataOf } from "../file-feeds.js";
+import { dataOf } from "../files/file-feeds.js";
+import { planFiles } from "../files/plan.js";
 import type { Job } from "../job.js";
-import { planFiles } from "../plan.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 
 /** A contender's job, its name, and where it starts. */

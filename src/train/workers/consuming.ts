@@ -78,8 +78,10 @@ export class Consuming {
   private async open(): Promise<Consumer> {
     const { job, follower } = this.task;
     const { retry, upstream } = this;
-    if (job.kind === "eval") return (await import("../evaluator.js")).Evaluator.open(job, systemClock, upstream);
-    if (job.kind === "predict") return (await import("../predictor.js")).Predictor.open(job, systemClock, upstream);
+    if (job.kind === "eval")
+      return (await import("../evaluation/evaluator.js")).Evaluator.open(job, systemClock, upstream);
+    if (job.kind === "predict")
+      return (await import("../prediction/predictor.js")).Predictor.open(job, systemClock, upstream);
     return (await import("../trainer.js")).Trainer.open(job, { clock: systemClock, follower, retry, upstream });
   }
 

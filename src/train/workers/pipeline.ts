@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { fromPlainError } from "../../core/errors.js";
 import { Thread } from "../../core/thread-pool.js";
 import type { Job } from "../job.js";
-import type { Progress, Report } from "../report.js";
+import type { Progress, Report } from "../metrics/report.js";
 import type { ConsumeTask } from "./consuming.js";
 import type { DecodeTask } from "./decoding.js";
 import type { FromConsumer, ToConsumer } from "./thread-messages.js";

@@ -1,13 +1,13 @@
 import type { Room } from "../../core/batch.js";
 import type { PlainError } from "../../core/errors.js";
 import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
+import type { FileEnd, Pass } from "../files/pass.js";
+import type { Plan } from "../files/plan.js";
 import type { StreamPosition } from "../job.js";
 import type { ClickMark } from "../join/click-stream.js";
 import type { JoinState } from "../join/join-counts.js";
+import type { Progress, Report } from "../metrics/report.js";
 import type { MergeDecision } from "../ordering/merge.js";
-import type { FileEnd, Pass } from "../pass.js";
-import type { Plan } from "../plan.js";
-import type { Progress, Report } from "../report.js";
 import type { DecodedBatch } from "../stream.js";
 
 /** Where and how the stream is to be read. */

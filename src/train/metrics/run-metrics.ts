@@ -1,0 +1,317 @@
+import type { Batch } from "../../core/batch.js";
+import type { Block, SavedBlocks } from "../../core/blocks.js";
+import type { Clock } from "../../core/clock.js";
+import { HashbrookError } from "../../core/errors.js";
+import { isHashed } from "../../fields/index.js";
+import { DistinctCounts } from "../../metrics/distinct.js";
+import type { Metrics } from "../../metrics/result.js";
+import { type Span, SplitMetrics } from "../../metrics/split.js";
+import type { Model } from "../../model/model.js";
+import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
+import type { CompiledSpec } from "../../spec/compiled.js";
+import { specHash } from "../../spec/hash.js";
+import { countsOf } from "../../tables/lifecycle.js";
+import { Doubts } from "../check/doubts.js";
+import { TimeUnitCheck } from "../check/time-unit.js";
+import type { EndedBy } from "../consumer.js";
+import { LearnedGroups } from "../evaluation/group-auc.js";
+import type { Job } from "../job.js";
+import { type JoinCounts, type JoinState, joinCounts } from "../join/join-counts.js";
+import { rejectHint } from "../rejects/hint.js";
+import { rejectSamples, rejectText } from "../rejects/rejects.js";
+import type { DecodedBatch } from "../stream.js";
+import { PrefixCurves } from "./prefix-curves.js";
+import type { CalibratedReport, Progress, Quality, Report, TableReport, Warning } from "./report.js";
+import type { RunMetricsState } from "./run-metrics-state.js";
+
+/** Everything a run counts: metrics, the oracle's metrics, distinct values, rejects, throughput. */
+export class RunMetrics {
+  readonly metrics: SplitMetrics;
+  readonly distinct: DistinctCounts;
+  private readonly oracle: SplitMetrics | null;
+  private readonly calibrated: SplitMetrics | null;
+  private readonly grouped: LearnedGroups | null;
+  private readonly spec: CompiledSpec;
+  private readonly job: Job;
+  private readonly clock: Clock;
+  private readonly startedMs: number;
+  private readonly rejectedByCode = new Map<string, number>();
+  private examplesBefore = 0;
+  private skippedRows = 0;
+  private done: number | null = null;
+  private readonly doubts: Doubts;
+  readonly timeUnit: TimeUnitCheck;
+  /** For nested vectors; null if there are none, or no curves are requested. */
+  readonly curves: PrefixCurves | null;
+  /** Warnings about the first events. */
+  private warnings: readonly Warning[] | null = null;
+  examples = 0;
+  /** Events left out because their id was among the last ones. */
+  duplicates = 0;
+  private tombstones = 0;
+  /** Negatives that were scored and not learned. */
+  leftOut = 0;
+  private join: JoinState | null = null;
+  private schemas: KnownSchemas = {};
+
+  constructor(spec: CompiledSpec, job: Job, clock: Clock) {
+    this.spec = spec;
+    this.job = job;
+    this.clock = clock;
+    this.startedMs = clock.now();
+    this.metrics = new SplitMetrics({ window: spec.window });
+    this.oracle = spec.label.oracle ? new SplitMetrics({ window: spec.window, scores: "probabilities" }) : null;
+    this.calibrated = spec.calibration ? new SplitMetrics({ window: spec.window }) : null;
+    this.grouped = LearnedGroups.of(spec, job.kind);
+    this.distinct = new DistinctCounts(spec.fields.length);
+    this.doubts = new Doubts(spec);
+    this.timeUnit = new TimeUnitCheck(spec);
+    this.curves = PrefixCurves.of(spec, job);
+  }
+
+  /**
+   * Counts a batch's logits, made before it was learned.
+   * @param seen its rows that were learned in an earlier pass
+   * @param calibrated the logits after calibration
+   */
+  score(logits: Float32Array, batch: Batch, seen: readonly Span[] = [], calibrated?: Float32Array): void {
+    const { labels, weights } = batch;
+    this.metrics.add(logits, labels, weights, seen);
+    this.grouped?.add(logits, batch, seen);
+    if (calibrated) this.calibrated?.add(calibrated, labels, weights, seen);
+  }
+
+  /** Counts a batch whose logits have been counted. */
+  count(batch: Batch, decoded: DecodedBatch, skipped: number, totalBytes: number | null): void {
+    if (decoded.settled === undefined) this.countOracle(batch, decoded.seen);
+    this.examples += batch.rows;
+    this.tombstones += decoded.tombstones ?? 0;
+    this.join = decoded.join ?? null;
+    if (decoded.schemas) this.schemas = { ...this.schemas, ...decoded.schemas };
+    this.skippedRows += skipped;
+    this.done = totalBytes ? Math.min(1, decoded.bytesRead / totalBytes) : null;
+    const before = this.rejected;
+    for (const { code } of decoded.rejects) this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1);
+    this.doubts.add(batch, decoded);
+    if (this.doubts.ripe) this.warnings ??= this.doubts.warnings();
+    this.checkRejects(decoded, before);
+  }
+
+  /** Counts the true probabilities of events whose labels are final. */
+  countOracle({ oracle, labels, weights }: Batch, seen: readonly Span[] = []): void {
+    this.oracle?.add(oracle, labels, weights, seen);
+  }
+
+  /** The error all_rejected if not one event could be read, in this run or earlier ones of the directory. */
+  hopeless(endedBy: EndedBy): HashbrookError | null {
+    if (!this.doubts.hopeless || this.examples > 0 || endedBy === "stopped") return null;
+    const [first] = this.doubts.samples.values();
+    return new HashbrookError(
+      "all_rejected",
+      `all ${this.rejected.toLocaleString("en")} events were rejected, the first: ${rejectText(first)}`,
+      {
+        hint:
+          rejectHint(this.spec, first) ??
+          "do the spec's `events` and `label` describe this data? hashbrook check --model SPEC --data FILE shows what is read",
+      },
+    );
+  }
+
+  get rejected(): number {
+    let sum = 0;
+    for (const count of this.rejectedByCode.values()) sum += count;
+    return sum;
+  }
+
+  progress(model: Model): Omit<Progress, "source"> {
+    const oracle = this.oracle?.fresh.lifetime().auc ?? null;
+    const { fresh, seen } = this.metrics;
+    const sizes = model.tables.map((table) => table.stats());
+    return {
+      examples: this.examples,
+      examples_this_run: this.examples - this.examplesBefore,
+      rejected: this.rejected,
+      duplicates: this.duplicates,
+      tombstones: this.tombstones,
+      skipped: this.skippedRows,
+      clipped: model.clipped,
+      unsaved: 0,
+      started: null,
+      seconds: this.seconds(),
+      lifetime: quality(fresh.lifetime()),
+      window: quality(this.latestWindow()),
+      oracle_auc: oracle,
+      seen: seen && quality(seen.lifetime()),
+      calibrated: this.calibrated && quality(this.calibrated.fresh.lifetime()),
+      group_auc: this.grouped?.latest?.auc ?? null,
+      slices: model.calibrator?.report() ?? [],
+      left_out: this.leftOut,
+      join: this.joined,
+      validation: null,
+      table_rows: sizes.reduce((sum, { rows }) => sum + rows, 0),
+      table_bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+      lifecycle: countsOf(model.tables.flatMap(({ stores }) => stores)),
+      memory_bytes: process.memoryUsage.rss(),
+      done: this.done,
+      freshness: null,
+      warnings: this.warnings ?? [],
+    };
+  }
+
+  report(model: Model, checkpoint: string, endedBy: EndedBy): Report {
+    const seconds = this.seconds();
+    const tables = model.tables.map((table): TableReport => {
+      const { rows, bytes } = table.stats();
+      const { name, spec, hotness } = table;
+      const lifecycle = countsOf(table.stores);
+      const distinct = this.distinctOf(spec);
+      const became = { ...(lifecycle && { lifecycle }), ...(hotness && { hotness }) };
+      return { name, encoding: spec.encoding, rows, bytes, distinct, ...became };
+    });
+    const { fresh, seen } = this.metrics;
+    const oracle = this.oracle?.fresh;
+    const half = fresh.last(0.5);
+    const tenth = fresh.last(0.1);
+    const thisRun = this.examples - this.examplesBefore;
+    return {
+      ...quality(fresh.lifetime()),
+      examples: this.examples,
+      examples_this_run: thisRun,
+      rejected: this.rejected,
+      rejected_by_code: this.rejectsByCode(),
+      rejected_samples: rejectSamples(this.doubts.samples),
+      warnings: this.doubts.warnings(),
+      duplicates: this.duplicates,
+      ...(this.tombstones > 0 && { tombstones: this.tombstones }),
+      skipped: this.skippedRows,
+      seconds,
+      examples_per_second: seconds > 0 ? Math.round(thisRun / seconds) : 0,
+      window: quality(this.latestWindow()),
+      seen: seen && quality(seen.lifetime()),
+      ...this.calibratedReport(model),
+      ...(this.grouped && { grouped: this.grouped.report() }),
+      ...(this.curves && { nested: this.curves.report(model) }),
+      ...(this.spec.negative_sampling === undefined ? {} : { left_out: this.leftOut }),
+      ...(this.joined ? { join: this.joined } : {}),
+      validation: null,
+      second_half: { from: half.from, ...quality(half) },
+      last_tenth: { from: tenth.from, ...quality(tenth) },
+      oracle: oracle ? quality(oracle.lifetime()) : null,
+      oracle_auc: oracle?.lifetime().auc ?? null,
+      oracle_last_tenth: oracle ? quality(oracle.last(0.1)) : null,
+      clipped: model.clipped,
+      tables,
+      bytes_total: tables.reduce((sum, table) => sum + table.bytes, 0),
+      fields: this.spec.fields.flatMap((field, i) =>
+        isHashed(field) ? [{ name: field.name, distinct: this.distinct.estimate(i) }] : [],
+      ),
+      checkpoint,
+      spec_hash: specHash(this.spec),
+      known_files: [],
+      left_files: [],
+      passed_over: this.job.passedOver,
+      ended_by: endedBy,
+    };
+  }
+
+  private get joined(): JoinCounts | null {
+    return this.join && joinCounts(this.join);
+  }
+
+  private calibratedReport({ calibrator }: Model): { calibrated?: CalibratedReport } {
+    const fresh = this.calibrated?.fresh;
+    if (!calibrator || !fresh) return {};
+    const [half, tenth] = [fresh.last(0.5), fresh.last(0.1)];
+    const parts = {
+      second_half: { from: half.from, ...quality(half) },
+      last_tenth: { from: tenth.from, ...quality(tenth) },
+    };
+    return { calibrated: { ...quality(fresh.lifetime()), ...parts, slices: calibrator.report() } };
+  }
+
+  state(): RunMetricsState {
+    const { examples, duplicates, leftOut } = this;
+    return {
+      examples,
+      skipped: this.skippedRows,
+      rejected_by_code: this.rejectsByCode(),
+      duplicates,
+      ...(this.tombstones > 0 && { tombstones: this.tombstones }),
+      ...(this.spec.negative_sampling !== undefined && { left_out: leftOut }),
+      ...(this.join && { join: this.join }),
+      ...(Object.keys(this.schemas).length > 0 && { schemas: this.schemas }),
+    };
+  }
+
+  blocks(): Block[] {
+    const oracle = this.oracle?.blocks("metrics/oracle") ?? [];
+    const calibrated = this.calibrated?.blocks("metrics/calibrated") ?? [];
+    return [
+      ...this.metrics.blocks("metrics/model"),
+      ...oracle,
+      ...calibrated,
+      ...this.distinct.blocks("metrics/distinct"),
+      ...(this.grouped?.blocks() ?? []),
+      ...(this.curves?.blocks() ?? []),
+    ];
+  }
+
+  restore(state: RunMetricsState, blocks: SavedBlocks): void {
+    this.examples = state.examples;
+    this.examplesBefore = state.examples;
+    this.skippedRows = state.skipped;
+    this.duplicates = state.duplicates ?? 0;
+    this.tombstones = state.tombstones ?? 0;
+    for (const [code, count] of Object.entries(state.rejected_by_code)) this.rejectedByCode.set(code, count);
+    this.metrics.restore("metrics/model", blocks);
+    this.leftOut = state.left_out ?? 0;
+    this.join = state.join ?? null;
+    this.schemas = state.schemas ?? {};
+    this.oracle?.restore("metrics/oracle", blocks);
+    this.calibrated?.restore("metrics/calibrated", blocks);
+    this.distinct.restore("metrics/distinct", blocks);
+    this.grouped?.restore(blocks);
+    this.curves?.restore(blocks);
+  }
+
+  private seconds(): number {
+    return (this.clock.now() - this.startedMs) / 1000;
+  }
+
+  /** The open window once it has a tenth of its rows, else the last finished one: never a figure from only a few rows. */
+  private latestWindow(): Metrics {
+    const { fresh } = this.metrics;
+    const current = fresh.current();
+    const finished = fresh.windows.at(-1);
+    return finished && current.to - current.from < this.spec.window / 10 ? finished : current;
+  }
+
+  /** Distinct values of a table's fields: their sum, since each field's values are counted separately. */
+  private distinctOf(table: CompiledSpec["tables"][number]): number {
+    const names = new Set(table.cells.map((cell) => cell.field));
+    return this.spec.fields.reduce((sum, { name }, i) => sum + (names.has(name) ? this.distinct.estimate(i) : 0), 0);
+  }
+
+  private rejectsByCode(): Record<string, number> {
+    return Object.fromEntries([...this.rejectedByCode].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** @param before rows rejected before this batch */
+  private checkRejects({ rejects }: DecodedBatch, before: number): void {
+    const { maxRejects } = this.job;
+    if (rejects.length === 0 || maxRejects === null || this.rejected <= maxRejects) return;
+    const first = rejects[Math.max(0, maxRejects - before)];
+    throw new HashbrookError(
+      "too_many_rejects",
+      `${rejectText(first)}; ${this.rejected} rows were rejected, --max-rejects is ${maxRejects}`,
+      {
+        hint: "mend the data or the spec, or allow more with --max-rejects",
+      },
+    );
+  }
+}
+
+/** The reported part of metrics. */
+export function quality({ examples, logloss, auc, auc_error, normalized_entropy, calibration }: Metrics): Quality {
+  return { examples, logloss, auc, auc_error, normalized_entropy, calibration };
+}
