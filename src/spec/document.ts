@@ -1,19 +1,22 @@
 import { type Document, isCollection, isMap, isNode, isPair, isScalar, type Pair, visit } from "yaml";
+import type { Place, Problems } from "../schema/problems.js";
 import { expandIn } from "./document-path.js";
-import { specYaml } from "./shape.js";
+import { readDocument, type Shape, specYaml } from "./shape.js";
 
 /** A place in a spec: keys of maps and numbers of list items. */
 export type SpecPath = readonly (string | number)[];
 
 const COLUMNS = 120;
+const NOWHERE: Place = { line: 1, column: 1 };
 
 /** The source of a spec, to be edited: whatever is not touched stays as written, comments included. */
 export class SpecDocument {
   private readonly document: Document;
 
-  /** @param source valid YAML, or a document that nothing else changes */
+  /** @param source valid YAML, or a document without aliases that nothing else changes */
   constructor(source: string | Document) {
     this.document = typeof source === "string" ? specYaml(source) : source;
+    if (typeof source !== "string") return;
     // Aliases are replaced by copies, so that one of several uses can be changed.
     visit(this.document, { Alias: (_, alias) => alias.resolve(this.document)?.clone() as never });
     visit(this.document, {
@@ -74,6 +77,11 @@ export class SpecDocument {
   /** The places that a path with `*` for any key stands for, in document order. @see expandIn */
   expand(path: readonly string[]): SpecPath[] {
     return expandIn(this.get([]), path);
+  }
+
+  /** Checks the document against `shape`, as `readShape` does; an edited document has no places: problems name the first line. */
+  read(shape: Shape, problems: Problems): unknown {
+    return readDocument(this.document, shape, problems, () => NOWHERE);
   }
 
   /** The YAML. */

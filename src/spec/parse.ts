@@ -4,9 +4,12 @@ import { HashbrookError } from "../core/errors.js";
 import { Problems, type SpecWarning } from "../schema/problems.js";
 import { compileSpec } from "./compile.js";
 import type { CompiledSpec } from "./compiled.js";
+import type { SpecDocument } from "./document.js";
 import { type ModelSpec, specSchema } from "./schema.js";
 import { withSchemas } from "./schema-files.js";
 import { readShape, type Shape } from "./shape.js";
+
+const shape = specSchema as unknown as Shape;
 
 /**
  * Compiles the YAML text of a model spec.
@@ -17,12 +20,23 @@ import { readShape, type Shape } from "./shape.js";
  */
 export function parseSpec(text: string, file: string, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
   const problems = new Problems(file);
-  const spec = readShape(text, specSchema as unknown as Shape, problems) as ModelSpec | undefined;
+  const spec = readShape(text, shape, problems) as ModelSpec | undefined;
   const compiled = spec && compileSpec(withSchemas(spec, file, problems), problems);
   problems.throwIfAny();
   if (compiled === undefined) throw new HashbrookError("internal", `${file}: not compiled, and no problem was found`);
   if (onWarning) problems.warnings.forEach(onWarning);
   return compiled;
+}
+
+/**
+ * Compiles an edited document. Only a refused one is written out and parsed again, for the places in its messages.
+ * @throws HashbrookError("spec_invalid")
+ */
+export function compileDocument(document: SpecDocument, file: string): CompiledSpec {
+  const problems = new Problems(file);
+  const spec = document.read(shape, problems) as ModelSpec | undefined;
+  const compiled = spec && compileSpec(withSchemas(spec, file, problems), problems);
+  return compiled === undefined || problems.count > 0 ? parseSpec(document.text(), file) : compiled;
 }
 
 /**

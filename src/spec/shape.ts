@@ -79,7 +79,16 @@ export function readShape(text: string, shape: Shape, problems: Problems): unkno
       place(error.pos[0]),
     );
   }
-  if (problems.count > 0) return undefined;
+  return problems.count > 0 ? undefined : readDocument(document, shape, problems, place);
+}
+
+/** As `readShape`, of a document without errors. @param place of an offset in its text */
+export function readDocument(
+  document: Document,
+  shape: Shape,
+  problems: Problems,
+  place: (offset: number) => Place,
+): unknown {
   const reader = new Reader(document, place, problems);
   const value = reader.read(document.contents, shape, "");
   return reader.understood ? value : undefined;

@@ -7,12 +7,13 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { decodeIdentity } from "../spec/decode-identity.js";
 import type { SpecDocument } from "../spec/document.js";
 import { specHash } from "../spec/hash.js";
+import { compileDocument } from "../spec/parse.js";
 import { learnsByEvent } from "../towers/index.js";
 import { fit, mostBytes } from "./fit.js";
 import { type Dimension, type Setting, settingText, withSetting } from "./search.js";
 import { strategies as allStrategies } from "./strategies/index.js";
 import type { Problem, Proposal, Strategy, TunedTable } from "./strategies/strategy.js";
-import { compiled, split } from "./tables.js";
+import { split } from "./tables.js";
 
 /** A spec to try. */
 export interface Candidate {
@@ -73,7 +74,7 @@ export function settingsAsCandidates(
     const changed = withSetting(document, dimensions, setting);
     const name = settingText(dimensions, setting);
     try {
-      const spec = compiled(changed, name);
+      const spec = compileDocument(changed, name);
       changed.heading(name);
       return [{ name, document: changed, spec, bytes: mostBytes(spec) }];
     } catch (error) {
@@ -129,7 +130,7 @@ function fullCandidate({ full, tables, budget }: Sizing): Candidate | null {
 }
 
 function writtenCandidate({ document, spec, budget }: Sizing): Candidate | null {
-  const written = compiled(document, "as-written.yaml");
+  const written = compileDocument(document, "as-written.yaml");
   const bytes = mostBytes(written);
   const alike = decodeIdentity(written).hash === decodeIdentity(spec).hash;
   return bytes <= budget && alike ? { name: "as-written", document: document.copy(), spec: written, bytes } : null;

@@ -3,9 +3,10 @@ import { encodingBytes, kindOf, usual } from "../encodings/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { SpecDocument } from "../spec/document.js";
 import { pathParts } from "../spec/document-path.js";
+import { compileDocument } from "../spec/parse.js";
 import { type Part, sharedOut } from "./shares.js";
 import type { Proposal, TableOptions, TunedTable } from "./strategies/strategy.js";
-import { bounded, compiled, leastBytes, roomyBytes, split } from "./tables.js";
+import { bounded, leastBytes, roomyBytes, split } from "./tables.js";
 
 /** A proposal as a spec within the budget. */
 export interface Fitted {
@@ -131,7 +132,7 @@ function newBounds(
 
 function accepted(document: SpecDocument): CompiledSpec | null {
   try {
-    return compiled(document, "proposal.yaml");
+    return compileDocument(document, "proposal.yaml");
   } catch (error) {
     if (error instanceof HashbrookError && error.code === "spec_invalid") return null;
     throw error;

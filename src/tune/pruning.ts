@@ -5,12 +5,13 @@ import { ScoreBlocks } from "../metrics/score-blocks.js";
 import { prunable, pruneCheckpoint } from "../migrate/prune.js";
 import { loadModel } from "../model/load.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import { compileDocument } from "../spec/parse.js";
 import { trainTogether } from "../train/together/together.js";
 import { eventsOf } from "./events.js";
 import type { TuneOptions } from "./options.js";
 import { known } from "./race.js";
 import type { Plan, Session } from "./session.js";
-import { compiled, fullDocument } from "./tables.js";
+import { fullDocument } from "./tables.js";
 import { standing } from "./windows.js";
 
 /** Attempts to find a share of rows whose bytes are within the budget. */
@@ -58,7 +59,7 @@ export function refuseUnprunable(session: Session): void {
 function growing({ document, full }: Session): CompiledSpec {
   const grows = fullDocument(document);
   for (const { name, role } of full.tables) if (role !== "wide") grows.set(["tables", name, "rows"], 1);
-  return compiled(grows, full.name);
+  return compileDocument(grows, full.name);
 }
 
 /** The model without its shortest rows, as many as the budget requires. */

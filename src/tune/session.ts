@@ -7,7 +7,7 @@ import { Rng } from "../core/rng.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { SpecDocument } from "../spec/document.js";
 import { specHash } from "../spec/hash.js";
-import { parseSpec } from "../spec/parse.js";
+import { compileDocument, parseSpec } from "../spec/parse.js";
 import { type Candidate, candidatesFor, fileName, type Sizing, settingsAsCandidates } from "./candidates.js";
 import { DecodedEvents } from "./events.js";
 import { mostBytes } from "./fit.js";
@@ -19,7 +19,7 @@ import { budgetBytes, checkQuestion, fingerprintsOf, labelledOnly, type Question
 import { LEAST_RATE_EVENTS, RATE_SHARE, rateSettings, underFactors, withTowerMap } from "./rates.js";
 import { type Schedule, schedule } from "./schedule.js";
 import { dimension, gridOf, randomSettings } from "./search.js";
-import { compiled, fullDocument, referenceDocument, tunedTables } from "./tables.js";
+import { fullDocument, referenceDocument, tunedTables } from "./tables.js";
 
 const CANDIDATES = 24;
 const SEED = 42;
@@ -58,7 +58,7 @@ export class Session {
 
   private constructor(options: TuneOptions, out: string, question: Question, ledger: Ledger) {
     [this.options, this.out, this.question, this.ledger] = [options, out, question, ledger];
-    this.full = compiled(fullDocument(this.document), options.model);
+    this.full = compileDocument(fullDocument(this.document), options.model);
     this.events = new DecodedEvents(this.full, question.data, out);
   }
 
@@ -150,7 +150,7 @@ export class Session {
   sizing(profile: Profile, budget?: number): Sizing {
     const { question, document } = this;
     const full = fullDocument(document);
-    const spec = compiled(full, this.options.model);
+    const spec = compileDocument(full, this.options.model);
     const tables = tunedTables(full, spec, profile);
     const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
     const { candidates, strategies, seed } = question;
@@ -189,7 +189,7 @@ export class Session {
 }
 
 function candidateOf(name: string, document: SpecDocument): Candidate {
-  const spec = compiled(document, name);
+  const spec = compileDocument(document, name);
   return { name, document, spec, bytes: mostBytes(spec) };
 }
 

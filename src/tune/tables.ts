@@ -1,7 +1,6 @@
 import { encodingBytes, kindOf, usual } from "../encodings/index.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import type { SpecDocument } from "../spec/document.js";
-import { parseSpec } from "../spec/parse.js";
 import { filterBytes, storeBytes } from "../tables/bytes.js";
 import type { StoreSpec } from "../tables/spec.js";
 import { learnsByEvent } from "../towers/index.js";
@@ -128,6 +127,3 @@ export const isCrowded = (spec: CompiledSpec, { tables }: Profile): boolean =>
     if (kindOf(table.encoding).rows !== "growing" || table.budget === undefined) return false;
     return table.budget < exactStoreBytes(table, ids);
   });
-
-/** A document as a spec. @throws HashbrookError spec_invalid */
-export const compiled = (document: SpecDocument, file: string): CompiledSpec => parseSpec(document.text(), file);

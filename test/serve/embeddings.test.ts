@@ -73,6 +73,7 @@ describe("embeddings of ids", () => {
     [{ field: "item", ids: [null] }, /body\.ids\[0\]/],
     [{ field: "item", ids: [1.5] }, /body\.ids\[0\]/],
     [{ field: "item", ids: [["a", "b"]] }, /item takes 1 text/],
+    [{ field: "item", ids: ["ok", "half \ud83d"] }, /half of a surrogate pair/],
     [{ field: "user_x_maker", ids: ["a"] }, /takes 2 texts, a list/],
     [{ field: "item", id: 1, ids: [1] }, /additional properties: id/],
   ])("refuse %j", async (body, message) => {

@@ -43,6 +43,8 @@ export function placeOf({ spec, tables }: Model, name: string, tableName?: strin
   const keyOf = (id: Id) => {
     const texts = typeof id === "string" ? [id] : id;
     if (texts.length !== wanted) throw invalid(`id: ${name} takes ${wanted} text${wanted > 1 ? "s, a list" : ""}`);
+    if (texts.some((text) => /\p{Surrogate}/u.test(text)))
+      throw invalid("id: half of a surrogate pair, which no event's text can hold", "send complete characters");
     const keys = "of" in field ? crossKeys(spec, name, texts) : valueKeys(spec, name, texts[0]);
     return keys.find(({ table }) => table === chosen.name)!.key;
   };

@@ -90,7 +90,8 @@ export class KeyCounts {
     }
     this.batch[slot] = this.batches;
     const p = (this.positive[slot] + prior * base) / (n + prior);
-    this.gained += label * ln(p / base) + (1 - label) * ln((1 - p) / (1 - base));
+    if (label > 0) this.gained += label * ln(p / base);
+    if (label < 1) this.gained += (1 - label) * ln((1 - p) / (1 - base));
     this.count[slot] = n + 1;
     this.positive[slot] += label;
   }
