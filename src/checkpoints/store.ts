@@ -162,10 +162,12 @@ export class CheckpointStore {
   superseded(keep: number, except?: string): string[] {
     const needed = new Set<string>();
     const removed: string[] = [];
+    const paths = this.paths().filter((path) => path !== except);
+    // Nothing to open: all may stay.
+    if (paths.length <= keep && paths.every((path) => this.finished(path))) return removed;
     const good = goodCheckpoint(this.files, this.directory);
     let kept = 0;
-    for (const path of this.paths()) {
-      if (path === except) continue;
+    for (const path of paths) {
       if (path === good && kept >= keep) this.opens(path, needed);
       else if (needed.has(path)) kept++;
       else if (kept >= keep || !this.finished(path)) removed.push(path);

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
+import { grouped } from "../core/digits.js";
 import { type CacheReport, cacheEvents } from "../event-cache/command.js";
 import { bytes, count } from "./progress.js";
 import { stopSignal, tellStopped } from "./signals.js";
@@ -17,7 +18,6 @@ const PROGRESS_MS = 2000;
 
 export function cacheCommand(): Command {
   return new Command("cache")
-    .description("Decode events once for many runs: train, tune, eval and predict read them as --data cache:DIR")
     .requiredOption("--model <spec>", "model spec, a YAML file (see features/README.md): how to decode the events")
     .requiredOption(
       "--data <file...>",
@@ -68,8 +68,8 @@ async function run(flags: Flags): Promise<void> {
 
 function cacheText({ directory, rows, rejected, bytes: size, content, ratio, made, data }: CacheReport): string {
   const share = ratio === null ? "" : `, ${(100 * ratio).toFixed(1)} % of the data's ${bytes(content)}`;
-  const refused = rejected > 0 ? ` and ${rejected.toLocaleString("en")} rejected ones` : "";
-  const what = `${rows.toLocaleString("en")} events${refused} in ${bytes(size)}${share}`;
+  const refused = rejected > 0 ? ` and ${grouped(rejected)} rejected ones` : "";
+  const what = `${grouped(rows)} events${refused} in ${bytes(size)}${share}`;
   const there = made === null ? `${directory}: is whole, and of these data: ${what}` : `${directory}: ${what}`;
   return `${there}\n  read it with --data ${data}`;
 }

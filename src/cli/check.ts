@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { grouped } from "../core/digits.js";
 import { errorFacts } from "../core/errors.js";
 import { type CheckReport, check } from "../train/check/check.js";
 import type { FieldCheck } from "../train/check/field-check.js";
@@ -14,9 +15,6 @@ interface Flags {
 
 export function checkCommand(): Command {
   return new Command("check")
-    .description(
-      "Summarise the first events, read as training would read them, and report what looks wrong; learns nothing",
-    )
     .requiredOption("--model <spec>", "model spec, a YAML file (see features/README.md)")
     .requiredOption(
       "--data <file...>",
@@ -105,5 +103,5 @@ function valuesText(values: CheckReport["label"]["values"]): string {
   return values.map(({ text, count }) => `${JSON.stringify(text)} ${number(count)}`).join(", ");
 }
 
-const number = (x: number): string => x.toLocaleString("en");
+const number = grouped;
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

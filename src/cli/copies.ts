@@ -1,4 +1,5 @@
 import type { CopyReport } from "../checkpoints/remote/head.js";
+import { grouped } from "../core/digits.js";
 import { bytes } from "./progress.js";
 import { tellPassedOver } from "./summary.js";
 
@@ -23,6 +24,6 @@ export function tell(report: CopyReport, json: true | undefined): void {
   tellPassedOver(report.passed_over);
   const { checkpoint, examples, copied, bytes: all } = report;
   const share = copied === 0 ? "all there already" : `${bytes(copied)} of them copied`;
-  const text = `${examples.toLocaleString("en")} examples, ${bytes(all)}, ${share}\n${checkpoint}\n`;
+  const text = `${grouped(examples)} examples, ${bytes(all)}, ${share}\n${checkpoint}\n`;
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : text);
 }

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
+import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { simulate } from "../sources/simulator/run.js";
@@ -30,7 +31,6 @@ const LEGEND = `  NE (normalized entropy): logloss ÷ that of always predicting 
 
 export function demoCommand(): Command {
   return new Command("demo")
-    .description("Run all steps at once: simulate ad impressions, train Deep Crossing on them, serve scores")
     .option("--rows <n>", "impressions to learn from", counting, 1_000_000)
     .option("--seed <n>", "seed of the simulator", seed, 7)
     .option("--out <dir>", "directory of the run; an earlier demo in it is replaced", "runs/demo")
@@ -42,9 +42,7 @@ export function demoCommand(): Command {
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   await checkPort(flags);
-  process.stderr.write(
-    `Learning from ${flags.rows.toLocaleString("en")} simulated ad impressions (Deep Crossing, ${spec})\n`,
-  );
+  process.stderr.write(`Learning from ${grouped(flags.rows)} simulated ad impressions (Deep Crossing, ${spec})\n`);
   removeEarlier(flags.out);
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: false });
   const data = `simulate:${flags.rows}:${flags.seed}`;

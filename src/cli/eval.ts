@@ -30,7 +30,6 @@ interface Flags {
 
 export function evalCommand(): Command {
   return new Command("eval")
-    .description("Score events with a checkpoint's frozen weights and report metrics")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption(
       "--data <file...>",

@@ -35,9 +35,6 @@ const JSON_MS = 1000;
 
 export function explainCommand(): Command {
   return new Command("explain")
-    .description(
-      "Show what each field contributes to a model, quality on frequent, rare and unseen ids, and calibration",
-    )
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption(
       "--data <file...>",

@@ -29,7 +29,6 @@ interface Flags {
 
 export function exportCommand(): Command {
   return new Command("export")
-    .description("Write a checkpoint's tower as ONNX and its tables as safetensors and npy")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption("--out <dir>", "directory to write to; existing files of the same names are replaced")
     .addOption(new Option("--format <names...>", "files to write").choices(exportFormats).default([...defaultFormats]))

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
+import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { Output, writeOut } from "../core/output.js";
 import { type Draft, type DraftOptions, draftSpec, draftTowers } from "../draft/draft.js";
@@ -20,9 +21,6 @@ interface Flags {
 
 export function initCommand(): Command {
   return new Command("init")
-    .description(
-      "Draft a model spec from the first events: their format, the label, a type and a table for each column",
-    )
     .requiredOption(
       "--data <file...>",
       'files in order (patterns, .gz, .zst, .parquet, .arrow, .avro), or "-" for stdin',
@@ -91,12 +89,10 @@ export function draftText(
     ({ from, role, type, why }) => `  ${from.padEnd(width)}  ${(type ?? role.replace("_", " ")).padEnd(11)}  ${why}`,
   );
   const doubts = check?.warnings.map(({ message, hint }) => `warning: ${message}\n  ${hint}`) ?? [];
-  const fit = check
-    ? [`${check.accepted.toLocaleString("en")} of ${check.rows.toLocaleString("en")} events fit the spec`]
-    : [];
+  const fit = check ? [`${grouped(check.accepted)} of ${grouped(check.rows)} events fit the spec`] : [];
   const next = out === undefined || out === "-" ? [] : [`next: read ${out}, then`, ...commandsFor(out, data)];
   return [
-    `${rows.toLocaleString("en")} events looked at`,
+    `${grouped(rows)} events looked at`,
     ...lines,
     ...notes.map((note) => `note: ${note}`),
     ...doubts,

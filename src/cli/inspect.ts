@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { grouped } from "../core/digits.js";
 import { type InspectedRow, type InspectedTable, type InspectReport, inspect } from "../inspect/inspect.js";
 import { plain } from "./explanation.js";
 import { counting, wholeNumber } from "./options.js";
@@ -18,7 +19,6 @@ interface Flags {
 
 export function inspectCommand(): Command {
   return new Command("inspect")
-    .description("Show the contents of a checkpoint: spec, tables, fill, bytes, and the rows of an id")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .option("--field <name>", "look up a value of this field ...")
     .option("--value <text...>", "... given as text (for a cross, one per component)")
@@ -69,7 +69,7 @@ function askedText({ tables }: Omit<InspectReport, "spec">, { field, value }: Fl
 
 function text(report: Omit<InspectReport, "spec">): string {
   const lines = [
-    `${report.model} (${report.tower}) · ${report.examples.toLocaleString("en")} examples learned · spec ${report.spec_hash}`,
+    `${report.model} (${report.tower}) · ${grouped(report.examples)} examples learned · spec ${report.spec_hash}`,
     `${report.checkpoint} · ${bytes(report.bytes)}`,
   ];
   for (const table of report.tables) lines.push(...tableText(table));

@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import type { Estimate } from "../impression-log/estimates.js";
 import type { PolicyReport } from "../impression-log/ips.js";
 
@@ -16,12 +17,12 @@ export function policyLines(report: PolicyReport): string {
     ["mean weight", report.mean_weight],
   ];
   const lines = [
-    `${policy} by ${model} ${version}: reward a request, of ${requests.toLocaleString("en")} requests`,
+    `${policy} by ${model} ${version}: reward a request, of ${grouped(requests)} requests`,
     ...rows.map(([name, { value, error }]) => `  ${name.padEnd(14)}${value.toFixed(5)}${errorText(error)}`),
-    `  as many as ${Math.round(effective_requests).toLocaleString("en")} requests of its own say (largest weight ${report.max_weight.toPrecision(3)})`,
+    `  as many as ${grouped(Math.round(effective_requests))} requests of its own say (largest weight ${report.max_weight.toPrecision(3)})`,
   ];
-  if (incomplete > 0) lines.push(`  ${incomplete.toLocaleString("en")} requests lack candidates: left out`);
-  if (repeated > 0) lines.push(`  ${repeated.toLocaleString("en")} requests have an earlier one's id: left out`);
+  if (incomplete > 0) lines.push(`  ${grouped(incomplete)} requests lack candidates: left out`);
+  if (repeated > 0) lines.push(`  ${grouped(repeated)} requests have an earlier one's id: left out`);
   if (requests >= ENOUGH && isOff(report.mean_weight))
     lines.push("  the mean weight is far from 1: propensities are wrong, or too few");
   return `${lines.join("\n")}\n`;

@@ -24,7 +24,6 @@ const PROGRESS_MS = 5000;
 
 export function item2vecCommand(): Command {
   return new Command("item2vec")
-    .description("Learn id vectors from the sequences that ids occur in (word2vec), to initialise tables with")
     .option(
       "--data <file...>",
       "sequences, one per line: ids separated by blanks, tabs or commas, or a JSON array; with --model: events",

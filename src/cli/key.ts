@@ -15,7 +15,6 @@ interface Flags {
 
 export function keyCommand(): Command {
   return new Command("key")
-    .description("Print the 64-bit key of a field's value, in every table that the field is looked up in")
     .argument("<value...>", "text of the value; for a cross, one value per component; for buckets, the bucket's index")
     .option("--model <spec>", "model spec, a YAML file (see features/README.md)")
     .option("--checkpoint <dir>", "or a checkpoint, which contains its spec")

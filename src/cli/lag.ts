@@ -14,7 +14,6 @@ interface Flags {
 
 export function lagCommand(): Command {
   return new Command("lag")
-    .description("Show how far a trainer is behind its Kafka topic, per partition")
     .requiredOption("--kafka <brokers>", "brokers of the cluster: HOST:PORT, separated by commas", brokers)
     .requiredOption("--topic <name>", "the topic", topicName)
     .option("--group <name>", "count from the offsets that the consumer group has committed")

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { type CutTable, cutCheckpoint } from "../migrate/cut.js";
 import { type MigrationReport, migrate } from "../migrate/migrate.js";
@@ -21,9 +22,6 @@ interface Flags {
 
 export function migrateCommand(): Command {
   return new Command("migrate")
-    .description(
-      "Convert a trained model to other encodings, budgets or learning rates of its tables, without retraining",
-    )
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .option("--model <spec>", "the new spec; only storage and learning settings of tables may differ from the old one")
     .requiredOption("--out <dir>", "directory of the new run")
@@ -89,7 +87,7 @@ function rewrittenText({ tables, examples, spec_hash, checkpoint }: RewriteRepor
     return `  table ${table.name}: ${short}${rows}${count(table.rows)} rows, ${bytes(table.bytes_before)} → ${bytes(table.bytes)}\n`;
   });
   const none = "  no table is shorter: each has a field that keeps all components\n";
-  return `${examples.toLocaleString("en")} examples, spec ${spec_hash}\n${lines.join("") || none}${checkpoint}\n`;
+  return `${grouped(examples)} examples, spec ${spec_hash}\n${lines.join("") || none}${checkpoint}\n`;
 }
 
 function text(report: MigrationReport): string {
@@ -97,6 +95,6 @@ function text(report: MigrationReport): string {
     ({ name, from, to, ids, bytes: size, error }) =>
       `  table ${name}: ${from} → ${to}, ${count(ids)} ids, ${bytes(size)}, error ${error.toFixed(4)}`,
   );
-  const head = `${report.examples.toLocaleString("en")} examples, spec ${report.spec_hash}\n`;
+  const head = `${grouped(report.examples)} examples, spec ${report.spec_hash}\n`;
   return `${head}${lines.length > 0 ? `${lines.join("\n")}\n  their optimizers count from 0 again` : "  all tables as they were"}\n${report.checkpoint}\n`;
 }

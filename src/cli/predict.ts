@@ -21,7 +21,6 @@ interface Flags {
 
 export function predictCommand(): Command {
   return new Command("predict")
-    .description("Write one line per event: its click probability, after the values chosen with --columns")
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption("--data <file...>", "files in the model's event format; the label may be empty or absent")
     .requiredOption("--out <file>", 'file to write, "-" for stdout')

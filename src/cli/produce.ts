@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
+import { grouped } from "../core/digits.js";
 import { kafkaOptions } from "../sources/kafka/options.js";
 import { type Produced, produce } from "../sources/kafka/produce.js";
 import { brokers, counting, KAFKA_ENVIRONMENT, positive, topicName, wholeNumber } from "./options.js";
@@ -23,7 +24,6 @@ const LINE_MS = 1000;
 
 export function produceCommand(): Command {
   return new Command("produce")
-    .description("Send files or simulated events to a Kafka topic, one message per line")
     .requiredOption("--kafka <brokers>", "brokers of the cluster: HOST:PORT, separated by commas", brokers)
     .requiredOption("--topic <name>", "topic to send to", topicName)
     .requiredOption(
@@ -83,5 +83,5 @@ function progressLine(): { show: (sent: Produced) => void; end: () => void } {
 
 function line({ messages, bytes: size, messages_per_second, topic, partitions }: Produced): string {
   const into = `${topic} (${partitions} partition${partitions > 1 ? "s" : ""})`;
-  return `${messages.toLocaleString("en")} messages, ${bytes(size)}, ${count(messages_per_second)}/s into ${into}`;
+  return `${grouped(messages)} messages, ${bytes(size)}, ${count(messages_per_second)}/s into ${into}`;
 }

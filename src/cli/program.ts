@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { errorFacts, type PlainError, toPlainError } from "../core/errors.js";
-import { commands } from "./commands.js";
+import { commands, listedCommand, loadCommand } from "./commands.js";
 import { checked, refuseUnknownFlags } from "./options.js";
 import { forgetTold } from "./warnings.js";
 
@@ -19,7 +19,7 @@ A first session:
 export async function hashbrook(args: readonly string[]): Promise<number> {
   const [asked = "", ...flags] = args;
   forgetTold();
-  const program = await programFor(asked);
+  const program = await programFor(args);
   try {
     for (const command of program.commands) if (command.name() === asked) refuseUnknownFlags(command, flags);
     await program.parseAsync(args, { from: "user" });
@@ -29,7 +29,7 @@ export async function hashbrook(args: readonly string[]): Promise<number> {
   }
 }
 
-async function programFor(asked: string): Promise<Command> {
+async function programFor(args: readonly string[]): Promise<Command> {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   const program = new Command("hashbrook")
     .description(
@@ -37,19 +37,17 @@ async function programFor(asked: string): Promise<Command> {
     )
     .version((JSON.parse(manifest) as { version: string }).version)
     .showHelpAfterError("(--help shows what this command takes)")
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
     .exitOverride();
-  for (const name of namesFor(asked)) {
-    const command = checked(await commands[name]());
-    program.addCommand(command.copyInheritedSettings(program));
-  }
+  for (const command of await commandsFor(args)) program.addCommand(command.copyInheritedSettings(program));
   return program.addHelpText("after", FIRST_SESSION);
 }
 
-/** The commands to load for this start: all of them only if the help needs them. */
-function namesFor(asked: string): readonly string[] {
-  if (asked === "--version" || asked === "-V") return [];
-  return Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands);
+/** The requested command; where none is, all of them as the help lists them. */
+async function commandsFor(args: readonly string[]): Promise<Command[]> {
+  const [name = ""] = args.filter((arg) => !arg.startsWith("-") && arg !== "help");
+  if (!Object.hasOwn(commands, name)) return Object.keys(commands).map(listedCommand);
+  return [checked(await loadCommand(name))];
 }
 
 /** Commander has printed its message, or the requested help. */

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { GateFile } from "../checkpoints/gate-file.js";
+import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { breachText } from "../gate/gate.js";
 import { publishStatus, resumePublishing, rollBack } from "../train/publishing/operator.js";
@@ -13,7 +14,6 @@ interface Flags {
 
 export function publishCommand(): Command {
   return new Command("publish")
-    .description("Show what a gate holds back, accept it, or roll back to the last good checkpoint")
     .argument("<dir>", "a run's directory")
     .option("--status", "show whether learned changes are published and, if not, why (the default)")
     .option("--resume", "accept what was learned: it is published now, or when the trainer is started")
@@ -30,7 +30,7 @@ function run(directory: string, { status, resume, rollback, json }: Flags): void
   if (rollback) {
     const done = rollBack(directory);
     const away = done.moved.length > 0 ? `; moved to rolled-back/: ${done.moved.join(", ")}` : "";
-    say(done, [`goes on from ${done.checkpoint}, ${done.examples.toLocaleString("en")} examples${away}`]);
+    say(done, [`goes on from ${done.checkpoint}, ${grouped(done.examples)} examples${away}`]);
   } else if (resume) {
     const state = resumePublishing(directory);
     const accepted = "accepted: the trainer publishes a snapshot within a second, or when it is started";
@@ -47,7 +47,7 @@ function told({ action, hold, recovered, good }: GateFile): string[] {
   if (!hold) return ["what is learned is published", last];
   const { number, since, breaches } = hold;
   return [
-    `held since example ${since.toLocaleString("en")} (hold ${number}, action ${action})`,
+    `held since example ${grouped(since)} (hold ${number}, action ${action})`,
     ...breaches.map((breach) => `  ${breachText(breach)}`),
     `  windows within bounds since: ${recovered}`,
     last,

@@ -6,7 +6,6 @@ import { readableStore } from "./options.js";
 
 export function pullCommand(): Command {
   return new Command("pull")
-    .description("Copy a pushed checkpoint into a run's directory, to serve it or to continue training from it")
     .requiredOption("--store <address>", "objects:DIR, s3://BUCKET/PREFIX or https://HOST/PATH", readableStore)
     .requiredOption("--out <dir>", "the run's directory: a new one, or one filled by an earlier pull")
     .option("--json", "print one JSON object")

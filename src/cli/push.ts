@@ -6,9 +6,6 @@ import { writableStore } from "./options.js";
 
 export function pushCommand(): Command {
   return new Command("push")
-    .description(
-      "Copy a run's newest checkpoint to a bucket or a directory of objects; only what is missing is transferred",
-    )
     .requiredOption("--checkpoint <dir>", "a run's directory (its newest checkpoint) or one checkpoint")
     .requiredOption("--store <address>", "objects:DIR or s3://BUCKET/PREFIX, one for each run", writableStore)
     .option("--json", "print one JSON object")

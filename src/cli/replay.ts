@@ -16,7 +16,6 @@ interface Flags extends TopicFlags {
 
 export function replayCommand(): Command {
   const command = new Command("replay")
-    .description("Learn a range of a Kafka topic again, into a new model")
     .requiredOption("--model <spec>", "model spec, for example a changed one to compare with the running model")
     .requiredOption("--out <dir>", "directory of the new run")
     .option("--json", "print the report as one JSON object, the last line of stdout")

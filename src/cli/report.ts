@@ -9,7 +9,6 @@ interface Flags {
 
 export function reportCommand(): Command {
   return new Command("report")
-    .description("Write a report on a run as one HTML file that works offline")
     .argument("<dir>", "a run's directory")
     .option("--out <file>", "HTML file to write (default: DIR/report.html)")
     .option("--svg <dir>", "also write every chart as an SVG file into this directory")

@@ -29,9 +29,7 @@ import { tellPassedOver } from "./summary.js";
 const LOG_SHARE = 0.1;
 
 export function serveCommand(): Command {
-  const command = new Command("serve").description(
-    "Serve scores over HTTP, from checkpoints or by following trainers' delta logs",
-  );
+  const command = new Command("serve");
   return serverOptions(modelOptions(command))
     .addHelpText(
       "after",

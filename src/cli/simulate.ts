@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
+import { grouped } from "../core/digits.js";
 import { Output, writeOut } from "../core/output.js";
 import { type SimulatedFacts, simulate } from "../sources/simulator/run.js";
 import { duration, seed, wholeNumber } from "./options.js";
@@ -22,7 +23,6 @@ const STOPPED = Symbol("stopped");
 
 export function simulateCommand(): Command {
   return new Command("simulate")
-    .description("Generate a seeded stream of ad impressions with known true click probabilities")
     .requiredOption("--rows <n>", "impressions to generate", wholeNumber)
     .option("--seed <n>", "the same seed gives the same bytes", seed, 42)
     .addOption(new Option("--format <name>", "one row per line").choices(["tsv", "json"]).default("tsv"))
@@ -89,7 +89,7 @@ function print(flags: Flags, facts: SimulatedFacts, seconds: number): void {
   const perSecond = Math.round(rows / seconds);
   if (!flags.json) {
     process.stderr.write(
-      `${rows.toLocaleString("en")} impressions, ${count(perSecond)}/s, ${(baseRate * 100).toFixed(2)} % clicks · best reachable: AUC ${figure(oracleAuc)}, logloss ${figure(oracleLogloss)}\n`,
+      `${grouped(rows)} impressions, ${count(perSecond)}/s, ${(baseRate * 100).toFixed(2)} % clicks · best reachable: AUC ${figure(oracleAuc)}, logloss ${figure(oracleLogloss)}\n`,
     );
     return;
   }

@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import type { StartedPart, StartReport } from "../warm-start/report.js";
 
 /** Up to this many weights of a tower are listed individually. */
@@ -13,7 +14,7 @@ export function startedLines({ from, examples, parts, frozen }: StartReport): st
     .concat(told.filter(({ part }) => part === "tower").slice(0, MOST_WEIGHTS));
   const more = told.length - shown.length;
   return [
-    ...(from === null ? [] : [`starts from ${from} (${examples.toLocaleString("en")} examples)`]),
+    ...(from === null ? [] : [`starts from ${from} (${grouped(examples)} examples)`]),
     ...shown.map(partLine),
     ...(whole.length > 0 ? [`  tower: ${whole.length} of ${tower.length} weights taken as they were`] : []),
     ...(more > 0 ? [`  tower: ${more} more weights differ: see --json`] : []),
@@ -24,7 +25,7 @@ export function startedLines({ from, examples, parts, frozen }: StartReport): st
 const units = { table: "rows", tower: "numbers", numbers: "", calibration: "" } as const;
 
 function partLine({ part, name, outcome, taken, reason }: StartedPart): string {
-  const amount = units[part] && taken > 0 ? `, ${taken.toLocaleString("en")} ${units[part]}` : "";
+  const amount = units[part] && taken > 0 ? `, ${grouped(taken)} ${units[part]}` : "";
   return `  ${part} ${name}: ${outcome}${amount}${reason === null ? "" : ` (${reason})`}`;
 }
 

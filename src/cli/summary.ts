@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import type { SpecWarning } from "../schema/problems.js";
 import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
@@ -32,7 +33,7 @@ export function tellSpecWarning({ message, hint }: SpecWarning): void {
 /** A finished run in a few lines. */
 export function summary(report: Report): string {
   const lines = [
-    `${report.examples.toLocaleString("en")} examples in ${duration(report.seconds)} (${count(report.examples_per_second)}/s), ended by: ${report.ended_by}`,
+    `${grouped(report.examples)} examples in ${duration(report.seconds)} (${count(report.examples_per_second)}/s), ended by: ${report.ended_by}`,
     ...(report.examples > 0 ? qualityLines(report) : []),
   ];
   for (const table of report.tables) {
@@ -110,7 +111,7 @@ function calibratedLines({ slices, second_half, ...whole }: NonNullable<Report["
 
 /** What was rejected and why, with the first event of each code; if everything was rejected, what to check. */
 export function knownLines({ known_files, left_files }: Pick<Report, "known_files" | "left_files">): string[] {
-  const number = (value: number) => value.toLocaleString("en");
+  const number = grouped;
   const before = ({ name, learned_as, first, last }: KnownFile) =>
     `learned before${name.endsWith(learned_as) ? "" : ` as ${learned_as}`}, in examples ${number(first)} to ${number(last)}`;
   const known = known_files.map((file) =>

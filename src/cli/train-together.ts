@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import { readTogether } from "../checkpoints/together-file.js";
 import { systemClock } from "../core/clock.js";
+import { grouped } from "../core/digits.js";
 import { errorFacts, HashbrookError } from "../core/errors.js";
 import { loadSpec } from "../spec/parse.js";
 import { writeTogether } from "../train/together/directory.js";
@@ -72,7 +73,7 @@ function summary(report: TogetherReport): string {
   }));
   const threads = `decoded by ${report.decoders} thread${report.decoders > 1 ? "s" : ""}, learned by ${report.workers}`;
   return [
-    `${first.report.examples.toLocaleString("en")} examples in ${report.seconds.toFixed(1)} s, ${threads}, ended by: ${first.report.ended_by}`,
+    `${grouped(first.report.examples)} examples in ${report.seconds.toFixed(1)} s, ${threads}, ended by: ${first.report.ended_by}`,
     ...standingLines({ contenders, pairs: report.pairs }).map((line) => `  ${line}`),
     ...learned.map(({ report: { checkpoint } }) => `  checkpoint ${checkpoint}`),
   ].join("\n");

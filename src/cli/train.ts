@@ -83,7 +83,6 @@ interface Flags extends TopicFlags, PublishFlags, LateFlags, ProtectionFlags {
 
 export function trainCommand(): Command {
   const command = new Command("train")
-    .description("Train a model on events; every event is scored before it is learned from")
     .requiredOption(
       "--model <spec>",
       "model spec, a YAML file (see features/README.md); if given several times, all models learn from one reading of the events and are compared with the first",

@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import type { AgainReport } from "../tune/again.js";
 import type { CandidateReport, TuneReport } from "../tune/options.js";
 import type { FieldProfile, Profile } from "../tune/profile/profile.js";
@@ -122,7 +123,7 @@ function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-const number = (x: number): string => Math.round(x).toLocaleString("en");
+const number = (x: number): string => grouped(Math.round(x));
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 /** Hundredths of AUC, with a sign. */
 const points = (x: number): string => `${x >= 0 ? "+" : ""}${(x * 100).toFixed(2)}`;

@@ -42,9 +42,6 @@ const names = (some: typeof strategies): string => some.map(({ name }) => name).
 
 export function tuneCommand(): Command {
   return new Command("tune")
-    .description(
-      "Search for the tables that lose least within a budget of bytes, on your own events, judged on later ones",
-    )
     .option("--model <spec>", "model spec, a YAML file (see features/README.md)")
     .option(
       "--data <file...>",

@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { grouped } from "../core/digits.js";
 import { errorFacts } from "../core/errors.js";
 import { type ScoreDifference, type VerifyReport, verifyLog } from "../impression-log/verify.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
@@ -16,7 +17,6 @@ interface Flags {
 
 export function verifyCommand(): Command {
   return new Command("verify")
-    .description("Score a server's log of impressions again and check that the scores match the log bit for bit")
     .requiredOption(
       "--log <place...>",
       "what serve --log wrote: a directory, files, patterns, or kafka://HOST:PORT/TOPIC",
@@ -64,11 +64,11 @@ function differenceText({ file, line, request, position, what, logged, scored, r
 }
 
 function text({ model, version, verified, others }: VerifyReport): string {
-  const lines = [`${verified.toLocaleString("en")} candidates verified: scored by ${model} ${version}, bit for bit`];
+  const lines = [`${grouped(verified)} candidates verified: scored by ${model} ${version}, bit for bit`];
   for (const { events, ...of } of others) {
     const told = [of.precision && `precision ${of.precision}`, of.dims && `dims ${JSON.stringify(of.dims)}`];
     const as = [`${of.model} ${of.version}`, ...told.filter(Boolean)].join(", ");
-    lines.push(`  ${events.toLocaleString("en")} were scored by ${as} (spec ${of.spec_hash}): not looked at`);
+    lines.push(`  ${grouped(events)} were scored by ${as} (spec ${of.spec_hash}): not looked at`);
   }
   return `${lines.join("\n")}\n`;
 }

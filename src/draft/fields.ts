@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import type { Facts } from "./column.js";
 
 /** A field as in a spec, without its table. */
@@ -44,7 +45,7 @@ export function fieldOf(facts: Facts): FieldType | { readonly left: string } {
   if (shape === "list") return bag(facts);
   if (rows >= SAMPLE && distinct === present && present > 0.9 * rows)
     return { left: "is another one in every event: nothing can be learned of it" };
-  return { type: "categorical", more: {}, why: `${distinct.toLocaleString("en")} values` };
+  return { type: "categorical", more: {}, why: `${grouped(distinct)} values` };
 }
 
 /** True for numbers whose magnitude carries no meaning. */
@@ -75,7 +76,7 @@ function numbersEvents({ values, whole, distinct, sorted }: Facts): boolean {
 
 function bag(facts: Facts): FieldType {
   const longest = Math.min(LONGEST_BAG, 2 ** Math.ceil(Math.log2(Math.max(2, facts.length))));
-  const why = `lists of ${facts.distinct.toLocaleString("en")} values, at most ${facts.length} each`;
+  const why = `lists of ${grouped(facts.distinct)} values, at most ${facts.length} each`;
   return { type: "bag", more: withSeparator(facts, { max_length: longest }), why };
 }
 

@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 /** A number for an axis or a table: four significant digits, with letters for thousands. */
 export function short(value: number): string {
   const size = Math.abs(value);
@@ -35,4 +36,4 @@ export function size(bytes: number): string {
   return `${unit === 0 ? bytes : bytes.toFixed(1)} ${units[unit]}`;
 }
 
-export const whole = (value: number): string => Math.round(value).toLocaleString("en");
+export const whole = (value: number): string => grouped(Math.round(value));

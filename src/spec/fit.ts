@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import { encodingBytes, kindOf, ownOptions } from "../encodings/index.js";
 import type { Problems } from "../schema/problems.js";
 import { sizeText } from "../schema/units.js";
@@ -75,7 +76,7 @@ function checkBudget(spec: EncodingBase, bytes: number, budget: number, path: st
   const { mend, pool } = kindOf(spec.encoding);
   const store = pool?.(ownOptions(spec), spec) ?? fixedStore(spec);
   const each = storeBytes({ ...store, rows: 1000 }) / 1000;
-  const rows = Math.floor(budget / each).toLocaleString("en");
+  const rows = grouped(Math.floor(budget / each));
   problems.add(
     `${path}.budget`,
     `needs ${sizeText(bytes)}, the budget is ${sizeText(budget)}`,

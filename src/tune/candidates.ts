@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { hex64 } from "../core/hash.js";
 import { Rng } from "../core/rng.js";
@@ -54,10 +55,10 @@ export function candidatesFor(sizing: Sizing): Candidate[] {
   const least = smallest(chosen, sizing);
   throw new HashbrookError(
     "budget_too_small",
-    `no model's tables fit ${sizeText(sizing.budget)} (${Math.floor(sizing.budget).toLocaleString("en")} bytes)`,
+    `no model's tables fit ${sizeText(sizing.budget)} (${grouped(Math.floor(sizing.budget))} bytes)`,
     {
       hint: least
-        ? `the smallest budget that something fits is ${least.toLocaleString("en")} bytes`
+        ? `the smallest budget that something fits is ${grouped(least)} bytes`
         : "nothing fits at any size: the spec's tower takes none of the strategies' tables",
     },
   );
@@ -115,7 +116,7 @@ function* proposed(strategy: Strategy, sizing: Sizing, budget: number): Iterable
     const fitted = fit(full, tables, proposal, budget);
     if (!fitted || decodeIdentity(fitted.spec).hash !== identity) continue;
     const name = `${strategy.name}/${proposal.name}`;
-    fitted.document.heading(`tune: ${name}, at most ${Math.floor(fitted.bytes).toLocaleString("en")} bytes of tables`);
+    fitted.document.heading(`tune: ${name}, at most ${grouped(Math.floor(fitted.bytes))} bytes of tables`);
     yield { name, ...fitted };
   }
 }

@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { encodingBytes, kindOf, usual } from "../encodings/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -95,8 +96,7 @@ function put(
   document.setCompact(path, full ? bounded(own, bytes) : { ...own, ...saltOf(table, own), budget: bytes });
   document.comment(
     path,
-    reason ??
-      (name in kept ? `all of its ${table.ids.toLocaleString("en")} ids, and some to spare` : "all ids that fit"),
+    reason ?? (name in kept ? `all of its ${grouped(table.ids)} ids, and some to spare` : "all ids that fit"),
   );
 }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { writeFileAtomically } from "../core/atomic-file.js";
+import { grouped } from "../core/digits.js";
 import { nodeFiles } from "../core/files.js";
 import { SpecDocument } from "../spec/document.js";
 import { specText } from "./question.js";
@@ -30,6 +31,6 @@ export function readySpec(
   return READY_SPEC;
 }
 
-const number = (x: number): string => Math.floor(x).toLocaleString("en");
+const number = (x: number): string => grouped(Math.floor(x));
 /** Hundredths of AUC. */
 const points = (x: number): string => (x * 100).toFixed(2);

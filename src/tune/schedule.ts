@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { BLOCK_EVENTS } from "../metrics/score-blocks.js";
 
@@ -47,8 +48,8 @@ export function schedule(candidates: number, events: number, batch: number, halv
   if (events < LEAST_EVENTS)
     throw new HashbrookError(
       "metric_undefined",
-      `${events.toLocaleString("en")} events are too few to tell one model from another`,
-      { hint: `at least ${LEAST_EVENTS.toLocaleString("en")} events, and better 100,000` },
+      `${grouped(events)} events are too few to tell one model from another`,
+      { hint: `at least ${grouped(LEAST_EVENTS)} events, and better 100,000` },
     );
   const round = Math.max(1, Math.floor(events / ROUNDS / batch)) * batch;
   const rounded = (share: number) => Math.max(round, Math.round((events * share) / round) * round);

@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
 import type { Rng } from "../core/rng.js";
@@ -117,7 +118,7 @@ export function gridOf(dimensions: readonly Dimension[]): Setting[] {
   const lists = dimensions.map(({ values }) => pointsOf(values));
   const count = lists.reduce((all, { length }) => all * length, 1);
   if (count > MOST_SETTINGS)
-    throw refused("--set", `${count.toLocaleString("en")} combinations are too many`, "try some of them: --random 64");
+    throw refused("--set", `${grouped(count)} combinations are too many`, "try some of them: --random 64");
   return lists.reduce<unknown[][]>(
     (all, list) => all.flatMap((before) => list.map((value) => [...before, value])),
     [[]],

@@ -1,3 +1,4 @@
+import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { fromHex64 } from "../core/hash.js";
 import { nearest } from "../core/nearest.js";
@@ -55,7 +56,7 @@ async function startTable(model: Model, name: string, path: string): Promise<Sta
   const taken = await give(encoding, table, floats, taught, spec);
   model.restore(new Map([...blocks, ...own.map((block) => [block, blockOf(encoding, block)] as const)]));
   await encoding.close();
-  const ids = `vectors of ${vectors.ids.length.toLocaleString("en")} ids, ${Math.min(vectors.dim, table.dim)} of ${vectors.dim} floats, from ${path}`;
+  const ids = `vectors of ${grouped(vectors.ids.length)} ids, ${Math.min(vectors.dim, table.dim)} of ${vectors.dim} floats, from ${path}`;
   return { part: "table", name, outcome: "taken", taken, reason: ids };
 }
 

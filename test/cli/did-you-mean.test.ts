@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { expect, it } from "vitest";
-import { commands } from "../../src/cli/commands.js";
+import { loadCommand } from "../../src/cli/commands.js";
 import { refuseUnknownFlags } from "../../src/cli/options.js";
 
 /** What a command says of its arguments. */
@@ -10,7 +10,7 @@ async function said(name: string, args: readonly string[]): Promise<string> {
     text += part;
   };
   const program = new Command().exitOverride().configureOutput({ writeErr });
-  const command = (await commands[name]()).copyInheritedSettings(program);
+  const command = (await loadCommand(name)).copyInheritedSettings(program);
   try {
     refuseUnknownFlags(command, args);
   } catch (error) {

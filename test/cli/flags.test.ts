@@ -1,11 +1,11 @@
 import type { Command, Option } from "commander";
 import { describe, expect, it } from "vitest";
-import { commands } from "../../src/cli/commands.js";
+import { commands, listedCommand, loadCommand } from "../../src/cli/commands.js";
 import { checked } from "../../src/cli/options.js";
 
 /** A command that only parses. */
 async function open(name: string): Promise<Command> {
-  const command = checked(await commands[name]());
+  const command = checked(await loadCommand(name));
   const quiet = { writeErr: () => {}, writeOut: () => {} };
   return command
     .action(() => {})
@@ -140,6 +140,16 @@ const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = 
 const takesValue = ({ required, optional }: Option) => required || optional;
 
 describe.each(Object.keys(commands))("%s", (name) => {
+  it("is listed in the program's help, which loads no command, as it is", async () => {
+    const [listed, command] = [listedCommand(name), await open(name)];
+    expect([listed.name(), listed.usage(), listed.description()]).toEqual([
+      name,
+      command.usage(),
+      command.description(),
+    ]);
+    expect(listed.description()).not.toBe("");
+  });
+
   it("refuses a bad value of every flag at once, naming the flag and what it takes", async () => {
     for (const { long } of (await open(name)).options.filter(takesValue)) {
       expect(await answer(name, long!, ""), `${long} ''`).toMatch(long!);

@@ -1,5 +1,6 @@
 import type { Batch } from "../../core/batch.js";
 import { dateText, wallTime } from "../../core/clock.js";
+import { grouped } from "../../core/digits.js";
 import type { Constant, Findings } from "../../decode/decoder.js";
 import { unitName } from "../../decode/expected.js";
 import { type CompiledSpec, positiveNumber, type TimeSpec, timeUnits } from "../../spec/compiled.js";
@@ -106,7 +107,7 @@ export class Doubts {
     const all = this.rows + this.rejected;
     if (this.rejected * 2 <= all) return;
     const [first] = this.firsts.values();
-    const share = `${this.rejected.toLocaleString("en")} of ${all.toLocaleString("en")} events were rejected`;
+    const share = `${grouped(this.rejected)} of ${grouped(all)} events were rejected`;
     yield {
       code: "mostly_rejected",
       field: first.column || null,
@@ -120,7 +121,7 @@ export class Doubts {
   private *labelWarnings(): Generator<Warning> {
     const { label } = this.spec;
     if (this.labelled === 0 || (this.positives > 0 && this.positives < this.labelled)) return;
-    const all = `all ${this.labelled.toLocaleString("en")} labels are`;
+    const all = `all ${grouped(this.labelled)} labels are`;
     const seen = this.findings.labels.map((text) => JSON.stringify(text)).join(", ");
     const like = seen ? `, such as ${seen}` : "";
     yield {
@@ -162,7 +163,7 @@ export class Doubts {
 
   private *fieldWarnings(): Generator<Warning> {
     const { fields } = this.spec;
-    const rows = `all ${this.rows.toLocaleString("en")} events`;
+    const rows = `all ${grouped(this.rows)} events`;
     for (const field of fields) {
       if (!("from" in field)) continue;
       const constant = this.findings.constants.find(({ column }) => column === field.from);

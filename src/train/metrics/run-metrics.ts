@@ -1,6 +1,7 @@
 import type { Batch } from "../../core/batch.js";
 import type { Block, SavedBlocks } from "../../core/blocks.js";
 import type { Clock } from "../../core/clock.js";
+import { grouped } from "../../core/digits.js";
 import { HashbrookError } from "../../core/errors.js";
 import { isHashed } from "../../fields/index.js";
 import { DistinctCounts } from "../../metrics/distinct.js";
@@ -108,7 +109,7 @@ export class RunMetrics {
     const [first] = this.doubts.samples.values();
     return new HashbrookError(
       "all_rejected",
-      `all ${this.rejected.toLocaleString("en")} events were rejected, the first: ${rejectText(first)}`,
+      `all ${grouped(this.rejected)} events were rejected, the first: ${rejectText(first)}`,
       {
         hint:
           rejectHint(this.spec, first) ??

@@ -1,4 +1,5 @@
 import type { Batch } from "../../core/batch.js";
+import { grouped } from "../../core/digits.js";
 import { ProgressiveMetrics } from "../../metrics/progressive.js";
 import type { EpochQuality, ValidationReport, Warning } from "../metrics/report.js";
 import { quality } from "../metrics/run-metrics.js";
@@ -139,7 +140,7 @@ export class Validation {
 }
 
 function noneRead({ rejected }: EpochQuality): Warning {
-  const message = `not one validation event could be read${rejected > 0 ? `: ${rejected.toLocaleString("en")} were rejected` : ""}`;
+  const message = `not one validation event could be read${rejected > 0 ? `: ${grouped(rejected)} were rejected` : ""}`;
   const hint =
     "no pass could be judged, and --early-stop ends nothing; hashbrook check --model SPEC --data FILE shows what is read";
   return { code: "validation_empty", field: null, message, hint };

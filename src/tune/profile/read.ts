@@ -1,3 +1,4 @@
+import { grouped } from "../../core/digits.js";
 import { HashbrookError } from "../../core/errors.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import { eventsOf } from "../events.js";
@@ -42,13 +43,13 @@ function check(profiler: Profiler, rejected: number): void {
   if (profiler.rows === 0)
     throw new HashbrookError(
       rejected > 0 ? "all_rejected" : "source_unreadable",
-      rejected > 0 ? `all ${rejected.toLocaleString("en")} events were rejected` : "the data hold no event",
+      rejected > 0 ? `all ${grouped(rejected)} events were rejected` : "the data hold no event",
       { hint: "hashbrook check --model SPEC --data FILE shows what is read" },
     );
   if (!profiler.canTell)
     throw new HashbrookError(
       "metric_undefined",
-      `all ${profiler.rows.toLocaleString("en")} labels are the same: no AUC can tell one model from another`,
+      `all ${grouped(profiler.rows)} labels are the same: no AUC can tell one model from another`,
       { hint: "check `label.positive`; hashbrook check --model SPEC --data FILE shows the labels" },
     );
 }

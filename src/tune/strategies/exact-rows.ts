@@ -1,3 +1,4 @@
+import { grouped } from "../../core/digits.js";
 import { byIds, byInformation, byOccurrences, byRepeated, type Shares } from "../shares.js";
 import type { Problem, Proposal, Strategy, TableOptions, TunedTable } from "./strategy.js";
 import { everyTable, int8Options, percent } from "./table-options.js";
@@ -87,7 +88,7 @@ function proposal(
 function reasonOf({ ids, repeated, fields }: TunedTable, name: string): string {
   const [once, churn] = [1 - repeated / Math.max(1, ids), Math.max(0, ...fields.map((field) => field.churn))];
   const gone = name.startsWith("admission")
-    ? `${percent(once)} of its ${ids.toLocaleString("en")} ids came once: a row from the second occurrence on`
-    : `a row for each of its ${ids.toLocaleString("en")} ids as it comes`;
+    ? `${percent(once)} of its ${grouped(ids)} ids came once: a row from the second occurrence on`
+    : `a row for each of its ${grouped(ids)} ids as it comes`;
   return `${gone}, those not used longest make room (${percent(churn)} of late events bring a new id)`;
 }

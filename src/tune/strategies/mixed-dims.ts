@@ -1,3 +1,4 @@
+import { grouped } from "../../core/digits.js";
 import { byInformation } from "../shares.js";
 import type { Problem, Strategy, TunedTable } from "./strategy.js";
 import { everyTable, int8Options } from "./table-options.js";
@@ -31,7 +32,7 @@ export const mixedDims: Strategy = {
               admission: { occurrence_threshold: 2 },
               eviction: { policy: "lru" },
             },
-            reason: `${dims[table.name]} of ${table.dim} components: ${table.ids.toLocaleString("en")} ids share the events`,
+            reason: `${dims[table.name]} of ${table.dim} components: ${grouped(table.ids)} ids share the events`,
           })),
         };
       }
