@@ -1,7 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
 
-/** How to fix a failed system call, by its code. */
-const mends: Record<string, [message: string, hint: string]> = {
+/** Message and hint for a failed system call, by error code. */
+const messages: Record<string, [message: string, hint: string]> = {
   ENOENT: ["no such file", "check the path; relative paths start from the current folder"],
   ENOTDIR: ["a part of the path is a file, not a folder", "check the path"],
   EACCES: ["permission denied", "make the file readable for this user (chmod u+r)"],
@@ -13,12 +13,12 @@ const mends: Record<string, [message: string, hint: string]> = {
 /** The error for a source that the operating system fails to open or read: `source_missing` or `source_unreadable`. */
 export function systemFailure(name: string, cause: unknown): HashbrookError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
-  const [text, hint] = mends[code] ?? [message, "the operating system could not read it"];
+  const [text, hint] = messages[code] ?? [message, "the operating system could not read it"];
   const missing = code === "ENOENT" || code === "ENOTDIR";
   return new HashbrookError(missing ? "source_missing" : "source_unreadable", `${name}: ${text}`, { hint, cause });
 }
 
-/** The error for a file that ends before the byte (or row) where reading was to go on. */
+/** The error for a file that ends before the byte (or row) at which reading was to continue. */
 export function tooShort(name: string, place: number, end: number, unit: "byte" | "row" = "byte"): HashbrookError {
   return new HashbrookError(
     "source_changed",

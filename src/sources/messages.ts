@@ -1,7 +1,9 @@
 import { hex64 } from "../core/hash.js";
 import { xxh64 } from "../kernels/hash.js";
 
-/** Messages of one partition, in order: positions in one piece of memory, so that a message needs no object. */
+/**
+ * Consecutive messages of one partition: one byte array and arrays of positions, so that no message needs an object.
+ */
 export interface Messages {
   readonly length: number;
   readonly bytes: Uint8Array;
@@ -16,7 +18,7 @@ export interface Messages {
   readonly keysAt?: Uint32Array;
 }
 
-/** A message by itself. */
+/** A single message. */
 export interface Message {
   readonly offset: number;
   readonly time: number;

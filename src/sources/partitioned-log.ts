@@ -25,11 +25,11 @@ export interface PartitionedLog {
   idle(partition: number, next: bigint): boolean;
   /** When messages of a partition last arrived, by `systemClock`, in ms; -Infinity: never. */
   heardMs(partition: number): number;
-  /** How often messages that were wanted next turned out to be lost, and were skipped. */
+  /** How often the next messages to read turned out to be deleted, and were skipped. */
   readonly losses: number;
-  /** Offset after the partition's last message, as far as known: for lag. */
+  /** Offset after the partition's last message, as last reported; used to compute lag. */
   end(partition: number): bigint;
-  /** The log cannot be read any further: only what is available will come, and no partition is waited for. */
+  /** True once the log cannot be read further: only chunks already available remain, and no partition is waited for. */
   readonly failed: boolean;
   /**
    * Waits until something arrives, or for `milliseconds`.

@@ -17,18 +17,18 @@ export interface Reader {
 export interface Input {
   /** As given on the command line. */
   readonly name: string;
-  /** The name a checkpoint knows it by, which does not change if a folder is moved. */
+  /** The name under which a checkpoint records it; it does not change if a folder is moved. */
   readonly id: string;
   /** Size of the stored form, null if unknown. */
   readonly bytes: number | null;
   /** Time of the last change, ms since 1970; absent if unknown. */
   readonly modified?: number;
   /**
-   * For inputs whose row positions are known without reading: where the first row begins that begins at or after a
-   * byte; null: there is none.
+   * For inputs whose row positions can be computed without reading: the offset of the first row that begins at or after
+   * a byte; null if there is none.
    */
   readonly rowFrom?: (byte: number) => number | null;
-  /** The final value of `consumed` of its readers, if that is known without a size. */
+  /** The final value of its readers' `consumed`, if it is known although `bytes` is not. */
   readonly extent?: number;
   /** Size of the decompressed content, null where it is known only after reading. */
   readonly content: number | null;
@@ -36,8 +36,8 @@ export interface Input {
   readonly repeatable: boolean;
   /**
    * Opens it so that the first byte read is byte `offset` of the (decompressed) content.
-   * @param row lines before that byte, if one begins there; 0: unknown. A table goes straight to that row without
-   * making lines of earlier ones
+   * @param row number of lines before that byte, if a line begins there; 0: unknown. A table file seeks to that row
+   *   without formatting earlier rows as lines
    */
   open(offset: number, row?: number): Promise<Reader>;
 }
@@ -78,7 +78,7 @@ export class ChunkReader {
   constructor(stream: Readable) {
     this.#stream = stream;
     this.#chunks = stream[Symbol.asyncIterator]();
-    stream.on("error", () => {}); // a failure reaches the next read; before that, or after close, nobody asks
+    stream.on("error", () => {}); // thrown by the next read; after close there is none
   }
 
   async read(target: Uint8Array): Promise<number> {

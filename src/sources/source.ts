@@ -57,15 +57,15 @@ export interface SourceOptions {
 
 /**
  * Opens a list of data arguments as one stream of bytes: paths, patterns (`*`, `?`, `[a-z]`, `**`; matches sorted by
- * path), `-` for standard input, `simulate:ROWS[:SEED[:tsv|json]]`. Files ending in .gz or .zst are decompressed.
- * Files are looked up here and opened by `open`.
+ * path), `-` for standard input, `simulate:ROWS[:SEED[:tsv|json]]`. Files ending in .gz or .zst are decompressed. Files
+ * are looked up by this call and opened by `open`.
  * @throws HashbrookError source_missing, source_unreadable, usage
  */
 export function openSource(specs: readonly string[], options: SourceOptions = {}): ByteSource {
   return sourceOf(inputsFor(specs, options), options);
 }
 
-/** What a list of data arguments stands for, in reading order. @throws as `openSource` */
+/** The inputs that a list of data arguments names, in reading order. @throws as `openSource` */
 export function inputsFor(specs: readonly string[], options: SourceOptions = {}): Input[] {
   const inputs = specs.flatMap((spec) => inputsOf(spec, options.folder ?? "."));
   if (inputs.length === 0)

@@ -9,7 +9,7 @@ import type { Reader } from "../reader.js";
 import { jsonOf } from "./json-lines.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 
-/** Rows that are converted to lines at a time. */
+/** Rows converted to lines at a time. */
 const PIECE_ROWS = 1024;
 
 type BatchReader = AsyncRecordBatchFileReader | AsyncRecordBatchStreamReader;
@@ -18,16 +18,16 @@ type BatchReader = AsyncRecordBatchFileReader | AsyncRecordBatchStreamReader;
 export const isArrow = (path: string): boolean => /\.(?:arrow|arrows|feather)$/.test(path);
 
 /**
- * An Arrow IPC file or stream as the JSON lines of its rows, one record batch in memory at a time, just as a Parquet
- * file of the same rows.
+ * Reads an Arrow IPC file or stream as JSON lines, one per row, with one record batch in memory at a time. The lines
+ * equal those of a Parquet file with the same rows.
  * @param offset bytes of these lines to skip
- * @param row how many lines that is, if known
+ * @param row number of lines in those bytes, if known
  */
 export async function openArrow(name: string, path: string, offset: number, row?: number): Promise<Reader> {
   return behindRows(await ArrowReader.open(name, path), name, offset, row);
 }
 
-/** The library, if it is installed, with codecs that it lacks registered. */
+/** The library, if it is installed, with the codecs it lacks registered. */
 async function library() {
   const arrow = await import("apache-arrow").catch((cause) => {
     throw new HashbrookError(
@@ -125,7 +125,10 @@ class ArrowReader extends RowsReader {
     return damaged(this.name, `record batch ${this.before + 1} cannot be read`, cause);
   }
 
-  /** @param row of the batch at hand, the one that is next */
+  /**
+   * Continues at a row of the current batch, or with the next batch if that was the last one.
+   * @param row index of the next row in the batch
+   */
   private pass({ numRows }: RecordBatch, row: number): void {
     this.row = row;
     if (row < numRows) return;

@@ -9,14 +9,14 @@ import { snappyContent } from "./parquet.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 import { TableFile } from "./table-file.js";
 
-/** Records that are read at a time: fingerprints and the first rows need no more. */
+/** Records read at a time: enough for a fingerprint or for the first rows of a file. */
 const ROWS = 1024;
 const SYNC_BYTES = 16;
-/** A header is short except for its schema; more of the file is read if this is too little. */
+/** Bytes read for the header at first. It is short except for its schema; if this is too little, more is read. */
 const FIRST_HEADER = 1 << 16;
 const MOST_HEADER = 16 << 20;
 const MOST_BLOCK = 256 << 20;
-/** The most that the two numbers before a block take. */
+/** The maximum size of the two varints before a block. */
 const COUNTS_BYTES = 20;
 
 type Codec = (block: Buffer) => Uint8Array | Promise<Uint8Array>;
@@ -36,9 +36,10 @@ const codecs: Readonly<Record<string, Codec>> = {
 export const isAvro = (path: string): boolean => path.endsWith(".avro");
 
 /**
- * An Avro object container file as the JSON lines of its records, one block in memory at a time.
+ * Reads an Avro object container file as JSON lines, one per record, with one block in memory at a time.
  * @param offset bytes of these lines to skip
- * @param row how many lines that is, if known: then only counts, sizes and sync markers of earlier blocks are read
+ * @param row number of lines in those bytes, if known: then only counts, sizes and sync markers of earlier blocks are
+ *   read
  */
 export async function openAvro(
   name: string,
@@ -50,7 +51,7 @@ export async function openAvro(
   return behindRows(await AvroReader.open(name, path, files), name, offset, row);
 }
 
-/** Where a block's records are, according to its count and size. */
+/** Position of a block's records, according to its count and size. */
 interface Block {
   readonly records: number;
   readonly from: number;
@@ -63,7 +64,7 @@ class AvroReader extends RowsReader {
   private readonly write: (from: AvroBytes) => string;
   private readonly content: Codec;
   private readonly sync: Buffer;
-  /** Where the next block begins. */
+  /** Position of the next block. */
   private next: number;
   private blocks = 0;
   private block = new AvroBytes(new Uint8Array(0));
@@ -137,7 +138,7 @@ class AvroReader extends RowsReader {
     return lines;
   }
 
-  /** A count of records, a size, that many bytes, and the file's sync marker. */
+  /** Reads a block's frame: a count of records, a size, that many bytes, and the file's sync marker. */
   private nextBlock(): Block {
     this.blocks++;
     const counts = new AvroBytes(this.file.bytes(this.next, COUNTS_BYTES));
@@ -169,7 +170,7 @@ class AvroReader extends RowsReader {
 interface Header {
   readonly metadata: ReadonlyMap<string, string>;
   readonly sync: Buffer;
-  /** Where the first block begins. */
+  /** Position of the first block. */
   readonly end: number;
 }
 

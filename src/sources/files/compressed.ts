@@ -13,7 +13,7 @@ type ZstdOptions = { chunkSize?: number };
 const createZstdDecompress = (zlib as unknown as { createZstdDecompress?: (options: ZstdOptions) => Decompressor })
   .createZstdDecompress;
 
-/** True where this Node can read .zst files (22.15 and later, 23.8 and later). */
+/** True if this version of Node can read .zst files (22.15 and later, 23.8 and later). */
 export const zstdAvailable = createZstdDecompress !== undefined;
 
 /** How each compressed form is recognised and decompressed. */
@@ -27,13 +27,13 @@ const decompressors: Record<string, (name: string) => Decompressor> = {
   },
 };
 
-/** The extension that says how a file is compressed, or undefined for a plain one. */
+/** The extension that identifies a file's compression, or undefined for an uncompressed file. */
 export function compression(path: string): string | undefined {
   return Object.keys(decompressors).find((extension) => path.endsWith(extension));
 }
 
 /**
- * A .gz or .zst file, decompressed piece by piece; decompression pauses while nobody reads (memory: a few chunks).
+ * A .gz or .zst file, decompressed in chunks. Decompression pauses while nothing is read, so memory is a few chunks.
  * Several gzip members or zstd frames in a row are one content, as for `zcat`.
  */
 class CompressedReader implements Reader {

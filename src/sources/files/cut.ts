@@ -1,11 +1,11 @@
 import { HashbrookError } from "../../core/errors.js";
 import type { Input, Reader } from "../reader.js";
 
-/** A place between two rows of a list of inputs. */
+/** A boundary between two rows in a list of inputs. */
 export interface Cut {
   /** Index of the input. */
   readonly file: number;
-  /** Bytes of its decompressed content before the place. */
+  /** Bytes of its decompressed content before the boundary. */
   readonly offset: number;
 }
 
@@ -13,8 +13,8 @@ const NEWLINE = 10;
 const PIECE = 1 << 16;
 
 /**
- * Where the last `share` of the inputs' content begins: the first row that starts at or after that byte. Content is
- * counted decompressed, so compressed and simulated inputs are read once to find out.
+ * The boundary at which the last `share` of the inputs' content begins: the first row that starts at or after that
+ * byte. Content is counted decompressed, so compressed and simulated inputs are read once to measure them.
  * @param share 0..1
  * @param begins bytes of each input to leave out at its start
  * @throws usage when an input cannot be read twice, or when either part would be empty
@@ -37,7 +37,7 @@ export async function cutOf(inputs: readonly Input[], share: number, begins: rea
   return cut;
 }
 
-/** The inputs up to `cut`. */
+/** The inputs up to a boundary. */
 export function before(inputs: readonly Input[], { file, offset }: Cut): Input[] {
   return inputs
     .slice(0, offset > 0 ? file + 1 : file)
@@ -84,7 +84,7 @@ async function contentOf(input: Input): Promise<number> {
   return bytes;
 }
 
-/** The first row of an input that starts at or after a byte; the next input's first one if there is none. */
+/** The first row of an input that starts at or after a byte; the next input's first row if there is none. */
 async function rowFrom(input: Input, file: number, byte: number): Promise<Cut> {
   if (byte === 0) return { file, offset: 0 };
   if (input.rowFrom) {

@@ -3,20 +3,23 @@ import { hex64 } from "../../core/hash.js";
 import { xxh64 } from "../../kernels/hash.js";
 import type { Input } from "../reader.js";
 
-/** Bytes of content by which files are told apart. */
+/** Bytes of content that identify a file. */
 export const HEAD = 1 << 16;
 
 /**
- * Identity of an input: "BYTES XXH64 NAME", where XXH64 (seed 0, hex) is of its first BYTES bytes of decompressed content,
- * at most 64 KiB. An appended file keeps its identity. Pipes are known by name alone.
- * @param bytes how many bytes to hash; fewer are used where the content is shorter
+ * Identity of an input: "BYTES XXH64 NAME", where XXH64 (seed 0, hex) is of its first BYTES bytes of decompressed
+ * content, at most 64 KiB. A file keeps its identity when data are appended. A pipe is identified by its name only.
+ * @param bytes number of bytes to hash; fewer are used if the content is shorter
  */
 export async function fingerprint(input: Input, bytes = HEAD): Promise<string> {
   const head = input.repeatable ? await readHead(input, bytes) : new Uint8Array(0);
   return `${head.length} ${hex64(xxh64(head))} ${input.id}`;
 }
 
-/** Throws `source_changed` unless `input` still has the content that `expected` was taken from. Its name may differ. */
+/**
+ * Throws `source_changed` unless `input` still has the content of which `expected` is the fingerprint. Its name may
+ * differ.
+ */
 export async function verifyFingerprint(input: Input, expected: string): Promise<void> {
   const { bytes, hash, name } = parseFingerprint(expected);
   const found = parseFingerprint(await fingerprint(input, bytes));
@@ -31,14 +34,14 @@ export function parseFingerprint(text: string): { bytes: number; hash: string; n
   return { bytes: Number(bytes), hash, name: name.join(" ") };
 }
 
-/** The error for data that are no longer those a checkpoint was made with. */
+/** The error for data that differ from those a checkpoint was trained on. */
 export function changed(message: string): HashbrookError {
   return new HashbrookError("source_changed", message, {
     hint: "give the same data as before (the same topic, or the same files in the same order; later ones may be added), or start without --resume",
   });
 }
 
-/** The first `bytes` bytes of an input's content; fewer where it is shorter. */
+/** The first `bytes` bytes of an input's content; fewer if it is shorter. */
 export async function readHead(input: Input, bytes: number): Promise<Uint8Array> {
   const head = new Uint8Array(bytes);
   const reader = await input.open(0);

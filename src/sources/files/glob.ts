@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** Whether a path holds a wildcard: `*`, `?` or `[`. */
+/** Whether a path contains a wildcard: `*`, `?` or `[`. */
 export function isGlob(path: string): boolean {
   return /[*?[]/.test(path);
 }

@@ -12,7 +12,7 @@ import { isParquet, openParquet } from "./parquet.js";
 import { openPipe } from "./pipe.js";
 import { PlainReader } from "./plain.js";
 
-/** What a `--data` argument stands for, in reading order. Throws `source_missing`, `source_unreadable` or `usage`. */
+/** The inputs that a `--data` argument names, in reading order. @throws source_missing, source_unreadable, usage */
 export function inputsOf(spec: string, folder: string): Input[] {
   if (spec.startsWith("cache:")) throw noCache(spec);
   if (spec === "-") return [pipeInput("-", null)];
@@ -51,7 +51,7 @@ function fileInput(name: string, folder: string): Input {
   return { name, id: basename(path), bytes: stat.size, modified: stat.mtimeMs, content, repeatable: true, open };
 }
 
-/** True for what is read as a table of rows: a JSON object a row. */
+/** True for table files, which are read as one JSON object per row. */
 export const isTable = (path: string): boolean => isParquet(path) || isArrow(path) || isAvro(path);
 
 function openTable(name: string, path: string, offset: number, row?: number): Promise<Reader> {

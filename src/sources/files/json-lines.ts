@@ -1,4 +1,4 @@
-/** A row as a line of JSON: what is null is left out, integers of 64 bits have all their digits. */
+/** A row as a line of JSON. Null values are left out; 64-bit integers keep all their digits. */
 export function lineOf(row: Readonly<Record<string, unknown>>): string {
   return `${jsonOf(row)}\n`;
 }

@@ -7,17 +7,17 @@ import { lineOf } from "./json-lines.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 import { TableFile } from "./table-file.js";
 
-/** Rows that are decoded first: who wants to know a file again, or its first rows, asks for no more. */
+/** Rows decoded by the first read: enough for a fingerprint or for the first rows of a file. */
 const FIRST_ROWS = 1024;
 
-/** What hyparquet has not built in (it reads plain and snappy pages). */
+/** Codecs that hyparquet does not include; it decompresses snappy itself. */
 const compressors: Compressors = {
   GZIP: (bytes) => gunzipSync(bytes),
   BROTLI: (bytes) => brotliDecompressSync(bytes),
   ZSTD: (bytes) => zstdDecompress(bytes),
 };
 
-/** Times as numbers: milliseconds since 1970, as events have them. */
+/** Converts times to numbers, in milliseconds since 1970, as in events. */
 const parsers = {
   timestampFromMilliseconds: (time: bigint) => Number(time),
   timestampFromMicroseconds: (time: bigint) => Number(time) / 1e3,
@@ -25,7 +25,12 @@ const parsers = {
   dateFromDays: (days: number) => days * 86_400_000,
 };
 
-/** What snappy has made smaller, as blocks of other files have it, too: its size stands at its beginning. @throws over damaged bytes */
+/**
+ * Decompresses a raw snappy block, as found in Parquet pages and Avro blocks. Its first varint is the decompressed
+ * size.
+ * @param most maximum size accepted, in bytes
+ * @throws Error for a damaged block or a larger size
+ */
 export async function snappyContent(bytes: Uint8Array, most: number): Promise<Uint8Array> {
   const { snappyUncompress } = await import("hyparquet");
   let size = 0;
@@ -43,17 +48,19 @@ export async function snappyContent(bytes: Uint8Array, most: number): Promise<Ui
 export const isParquet = (path: string): boolean => path.endsWith(".parquet");
 
 /**
- * A Parquet file as the JSON lines of its rows, one row group in memory at a time: null values are left out, lists are arrays,
- * structs objects, integers of 64 bits all their digits, times milliseconds since 1970.
- * @param offset bytes of these lines to begin behind
- * @param row how many lines they are, where that is known: pages before their row group are not read then
+ * Reads a Parquet file as JSON lines, one per row, with one row group in memory at a time. Null values are left out,
+ * lists are arrays, structs are objects, 64-bit integers keep all their digits, and times are in milliseconds since
+ * 1970.
+ * @param offset bytes of these lines to skip
+ * @param row number of lines in those bytes, if known: then earlier row groups are not read
+ * @throws HashbrookError source_missing, source_unreadable, source_changed
  */
 export async function openParquet(name: string, path: string, offset: number, row?: number): Promise<Reader> {
   return behindRows(await ParquetReader.open(name, path), name, offset, row);
 }
 
 /**
- * A Parquet file's rows as objects, those of one row group in memory at a time; a null is null or undefined.
+ * Reads a Parquet file's rows as objects, with one row group in memory at a time. Null values are null or undefined.
  * @throws HashbrookError source_missing, source_unreadable
  */
 export async function* parquetObjects(name: string, path: string): AsyncGenerator<readonly Record<string, unknown>[]> {
@@ -73,7 +80,7 @@ class ParquetReader extends RowsReader {
   private readonly metadata: FileMetaData;
   private group = 0;
   private rows = 0;
-  /** Rows before the end of the row group at hand. */
+  /** Number of rows in all row groups up to and including the current one. */
   private groupEnd: number;
 
   private constructor(name: string, file: TableFile, buffer: AsyncBuffer, metadata: FileMetaData) {
@@ -96,7 +103,7 @@ class ParquetReader extends RowsReader {
     );
   }
 
-  /** The file's bytes by the share of its rows. */
+  /** Consumed bytes, estimated as the file's size times the share of its rows that were read. */
   get consumed(): number {
     const rows = Number(this.metadata.num_rows);
     return rows === 0 ? this.file.size : Math.floor((this.file.size * this.rows) / rows);
@@ -123,7 +130,10 @@ class ParquetReader extends RowsReader {
     return (await this.nextObjects())?.map(lineOf).join("") ?? null;
   }
 
-  /** The file's first rows, then the rest of their row group, then a row group at a time. */
+  /**
+   * Reads the first FIRST_ROWS rows of the file, then the rest of their row group, then one row group per call.
+   * @returns null at the end
+   */
   async nextObjects(): Promise<Record<string, unknown>[] | null> {
     if (this.group === this.metadata.row_groups.length) return null;
     const { parquetReadObjects } = await import("hyparquet");

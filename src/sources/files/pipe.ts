@@ -7,8 +7,8 @@ import { systemFailure } from "../failure.js";
 import { ChunkReader, type Reader } from "../reader.js";
 
 /**
- * Standard input or a named pipe. Pipes are watched by the event loop (a socket) and not by a blocking read, which
- * would keep the process from ending while the other side is silent.
+ * Standard input or a named pipe. The event loop watches the pipe (as a socket), because a blocking read would keep the
+ * process from exiting while the other side is silent.
  */
 class PipeReader implements Reader {
   readonly #name: string;

@@ -2,10 +2,10 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { systemFailure, tooShort } from "../failure.js";
 import type { Reader } from "../reader.js";
 
-/** The most one read call asks for; the operating system takes no more than 2 GiB. */
+/** Maximum size of one read call; the operating system accepts at most 2 GiB. */
 const MAX_READ = 1 << 30;
 
-/** A plain file, read straight into the caller's memory. */
+/** An uncompressed file, read directly into the caller's memory. */
 export class PlainReader implements Reader {
   readonly #name: string;
   readonly #file: number;

@@ -2,19 +2,23 @@ import { HashbrookError } from "../../core/errors.js";
 import { tooShort } from "../failure.js";
 import { behind, type Reader } from "../reader.js";
 
-/** A table's rows, read as lines of JSON. */
+/** Reads the rows of a table file (Parquet, Arrow, Avro) as JSON lines. */
 export abstract class RowsReader implements Reader {
-  /** Lines that were not read yet. */
+  /** Lines not yet returned by `read`. */
   private lines: Uint8Array = new Uint8Array(0);
 
   abstract readonly consumed: number;
   abstract close(): void;
-  /** Lines of the rows that are next, perhaps none; null at the end. @throws HashbrookError source_unreadable */
+  /** Lines of the next rows, possibly none; null at the end. @throws HashbrookError source_unreadable */
   protected abstract nextLines(): Promise<string | null>;
-  /** Passes over a file's first rows, and makes no lines of them. @returns how many of them there were @throws HashbrookError source_unreadable */
+  /**
+   * Skips the first `count` rows without formatting them as lines.
+   * @returns the number of rows skipped, fewer if the file has fewer
+   * @throws HashbrookError source_unreadable
+   */
   abstract passRows(count: number): Promise<number>;
 
-  /** The error for what cannot be read where the reader stands. */
+  /** The error for a failure at the current position. */
   protected abstract unreadable(cause: unknown): HashbrookError;
 
   protected async reading<T>(read: () => Promise<T>): Promise<T> {
@@ -39,8 +43,9 @@ export abstract class RowsReader implements Reader {
 }
 
 /**
- * A table's reader behind its first rows, or, where it is not known how many, behind so many bytes of their lines; it is closed where there are fewer.
- * @throws HashbrookError source_changed; what reading throws
+ * Advances a reader past the first `row` rows or, if `row` is 0 (unknown), past `offset` bytes of their lines. The
+ * reader is closed on an error.
+ * @throws HashbrookError source_changed if there are fewer; what reading throws
  */
 export async function behindRows<R extends RowsReader>(reader: R, name: string, offset: number, row = 0): Promise<R> {
   if (row === 0) return behind(reader, name, offset);
@@ -54,7 +59,10 @@ export async function behindRows<R extends RowsReader>(reader: R, name: string, 
   }
 }
 
-/** @param codecs what such files may be compressed by */
+/**
+ * The `source_unreadable` error for a damaged table file; a HashbrookError is returned as it is.
+ * @param codecs the compressions that are supported, for the hint
+ */
 export function rowsDamaged(name: string, what: string, codecs: string, cause: unknown): HashbrookError {
   if (cause instanceof HashbrookError) return cause;
   const why = cause instanceof Error ? `: ${cause.message}` : "";

@@ -1,7 +1,7 @@
 import { type Files, nodeFiles, readFully } from "../../core/files.js";
 import { systemFailure } from "../failure.js";
 
-/** A table's file, which is read at any place. */
+/** A file with random access, for table formats. */
 export class TableFile {
   readonly size: number;
   private readonly files: Files;
@@ -14,8 +14,8 @@ export class TableFile {
   }
 
   /**
-   * Opens a file for what reads it; it is closed where that cannot be made.
-   * @param damaged the error then
+   * Opens a file and creates its reader; closes the file if that fails.
+   * @param damaged makes the error in that case
    * @throws HashbrookError source_missing, source_unreadable
    */
   static async open<R>(
@@ -39,7 +39,7 @@ export class TableFile {
     }
   }
 
-  /** Bytes from a place on: fewer at the end. */
+  /** Up to `size` bytes at position `from`; fewer at the end of the file. */
   bytes(from: number, size: number): Buffer<ArrayBuffer> {
     const bytes = Buffer.alloc(Math.max(0, Math.min(size, this.size - from)));
     readFully(this.files, this.file, bytes, from);

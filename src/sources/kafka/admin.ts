@@ -3,21 +3,24 @@ import { HashbrookError } from "../../core/errors.js";
 import { type Admin, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
 import { isLeaderless } from "./failure.js";
 
-/** A topic that was made is waited for so often, so long between. */
-const MADE_ATTEMPTS = 150;
-const MADE_MS = 100;
-/** A request is made so often where a partition has no leader. */
+/** How often to check whether a created topic is ready, and the milliseconds between two checks. */
+const READY_ATTEMPTS = 150;
+const RETRY_MS = 100;
+/** Attempts for a request while a partition has no leader. */
 const LEADER_ATTEMPTS = 50;
-/** Kafka's number of a topic among the kinds of resources. */
+/** Kafka's resource type of topics. */
 const TOPIC = 2;
 
-/** What is in a partition: offsets from `low` up to, and without, `high`. */
+/** The offsets available in a partition: `low` (inclusive) to `high` (exclusive). */
 export interface Watermarks {
   readonly low: bigint;
   readonly high: bigint;
 }
 
-/** Questions and orders to a cluster. Every method throws kafka_unreachable, kafka_auth, kafka_topic_missing or kafka_failed. */
+/**
+ * Administrative requests to a cluster. Every method throws kafka_unreachable, kafka_auth, kafka_topic_missing or
+ * kafka_failed.
+ */
 export class KafkaAdmin {
   readonly #admin: Admin;
   readonly #where: string;
@@ -37,7 +40,7 @@ export class KafkaAdmin {
     return this.#ask("", () => this.#admin.listTopics());
   }
 
-  /** How many partitions the topic has. */
+  /** Number of partitions of a topic. */
   async partitionsOf(topic: string): Promise<number> {
     return this.#ask(topic, async () => {
       const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
@@ -47,19 +50,22 @@ export class KafkaAdmin {
 
   /** First and next offset of every partition, by partition number. */
   async watermarks(topic: string): Promise<Watermarks[]> {
-    await this.partitionsOf(topic); // finds out at once about a missing topic, where the next request tries again first
+    await this.partitionsOf(topic); // reports a missing topic at once; the next request would retry first
     const found = await this.#ask(topic, () => this.#admin.fetchTopicOffsets(topic));
     return byPartition(found, ({ low, high }) => ({ low: BigInt(low), high: BigInt(high) }));
   }
 
-  /** Of every partition the first offset with this timestamp or a later one, the next offset where there is none. */
+  /**
+   * For each partition, the offset of the first message with this timestamp or a later one; the end offset if there is
+   * none.
+   */
   async offsetsAt(topic: string, timestampMs: number): Promise<bigint[]> {
     await this.partitionsOf(topic);
     const found = await this.#ask(topic, () => this.#admin.fetchTopicOffsetsByTimestamp(topic, timestampMs));
     return byPartition(found, ({ offset }) => BigInt(offset));
   }
 
-  /** What a group has committed, by partition number; null where it has not. */
+  /** A group's committed offsets, by partition number; null where it has committed none. */
   async committed(group: string, topic: string): Promise<(bigint | null)[]> {
     await this.partitionsOf(topic);
     const found = await this.#ask(topic, () => this.#admin.fetchOffsets({ groupId: group, topics: [topic] }));
@@ -68,8 +74,9 @@ export class KafkaAdmin {
   }
 
   /**
-   * Makes a topic; false when it is there already.
+   * Creates a topic and waits until it can be written to.
    * @param config such as {"cleanup.policy": "compact"}; replication is the cluster's default
+   * @returns false if the topic existed already
    */
   async createTopic(
     topic: string,
@@ -80,12 +87,12 @@ export class KafkaAdmin {
     const wanted = { topic, numPartitions: partitions, replicationFactor: -1, configEntries };
     const order = { topics: [wanted], timeout: 15_000, waitForLeaders: false };
     const made = await this.#ask(topic, () => this.#admin.createTopics(order));
-    // Also where somebody else has just made it.
-    for (let attempt = 0; !(await this.#isLed(topic)) && attempt < MADE_ATTEMPTS; attempt++) await sleep(MADE_MS);
+    // Also if another client has just created it.
+    for (let attempt = 0; !(await this.#isLed(topic)) && attempt < READY_ATTEMPTS; attempt++) await sleep(RETRY_MS);
     return made;
   }
 
-  /** Whether a topic that was just made can be written to: a busy broker says for a while that it has none of that name. */
+  /** Whether every partition of a new topic has a leader. A busy broker may not know the topic for a while. */
   async #isLed(topic: string): Promise<boolean> {
     try {
       const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
@@ -95,7 +102,7 @@ export class KafkaAdmin {
     }
   }
 
-  /** How long the topic keeps messages, in ms; null: for ever, or as long as there is room. */
+  /** The topic's retention time in ms; null if messages are not deleted by age. */
   async retentionOf(topic: string): Promise<number | null> {
     const resources = [{ type: TOPIC, name: topic, configNames: ["retention.ms"] }];
     const found = await this.#ask(topic, () => this.#admin.describeConfigs({ resources, includeSynonyms: false }));
@@ -111,13 +118,16 @@ export class KafkaAdmin {
     await this.#admin.disconnect();
   }
 
-  /** A partition has no leader for a moment after it was made or has moved: kafkajs gives up at once where it asks for offsets. */
+  /**
+   * Sends a request. A partition has no leader for a moment after it was created or moved, and kafkajs does not retry
+   * requests for offsets then; this does.
+   */
   async #ask<T>(topic: string, request: () => Promise<T>, attempts = LEADER_ATTEMPTS): Promise<T> {
     try {
       return await request();
     } catch (cause) {
       if (isLeaderless(cause) && attempts > 1) {
-        await sleep(MADE_MS);
+        await sleep(RETRY_MS);
         return this.#ask(topic, request, attempts - 1);
       }
       const failure = kafkaFailure(cause, topic ? `topic ${topic} on ${this.#where}` : this.#where);
@@ -136,7 +146,7 @@ export class KafkaAdmin {
   }
 }
 
-/** Opens an admin for one piece of work and closes it. */
+/** Opens an admin client, calls `work`, and closes it. */
 export async function withAdmin<T>(options: KafkaOptions, work: (admin: KafkaAdmin) => Promise<T>): Promise<T> {
   const admin = await KafkaAdmin.open(options);
   try {
@@ -150,7 +160,7 @@ function byPartition<E extends { partition: number }, T>(entries: readonly E[], 
   return [...entries].sort((a, b) => a.partition - b.partition).map(value);
 }
 
-/** Up to three names that share a word or a beginning with the one asked for. */
+/** Up to three topic names that share a word, or the beginning of one, with the requested name. */
 function similar(topic: string, names: readonly string[]): string[] {
   const words = (name: string) => name.toLowerCase().split(/[^a-z0-9]+/);
   const wanted = words(topic).filter((word) => word.length > 2);

@@ -3,32 +3,33 @@ import kafkajs, { type Assigner, type Cluster, type PartitionAssigner } from "ka
 const NAME = "hashbrook-single";
 const VERSION = 1;
 
-/** What a member tells the group's leader of itself. */
-interface Standing {
-  /** When it became the active member, ms since the epoch; 0 = it is not. */
+/** The user data that a member sends to the group's leader when it joins. */
+interface MemberData {
+  /** Since when it is the active member, ms since the epoch; 0: it is not. */
   readonly activeSince: number;
-  /** When it joined first. */
+  /** When it first joined, ms since the epoch. */
   readonly joined: number;
 }
 
 /**
- * Gives all partitions to one member of the group, since one thread owns the tables; the others stand by. The active member
- * keeps them while it lives. Of two that believe to be active the later one is right: the other was given up for dead.
+ * Assigns all partitions to one member of the group, since one thread owns the tables; the other members stand by. The
+ * active member keeps them as long as it is in the group. If two members consider themselves active, the one that
+ * became active later wins: the other one had been presumed dead.
  */
-export function singleAssigner(standing: () => Standing, onCluster: (cluster: Cluster) => void): PartitionAssigner {
+export function singleAssigner(memberData: () => MemberData, onCluster: (cluster: Cluster) => void): PartitionAssigner {
   return ({ cluster }) => {
     onCluster(cluster);
-    return assignerOf(cluster, standing);
+    return assignerOf(cluster, memberData);
   };
 }
 
-function assignerOf(cluster: Cluster, standing: () => Standing): Assigner {
+function assignerOf(cluster: Cluster, memberData: () => MemberData): Assigner {
   return {
     name: NAME,
     version: VERSION,
     async assign({ members, topics }) {
       const [active] = members
-        .map(({ memberId, memberMetadata }) => ({ memberId, ...standingOf(memberMetadata) }))
+        .map(({ memberId, memberMetadata }) => ({ memberId, ...memberDataOf(memberMetadata) }))
         .sort((a, b) => b.activeSince - a.activeSince || a.joined - b.joined || (a.memberId < b.memberId ? -1 : 1));
       const all = Object.fromEntries(
         topics.map((topic) => [topic, cluster.findTopicPartitionMetadata(topic).map((p) => p.partitionId)]),
@@ -47,13 +48,13 @@ function assignerOf(cluster: Cluster, standing: () => Standing): Assigner {
       metadata: kafkajs.AssignerProtocol.MemberMetadata.encode({
         version: VERSION,
         topics,
-        userData: Buffer.from(JSON.stringify(standing())),
+        userData: Buffer.from(JSON.stringify(memberData())),
       }),
     }),
   };
 }
 
-function standingOf(metadata: Buffer): Standing {
+function memberDataOf(metadata: Buffer): MemberData {
   try {
     const { activeSince, joined } = JSON.parse(
       kafkajs.AssignerProtocol.MemberMetadata.decode(metadata)!.userData.toString(),

@@ -12,7 +12,7 @@ export { type KafkaOptions, kafkaOptions, kafkaUrl, type SaslMechanism, saslMech
 
 export type KafkaLogLevel = "error" | "warn" | "info" | "debug";
 
-/** One thing the Kafka client had to say. */
+/** One log entry of the Kafka client. */
 export interface KafkaLogEntry {
   readonly level: KafkaLogLevel;
   /** Part of the client: "Connection", "Consumer", … */
@@ -23,15 +23,15 @@ export interface KafkaLogEntry {
 /** A Kafka client. Nothing is connected yet: its producers, consumers and admins connect. */
 export interface KafkaClient {
   readonly kafka: Kafka;
-  /** The last error the client logged, also of those it retried and got over; undefined when there was none. */
+  /** The last error the client logged, including errors that were retried successfully; undefined if there was none. */
   readonly lastError: string | undefined;
 }
 
 const levels: Readonly<Record<number, KafkaLogLevel>> = { 1: "error", 2: "warn", 4: "info", 5: "debug" };
 
 /**
- * Makes a client. It never writes to standard output or error.
- * @param onLog gets errors, warnings and infos. Default: dropped, but for `lastError`
+ * Creates a client. It never writes to standard output or error.
+ * @param onLog receives errors, warnings and infos. Default: discarded, except for `lastError`
  * @throws source_missing, source_unreadable for the TLS files
  */
 export function createKafka(options: KafkaOptions, onLog?: (entry: KafkaLogEntry) => void): KafkaClient {
@@ -53,7 +53,7 @@ export function createKafka(options: KafkaOptions, onLog?: (entry: KafkaLogEntry
   };
 }
 
-/** How failed requests are tried again. @param retries default: the options', else 5 */
+/** How failed requests are retried. @param retries default: the options' value, else 5 */
 export function retryOptions(options: KafkaOptions, retries = options.retries ?? 5): RetryOptions {
   return { retries, initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 2000 };
 }
@@ -67,7 +67,7 @@ function config(options: KafkaOptions): KafkaConfig {
     requestTimeout: requestTimeoutMs,
     retry: retryOptions(options),
     ssl: tls(options.ssl),
-    // The client adds a member to what it is given.
+    // Copied, because the client adds a member to the object.
     ...(sasl && { sasl: { ...sasl } as KafkaConfig["sasl"] }),
   };
 }
@@ -92,7 +92,9 @@ function pem(path: string): string {
 
 let filtered = false;
 
-/** Node 24 warns of kafkajs's negative timeouts, which are harmless: drops that one warning, and only kafkajs's. */
+/**
+ * Node 24 warns about kafkajs's negative timeouts, which are harmless: suppresses that warning, and only for kafkajs.
+ */
 function dropNegativeTimeouts(): void {
   if (filtered) return;
   filtered = true;

@@ -1,47 +1,55 @@
 import type { PartitionBatch } from "./partition.js";
 
-/** What the brokers say of a topic. */
+/** A topic's metadata, as reported by the brokers. */
 export interface TopicFacts {
-  /** Its id, another one where it was deleted and made anew under its name; null where the brokers tell none (before Kafka 3.0). */
+  /**
+   * Its id, which changes if the topic is deleted and created again; null if the brokers do not report ids (before
+   * Kafka 3.0).
+   */
   readonly id: string | null;
   /** The broker that leads each partition; -1: none now. */
   readonly leaders: readonly number[];
 }
 
-/** A partition that is wanted from an offset on. */
+/** A partition to fetch, and the first offset to fetch. */
 export interface Wanted {
   readonly partition: number;
   readonly offset: bigint;
 }
 
-/** What a broker answers of a partition: messages, or its error's number in Kafka's protocol. */
+/** A broker's response for one partition: messages, or an error code of the Kafka protocol. */
 export type Answer = { readonly batch: PartitionBatch } | { readonly partition: number; readonly error: number };
 
 /**
- * A cluster's brokers as far as reading one topic needs them, without a consumer group. Two libraries are behind it. Errors are the
- * library's, for `kafkaFailure`.
+ * The requests needed to read one topic without a consumer group. Two client libraries implement it. Errors are the
+ * library's own; `kafkaFailure` converts them.
  */
 export interface TopicCluster {
-  /** Asks anew. */
+  /** Requests the metadata again. */
   topic(): Promise<TopicFacts>;
-  /** Asks one broker, which answers at once when it has enough, or after a while. @param soon after a moment, since more may be wanted by then */
+  /**
+   * Sends a fetch to one broker, which responds when it has enough bytes, or after a while.
+   * @param soon limits the wait to that of `FETCH`, because other partitions may become fetchable meanwhile
+   */
   fetch(leader: number, wanted: readonly Wanted[], soon: boolean): Promise<Answer[]>;
   close(): Promise<void>;
 }
 
 /**
- * The broker answers a fetch when it has so many bytes, or after so long: events in ones and twos would cost a request each,
- * thousands a second. Where a message is waited for (`PROMPT`), one is enough, and nothing is gained by asking again sooner.
+ * The broker responds to a fetch when it has `minBytes`, or after `maxWaitMs`. Responding to every one or two events
+ * would cost thousands of requests per second. With `PROMPT`, one message is enough, and requesting again sooner would
+ * gain nothing.
  */
 export const FETCH: FetchSize = { minBytes: 64 << 10, maxWaitMs: 25, partitionBytes: 1 << 20, maxBytes: 16 << 20 };
 
 /**
- * A lane's record of a round has megabytes. Of a partition's first record that is over the limit a broker gives all, but only where the
- * answer has nothing else: eight such lanes would take eight answers, one after the other.
+ * For records of lanes, which take megabytes per round. A broker returns a partition's first record even if it exceeds
+ * the limit, but only if the response contains nothing else: without larger limits, eight lanes would take eight
+ * responses in sequence.
  */
 export const PROMPT: FetchSize = { ...FETCH, minBytes: 1, maxWaitMs: 100, partitionBytes: 8 << 20, maxBytes: 64 << 20 };
 
-/** How much of a fetch is waited for. */
+/** Sizes and waiting time of a fetch request. */
 export interface FetchSize {
   readonly minBytes: number;
   readonly maxWaitMs: number;
@@ -49,5 +57,5 @@ export interface FetchSize {
   readonly maxBytes: number;
 }
 
-/** How long a broker may wait. @param soon as for `TopicCluster.fetch` */
+/** Maximum time a broker may wait, in ms. @param soon as for `TopicCluster.fetch` */
 export const waitOf = ({ maxWaitMs }: FetchSize, soon: boolean): number => (soon ? FETCH.maxWaitMs : maxWaitMs);

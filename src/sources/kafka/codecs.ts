@@ -16,10 +16,13 @@ type MaybeZstd = { readonly zstdCompress?: Parameters<typeof promisify>[0] };
 
 const { zstdCompress } = zlib as MaybeZstd;
 
-/** True where this Node can write zstd (22.15 and later, 23.8 and later); reading it, every Node can. */
+/** True if this version of Node can write zstd (22.15 and later, 23.8 and later); every version can read it. */
 export const kafkaZstdAvailable = zstdCompress !== undefined;
 
-/** How record batches may be compressed when sent. LZ4 is only read: lz4js links blocks, and brokers refuse that. */
+/**
+ * How record batches may be compressed when sent. LZ4 is supported for reading only: lz4js writes linked blocks, which
+ * brokers refuse.
+ */
 export const compressionTypes = {
   none: kafkajs.CompressionTypes.None,
   gzip: kafkajs.CompressionTypes.GZIP,
@@ -29,7 +32,7 @@ export const compressionTypes = {
 
 export type Compression = keyof typeof compressionTypes;
 
-/** Makes kafkajs read and write snappy, lz4 and zstd; gzip it has built in. Safe to call again. */
+/** Registers snappy, lz4 and zstd with kafkajs, which includes gzip. Can be called repeatedly. */
 export function registerCodecs(): void {
   const codecs = kafkajs.CompressionCodecs as Record<number, () => Codec>;
   codecs[compressionTypes.snappy] = snappy;

@@ -1,33 +1,33 @@
 import type { HashbrookError } from "../../core/errors.js";
 import type { PartitionBatch } from "./partition.js";
 
-/** Who takes what a consumer reads. */
+/** Receives the messages that a consumer fetches. */
 export interface Reader {
-  /** The offset wanted next of a partition; undefined: none yet, nothing is fetched before `begin`. */
+  /** The next offset to fetch of a partition; undefined before `begin`, when nothing is fetched. */
   next(partition: number): bigint | undefined;
   accept(batch: PartitionBatch): void;
-  /** The brokers have nothing at the offset wanted next, before it or behind it. */
+  /** The brokers report that the partition's next offset is out of range. */
   outOfRange(partition: number): void;
-  /** Whether nothing is fetched since every partition is paused. */
+  /** Whether every partition is paused, so that nothing is fetched. */
   full(): boolean;
-  /** A new consumer takes the place of one that was lost: no partition is paused. */
+  /** A new consumer replaces one that was lost: no partition is paused. */
   renewed(): void;
-  /** Nothing more will come. */
+  /** Reading has failed for good. */
   failed(failure: HashbrookError): void;
 }
 
-/** What brings a topic's messages: as a member of a consumer group, or without one. */
+/** Fetches a topic's messages, as a member of a consumer group or without one. */
 export interface TopicConsumer {
   /** @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing */
   join(): Promise<void>;
   readonly state: { readonly ready: boolean; readonly reason: string | null };
-  /** All partitions are fetched from where the reader wants them. */
+  /** Fetches all partitions from the reader's next offsets. */
   begin(): void;
-  /** A partition is fetched from where the reader wants it now. */
+  /** Continues to fetch a partition from the reader's next offset. */
   seek(partition: number): void;
   pause(partition: number): void;
   resume(partition: number): void;
-  /** For dashboards alone. */
+  /** Only for dashboards. */
   commit(offsets: readonly bigint[]): Promise<void>;
   close(): Promise<void>;
 }

@@ -14,7 +14,7 @@ export class Cursor {
     return byte < 0x80 ? (byte >>> 1) ^ -(byte & 1) : this.long(byte & 0x7f);
   }
 
-  /** The next bytes, which their length stands before; null where it is -1. */
+  /** Length-prefixed bytes; null if the length is -1. */
   sized(): Uint8Array | null {
     const length = this.varint();
     if (length < 0) return null;

@@ -3,30 +3,33 @@ import type { KafkaOptions } from "./client.js";
 import type { MessageParts } from "./message-parts.js";
 import { KafkaProducer, type KafkaRecord } from "./producer.js";
 
-/** An event that could not be learned from, as the dead-letter topic keeps it. */
+/** A rejected event, as written to the dead-letter topic. */
 export interface DeadLetter {
-  /** Why: "bad_label", "bad_json", … */
+  /** Reject code: "bad_label", "bad_json", … */
   readonly code: string;
-  /** What was found where, and what was expected, in a line. */
+  /** One line: what was found where, and what was expected. */
   readonly reason: string;
-  /** The message, as it was produced, and its place. */
+  /** The message as it was produced, and its position. */
   readonly message: DeadMessage;
 }
 
-/** A message with its place. Plain data that crosses threads: nothing in it is a view of more than itself. */
+/**
+ * A message with its position. Plain data that can be sent between threads: its byte arrays are not views of larger
+ * buffers.
+ */
 export interface DeadMessage extends MessageParts {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number | bigint;
 }
 
-/** The beginning of the names of Kafka Connect's headers (KIP-298). */
+/** Prefix of Kafka Connect's error headers (KIP-298). */
 const PREFIX = "__connect.errors.";
 
 /**
- * A topic that rejected events are kept in: key, value and headers are the message's own, so that it can be mended and produced
- * again; behind them come Kafka Connect's headers, `__connect.errors.topic`, `partition`, `offset` and so on, which say why and where
- * from. Those of an earlier failure give way to them.
+ * A topic for rejected events. Key, value and headers are those of the original message, so that it can be corrected
+ * and produced again. Kafka Connect's headers are appended (`__connect.errors.topic`, `partition`, `offset`, …): they
+ * state the reason and the origin. Error headers of an earlier failure are replaced.
  */
 export class DeadLetterTopic {
   readonly #producer: KafkaProducer;
@@ -39,8 +42,9 @@ export class DeadLetterTopic {
   }
 
   /**
-   * The topic must be there.
-   * @param connector who rejects them, `__connect.errors.connector.name`: the trainer's group; default: hashbrook
+   * Opens an existing topic.
+   * @param connector name of the rejecting component, `__connect.errors.connector.name`: the trainer's group; default:
+   *   hashbrook
    * @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed
    */
   static async open(options: KafkaOptions, topic: string, connector?: string | null): Promise<DeadLetterTopic> {
@@ -48,7 +52,7 @@ export class DeadLetterTopic {
   }
 
   /**
-   * Sends them and waits until the cluster has them, durably. On an error they may be sent again.
+   * Sends rejected events and waits until all in-sync replicas have them. After an error they can be sent again.
    * @throws kafka_unreachable, kafka_topic_missing, kafka_auth, kafka_failed
    */
   async send(rejects: readonly DeadLetter[]): Promise<void> {
@@ -80,6 +84,6 @@ function record({ code, reason, message }: DeadLetter, connector: string): Kafka
     "exception.message": reason,
   };
   const own = headers.filter(([name]) => !name.startsWith(PREFIX));
-  const told = Object.entries(errors).map(([name, text]) => [`${PREFIX}${name}`, text] as const);
-  return { key, value, headers: [...own, ...told] };
+  const context = Object.entries(errors).map(([name, text]) => [`${PREFIX}${name}`, text] as const);
+  return { key, value, headers: [...own, ...context] };
 }

@@ -1,6 +1,6 @@
 import { type ErrorCode, HashbrookError } from "../../core/errors.js";
 
-/** What kafkajs's errors and Node's carry, as far as it tells them apart. */
+/** The properties of errors of kafkajs and Node by which they are classified. */
 interface Cause {
   readonly name?: string;
   readonly type?: string;
@@ -17,7 +17,7 @@ interface Kind {
   readonly hint: string;
 }
 
-/** Looked for in this order: a failed login also closes the connection. */
+/** Matched in this order, because a failed login also closes the connection. */
 const kinds: readonly Kind[] = [
   {
     code: "kafka_auth",
@@ -47,9 +47,9 @@ const kinds: readonly Kind[] = [
 ];
 
 /**
- * Any error of the Kafka client as a HashbrookError: kafka_unreachable, kafka_auth, kafka_topic_missing or kafka_failed.
- * A HashbrookError anywhere in its causes is returned as it is.
- * @param what what could not be done with what, the message's beginning: "topic events on kafka:9092"
+ * Converts any error of the Kafka client to a HashbrookError: kafka_unreachable, kafka_auth, kafka_topic_missing or
+ * kafka_failed. A HashbrookError among its causes is returned as it is.
+ * @param what beginning of the message, which names the operation or its object: "topic events on kafka:9092"
  */
 export function kafkaFailure(error: unknown, what: string): HashbrookError {
   const own = ownFailure(error);
@@ -62,17 +62,20 @@ export function kafkaFailure(error: unknown, what: string): HashbrookError {
   return new HashbrookError(kind?.code ?? "kafka_failed", `${what}: ${reason}`, { hint, cause: error });
 }
 
-/** The HashbrookError among an error and its causes: ours, of what the broker's answers hold, not the broker's or the network's. */
+/**
+ * The HashbrookError among an error and its causes: raised by this code over the content of a response, not by a broker
+ * or the network.
+ */
 export function ownFailure(error: unknown): HashbrookError | undefined {
   return causes(error).find((cause) => cause instanceof HashbrookError);
 }
 
-/** Whether a broker says that it does not lead a partition, or that nobody does. */
+/** Whether a broker reports that it does not lead a partition, or that no broker does. */
 export function isLeaderless(error: unknown): boolean {
   return causes(error).some(({ type }) => type === "NOT_LEADER_FOR_PARTITION" || type === "LEADER_NOT_AVAILABLE");
 }
 
-/** An error with all that caused it, outermost first. */
+/** An error and all its causes, outermost first. */
 function causes(error: unknown, found: Cause[] = []): Cause[] {
   if (typeof error !== "object" || error === null || found.includes(error)) return found;
   const cause = error as Cause;

@@ -4,10 +4,10 @@ import { crc32c } from "../../kernels/hash.js";
 import type { PartitionBatch } from "./partition.js";
 import { type Codec, decodeBatch, type FetchBytes, HEADER_BYTES, type RecordBatchMessage } from "./record-batch.js";
 
-/** What a fetch response says of one partition. */
+/** One partition's part of a fetch response. */
 interface PartitionData {
   readonly highWatermark: string;
-  /** Before the first message of a transaction that is still open; -1: unknown. */
+  /** Offset of the first message of the oldest open transaction; -1: unknown. */
   readonly lastStableOffset?: string;
   readonly abortedTransactions?: readonly AbortedTransaction[] | null;
 }
@@ -17,7 +17,7 @@ export interface AbortedTransaction {
   readonly firstOffset: string;
 }
 
-/** kafkajs's own, as far as it is used. */
+/** The members of kafkajs's Batch that are used. */
 interface KafkajsBatch {
   readonly highWatermark: string;
   readonly fetchedOffset: string;
@@ -27,7 +27,7 @@ interface KafkajsBatch {
   lastOffset(): string;
 }
 
-/** What a fetch response says of a partition, whichever library has read it. */
+/** One partition's part of a fetch response, independent of the client library. */
 export interface FetchedPartition {
   readonly partition: number;
   readonly highWatermark: string;
@@ -37,15 +37,15 @@ export interface FetchedPartition {
   readonly messages: readonly RecordBatchMessage[];
 }
 
-/** Messages of older formats are in no transaction. */
+/** For messages of older formats, which have no transactions. */
 const OLDER = { producerId: "-1", inTransaction: false };
 /** An abort marker's key: version 0, type 0. */
 const ABORT = Buffer.alloc(4);
 
 /**
- * From here on kafkajs, in this thread, hands out record batches as messages, and hands out whatever a fetch brought, also
- * nothing: whoever reads can compare every answer with what was asked for. What it sends has its checksums from our kernel, too. Call
- * before kafkajs is loaded.
+ * Replaces parts of kafkajs in this thread. It then returns record batches as messages, and returns every fetch
+ * response, also an empty one, so that the reader can compare each with its request. Checksums of what it sends are
+ * computed by our kernel. Call this before kafkajs is loaded.
  */
 export function readRecordBatches(): void {
   const require = createRequire(import.meta.url);
@@ -66,8 +66,9 @@ function decoderOf(codecOf: (attributes: number) => Codec | null) {
 }
 
 /**
- * kafkajs's batch with `end`, the offset nothing can be read at yet, with `damage`, why nothing can be read behind its last offset (null:
- * nothing is damaged), and with the messages of aborted transactions left out rightly.
+ * kafkajs's batch extended by `end`, the offset up to which it can be read, and `damage`, the reason why nothing after
+ * its last offset can be read (null: nothing is damaged). Messages of aborted transactions are left out, which kafkajs
+ * itself does incorrectly.
  */
 function fetchedBatchOf(Batch: new (topic: string, fetchedOffset: string, data: PartitionData) => KafkajsBatch) {
   return class FetchedBatch extends Batch {
@@ -85,7 +86,7 @@ function fetchedBatchOf(Batch: new (topic: string, fetchedOffset: string, data: 
       this.messages = committed(this.messagesWithinOffset, abortedTransactions ?? []);
     }
 
-    /** Never, to kafkajs, which would keep it to itself. */
+    /** False also for an empty batch, which kafkajs would not pass on otherwise. */
     isEmpty(): boolean {
       return false;
     }
@@ -96,7 +97,10 @@ function fetchedBatchOf(Batch: new (topic: string, fetchedOffset: string, data: 
   };
 }
 
-/** What was fetched of a partition from `offset` on, as KafkaLog takes it: record batches that begin before it are left out there. */
+/**
+ * Converts what was fetched of a partition from `offset` on. Record batches that end before `offset` are left out here;
+ * KafkaLog drops single messages before it.
+ */
 export function batchOf(offset: bigint, fetched: FetchedPartition): PartitionBatch {
   const { partition, highWatermark, lastStableOffset, abortedTransactions } = fetched;
   const within = fetched.messages.filter((message) => BigInt(message.offset) >= offset);
@@ -114,7 +118,7 @@ export function batchOf(offset: bigint, fetched: FetchedPartition): PartitionBat
   };
 }
 
-/** All record batches of a fetched partition. */
+/** All complete record batches in a partition's fetched bytes. */
 export async function batchesIn(
   buffer: Buffer,
   codecOf: (attributes: number) => Codec | null,
@@ -122,7 +126,7 @@ export async function batchesIn(
   const source = { buffer, offset: 0 };
   const batches: RecordBatchMessage[] = [];
   try {
-    // Kafka's own readers look no further where a batch's header does not fit.
+    // As Kafka's own readers do, stops when the rest is shorter than a header.
     while (buffer.length - source.offset >= HEADER_BYTES) batches.push(await decodeBatch(source, codecOf));
   } catch (error) {
     if ((error as Error).name !== "KafkaJSPartialMessageError") throw error;
@@ -131,9 +135,9 @@ export async function batchesIn(
 }
 
 /**
- * The record batches that are not part of an aborted transaction, nor markers. An aborted transaction of a producer
- * goes from its first offset to the producer's next abort marker; many may overlap, and the broker lists them in the order of
- * their ends.
+ * The record batches that belong to no aborted transaction and are no markers. An aborted transaction of a producer
+ * extends from its first offset to the producer's next abort marker. Transactions may overlap; the broker lists them in
+ * the order of their ends.
  */
 export function committed(
   batches: readonly RecordBatchMessage[],

@@ -9,12 +9,12 @@ import type { KafkaLogOptions } from "./kafka-log-options.js";
 import { joinsAs } from "./membership.js";
 import type { PartitionBatch } from "./partition.js";
 
-/** Fetches are answered every 25 ms: without an answer for so long, nothing can be read. */
+/** Fetches are answered within 25 ms. After this time without an answer the consumer counts as not ready. */
 const QUIET_MS = 5_000;
-/** Without any answer for so long, the connection is made anew. */
+/** After this time without an answer the consumer reconnects. */
 const SILENCE_MS = 45_000;
 const RETRY_MS = 1_000;
-/** What no waiting mends. */
+/** Errors for which retrying is pointless. */
 const fatal: ReadonlySet<string> = new Set(["kafka_auth", "kafka_topic_missing", "offsets_lost", "stream_changed"]);
 
 export function isFatal(error: unknown): error is HashbrookError {
@@ -22,8 +22,8 @@ export function isFatal(error: unknown): error is HashbrookError {
 }
 
 /**
- * This process's membership of a consumer group, over all of its kafkajs consumers: a connection that is lost is made anew. A
- * consumer is sent where its reader wants to go on whenever it joins.
+ * This process's membership in a consumer group. It outlives the single kafkajs consumers: a lost connection is
+ * replaced by a new consumer. Whenever a consumer joins, it seeks to the reader's next offsets.
  */
 export class GroupConsumer implements TopicConsumer {
   private readonly options: KafkaLogOptions;
@@ -38,7 +38,7 @@ export class GroupConsumer implements TopicConsumer {
   private closed = false;
   private watchdog: NodeJS.Timeout | null = null;
 
-  /** @param partitions how many the topic has */
+  /** @param partitions number of partitions of the topic */
   constructor(options: KafkaLogOptions, group: string, partitions: number, reader: Reader) {
     this.options = options;
     this.group = group;
@@ -59,21 +59,21 @@ export class GroupConsumer implements TopicConsumer {
   /** All partitions are fetched from where the reader wants them. */
   begin(): void {
     for (let partition = 0; partition < this.partitions; partition++) this.seek(partition);
-    this.tell((consumer, topic) => consumer.resume([{ topic }]));
+    this.command((consumer, topic) => consumer.resume([{ topic }]));
   }
 
   seek(partition: number): void {
     const next = this.reader.next(partition);
     if (next === undefined) return;
-    this.tell((consumer, topic) => consumer.seek({ topic, partition, offset: String(next) }));
+    this.command((consumer, topic) => consumer.seek({ topic, partition, offset: String(next) }));
   }
 
   pause(partition: number): void {
-    this.tell((consumer, topic) => consumer.pause([{ topic, partitions: [partition] }]));
+    this.command((consumer, topic) => consumer.pause([{ topic, partitions: [partition] }]));
   }
 
   resume(partition: number): void {
-    this.tell((consumer, topic) => consumer.resume([{ topic, partitions: [partition] }]));
+    this.command((consumer, topic) => consumer.resume([{ topic, partitions: [partition] }]));
   }
 
   async commit(offsets: readonly bigint[]): Promise<void> {
@@ -81,7 +81,7 @@ export class GroupConsumer implements TopicConsumer {
     if (this.activeSince === 0) return;
     await this.consumer
       ?.commitOffsets(offsets.map((offset, partition) => ({ topic, partition, offset: String(offset) })))
-      .catch(() => {}); // the next commit tells the same and more
+      .catch(() => {}); // the next commit includes this one
   }
 
   /** Leaves the group. */
@@ -91,11 +91,11 @@ export class GroupConsumer implements TopicConsumer {
     await this.consumer?.disconnect().catch(() => {});
   }
 
-  private tell(order: (consumer: Consumer, topic: string) => void): void {
+  private command(order: (consumer: Consumer, topic: string) => void): void {
     try {
       if (this.consumer) order(this.consumer, this.options.topic);
     } catch {
-      // It has just ended, or not joined yet: a consumer that joins begins as it should.
+      // The consumer has just ended, or has not joined yet; on joining it seeks and resumes by itself.
     }
   }
 

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 
-/** kafkajs's connection to a broker, and what it has received of an answer that is not whole. */
+/** kafkajs's connection to a broker, with its buffer of a partially received response. */
 interface Connection {
   chunks: Buffer[];
   bytesBuffered: number;
@@ -9,14 +9,14 @@ interface Connection {
   connect(): Promise<boolean>;
 }
 
-/** Of an answer's length, which comes first. */
+/** Size of the length prefix of a response. */
 const LENGTH_BYTES = 4;
 
 let forgets = false;
 
 /**
- * kafkajs connects again with the object that lost its connection, and would read the next answer behind half of the last one: at best an
- * exception that nobody catches. What was received is forgotten instead.
+ * kafkajs reconnects with the same connection object, and would append the next response to what it had received of an
+ * interrupted one: at best that throws an exception that nothing catches. This clears the buffer on reconnecting.
  */
 export function forgetHalfAnswers(): void {
   if (forgets) return;

@@ -8,17 +8,17 @@ export type KafkaClientName = (typeof kafkaClients)[number];
 export interface KafkaLogOptions {
   readonly kafka: KafkaOptions;
   readonly topic: string;
-  /** null: no group; this process reads every partition, whoever else does. */
+  /** null: no group; this process reads every partition, regardless of other readers. */
   readonly group: string | null;
-  /** Without a group: whose connections are used. Default: kafkajs. */
+  /** Client library, if there is no group. Default: kafkajs. */
   readonly client?: KafkaClientName | undefined;
-  /** What to do if the topic's retention deleted messages that were wanted next. */
+  /** What to do if the topic's retention has deleted the next messages to read. */
   readonly onLost: OnLost;
-  /** Without a group: the partitions that are read. Default: all. */
+  /** Without a group: selects the partitions to read. Default: all. */
   readonly only?: ((partition: number) => boolean) | undefined;
   /**
-   * Without a group: brokers answer as soon as there is a message, for topics with few messages that are all urgent.
-   * Default: when many are there, or after a moment.
+   * Without a group: brokers respond as soon as there is a message, for topics with few, urgent messages. Default: they
+   * collect messages for a moment.
    */
   readonly prompt?: true;
   /** This process's member id in the group, or that of a dead process that it replaces. */

@@ -32,7 +32,7 @@ const SAME_TOPIC_MS = 1_000;
 export class KafkaLog implements PartitionedLog {
   readonly topic: string;
   readonly admin: KafkaAdmin;
-  /** Their number when the group was joined; partitions added later belong to nobody yet. */
+  /** Number of partitions when reading was set up; partitions added later are not read. */
   readonly partitions: number;
   private readonly options: KafkaLogOptions;
   private readonly cluster: TopicCluster;
@@ -46,7 +46,7 @@ export class KafkaLog implements PartitionedLog {
   private learned = new LastMessages([]);
   private failure: HashbrookError | null = null;
   private lost = 0;
-  /** Callers waiting for news. */
+  /** Callers of `wait`. */
   private readonly waiting = new Set<() => void>();
 
   private constructor(options: KafkaLogOptions, admin: KafkaAdmin, cluster: TopicCluster, partitions: number) {
@@ -104,9 +104,10 @@ export class KafkaLog implements PartitionedLog {
 
   /**
    * Begins to read.
-   * @param offsets the first one wanted of every partition
-   * @param last the last message before it that was learned, null or absent where none was: where it is another one now, so is
-   *   the topic
+   * @param marks available offsets of every partition
+   * @param offsets the first offset to read, by partition
+   * @param last the last learned message before it, by partition; null or absent if none was. If the topic now has a
+   *   different message at that offset, it was replaced
    * @throws HashbrookError offsets_lost, stream_changed
    */
   begin(marks: readonly Watermarks[], offsets: readonly bigint[], last: readonly (MessagePrint | null)[]): void {
@@ -188,7 +189,7 @@ export class KafkaLog implements PartitionedLog {
     await this.admin.close().catch(() => {});
   }
 
-  /** The messages wanted next are gone, and so may be the one to compare. */
+  /** Handles the deletion of the next messages to read; the message to compare may be deleted too. */
   private jump(partition: number, part: Partition, { low, high }: Watermarks): void {
     const { onLost, topic } = this.options;
     part.next = this.learned.release(partition) ?? part.next;
@@ -243,15 +244,16 @@ export class KafkaLog implements PartitionedLog {
   }
 
   /**
-   * The consumer is not where it should be: seeks back, unless the wanted messages are gone. Only a consumer that was
-   * told that the offset does not exist, not even as the next one, stands before it: then the topic was replaced.
+   * The consumer fetched another offset than the next one to read: seeks back, unless the messages were deleted. If the
+   * consumer fetched an earlier offset, a broker has reported that the wanted offset does not exist, not even as the
+   * end: then the topic was replaced.
    */
   private displaced({ partition, fetchedOffset, highWatermark }: PartitionBatch): void {
     const before = BigInt(fetchedOffset) < this.parts[partition].next;
     this.recover(partition, before ? BigInt(highWatermark) : null);
   }
 
-  /** @param end where the partition ended, if before the offset wanted next; null: not known */
+  /** @param end the partition's end, if it is before the next offset to read; null: unknown */
   private recover(partition: number, end: bigint | null): void {
     const part = this.parts[partition];
     this.admin

@@ -101,8 +101,8 @@ export class KafkajsCluster implements TopicCluster {
     });
     // kafkajs's own `parse` fails for all partitions if one has an error.
     const parse = async (decoded: unknown) => decoded;
-    const asked = await broker.connectionPool.send({ request, response: { decode: response.decode, parse } });
-    const { errorCode = 0, responses } = asked as FetchResponse;
+    const result = await broker.connectionPool.send({ request, response: { decode: response.decode, parse } });
+    const { errorCode = 0, responses } = result as FetchResponse;
     if (errorCode !== 0) return wanted.map(({ partition }) => ({ partition, error: errorCode }));
     const offsets = new Map(wanted.map(({ partition, offset }) => [partition, offset]));
     return responses.flatMap(({ partitions }) =>

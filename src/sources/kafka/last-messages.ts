@@ -2,12 +2,12 @@ import { type MessagePrint, printOf } from "../messages.js";
 import type { Chunk } from "../partitioned-log.js";
 
 /**
- * The last learned message of each partition. Reading begins with them, so that a topic recreated under the same name
- * is noticed. If retention or compaction has deleted one, it proves nothing.
+ * The last learned message of each partition. Reading begins with these messages and compares them, to detect a topic
+ * that was recreated under the same name. A message deleted by retention or compaction cannot be compared.
  */
 export class LastMessages {
   private readonly prints: readonly (MessagePrint | null)[];
-  /** Where reading continues after the comparison, by partition. */
+  /** Offset at which reading continues after the comparison, by partition. */
   private readonly waiting = new Map<number, bigint>();
 
   constructor(prints: readonly (MessagePrint | null)[]) {
@@ -19,7 +19,7 @@ export class LastMessages {
     return this.waiting.size > 0;
   }
 
-  /** Where to begin reading. @param low the oldest available offset */
+  /** The offset to begin reading at. @param low the oldest available offset */
   begin(partition: number, next: bigint, low: bigint): bigint {
     const print = this.prints[partition];
     if (!print || BigInt(print.offset) < low) return next;
@@ -27,7 +27,7 @@ export class LastMessages {
     return BigInt(print.offset);
   }
 
-  /** There is nothing left to compare. @returns where to continue reading, if it has not yet */
+  /** Ends the comparison of a partition. @returns the offset to continue reading at, if it was not returned before */
   release(partition: number): bigint | undefined {
     const next = this.waiting.get(partition);
     this.waiting.delete(partition);
@@ -35,8 +35,8 @@ export class LastMessages {
   }
 
   /**
-   * The offset at which the first messages of a partition differ from the learned one; null: none does, and the
-   * comparison is done.
+   * The offset at which the first messages of a partition differ from the learned one; null if none differs, and the
+   * comparison is complete.
    */
   contradiction(partition: number, chunks: readonly Chunk[]): string | null {
     const print = this.prints[partition];

@@ -8,7 +8,7 @@ export function offsetsLost(topic: string, partition: number, wanted: bigint, lo
   });
 }
 
-/** The error for a record batch that came damaged twice. */
+/** The error for a record batch that was damaged in two fetches. */
 export function batchDamaged(topic: string, partition: number, offset: bigint, damage: string): HashbrookError {
   const message = `topic ${topic}, partition ${partition}: the record batch at offset ${offset} is damaged: ${damage}`;
   return new HashbrookError("kafka_damaged", message, {
@@ -16,7 +16,7 @@ export function batchDamaged(topic: string, partition: number, offset: bigint, d
   });
 }
 
-/** The error for a partition that ends before the offset where reading was to go on. */
+/** The error for a partition that ends before the offset at which reading was to continue. */
 export function topicReplaced(topic: string, partition: number, wanted: bigint, high: bigint): HashbrookError {
   const message = `topic ${topic}, partition ${partition}: ended at offset ${high}, but reading was to go on at ${wanted}`;
   return new HashbrookError("stream_changed", message, {
@@ -24,7 +24,7 @@ export function topicReplaced(topic: string, partition: number, wanted: bigint, 
   });
 }
 
-/** The error for a topic that has another id than before. */
+/** The error for a topic whose id has changed. */
 export function topicReplacedAnew(topic: string, before: string, now: string): HashbrookError {
   const message = `topic ${topic}: was deleted and made anew: its id is ${now}, that of the topic learned was ${before}`;
   return new HashbrookError("topic_replaced", message, {
@@ -32,7 +32,7 @@ export function topicReplacedAnew(topic: string, before: string, now: string): H
   });
 }
 
-/** The error for a partition that holds another message than the one that was learned last from it. */
+/** The error for a partition whose message at the last learned offset has changed. */
 export function topicReplacedAt(topic: string, partition: number, offset: string): HashbrookError {
   const message = `topic ${topic}, partition ${partition}: offset ${offset} is another message than the one the checkpoint has learned`;
   return new HashbrookError("topic_replaced", message, {

@@ -1,13 +1,13 @@
 import type { Cluster } from "kafkajs";
 
 /**
- * The member id of a process in its group. It outlives the process: its successor joins under the same id, and so takes
- * its place.
+ * The member id of a process in its group. It is stored beyond the end of the process: its successor joins under the
+ * same id, and so replaces it.
  */
 export interface Membership {
   /** null: none yet. */
   readonly id: string | null;
-  /** Called with every id that the group assigns, before the join under it is sent. */
+  /** Called with every id that the group assigns, before the join request with it is sent. */
   named(id: string): void;
 }
 
@@ -26,8 +26,8 @@ interface Coordinator {
 }
 
 /**
- * Makes `cluster` join groups under the id of `membership`. To the brokers it is the same member rejoining, so nothing
- * is waited for: neither the dead process, nor other members, as for the first member of an empty group
+ * Makes `cluster` join groups under the id of `membership`. The brokers see the same member rejoining, so they wait
+ * neither for the dead process nor for further members, as they do for the first member of an empty group
  * (group.initial.rebalance.delay.ms). An id that the group no longer knows is replaced by a new one.
  */
 export function joinsAs(cluster: Cluster, membership: Membership): void {
@@ -61,8 +61,8 @@ function joining(coordinator: Coordinator, membership: Membership): Coordinator[
 }
 
 /**
- * The coordinator, with its responses observed: kafkajs does not expose the member id that the first join request is
- * answered with.
+ * Wraps the coordinator to observe its responses: kafkajs does not expose the member id in the response to the first
+ * join request.
  */
 function hearing(coordinator: Coordinator, membership: Membership): Coordinator {
   const pool = coordinator.connectionPool;

@@ -6,10 +6,10 @@ export type KeyOf = (line: Uint8Array) => string | null;
 const text = new TextDecoder();
 
 /**
- * How to take a key from lines.
- * @param column a member of JSON lines (`user.id` goes into an object), or a column's number from 1 in tab- (else comma-)
- * separated lines, quotes not minded
- * @throws usage later, by the function, when a line is not JSON and the column no number
+ * Makes a function that extracts a key from lines.
+ * @param column a member of JSON lines (`user.id` is a path into an object), or a column's number from 1 in
+ *   tab-separated (else comma-separated) lines; quotes have no meaning
+ * @throws usage from the returned function, when a line is not JSON and the column no number
  */
 export function keyFrom(column: string): KeyOf {
   const path = column.split(".");

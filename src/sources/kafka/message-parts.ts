@@ -1,10 +1,10 @@
 import type { Messages } from "../messages.js";
 import { Cursor } from "./cursor.js";
 
-/** A header of a message; one name may come several times. */
+/** A message header. A name may occur several times. */
 export type Header = readonly [name: string, value: Uint8Array | null];
 
-/** Everything a producer gave a message. */
+/** Key, value and headers of a message. */
 export interface MessageParts {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
@@ -13,7 +13,7 @@ export interface MessageParts {
 
 const text = new TextDecoder();
 
-/** Key, value and headers of message i, as views of its bytes. Messages without `keysAt` have a value alone. */
+/** Key, value and headers of message i, as views of its bytes. Messages without `keysAt` have only a value. */
 export function partsOf(messages: Messages, i: number): MessageParts {
   const { bytes, starts, ends, keysAt } = messages;
   if (!keysAt) return { key: null, value: bytes.subarray(starts[i], ends[i]), headers: [] };

@@ -8,27 +8,27 @@ import type { KafkaClientName, OnLost } from "./kafka-log-options.js";
 import { topicReplacedAnew } from "./lost.js";
 import type { Membership } from "./membership.js";
 
-/** Where a run that has no checkpoint begins. */
+/** Where a run without a checkpoint begins. */
 export type TopicStart =
   | { readonly at: "earliest" }
   | { readonly at: "latest" }
-  /** The first messages of this time (ms since the epoch) or later. */
+  /** The first message with this time (ms since the epoch) or a later one. */
   | { readonly at: "time"; readonly time: number }
-  /** Decimal digits, by partition. */
+  /** Offsets as decimal digits, by partition. */
   | { readonly at: "offsets"; readonly offsets: readonly string[] };
 
-/** Where a run ends: never, at the messages that are there when it starts, or before a time. */
+/** Where a run ends: never (null), after the messages present at its start, or before a time. */
 export type TopicStop = { readonly at: "end" } | { readonly at: "time"; readonly time: number } | null;
 
-/** A topic to learn from: plain data that crosses threads. */
+/** A topic to train on: plain data that can be sent between threads. */
 export interface TopicSpec {
   /** How to reach the brokers. */
   readonly kafka: KafkaOptions;
   /** Its name. */
   readonly topic: string;
   /**
-   * Consumer group: one of its members learns, the others stand by. null: none, for brokers that do not allow joining
-   * one.
+   * Consumer group: one of its members trains, the others stand by. null: no group, for brokers that do not allow
+   * joining one.
    */
   readonly group: string | null;
   /** The library to read it with; platformatic requires `group: null`. Default: kafkajs. */
@@ -37,19 +37,19 @@ export interface TopicSpec {
   readonly start: TopicStart;
   /** Where it ends; null: never. */
   readonly stop: TopicStop;
-  /** The registry of the schemas that events name. Default: none. */
+  /** The schema registry for the schemas that events name. Default: none. */
   readonly registry?: RegistryOptions;
   /** What to do about messages that retention deleted before they were learned. */
   readonly onLost: OnLost;
 }
 
-/** What a checkpoint knows of a topic. */
+/** A topic's position in a checkpoint. */
 export interface TopicResume {
   /** The next offset of every partition. */
   readonly offsets: readonly bigint[];
-  /** The last message before it, null where none was learned. */
+  /** The last learned message before it, by partition; null if none was. */
   readonly last: readonly (MessagePrint | null)[];
-  /** The topic's; absent where the brokers told none. */
+  /** The topic's id; absent if the brokers reported none. */
   readonly id?: string | undefined;
 }
 
@@ -73,10 +73,10 @@ export function joinTopic(
 }
 
 /**
- * Begins to read a topic where a checkpoint was taken (`resume`: the next offset of every partition, the last message learned, and the topic's id),
- * or where the spec says. Partitions added since are read from their beginning.
- * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, offsets_lost, stream_changed, usage; waiting for the
- *   log, topic_replaced
+ * Begins to read a topic at a checkpoint's position (`resume`), or where the spec says. Partitions added since are read
+ * from their beginning.
+ * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, offsets_lost, stream_changed, usage; from
+ *   waiting for the log, topic_replaced
  */
 export async function beginTopic(log: KafkaLog, spec: TopicSpec, resume: TopicResume | null): Promise<Bounds> {
   const { id = null } = resume ?? {};
@@ -87,7 +87,7 @@ export async function beginTopic(log: KafkaLog, spec: TopicSpec, resume: TopicRe
   return bounds;
 }
 
-/** The range that a new run of the topic would read now. @throws as `beginTopic` */
+/** The range that a new run would read now. @throws as `beginTopic` */
 export async function boundsOfTopic(log: KafkaLog, spec: TopicSpec): Promise<Bounds> {
   return boundsOf(spec, null, log.admin, await log.watermarks());
 }

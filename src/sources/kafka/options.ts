@@ -12,23 +12,27 @@ export interface KafkaOptions {
   readonly clientId?: string;
   /** TLS: true with the system's authorities, or paths of PEM files. Default: none. */
   readonly ssl?: boolean | { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  /** How to log in, and as whom. Default: none. */
+  /** Login mechanism and credentials. Default: none. */
   readonly sasl?: { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string };
-  /** Attempts after a first failed one, 0.1 s later, then twice as long, at most 2 s. Default 5 (about 3 s). */
+  /**
+   * Retries of a failed attempt: the first after 0.1 s, each next one after twice the time, at most 2 s. Default 5
+   * (about 3 s).
+   */
   readonly retries?: number;
-  /** For a TCP (and TLS) connection. Default 3000 ms. */
+  /** Timeout of establishing a TCP (and TLS) connection, in ms. Default 3000. */
   readonly connectionTimeoutMs?: number;
-  /** For an answer to a request. Default 30,000 ms. */
+  /** Timeout of a request, in ms. Default 30,000. */
   readonly requestTimeoutMs?: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Options from a list of brokers, "host:port,host:port" (`kafka://` may stand before it), and the environment:
+ * Options from a list of brokers, "host:port,host:port" (optionally after `kafka://`), and the environment:
  *
- * - `KAFKA_SSL=true` uses TLS; `KAFKA_SSL_CA`, `KAFKA_SSL_CERT`, `KAFKA_SSL_KEY` name PEM files (and turn it on);
- * - `KAFKA_USERNAME`, `KAFKA_PASSWORD` log in, by `KAFKA_SASL_MECHANISM`: plain (default), scram-sha-256, scram-sha-512.
+ * - `KAFKA_SSL=true` uses TLS; `KAFKA_SSL_CA`, `KAFKA_SSL_CERT`, `KAFKA_SSL_KEY` name PEM files (and imply TLS);
+ * - `KAFKA_USERNAME`, `KAFKA_PASSWORD` are the credentials; `KAFKA_SASL_MECHANISM` is plain (default), scram-sha-256 or
+ *   scram-sha-512.
  *
  * @throws usage when a broker has no port, or credentials are incomplete
  */
@@ -49,16 +53,13 @@ export function kafkaOptions(brokers: string, environment: Environment = process
   return { brokers: list, ...(ssl && { ssl }), ...(sasl && { sasl }) };
 }
 
-/** host:port, or [IPv6]:port, the port 1 to 65535. */
+/** host:port, or [IPv6]:port, with a port of 1 to 65535. */
 function isAddress(broker: string): boolean {
   const [, port] = /^(?:[^\s:/]+|\[[0-9a-f:]+\]):(\d{1,5})$/i.exec(broker) ?? [];
   return Number(port) >= 1 && Number(port) <= 65535;
 }
 
-/**
- * The parts of `kafka://host:port[,host:port]/topic`.
- * @throws usage
- */
+/** Parses `kafka://host:port[,host:port]/topic`. @throws usage */
 export function kafkaUrl(url: string, environment: Environment = process.env): { kafka: KafkaOptions; topic: string } {
   const match = /^kafka:\/\/([^/]+)\/([^/]+)$/.exec(url);
   if (!match) {

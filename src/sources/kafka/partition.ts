@@ -3,46 +3,48 @@ import type { Chunk } from "../partitioned-log.js";
 import type { KafkaMessage } from "./client.js";
 import type { RecordBatchMessage } from "./record-batch.js";
 
-/** What was fetched from a partition, as `fetched-batch.ts` makes it. */
+/** A fetched batch of a partition, as made by `fetched-batch.ts`. */
 export interface PartitionBatch {
   readonly partition: number;
   /** The requested offset. */
   readonly fetchedOffset: string;
   readonly highWatermark: string;
-  /** The offset from which nothing can be read yet. */
+  /** The offset up to which (exclusive) it can be read now. */
   readonly end: string;
   /** Why nothing after `lastOffset` can be read; null: nothing is damaged. */
   readonly damage: string | null;
   readonly messages: readonly (KafkaMessage | RecordBatchMessage)[];
-  /** The last offset fetched; the one before `fetchedOffset` if nothing was. */
+  /** The last offset fetched; the one before `fetchedOffset` if nothing was fetched. */
   lastOffset(): string;
 }
 
-/** A partition being read. */
+/** Reading state of a partition. */
 export interface Partition {
   readonly chunks: Chunk[];
   bytes: number;
   paused: boolean;
-  /** Offset after everything at hand. */
+  /** Offset after all available chunks: the next one to fetch. */
   next: bigint;
-  /** Offset after the last message that can be read now: before those of a transaction that is still open. */
+  /** Offset after the last message that can be read now: before the first message of an open transaction. */
   end: bigint;
-  /** Where a damaged record batch was fetched that is being fetched again. */
+  /** The partition's high watermark, as last reported. */
   high: bigint;
-  /** As in `PartitionedLog`. */
+  /** Offset of the last damaged record batch that was fetched; null: none. */
   damagedAt: bigint | null;
-  /** As of a `PartitionedLog`. */
+  /** As in `PartitionedLog`. */
   heardMs: number;
 }
 
 const NONE = gather([]);
 
-/** Offsets up to `next` that have no messages: transaction markers, aborted or compacted records. */
+/**
+ * A chunk without messages, for offsets up to `next` that have none: transaction markers, aborted or compacted records.
+ */
 export function gap(next: bigint): Chunk {
   return { messages: NONE, bytes: 0, next };
 }
 
-/** The messages of a fetched batch, record batch by record batch; those of an older format are gathered into one. */
+/** The messages of a fetched batch, one chunk per record batch; messages of older formats make one chunk. */
 export function chunksOf({ messages }: PartitionBatch, next: bigint): Chunk[] {
   const found: Messages[] = [];
   const plain: KafkaMessage[] = [];

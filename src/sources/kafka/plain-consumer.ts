@@ -6,13 +6,13 @@ import type { Answer, TopicCluster, TopicFacts, Wanted } from "./cluster.js";
 import type { Reader, TopicConsumer } from "./consumer.js";
 import { batchDamaged } from "./lost.js";
 
-/** Without a response for so long, the topic counts as unreachable. */
+/** After this time without a response the topic counts as unreachable. */
 const QUIET_MS = 5_000;
 const RETRY_MS = 500;
-/** A broker that has just started may not know a topic for a moment: each is asked so many times, RETRY_MS apart. */
+/** A broker that has just started may not know a topic for a moment: each is asked this many times, RETRY_MS apart. */
 const UNKNOWN_ATTEMPTS = 10;
 
-/** Kafka's numbers of errors. */
+/** Kafka's error codes. */
 const OFFSET_OUT_OF_RANGE = 1;
 const CORRUPT_MESSAGE = 2;
 const UNKNOWN_TOPIC = [3, 100, 103];
@@ -30,7 +30,7 @@ export class PlainConsumer implements TopicConsumer {
   private facts: TopicFacts = { id: null, leaders: [] };
   private readonly paused = new Set<number>();
   /** Brokers with a request in flight. */
-  private readonly asked = new Set<number>();
+  private readonly inFlight = new Set<number>();
   /** How many times in a row each broker has answered that it does not know the topic. */
   private readonly unknown = new Map<number, number>();
   /** Partitions whose last response reported a corrupt batch. */
@@ -66,7 +66,7 @@ export class PlainConsumer implements TopicConsumer {
     this.ask();
   }
 
-  /** Nothing to do: the next request asks for what the reader wants. */
+  /** Nothing to do: the next request fetches the reader's next offsets. */
   seek(): void {}
 
   pause(partition: number): void {
@@ -89,7 +89,7 @@ export class PlainConsumer implements TopicConsumer {
     if (this.closed || !this.begun) return;
     for (const leader of new Set(this.facts.leaders)) {
       const wanted = this.wantedOf(leader);
-      if (wanted.length > 0 && !this.asked.has(leader)) void this.askOne(leader, wanted);
+      if (wanted.length > 0 && !this.inFlight.has(leader)) void this.fetchFrom(leader, wanted);
     }
   }
 
@@ -103,24 +103,24 @@ export class PlainConsumer implements TopicConsumer {
     return wanted;
   }
 
-  private async askOne(leader: number, wanted: readonly Wanted[]): Promise<void> {
-    this.asked.add(leader);
+  private async fetchFrom(leader: number, wanted: readonly Wanted[]): Promise<void> {
+    this.inFlight.add(leader);
     try {
       const answers = leader < 0 ? [] : await this.cluster.fetch(leader, wanted, this.paused.size > 0);
       if (this.closed) return;
       const errors = answers.flatMap((answer) => this.take(answer) ?? []);
       if (errors.some((error) => UNKNOWN_TOPIC.includes(error)) && this.isGone(leader))
         this.stop(kafkaFailure({ type: "UNKNOWN_TOPIC_OR_PARTITION" }, this.what));
-      if (errors.length > 0 || leader < 0) await this.lookAgain();
+      if (errors.length > 0 || leader < 0) await this.refreshMetadata();
     } catch (error) {
       await this.failed(error, leader);
     } finally {
-      this.asked.delete(leader);
+      this.inFlight.delete(leader);
       this.ask();
     }
   }
 
-  /** @returns its error code */
+  /** Passes a response on to the reader. @returns its error code */
   private take(answer: Answer): number | undefined {
     if ("batch" in answer) {
       this.heardAt = systemClock.now();
@@ -141,7 +141,7 @@ export class PlainConsumer implements TopicConsumer {
     return error;
   }
 
-  /** Counts responses that the topic is unknown. @returns whether it was one too many */
+  /** Counts responses that the topic is unknown. @returns whether there were too many in a row */
   private isGone(leader: number): boolean {
     const times = (this.unknown.get(leader) ?? 0) + 1;
     this.unknown.set(leader, times);
@@ -149,7 +149,7 @@ export class PlainConsumer implements TopicConsumer {
   }
 
   /** Leaders have changed, or will: refreshes the metadata. */
-  private async lookAgain(): Promise<void> {
+  private async refreshMetadata(): Promise<void> {
     await sleep(RETRY_MS);
     if (!this.closed) this.facts = await this.cluster.topic();
   }
@@ -160,7 +160,7 @@ export class PlainConsumer implements TopicConsumer {
     this.reason = failure.message;
     const gone = failure.code === "kafka_topic_missing" && this.isGone(leader);
     if (gone || failure.code === "kafka_auth") return this.stop(failure);
-    await this.lookAgain().catch(() => {});
+    await this.refreshMetadata().catch(() => {});
   }
 
   private get what(): string {

@@ -75,7 +75,7 @@ interface Library {
   readonly fetchV13: { createRequest(...values: unknown[]): unknown };
 }
 
-interface Found {
+interface PartitionResponse {
   readonly partition: number;
   readonly error: number;
   readonly highWatermark: string;
@@ -85,8 +85,8 @@ interface Found {
 }
 
 /**
- * A topic on the connections of @platformatic/kafka, whose fetches name the topic by id: a different topic of the same
- * name answers none of them.
+ * Reads a topic through connections of @platformatic/kafka. Its fetches name the topic by id, so they never return
+ * messages of a different topic with the same name.
  */
 export class PlatformaticCluster implements TopicCluster {
   private readonly name: string;
@@ -95,7 +95,7 @@ export class PlatformaticCluster implements TopicCluster {
   private readonly pool: Pool;
   private readonly bootstrap: readonly Address[];
   private brokers: Metadata["brokers"] = [];
-  /** The first id that was reported; everything fetched is from that topic. */
+  /** The first topic id reported; all fetches use it. */
   private id: string | null = null;
   private readonly codecOf: Parameters<typeof batchesIn>[1];
 
@@ -116,7 +116,7 @@ export class PlatformaticCluster implements TopicCluster {
     this.codecOf = require("kafkajs/src/protocol/message/compression").lookupCodecByAttributes;
   }
 
-  /** @throws usage where the library is not installed, or this Node is too old for it */
+  /** @throws usage if the library is not installed, or this version of Node is too old for it */
   static async open(options: KafkaOptions, topic: string, size: FetchSize = FETCH): Promise<PlatformaticCluster> {
     return new PlatformaticCluster(options, topic, size, await load());
   }
@@ -163,33 +163,33 @@ export class PlatformaticCluster implements TopicCluster {
     const waitMs = waitOf(this.size, soon);
     const payload = () =>
       this.library.fetchV13.createRequest(waitMs, minBytes, maxBytes, READ_COMMITTED, 0, -1, topics, [], "");
-    return new Promise<{ error: number; found: Found[] }>((resolve, reject) => {
-      const done = (error: Error | null, answer: { error: number; found: Found[] }) =>
+    return new Promise<{ error: number; found: PartitionResponse[] }>((resolve, reject) => {
+      const done = (error: Error | null, answer: { error: number; found: PartitionResponse[] }) =>
         error ? reject(error) : resolve(answer);
       connection.send(FETCH_KEY, FETCH_VERSION, payload, (_, __, ___, reader) => answerIn(reader), true, true, done);
     });
   }
 }
 
-/** The records stay bytes: the library would turn them into objects. */
-function answerIn(reader: Reader): { error: number; found: Found[] } {
+/** Parses a fetch response. The records stay bytes; the library would create objects. */
+function answerIn(reader: Reader): { error: number; found: PartitionResponse[] } {
   reader.skip(4); // throttle time
   const error = reader.readInt16();
-  reader.skip(4); // session
+  reader.skip(4); // session id
   const topics = reader.readArray((r) => {
     r.readUUID();
-    return r.readArray(foundIn, true, false);
+    return r.readArray(partitionIn, true, false);
   });
   reader.readTaggedFields();
   return { error, found: topics.flat() };
 }
 
-function foundIn(reader: Reader): Found {
+function partitionIn(reader: Reader): PartitionResponse {
   const partition = reader.readInt32();
   const error = reader.readInt16();
   const highWatermark = String(reader.readInt64());
   const lastStableOffset = String(reader.readInt64());
-  reader.skip(8); // the log's first offset
+  reader.skip(8); // log start offset
   const abortedTransactions = reader.readNullableArray((r) => ({
     producerId: String(r.readInt64()),
     firstOffset: String(r.readInt64()),

@@ -8,7 +8,7 @@ import { chunksOfLines } from "./lines.js";
 import { keyFrom } from "./message-key.js";
 import { KafkaProducer, type KafkaRecord } from "./producer.js";
 
-/** What to send, and to where. */
+/** What to send, and where to. */
 export interface ProduceOptions {
   /** The cluster. */
   readonly kafka: KafkaOptions;
@@ -18,9 +18,9 @@ export interface ProduceOptions {
   readonly data: readonly string[];
   /** Messages per second, evenly spaced. Default: as fast as the cluster accepts them. */
   readonly rate?: number;
-  /** Stops after so many messages. */
+  /** Maximum number of messages. Default: all. */
   readonly limit?: number;
-  /** Creates the topic with so many partitions if it is missing. */
+  /** Number of partitions with which the topic is created if it is missing. */
   readonly partitions?: number;
   /**
    * Column or JSON member to use as the message key (which decides the partition). Default: no key, partitions in turn.
@@ -30,11 +30,11 @@ export interface ProduceOptions {
   readonly skipHeader?: boolean;
   /** Default "none". */
   readonly compression?: Compression;
-  /** Ends the sending early; what was sent is reported. */
+  /** Stops sending early; what was sent is reported. */
   readonly signal?: AbortSignal;
   /** Called after every batch. */
   readonly onProgress?: (sent: Produced) => void;
-  /** @internal What `rate` and `seconds` are measured by. Default: the system's. */
+  /** @internal Clock for `rate` and `seconds`. Default: the system's. */
   readonly clock?: Clock;
 }
 
@@ -50,17 +50,18 @@ export interface Produced {
   readonly bytes: number;
   /** Duration of the sending. */
   readonly seconds: number;
-  /** A whole number. */
+  /** Rounded to a whole number. */
   readonly messages_per_second: number;
 }
 
 const TICK_MS = 20;
-/** Messages of one send without a rate. */
+/** Messages per send if there is no rate. */
 const RUN = 5000;
 
 /**
- * Sends every line of the data as one message with the present time, in order within each partition.
- * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed; source_missing, source_unreadable; usage
+ * Sends every line of the data as one message with the current time, in order within each partition.
+ * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed; source_missing,
+ *   source_unreadable; usage
  */
 export async function produce(options: ProduceOptions): Promise<Produced> {
   const { kafka, topic, rate } = options;
@@ -110,7 +111,7 @@ async function* runs(
   }
 }
 
-/** Sends at the requested rate and counts. */
+/** Sends at the requested rate, and counts. */
 class Pace {
   readonly #options: ProduceOptions;
   readonly #partitions: number;

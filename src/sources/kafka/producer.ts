@@ -19,7 +19,7 @@ export interface KafkaRecord {
   readonly value: Text | null;
   /** A list keeps its order, and may repeat a name or have null values. */
   readonly headers?: Readonly<Record<string, Text>> | readonly (readonly [name: string, value: Text | null])[];
-  /** Default: by the key as Java clients do (murmur2), any without a key. */
+  /** Default: by the hash of the key (murmur2, as Java clients do); records without a key may go to any. */
   readonly partition?: number;
   /** Milliseconds since 1970. Default: now. */
   readonly timestamp?: number;
@@ -28,9 +28,12 @@ export interface KafkaRecord {
 export interface ProducerOptions {
   /** Default "none". */
   readonly compression?: Compression;
-  /** Attempts after a first failed one. Default: the cluster options', else 15, about 25 s: a broker's restart. */
+  /**
+   * Retries of a failed attempt. Default: the cluster options' value, else 15, about 25 s, which covers a broker's
+   * restart.
+   */
   readonly retries?: number;
-  /** Most bytes of keys and values in one request. Default 900,000, for a broker's default limit of 1 MB. */
+  /** Maximum bytes of keys and values in one request. Default 900,000, for a broker's default limit of 1 MB. */
   readonly batchBytes?: number;
 }
 
@@ -56,7 +59,7 @@ export class KafkaProducer {
     this.topic = topic;
     this.#options = options;
     this.#settings = { compression: "none", retries: options.retries ?? 15, batchBytes: 900_000, ...settings };
-    // Reconnecting within a send has its own number of attempts, the client's; when those are used up, the send fails.
+    // Reconnecting during a send has its own number of attempts, the client's; when they are used up, the send fails.
     this.#client = createKafka({ ...options, retries: this.#settings.retries });
   }
 
@@ -64,7 +67,7 @@ export class KafkaProducer {
    * Connects and checks that the topic exists. @throws kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed
    */
   static async open(options: KafkaOptions, topic: string, settings: ProducerOptions = {}): Promise<KafkaProducer> {
-    // A send would retry for as long as a broker's restart takes before it reports the topic missing.
+    // Otherwise a send would retry for as long as a broker's restart takes before it reports the topic missing.
     await withAdmin(options, (admin) => admin.partitionsOf(topic));
     const producer = new KafkaProducer(options, topic, settings);
     await producer.#connect();
@@ -102,7 +105,7 @@ export class KafkaProducer {
         for (const { partition, baseOffset } of await producer.send(request))
           this.#offsets.set(partition, BigInt(baseOffset ?? 0));
       } catch (cause) {
-        // The sequence numbers of what failed are in doubt: with them the broker could take later records for
+        // The sequence numbers of failed records are in doubt: the broker could take later records with them for
         // duplicates.
         await this.#disconnect();
         throw kafkaFailure(cause, `topic ${this.topic} on ${this.#where}`);
@@ -176,8 +179,8 @@ function isList(
 }
 
 /**
- * Headers as a list, in order. kafkajs takes them by name, and calls an array's `map` (the values of one name) to make
- * `{ key, value }` of each: this array makes all of them, under their own names.
+ * Headers as a list, in order. kafkajs expects an object of names, and calls `map` of an array (several values of one
+ * name) to make `{ key, value }` of each: `map` of this array makes all headers, under their own names.
  */
 function inOrder(headers: readonly (readonly [string, Text | null])[]): Buffer[] {
   return Object.assign([], {
@@ -185,7 +188,7 @@ function inOrder(headers: readonly (readonly [string, Text | null])[]): Buffer[]
   });
 }
 
-/** A header without a value: kafkajs measures the value before it checks for null. */
+/** A header without a value. kafkajs measures the value before it checks for null. */
 function valueless(key: string): { readonly key: string; readonly value: Buffer | null } {
   let value: Buffer | null = Buffer.alloc(0);
   return {

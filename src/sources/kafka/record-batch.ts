@@ -12,7 +12,10 @@ export interface Codec {
   decompress(data: Buffer): Promise<Buffer>;
 }
 
-/** Bytes before a batch's records, and the first of them, which its length does not count, and those before what its checksum counts. */
+/**
+ * Bytes of a batch's header; bytes at its start that its length field does not count; bytes before those its checksum
+ * covers.
+ */
 export const HEADER_BYTES = 61;
 const UNCOUNTED_BYTES = 12;
 const UNCHECKED_BYTES = 21;
@@ -20,13 +23,13 @@ const CHECKSUM_AT = 17;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
-/** A record has at least seven parts of a byte or more. */
+/** Minimum size of a record: seven fields of at least one byte. */
 const LEAST_RECORD_BYTES = 7;
-/** After every requested offset: kafkajs skips batches that are not. */
+/** Greater than every requested offset: kafkajs drops batches with smaller ones. */
 const BEHIND_ALL = "9223372036854775807";
 
 /**
- * A record batch (Kafka's message format 2) that kafkajs takes for one message: its last one. kafkajs then does its
+ * A record batch (Kafka's message format 2) in the form of one kafkajs message, its last one. kafkajs then does its
  * per-message work (retries, offsets, aborted transactions, control records) once per batch, and the content stays
  * bytes.
  */
@@ -34,18 +37,18 @@ export interface RecordBatchMessage {
   /** The batch's last offset. */
   readonly offset: string;
   readonly records: Messages;
-  /** Why neither it nor anything after it can be read; null if it is intact. */
+  /** Why neither the batch nor anything after it can be read; null if it is intact. */
   readonly damage: string | null;
-  /** Set for control batches only: kafkajs recognises an abort by it. */
+  /** Set for control batches only; kafkajs recognises an abort marker by it. */
   readonly key: Buffer | null;
   readonly isControlRecord: boolean;
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
 }
 
 /**
- * Reads one record batch; one without records is left over from compaction. A batch that is damaged, by its checksum or
+ * Reads one record batch. A batch without records remains after compaction. A batch that is damaged, by its checksum or
  * its content, ends the response.
- * @throws KafkaJSPartialMessageError for a batch that the response truncates, as its last one may be
+ * @throws KafkaJSPartialMessageError for an incomplete batch, as the last one of a response may be
  */
 export async function decodeBatch(
   source: FetchBytes,

@@ -1,9 +1,10 @@
 const NO_ID = Buffer.alloc(16);
 
-/** The body of a Metadata v12 request for one topic, including the header's client name. */
+/** The body of a Metadata v12 request for one topic, including the client name of the request header. */
 export function metadataPayload(topic: string): Buffer {
   const name = Buffer.from(topic);
-  // The header's tags; one topic: no id, its name, no tags; make no topic, tell no rights, no tags.
+  // Tagged fields of the header; one topic: no id, its name, no tagged fields; no automatic creation, no authorized
+  // operations, no tagged fields.
   return Buffer.concat([
     varint(0),
     varint(2),

@@ -2,25 +2,25 @@ import { Rng } from "../../core/rng.js";
 import type { Impression } from "./impression.js";
 import { exp } from "./math.js";
 
-/** Half of the clicks come within this time of their impression, in ms. */
+/** Median delay between an impression and its click, in ms. */
 const MEDIAN_MS = 20_000;
-/** Deviation of a delay's logarithm. */
+/** Standard deviation of the delay's logarithm. */
 const SPREAD = 1.4;
-/** A random stream of its own: the impressions are the same with and without a click log. */
+/** Seed of a separate random stream, so that impressions are the same with and without a click log. */
 const DELAYS = 0x5bd1e995;
 
-/** A click as it is reported: of which event, and when. */
+/** A reported click: the event's number, and the time. */
 export interface Click {
   readonly event: number;
   /** ms since the epoch. */
   readonly time: number;
 }
 
-/** When clicks come: log-normal delays, sorted by time. A click beyond the window is never reported. */
+/** Generates clicks with log-normal delays, sorted by time. A click after the window is never reported. */
 export class DelayedClicks {
   readonly #rng: Rng;
   readonly #window: number;
-  /** A heap, the next click first. */
+  /** Binary heap by time, earliest click first. */
   readonly #waiting: Click[] = [];
 
   /** @param window ms */
@@ -55,7 +55,7 @@ export class DelayedClicks {
     heap[at] = click;
   }
 
-  /** Puts a click in the place of the first. */
+  /** Replaces the root of the heap by a click. */
   #sink(click: Click): void {
     const heap = this.#waiting;
     let at = 0;

@@ -2,18 +2,18 @@ import { Rng } from "../../core/rng.js";
 import { triangle } from "./math.js";
 import * as names from "./names.js";
 
-/** Dimensions of the hidden tastes: groups of users, pages and hours meet groups of ads in this space. */
+/** Dimensions of the latent factors of groups of users, pages and hours, and of groups of ads. */
 export const DIMS = 8;
 
 const DAY = 86_400_000;
-/** How much each dimension counts: a few carry most. */
+/** Weight of each dimension: a few dominate. */
 const WEIGHTS = [1, 1, 0.7, 0.5, 0.35, 0.25, 0.2, 0.15];
-/** Days in which a category's appeal swings out and back. */
+/** Period of the drift of a category's appeal, in days. */
 const DRIFT_DAYS = 24;
 
 /**
- * The hidden truth of one simulated world: what each visible value adds to the log-odds of a click, alone and combined
- * with others. It depends on visible columns only, so it can be learned; it is drawn from the seed once.
+ * The latent model of one simulated world: the log-odds that each visible value adds, alone and combined with others.
+ * It depends on visible columns only, so it can be learned. It is drawn once, from the seed.
  */
 export class Effects {
   readonly #rng: Rng;
@@ -37,14 +37,14 @@ export class Effects {
   readonly weekendCategory: Float64Array;
   /** Per site category: the time of day at which its readers have leisure. */
   readonly hourPhase: Float64Array;
-  /** Log price a group finds right. */
+  /** The logarithm of the price that a group prefers. */
   readonly agePrice: Float64Array;
   readonly countryPrice: Float64Array;
-  /** Per ad category: how fast its ads wear out, and how much a search of the right length helps. */
+  /** Per ad category: how fast its ads wear out, and how much a search of suitable length helps. */
   readonly fatigue: Float64Array;
   readonly queryTaste: Float64Array;
 
-  /** Tastes, [group × DIMS]. */
+  /** Latent factors, [group × DIMS]. */
   readonly ageTaste: Float64Array;
   readonly genderTaste: Float64Array;
   readonly countryTaste: Float64Array;
@@ -52,9 +52,9 @@ export class Effects {
   readonly siteTaste: Float64Array;
   /** Four parts of the day. */
   readonly hourTaste: Float64Array;
-  /** An interest in a category pulls towards what the category appeals to, [ad category × DIMS]. */
+  /** Interest in a category adds to the appeal of that category's factors, [ad category × DIMS]. */
   readonly interestTaste: Float64Array;
-  /** What the ad categories appeal to now; `drift` moves it. */
+  /** The ad categories' current factors; `drift` changes them. */
   readonly categoryAppeal: Float64Array;
   readonly #appealBase: Float64Array;
   readonly #appealSwing: Float64Array;
@@ -103,7 +103,7 @@ export class Effects {
     }
   }
 
-  /** n bell-shaped values with mean 0 and exactly this deviation. */
+  /** n bell-shaped values with mean 0 and exactly this standard deviation. */
   #spread(n: number, deviation: number): Float64Array {
     const u = () => this.#rng.uniform();
     const values = Float64Array.from({ length: n }, () => u() + u() + u() + u());

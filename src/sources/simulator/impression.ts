@@ -14,7 +14,7 @@ export interface Impression {
   oracle: number;
   /** ms since the epoch. */
   time: number;
-  /** Its number; the first one follows from the seed. */
+  /** Its number; the seed determines the first one. */
   event: number;
   user: number;
   age: number;
@@ -40,13 +40,13 @@ export interface Impression {
   bid: number;
   /** Ads the user has seen today. */
   views: number;
-  /** Topic indices; the first `interestCount` count. */
+  /** Topic indices; only the first `interestCount` are valid. */
   readonly interests: Uint8Array;
   interestCount: number;
-  /** Cents. */
+  /** In cents. */
   price: number;
-  /** Ten-thousandths. */
+  /** In ten-thousandths. */
   hint: number;
-  /** Words. */
+  /** Number of words. */
   query: number;
 }

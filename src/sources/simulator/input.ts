@@ -2,7 +2,7 @@ import { HashbrookError } from "../../core/errors.js";
 import { behind, type Input, SIMULATED_ROW_BYTES } from "../reader.js";
 import type { SimulatorFormat } from "./writer.js";
 
-/** The input `simulate:ROWS[:SEED[:FORMAT]]` stands for; SEED (32 bits) is 1, FORMAT tsv by default. Throws `usage`. */
+/** The input for `simulate:ROWS[:SEED[:FORMAT]]`. SEED (32 bits) defaults to 1, FORMAT to tsv. @throws usage */
 export function simulatedInput(name: string): Input {
   const match = /^simulate:(\d[\d_]*)(?::(\d+)(?::(tsv|json))?)?$/.exec(name);
   if (!match || Number(match[2] ?? 0) > 0xffffffff) {

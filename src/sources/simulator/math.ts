@@ -1,6 +1,6 @@
 /** Arithmetic of the simulator: only + − × ÷ and square root, so that every machine and Node version gives the same bytes. */
 
-/** e^x for |x| <= 40, to 1e-13: 2^k times the Taylor polynomial of the rest. */
+/** e^x for |x| <= 40, to 1e-13: 2^k times the Taylor polynomial of the remainder. */
 export function exp(x: number): number {
   const k = Math.floor(x / Math.LN2 + 0.5);
   const r = x - k * Math.LN2;
@@ -32,7 +32,7 @@ export class Draws {
   #key = 0;
   #count = 0;
 
-  /** Starts over for thing `id` of a kind. */
+  /** Starts the draws of entity `id` of a kind. */
   of(kindSeed: number, id: number): this {
     this.#key = mix(kindSeed, id);
     this.#count = 0;
@@ -49,12 +49,12 @@ export class Draws {
     return Math.floor(this.uniform() * n);
   }
 
-  /** Mean 0, deviation 1, bell-shaped, within ±3.46: the scaled sum of four uniforms. */
+  /** Mean 0, standard deviation 1, bell-shaped, within ±3.46: the scaled sum of four uniforms. */
   normal(): number {
     return (this.uniform() + this.uniform() + this.uniform() + this.uniform() - 2) * 1.7320508075688772;
   }
 
-  /** An index drawn by a cumulative distribution that ends in 1. */
+  /** An index drawn from a cumulative distribution that ends in 1. */
   pick(cumulative: Float64Array): number {
     const u = this.uniform();
     let i = 0;
@@ -63,7 +63,7 @@ export class Draws {
   }
 }
 
-/** Cumulative shares of weights. */
+/** The cumulative distribution of weights. */
 export function cumulative(weights: readonly number[]): Float64Array {
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const shares = Float64Array.from(weights, (weight) => weight / total);
@@ -90,7 +90,7 @@ function root(x: number, halvings: number): number {
   return x;
 }
 
-/** A wave of period 1 and height 1 without a sine: +1 at 0, −1 at 0.5, straight between. */
+/** A triangle wave of period 1: +1 at 0, −1 at 0.5, linear between. */
 export function triangle(x: number): number {
   const part = x - Math.floor(x);
   return part < 0.5 ? 1 - 4 * part : 4 * part - 3;

@@ -1,4 +1,4 @@
-/** The simulator's vocabularies. The empty text is a missing value with a probability of its own. */
+/** The simulator's vocabularies. The empty string is a missing value, with its own probability. */
 
 export const ages = ["", "18-24", "25-34", "35-44", "45-54", "55-64", "65+"];
 export const genders = ["", "f", "m"];
@@ -7,7 +7,7 @@ export const countries = [..."US IN BR DE GB FR JP MX ID IT ES CA TR KR PL NL VN
 export const timeZones = [-5, 5, -3, 1, 0, 1, 9, -6, 7, 1, 1, -5, 3, 9, 1, 1, 7, -3, 10, 1, 2, 2, 1, 1];
 export const devices = ["phone", "desktop", "tablet", "tv"];
 export const systems = ["android", "ios", "windows", "macos", "linux", "tvos"];
-/** Systems of each device, the more common one repeated. */
+/** Operating systems of each device; more common ones are repeated. */
 export const systemsOf = [
   [0, 0, 0, 1, 1],
   [2, 2, 2, 3, 3, 4],

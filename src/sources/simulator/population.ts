@@ -4,7 +4,7 @@ import * as names from "./names.js";
 const PERSONAS = 12;
 const ADVERTISERS = 1200;
 const ADS_PER_CAMPAIGN = 5;
-/** A new ad belongs to one of the campaigns running at that time. */
+/** Number of running campaigns from which a new ad's campaign is drawn. */
 const OPEN_CAMPAIGNS = 8;
 const MAX_INTERESTS = 8;
 
@@ -21,7 +21,7 @@ const connectionShares = [
   [1, 10, 0, 0, 0, 8],
 ].map(cumulative);
 
-/** Visible attributes of a user, and an effect of this user alone. */
+/** Visible attributes of a user, and a random effect of the user. */
 export interface User {
   age: number;
   gender: number;
@@ -35,7 +35,7 @@ export interface User {
   effect: number;
 }
 
-/** A site's category, its layout (first slot of a page) and an effect of its own. */
+/** A site's category, its layout (first slot of a page) and its random effect. */
 export interface Site {
   category: number;
   layout: number;
@@ -53,9 +53,9 @@ export interface Ad {
   /** Natural logarithm of the price, and the price in cents (−1: none). */
   readonly logPrice: number;
   readonly cents: number;
-  /** Log-odds it adds for everybody when new. */
+  /** Log-odds it adds for every user while new. */
   readonly quality: number;
-  /** An outside estimate of its click rate, in ten-thousandths. */
+  /** An external estimate of its click rate, in ten-thousandths. */
   readonly hint: number;
   /** When it appeared (ms). */
   readonly born: number;

@@ -4,7 +4,7 @@ import { ImpressionWriter, MAX_ROW_BYTES, type SimulatorFormat } from "./writer.
 
 const CHUNK = 1 << 16;
 
-/** The simulator read as if it were a file: rows are made as they are asked for. */
+/** Reads simulated rows as if from a file; rows are generated on demand. */
 export class SimulatedReader implements Reader {
   readonly #simulator: Simulator;
   readonly #writer: ImpressionWriter;

@@ -13,19 +13,19 @@ export interface SimulateOptions extends SimulatorOptions {
   readonly seed: number;
   /** Tab-separated columns, or JSON lines. */
   readonly format: SimulatorFormat;
-  /** Takes the bytes of whole rows, in order; they are valid until it returns (or its promise is fulfilled). */
+  /** Receives the bytes of whole rows, in order; they are valid until it returns (or its promise is fulfilled). */
   readonly write: SimulatedSink;
   /**
-   * Also writes the same stream as a server and its users would report it: impressions without labels, and clicks that
-   * come later.
+   * Also writes the stream as a server and its users would report it: impressions without labels, and clicks that
+   * arrive later.
    */
   readonly split?: SplitOptions | undefined;
 }
 
-/** Takes bytes, which are valid until it returns or its promise is fulfilled. */
+/** Receives bytes, which are valid until it returns or its promise is fulfilled. */
 export type SimulatedSink = (bytes: Uint8Array) => void | Promise<void>;
 
-/** Where impressions without a label go, and the clicks on them in the order of their times. */
+/** Receivers of impressions without a label, and of their clicks in the order of time. */
 export interface SplitOptions {
   /** As `write`: the same rows, with the label missing. */
   readonly impressions?: SimulatedSink | undefined;
@@ -35,11 +35,11 @@ export interface SplitOptions {
   readonly window: number;
 }
 
-/** Facts about a simulated stream: the best result any model can reach, and how much there is to learn. */
+/** Statistics of a simulated stream: the best result any model can reach, and how many ids there are to learn. */
 export interface SimulatedFacts {
   /** Impressions. */
   readonly rows: number;
-  /** Of their text. */
+  /** Bytes of their text. */
   readonly bytes: number;
   /** Share of clicks. */
   readonly baseRate: number;
@@ -51,7 +51,7 @@ export interface SimulatedFacts {
   readonly distinct: Readonly<Record<"user" | "site" | "ad" | "campaign" | "advertiser", number>>;
 }
 
-/** Generates `rows` impressions, hands their text to `write`, and returns the facts about them. */
+/** Generates `rows` impressions, passes their text to `write`, and returns statistics. */
 export async function simulate({
   rows,
   seed,
@@ -78,7 +78,7 @@ export async function simulate({
   return { bytes: events.bytes, ...facts.result() };
 }
 
-/** Collects rows into larger pieces. */
+/** Collects rows into larger chunks. */
 class Chunks {
   bytes = 0;
   readonly #write: SimulatedSink;
@@ -89,7 +89,7 @@ class Chunks {
     this.#write = write;
   }
 
-  /** @param row writes one at a position of the bytes, and returns where it ends */
+  /** @param row writes one row at a position of the bytes, and returns the position after it */
   add(row: (bytes: Uint8Array, at: number) => number): void | Promise<void> {
     this.#end = row(this.#chunk, this.#end);
     if (this.#end > CHUNK - MAX_ROW_BYTES) return this.flush();
@@ -127,20 +127,20 @@ class Parts {
     row.label = -1;
     await this.#impressions.add((bytes, at) => writer.write(row, bytes, at));
     row.label = label;
-    await this.#tell(row.time);
+    await this.#writeClicks(row.time);
   }
 
   async flush(): Promise<void> {
-    await this.#tell(Number.POSITIVE_INFINITY);
+    await this.#writeClicks(Number.POSITIVE_INFINITY);
     await this.#impressions.flush();
     await this.#clicks.flush();
   }
 
-  /** Writes the clicks that come before a time. */
-  async #tell(time: number): Promise<void> {
+  /** Writes the clicks before a time (ms). */
+  async #writeClicks(time: number): Promise<void> {
     for (let click = this.#delayed.next(time); click; click = this.#delayed.next(time)) {
-      const told = click;
-      await this.#clicks.add((bytes, at) => this.#writeClick(told, bytes, at));
+      const due = click;
+      await this.#clicks.add((bytes, at) => this.#writeClick(due, bytes, at));
     }
   }
 }

@@ -9,16 +9,16 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 const FIRST_USERS = 250_000;
-/** One new user in so many visits. */
+/** One in this many visits is by a new user. */
 const VISITS_PER_NEW_USER = 16;
 const SITES = 5_000;
 const ADS_SHOWN = 6_000;
-/** One ad is retired and a new one comes in so many impressions. */
+/** After every this many impressions one ad is retired and a new one added. */
 const ROWS_PER_NEW_AD = 140;
 const ANONYMOUS = 0.03;
-/** Log-odds of a click when everything else is average. */
+/** Log-odds of a click at average effects. */
 const INTERCEPT = -2.25;
-/** What one, two, three of the user's interests in the ad's category add. */
+/** Log-odds for zero, one, two, three of the user's interests in the ad's category. */
 const MATCH = [-0.05, 0.25, 0.35, 0.4];
 /** Visits by UTC hour, 1 on average. */
 const TRAFFIC = Array.from({ length: 24 }, (_, hour) => 1 + 0.6 * triangle((hour - 19) / 24));
@@ -34,11 +34,13 @@ export interface SimulatorOptions {
 
 /**
  * A seeded stream of ad impressions with a known click probability. Page visits by Zipf-distributed users on
- * Zipf-distributed sites show one to four ads each; users join, ads come and go, wear out, and tastes drift.
- * The log-odds are a sum of main effects, of hidden tastes of user, page and hour groups times the appeal of ads
- * (low rank), and of curved and joint effects of numbers, so no linear model of the columns reaches the oracle.
+ * Zipf-distributed sites show one to four ads each; users join, ads are added, wear out and are retired, and
+ * preferences drift. The log-odds are a sum of main effects, of latent factors of user, page and hour groups times the
+ * appeal of ads (low rank), and of nonlinear and joint effects of numbers, so no linear model of the columns reaches
+ * the oracle.
  *
- * `next` moves `row` on. Nothing depends on the machine: the same seed gives the same rows everywhere.
+ * `next` generates the next impression into `row`. Nothing depends on the machine: the same seed gives the same rows
+ * everywhere.
  */
 export class Simulator {
   readonly row: Impression;
@@ -50,13 +52,13 @@ export class Simulator {
   readonly #site: Site = { category: 0, layout: 0, effect: 0 };
   readonly #taste = new Float64Array(DIMS);
   readonly #visitMs: number;
-  /** Streams of different seeds share no event id (but for one seed in a million). */
+  /** Streams of different seeds share no event id (except for one pair of seeds in a million). */
   readonly #firstEvent: number;
   #nextAd = 0;
   #visits = 0;
   #leftOnPage = 0;
   #driftedAt = Number.NEGATIVE_INFINITY;
-  /** What user, page and time add to the log-odds. */
+  /** Log-odds added by user, page and time. */
   #visitEffect = 0;
   #activity = 0;
 
@@ -73,7 +75,7 @@ export class Simulator {
     for (let i = 0; i < ADS_SHOWN; i++) this.#ads.push(this.#newAd(start - this.#rng.below(7 * DAY)));
   }
 
-  /** Makes the next impression and puts it into `row`. */
+  /** Generates the next impression into `row`. */
   next(): void {
     const { row } = this;
     row.event++;
@@ -93,7 +95,7 @@ export class Simulator {
     return this.#population.ad(this.#nextAd++, born);
   }
 
-  /** A page is opened: when, by whom, where. */
+  /** Draws a page visit: time, user and site. */
   #visit(): void {
     const { row } = this;
     const rng = this.#rng;
@@ -144,12 +146,12 @@ export class Simulator {
     row.query = this.#queryLength();
   }
 
-  /** Words searched for: always on search pages, now and then on a few other kinds. */
+  /** Number of words searched for: always on search pages, sometimes on a few other kinds. */
   #queryLength(): number {
     const kind = names.siteCategories[this.row.siteCategory];
-    const asked = kind === "search" ? 1 : kind === "video" || kind === "shopping" ? 0.5 : 0;
+    const probability = kind === "search" ? 1 : kind === "video" || kind === "shopping" ? 0.5 : 0;
     const rng = this.#rng;
-    return rng.uniform() < asked ? 1 + rng.below(4) + rng.below(4) + (rng.below(8) === 0 ? rng.below(8) : 0) : -1;
+    return rng.uniform() < probability ? 1 + rng.below(4) + rng.below(4) + (rng.below(8) === 0 ? rng.below(8) : 0) : -1;
   }
 
   #visitEffects(): number {
@@ -186,7 +188,7 @@ export class Simulator {
     );
   }
 
-  /** Picks an ad; one that matches none of the user's interests gives way to another half of the time. */
+  /** Draws an ad; one that matches none of the user's interests is redrawn half of the time. */
   #show(): Ad {
     const { row } = this;
     const rng = this.#rng;
@@ -224,7 +226,7 @@ export class Simulator {
     );
   }
 
-  /** What only the row as a whole knows. */
+  /** Log-odds that depend on several columns of the row. */
   #jointEffect(ad: Ad): number {
     const { row } = this;
     const effects = this.#effects;

@@ -5,7 +5,7 @@ import * as names from "./names.js";
 /** Tab-separated columns, or JSON lines. */
 export type SimulatorFormat = "tsv" | "json";
 
-/** The most bytes one row can take, in either format. */
+/** Maximum size of a row in bytes, in either format. */
 export const MAX_ROW_BYTES = 1024;
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
@@ -26,7 +26,7 @@ const topics = vocabulary(names.topics);
 const NULL = ascii("null");
 const QUOTE = 0x22;
 
-/** How a format writes what is around values. */
+/** The bytes of a format around values. */
 interface Punctuation {
   /** Before each column's value. */
   readonly before: readonly Uint8Array[];
@@ -53,7 +53,7 @@ const punctuation: Record<SimulatorFormat, Punctuation> = {
   },
 };
 
-/** Writes impressions as text, one a line, straight into a region of bytes. */
+/** Writes impressions as text, one per line, directly into a byte array. */
 export class ImpressionWriter {
   readonly #marks: Punctuation;
   #bytes = new Uint8Array(0);
@@ -64,7 +64,9 @@ export class ImpressionWriter {
     this.#marks = punctuation[format];
   }
 
-  /** Writes one row at byte `at` of `bytes`, which must have MAX_ROW_BYTES of room there. Returns where it ends. */
+  /**
+   * Writes one row at byte `at` of `bytes`, which must have MAX_ROW_BYTES of room there. Returns the position after it.
+   */
   write(row: Impression, bytes: Uint8Array, at: number): number {
     this.#bytes = bytes as Uint8Array<ArrayBuffer>;
     this.#end = at;
@@ -123,7 +125,7 @@ export class ImpressionWriter {
     }
   }
 
-  /** A letter and a number; −1 is missing. */
+  /** A letter and a number; −1 is a missing value. */
   #id(letter: number, n: number): void {
     this.#next();
     if (n < 0) this.#copy(this.#marks.missing);
@@ -141,7 +143,7 @@ export class ImpressionWriter {
     else this.#digits(n, 1);
   }
 
-  /** `scaled` / 10^places; −1 is missing. */
+  /** `scaled` / 10^places; −1 is a missing value. */
   #decimal(scaled: number, places: number): void {
     this.#next();
     if (scaled < 0) this.#copy(this.#marks.missing);
@@ -181,7 +183,7 @@ export class ImpressionWriter {
   }
 }
 
-/** Writes clicks: an event id and a time, in the order of their names. */
+/** Returns a function that writes clicks: an event id and a time, in the order of their names. */
 export function clickWriter(format: SimulatorFormat): (click: Click, bytes: Uint8Array, at: number) => number {
   const text =
     format === "tsv"
