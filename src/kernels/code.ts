@@ -6,9 +6,9 @@ interface KernelGlobal {
 }
 
 /**
- * What kernels/code.wasm exports. Addresses and counts come back as signed 32-bit integers: read them with `>>> 0`. Functions
- * that answer yes or no return 1 or 0. The order of calls: setLimit, openCodes, openCache where there is one. The memory
- * does not grow after that.
+ * Exports of kernels/code.wasm. Addresses and counts are signed 32-bit integers: read them with `>>> 0`. Functions with
+ * a boolean result return 1 or 0. Order of calls: setLimit, openCodes, openCache (optional). The memory does not grow
+ * after that.
  */
 export interface CodeKernel {
   setLimit(bytes: number): void;
@@ -16,9 +16,9 @@ export interface CodeKernel {
   openCache(places: number, rows: number): number;
   /** Writes the codes of the first `count` keys. */
   encode(count: number): void;
-  /** Fills the vectors the cache has; writes the codes of the other keys from row 0 on and returns their number. */
+  /** Writes the vectors of cached keys; writes the codes of the other keys from row 0 on and returns their number. */
   look(count: number): number;
-  /** Takes the `missed` vectors at `decodedAt`. */
+  /** Stores the `missed` decoded vectors at `decodedAt` in the output and in the cache. */
   settle(missed: number): void;
   /** Empties the cache. */
   forget(): void;
@@ -30,7 +30,7 @@ export interface CodeKernel {
   readonly decodedAt: KernelGlobal;
 }
 
-/** A fresh code kernel with a memory of its own. */
+/** A new code kernel with its own memory. */
 export function codeKernel(): { memory: WebAssembly.Memory; kernel: CodeKernel } {
   return instantiate<CodeKernel>("code");
 }

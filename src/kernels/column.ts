@@ -1,7 +1,7 @@
 import { structBytes } from "./layouts.js";
 import { ensureBytes, instantiate, sharedMemory } from "./wasm.js";
 
-/** What kernels/column.wasm exports. */
+/** Exports of kernels/column.wasm. */
 interface ColumnKernel {
   heapBase(): number;
   hash(at: number, size: number): bigint;
@@ -20,10 +20,10 @@ interface ColumnKernel {
   spread(column: number, from: number, count: number, to: number, start: number): number;
 }
 
-/** Between two pieces of memory: what vectors and hashes may read beyond. */
+/** Bytes between two allocations, which vector loads and hashes may read beyond the end. */
 const SLACK = 64;
 
-/** Where a section is and its elements go (struct Column). */
+/** Location of a column's section, and the destination of its elements (struct Column). */
 export interface ColumnStruct {
   readonly codec: number;
   readonly width: number;
@@ -33,7 +33,10 @@ export interface ColumnStruct {
   readonly stride: number;
 }
 
-/** The kernel with a memory of its own, of which it gives out parts, never back. Batches that other threads read lie in shared memory. */
+/**
+ * A column kernel with its own memory, from which regions are allocated and never freed. The memory is shared where
+ * other threads read the batches.
+ */
 export class ColumnMemory {
   readonly memory: WebAssembly.Memory;
   readonly kernel: ColumnKernel;
@@ -46,7 +49,7 @@ export class ColumnMemory {
     this.#end = kernel.heapBase();
   }
 
-  /** @returns the address of `bytes` bytes, aligned to 64 */
+  /** Allocates memory. @returns the address of `bytes` bytes, aligned to 64 */
   take(bytes: number): number {
     const at = (this.#end + 63) & ~63;
     this.#end = at + bytes + SLACK;
@@ -54,7 +57,7 @@ export class ColumnMemory {
     return at;
   }
 
-  /** A view, until the memory grows. */
+  /** A view, valid until the memory grows. */
   bytes(at: number, size: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, at, size);
   }
@@ -78,7 +81,7 @@ export class ColumnMemory {
   }
 }
 
-/** A piece of memory that is replaced by a larger one where it is too small. */
+/** A region of memory that is replaced by a larger one when it is too small. */
 export class Area {
   private readonly memory: ColumnMemory;
   private at = 0;
@@ -88,7 +91,7 @@ export class Area {
     this.memory = memory;
   }
 
-  /** @returns the address of at least so many bytes */
+  /** @returns the address of at least `bytes` bytes */
   reserve(bytes: number): number {
     if (this.at > 0 && bytes <= this.size) return this.at;
     this.size = Math.max(1 << 16, 2 * bytes);

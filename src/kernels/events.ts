@@ -1,11 +1,11 @@
 import type { TableKernel, WideKernel } from "./table.js";
 
 /**
- * The part of kernels/table.wasm that learns event by event. The order of calls: configureOptimizer, configureRow,
- * openEvents, setParts, every setBag and setConstant, openModel, then open.
+ * The exports of kernels/table.wasm for models that learn event by event. Order of calls: configureOptimizer,
+ * configureRow, openEvents, setParts, every setBag and setConstant, openModel, then open.
  */
 export interface EventKernel extends TableKernel, WideKernel {
-  /** Returns the address of the region that takes the batch's parts, 0 where the memory limit forbids it. */
+  /** Returns the address of the region for the batch's parts, 0 if the memory limit is exceeded. */
   openEvents(
     rows: number,
     bytes: number,
@@ -19,17 +19,20 @@ export interface EventKernel extends TableKernel, WideKernel {
   setBag(bag: number, offsets: number, keys: number, weights: number, combiner: number): void;
   setConstant(constant: number, key: bigint, column: number): void;
   logits(): number;
-  /** Events are weighted as fake negatives are (model/served-logits.ts). */
+  /** Enables weighting of events for fake negatives (model/served-logits.ts). */
   setFakeWeights(on: number): void;
-  /** Takes the workspace of the model of this number (assembly/table/event-models.ts) for events of up to `most` features of `cells` cells. */
+  /**
+   * Allocates the workspace of model number `model` (assembly/table/event-models.ts) for events of up to `most`
+   * features in `cells` cells.
+   */
   openModel(model: number, most: number, cells: number, wide: number): number;
   /**
-   * Events skipped, or -1 where the table has no room for the batch's new keys: with nothing changed, or, of a table with a
-   * budget, after the events that still fitted.
+   * Returns the number of skipped events, or -1 if the table has no room for the batch's new keys. Nothing is changed
+   * then, except in a table with a budget, where the events that still fitted were learned.
    */
   learnEvents(rows: number): number;
   scoreEvents(rows: number): void;
 }
 
-/** The column of a constant feature that is the bias: always 1. */
+/** Column number that marks a constant feature as the bias, whose value is always 1. */
 export const BIAS_COLUMN = 0xffffffff;

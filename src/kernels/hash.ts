@@ -1,7 +1,7 @@
 import type { KernelGlobal } from "./table.js";
 import { instantiate, PAGE_BYTES } from "./wasm.js";
 
-/** What kernels/hash.wasm exports. */
+/** Exports of kernels/hash.wasm. */
 interface HashKernel {
   hash(size: number, seed: bigint): bigint;
   start(seed: bigint): void;
@@ -24,7 +24,7 @@ const state = new Uint8Array(memory.buffer, kernel.stateAt.value, STATE_BYTES);
 const encoder = new TextEncoder();
 const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 
-/** XXH64 of bytes, or of a text's UTF-8 bytes. `seed` is an unsigned 64-bit number, 0 by default. */
+/** XXH64 of bytes, or of a text's UTF-8 bytes. `seed` is an unsigned 64-bit integer, 0 by default. */
 export function xxh64(data: string | Uint8Array, seed = 0n): bigint {
   if (typeof data === "string") return xxh64OfText(data, seed);
   if (data.byteLength > PIECE_BYTES) return new Xxh64(seed).update(data).digest();
@@ -32,13 +32,16 @@ export function xxh64(data: string | Uint8Array, seed = 0n): bigint {
   return unsigned(kernel.hash(data.byteLength, seed));
 }
 
-/** Short texts are encoded where the kernel reads them: an array of their bytes would take several times as long as their hash. */
+/**
+ * Encodes a short text directly into the kernel's input; creating an array of its bytes would take several times as
+ * long as the hash.
+ */
 function xxh64OfText(text: string, seed: bigint): bigint {
   if (text.length * 3 > PIECE_BYTES) return xxh64(encoder.encode(text), seed);
   return unsigned(kernel.hash(encoder.encodeInto(text, input).written, seed));
 }
 
-/** CRC-32C (Castagnoli) of bytes, an unsigned 32-bit number. */
+/** CRC-32C (Castagnoli) of bytes, an unsigned 32-bit integer. */
 export function crc32c(data: Uint8Array): number {
   let crc = 0;
   for (let at = 0; at < data.byteLength; at += PIECE_BYTES) {
@@ -49,7 +52,7 @@ export function crc32c(data: Uint8Array): number {
   return crc >>> 0;
 }
 
-/** XXH64 of bytes that come in pieces. */
+/** XXH64 of bytes that arrive in pieces. */
 export class Xxh64 {
   private readonly kept: Uint8Array;
 
@@ -69,7 +72,7 @@ export class Xxh64 {
     return this;
   }
 
-  /** Of all pieces so far. */
+  /** The hash of all pieces so far. */
   digest(): bigint {
     state.set(this.kept);
     return unsigned(kernel.digest());

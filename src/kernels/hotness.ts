@@ -1,12 +1,12 @@
 import type { KernelGlobal } from "./table.js";
 import { instantiate } from "./wasm.js";
 
-/** What kernels/hotness.wasm exports. Call `open` and `configure` first: from then on its memory does not grow. */
+/** Exports of kernels/hotness.wasm. Call `open` and `configure` first; the memory does not grow after that. */
 export interface HotnessKernel {
   open(capacity: number, buckets: number, rows: number, most: number, seed: bigint): number;
   configure(threshold: number, decay: number, decaySteps: number): void;
   observe(count: number, rows: number, scale: number): void;
-  /** Bytes of each: key u64, score f32, row to take u32 (0xffffffff: a free one). */
+  /** Address of the pending ids, 16 bytes each: key u64, score f32, row to take over u32 (0xffffffff: a free one). */
   pendingAt(): number;
   takePending(): number;
   demote(key: bigint, row: number, rows: number): void;
@@ -22,7 +22,7 @@ export interface HotnessKernel {
   readonly bucketsAt: KernelGlobal;
 }
 
-/** A fresh hotness kernel with a memory of its own. */
+/** A new hotness kernel with its own memory. */
 export function hotnessKernel(): { memory: WebAssembly.Memory; kernel: HotnessKernel } {
   return instantiate<HotnessKernel>("hotness");
 }

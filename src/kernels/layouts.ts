@@ -15,7 +15,7 @@ interface Layouts {
 
 const known = new Map<KernelName, Layouts>();
 
-/** What a kernel module says of itself (scripts/layouts.mjs), so that the host need not repeat it. */
+/** A kernel module's own description of its layouts (scripts/layouts.mjs), so that the host need not repeat them. */
 function layoutsOf(kernel: KernelName): Layouts {
   let layouts = known.get(kernel);
   if (!layouts) {
@@ -26,17 +26,17 @@ function layoutsOf(kernel: KernelName): Layouts {
   return layouts;
 }
 
-/** The layout of a kernel's struct. @throws Error when the kernel has no struct of this name */
+/** The layout of a kernel's struct. @throws Error if the kernel has no struct of this name */
 export function structOf(kernel: KernelName, name: string): StructLayout {
   return named(layoutsOf(kernel).structs, name, `kernel ${kernel}: no struct`);
 }
 
-/** Offset of a struct's field. @throws Error when there is none of this name */
+/** Offset of a struct's field, in bytes. @throws Error if there is none of this name */
 export function offsetOf(kernel: KernelName, struct: string, field: string): number {
   return named(structOf(kernel, struct).fields, field, `kernel ${kernel}: ${struct} has no field`)[0];
 }
 
-/** A whole number that a kernel's files share. @throws Error when there is none of this name */
+/** An integer constant shared by a kernel's files. @throws Error if there is none of this name */
 export function constantOf(kernel: KernelName, name: string): number {
   return named(layoutsOf(kernel).constants, name, `kernel ${kernel}: no constant`);
 }
@@ -64,7 +64,7 @@ const readers: Record<FieldType, (view: DataView, at: number) => number | bigint
   f64: (view, at) => view.getFloat64(at, true),
 };
 
-/** The fields of `count` structs that lie back to back from the start of `bytes`. */
+/** Reads the fields of `count` consecutive structs from the start of `bytes`. */
 export function structsIn(kernel: KernelName, name: string, bytes: Uint8Array, count: number) {
   const { size, fields } = structOf(kernel, name);
   const view = new DataView(bytes.buffer, bytes.byteOffset, count * size);
@@ -73,7 +73,11 @@ export function structsIn(kernel: KernelName, name: string, bytes: Uint8Array, c
   return Array.from({ length: count }, (_, i) => read(i * size));
 }
 
-/** The bytes of a struct. @param values of every field but `pad` @throws Error when a field is missing or unknown */
+/**
+ * The bytes of a struct.
+ * @param values of every field except `pad`
+ * @throws Error if a field is missing or unknown
+ */
 export function structBytes(kernel: KernelName, name: string, values: Readonly<Record<string, number | bigint>>) {
   const { size, fields } = structOf(kernel, name);
   const view = new DataView(new ArrayBuffer(size));

@@ -1,7 +1,7 @@
 import type { KernelGlobal } from "./table.js";
 import { instantiate } from "./wasm.js";
 
-/** What kernels/split.wasm exports. Call `open` first: from then on its memory does not grow. */
+/** Exports of kernels/split.wasm. Call `open` first; the memory does not grow after that. */
 export interface SplitKernel {
   setLimit(bytes: number): void;
   open(capacity: number, dim: number, parts: number): number;
@@ -23,7 +23,7 @@ export interface SplitKernel {
   readonly startsAt: KernelGlobal;
 }
 
-/** A fresh split kernel with a memory of its own. */
+/** A new split kernel with its own memory. */
 export function splitKernel(): { memory: WebAssembly.Memory; kernel: SplitKernel } {
   return instantiate<SplitKernel>("split");
 }

@@ -1,18 +1,19 @@
 import { moduleBytes } from "./module-bytes.js";
 
 /**
- * The compiled kernel modules: scan (bytes → batch), table (rows, optimizers, lr, fm), metric (streaming metrics), split (a
- * batch's keys among several stores), hotness (which ids earn a row of their own), code (codes of deep hash embeddings), hash (XXH64 of bytes in pieces),
- * word2vec (vectors of ids from sequences), column (columns of batches in an event cache).
+ * The compiled kernel modules: scan (bytes → batch), table (rows, optimizers, lr, fm), metric (streaming metrics),
+ * split (distributes a batch's keys among several stores), hotness (selects ids for rows of their own), code (codes of
+ * deep hash embeddings), hash (XXH64 of bytes in pieces), word2vec (id vectors from sequences), column (columns of
+ * batches in an event cache).
  */
 export type KernelName = "scan" | "table" | "metric" | "split" | "hotness" | "code" | "hash" | "word2vec" | "column";
 
-/** Linear memories are addressed with 32 bits: 65,536 pages of 64 KiB = 4 GiB. */
+/** WebAssembly page size. Linear memories are addressed with 32 bits: 65,536 pages of 64 KiB = 4 GiB. */
 export const PAGE_BYTES = 65536;
 
 const modules = new Map<string, WebAssembly.Module>();
 
-/** A kernel module, compiled once. @param form "-shared": the one for memory that threads share */
+/** A kernel module, compiled once per process. @param form "-shared": the build for memory shared between threads */
 export function moduleOf(name: KernelName, form: "" | "-shared" = ""): WebAssembly.Module {
   const file = `${name}${form}`;
   let module = modules.get(file);
@@ -23,15 +24,15 @@ export function moduleOf(name: KernelName, form: "" | "-shared" = ""): WebAssemb
   return module;
 }
 
-/** A memory that several threads can use. ONNX Runtime cannot: what it reads is copied. */
+/** A memory that several threads can use. ONNX Runtime cannot use it, so its inputs are copied. */
 export function sharedMemory(): WebAssembly.Memory {
   return new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
 }
 
 /**
- * Makes a fresh instance of a kernel module over a memory of its own (not shared, so that ONNX Runtime can use it in place).
+ * A new instance of a kernel module with its own memory (not shared, so that ONNX Runtime can use it in place).
  * @param host functions the kernel may call, by name
- * @param shared a memory that threads share, in place of its own
+ * @param shared a memory shared by threads, instead of its own
  */
 export function instantiate<Exports>(
   name: KernelName,
@@ -48,7 +49,7 @@ export function instantiate<Exports>(
   return { memory, kernel: instance.exports as Exports };
 }
 
-/** Grows `memory` until it holds at least `bytes`. Views over the old buffer are detached when it grows. */
+/** Grows `memory` to at least `bytes` bytes. Growing detaches views of the previous buffer. */
 export function ensureBytes(memory: WebAssembly.Memory, bytes: number): void {
   const missing = Math.ceil((bytes - memory.buffer.byteLength) / PAGE_BYTES);
   if (missing > 0) memory.grow(missing);

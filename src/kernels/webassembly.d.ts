@@ -10,9 +10,9 @@ declare namespace WebAssembly {
   }
   class Memory {
     constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
-    /** A SharedArrayBuffer where the memory is shared. */
+    /** A SharedArrayBuffer if the memory is shared. */
     readonly buffer: ArrayBuffer;
-    /** @returns the size before, in pages */
+    /** @returns the previous size, in pages */
     grow(pages: number): number;
   }
 }

@@ -1,6 +1,6 @@
 import { ensureBytes, instantiate } from "./wasm.js";
 
-/** What kernels/word2vec.wasm exports. Addresses and counts come back as signed 32-bit integers: read them with `>>> 0`. */
+/** Exports of kernels/word2vec.wasm. Addresses and counts are signed 32-bit integers: read them with `>>> 0`. */
 export interface Word2vecKernel {
   bytesFor(ids: number, dim: number, negative: number, longest: number): number;
   open(ids: number, dim: number, window: number, negative: number, cbow: number): void;
@@ -14,21 +14,21 @@ export interface Word2vecKernel {
   readonly heapAt: { readonly value: number };
 }
 
-/** What the kernel's memory is laid out for. */
+/** Sizes from which the kernel's memory is laid out. */
 export interface Word2vecLayout {
-  /** Distinct ids. */
+  /** Number of distinct ids. */
   readonly ids: number;
   readonly dim: number;
-  /** Ids looked at on each side, at most. */
+  /** Maximum number of context ids on each side. */
   readonly window: number;
-  /** Drawn ids for each that is there. */
+  /** Negative samples per positive pair. */
   readonly negative: number;
   readonly cbow: boolean;
-  /** Ids and ends of sequences of one call of `train`, at most. */
+  /** Maximum number of ids and ends of sequences in one call of `train`. */
   readonly longest: number;
 }
 
-/** A kernel with a memory that holds all it needs; vectors are zeros. Null where that would be more than 4 GiB. */
+/** A kernel with all the memory it needs; vectors are zeros. Null if that would exceed 4 GiB. */
 export function word2vecKernel(
   layout: Word2vecLayout,
 ): { readonly memory: WebAssembly.Memory; readonly kernel: Word2vecKernel } | null {

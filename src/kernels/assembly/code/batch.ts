@@ -1,4 +1,4 @@
-// The matrices of a batch of distinct keys, which a decoder's graph reads and writes in place.
+// Matrices for a batch of distinct keys, which a decoder's graph reads and writes in place.
 import { workspaceOf } from "../table/memory";
 import { openHashes, writeCode } from "./hashes";
 
@@ -6,19 +6,19 @@ export let keysAt: usize = 0;
 export let codesAt: usize = 0;
 export let vectorsAt: usize = 0;
 export let gradientsAt: usize = 0;
-/** What a scoring run decodes: `vectors`, unless a cache puts them there. */
+/** Decoder output of a scoring run: same as `vectors`, unless there is a cache. */
 export let decodedAt: usize = 0;
 
 let codeBytes: usize = 0;
 export let vectorBytes: usize = 0;
 
-/** Takes the memory for `rows` keys, of codes f32[hashes] and vectors f32[dim]. False where there is not enough. */
+/** Allocates memory for `rows` keys: codes f32[hashes] and vectors f32[dim]. False if there is not enough. */
 export function openCodes(rows: u32, hashes: u32, gaussian: bool, seed: u64, dim: u32, learns: bool): bool {
   codeBytes = (<usize>hashes) << 2;
   vectorBytes = (<usize>dim) << 2;
   if (!openHashes(hashes, gaussian, seed)) return false;
   keysAt = workspaceOf(rows, 8);
-  // writeCode may write up to three floats behind the last code.
+  // writeCode may write up to three floats after the last code.
   codesAt = workspaceOf(rows + 1, max<usize>(codeBytes, 16));
   gradientsAt = learns ? workspaceOf(rows, vectorBytes) : 0;
   vectorsAt = workspaceOf(rows, vectorBytes);
@@ -26,7 +26,7 @@ export function openCodes(rows: u32, hashes: u32, gaussian: bool, seed: u64, dim
   return vectorsAt != 0;
 }
 
-/** Gives decoded vectors a place of their own. */
+/** Allocates a separate region for decoded vectors. */
 export function separate(rows: u32): bool {
   decodedAt = workspaceOf(rows, vectorBytes);
   return decodedAt != 0;

@@ -1,6 +1,6 @@
-// Decoded vectors of keys that come again and again: one place for each key, by its hash. A key that was asked for again since
-// it was last threatened keeps its place against one newcomer, so that ids seen once do not drive out the hot ones.
-// An entry = [key u64][generation u32][asked again u32]; entries of earlier generations are empty.
+// A cache of the decoded vectors of recurring keys, with one slot per hash. A key that was requested again since
+// another key last competed for its slot keeps the slot once more, so that ids seen once do not displace hot ones. An
+// entry is [key u64][generation u32][requested again u32]; entries of earlier generations are empty.
 import { mix } from "../table/initial";
 import { workspaceOf } from "../table/memory";
 import { copyFloats } from "../table/lanes";
@@ -10,10 +10,10 @@ let places: u32 = 0;
 let entries: usize = 0;
 let cached: usize = 0;
 let generation: u32 = 1;
-/** u32[rows]: the numbers of the keys that `look` did not find. */
+/** u32[rows]: the indices of the keys that `look` did not find. */
 let missing: usize = 0;
 
-/** Opens a cache of `places_` vectors for batches of `rows` keys; after `openCodes`. */
+/** Opens a cache of `places_` vectors for batches of up to `rows` keys. Call after `openCodes`. */
 export function openCache(places_: u32, rows: u32): bool {
   places = places_;
   missing = workspaceOf(rows, 4);
@@ -27,7 +27,10 @@ export function forget(): void {
   generation++;
 }
 
-/** Fills the vectors of the keys it knows, writes the codes of the others side by side, and returns how many those are. */
+/**
+ * Writes the vectors of cached keys, writes the codes of the other keys consecutively, and returns the number of the
+ * latter.
+ */
 export function look(count: u32): u32 {
   let missed: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
@@ -45,7 +48,7 @@ export function look(count: u32): u32 {
   return missed;
 }
 
-/** Puts the vectors that were decoded for the `missed` keys in their places, and into the cache. */
+/** Stores the decoded vectors of the `missed` keys in the output and in the cache. */
 export function settle(missed: u32): void {
   for (let m: u32 = 0; m < missed; m++) {
     const i = load<u32>(missing + ((<usize>m) << 2));

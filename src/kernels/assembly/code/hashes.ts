@@ -1,9 +1,10 @@
 // k hash functions of a 64-bit key by multiply-shift (Dietzfelbinger 1996), each strongly universal:
-//   h_i = ((a_i lo + b_i hi + c_i) mod 2^64) >> 40, with lo, hi the halves of the key mixed by splitmix64's finaliser, and
-//   a_0, b_0, c_0, a_1 ... the outputs of splitmix64 started at the seed.
-// Mixed first, since multiply-shift alone maps keys at equal distances to codes at equal distances.
-// A code is h_i mapped to (-1, 1), or the normal quantile of its top 12 bits. Only the upper half of each sum counts:
-//   upper(a lo) = upper(a_low lo) + a_high lo mod 2^32.
+// h_i = ((a_i lo + b_i hi + c_i) mod 2^64) >> 40, where lo, hi are the halves of the key after splitmix64's finaliser,
+// and
+// a_0, b_0, c_0, a_1 ... are the outputs of splitmix64 started at the seed.
+// The key is mixed first because multiply-shift alone maps keys at equal distances to codes at equal distances. A code
+// is h_i mapped to (-1, 1), or the normal quantile of its top 12 bits. Only the upper half of each sum matters:
+// upper(a lo) = upper(a_low lo) + a_high lo mod 2^32.
 import { mix } from "../table/initial";
 import { workspace } from "../table/memory";
 import { normalTable } from "./normal";
@@ -15,11 +16,11 @@ const GROUP: usize = 96;
 
 let hashes: u32 = 0;
 let groups: usize = 0;
-/** Addresses of the coefficients, and of the normal quantiles: 0 where codes are uniform. */
+/** Addresses of the coefficients, and of the normal quantiles (0 if codes are uniform). */
 let coefficients: usize = 0;
 let normal: usize = 0;
 
-/** Draws the functions. False where there is no memory for them. */
+/** Draws the functions' coefficients. False if there is no memory for them. */
 export function openHashes(hashes_: u32, gaussian: bool, seed: u64): bool {
   hashes = hashes_;
   groups = <usize>((hashes + 3) >> 2);
@@ -39,7 +40,7 @@ export function openHashes(hashes_: u32, gaussian: bool, seed: u64): bool {
   return true;
 }
 
-/** Writes a key's code, f32[hashes], to `out`, and up to three floats behind it. */
+/** Writes a key's code, f32[hashes], to `out`, and up to three more floats after it. */
 export function writeCode(key: u64, out: usize): void {
   const mixed = mix(key);
   const lo = i32x4.splat(<i32>mixed);

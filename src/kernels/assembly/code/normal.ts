@@ -1,10 +1,10 @@
-// Quantiles of the standard normal distribution by algorithm AS 241 (Wichura 1988), good to 1e-16: a table look-up in the
-// place of Box and Muller's logarithm, root and cosine for every pair.
+// Quantiles of the standard normal distribution by algorithm AS 241 (Wichura 1988), accurate to 1e-16: a table look-up
+// replaces the logarithm, root and cosine of the Box–Muller transform.
 import { workspace } from "../table/memory";
 
 const ENTRIES: u32 = 4096;
 
-/** Makes f32[4096]: the quantiles of (i + 1/2) / 4096. Returns its address, 0 where there is no memory for it. */
+/** Creates f32[4096], the quantiles of (i + 1/2) / 4096. Returns its address, 0 if there is no memory for it. */
 export function normalTable(): usize {
   const table = workspace((<usize>ENTRIES) << 2);
   if (table == 0) return 0;

@@ -1,5 +1,6 @@
-// The kernel module `column`: columns of decoded events ⇄ sections of an event cache's blocks (docs/FORMATS.md, "Event cache").
-// A section is a head of 16 bytes, its values, and a code for every element; both are filled up to a multiple of 16 bytes.
+// Kernel module `column`: columns of decoded events ⇄ sections of an event cache's blocks (docs/FORMATS.md, "Event
+// cache"). A section is a header of 16 bytes, its values, and a code for every element; values and codes are each
+// padded to a multiple of 16 bytes.
 import { xxh64 } from "../scan/xxh64";
 
 export { pack } from "./pack";

@@ -1,4 +1,4 @@
-// Columns → sections: the smallest codec that can hold a column, of those that are read in one step.
+// Columns → sections, with the smallest codec that can represent a column and be decoded in one step.
 import {
   BYTES,
   CONSTANT,
@@ -18,7 +18,7 @@ import {
 const MOST_VALUES: u32 = 65536;
 const NO_VALUE: u32 = 0xffffffff;
 
-/** f64 that are numbers of steps: the least, the step, and the most steps. */
+/** Parameters of an f64 column of equidistant values: minimum, step, and the maximum number of steps. */
 let least: f64 = 0;
 let step: f64 = 1;
 let most: f64 = 0;
@@ -29,10 +29,12 @@ function element(at: usize, width: u32): u64 {
 }
 
 /**
- * Packs `count` elements of `width` bytes, `stride` bytes apart, into a section at `to`. Those of more than 8 bytes lie side by
- * side, and stay as they are.
- * @param kind 0 or WHOLE @param scratch room for 4 · count + 4 · `slots` bytes @param slots a power of two, twice `count` or 131,072
- * @returns bytes of the section. Before it is known what it takes, up to 16 + 8 · count + 4 · count bytes are written.
+ * Packs `count` elements of `width` bytes, `stride` bytes apart, into a section at `to`. Elements of more than 8 bytes
+ * are consecutive, and stored uncompressed.
+ * @param kind 0 or WHOLE
+ * @param scratch room for 4 · count + 4 · `slots` bytes
+ * @param slots a power of two, twice `count` or 131,072
+ * @returns bytes of the section. Up to 16 + 8 · count + 4 · count bytes may be written before its size is known.
  */
 export function pack(
   from: usize,
@@ -79,7 +81,7 @@ export function pack(
   return <u32>(HEAD_BYTES + bytes);
 }
 
-/** Zeros behind what is used: the same events give the same bytes. */
+/** Zeroes the padding, so that the same events give the same bytes. */
 function blank(at: usize, used: usize, size: usize): void {
   memory.fill(at + used, 0, size - used);
 }
@@ -92,7 +94,10 @@ function sizeOf(codec: u32, width: u32, count: u32, values: u32): usize {
   return filled(<usize>values * width) + filled(codeBytes(codec, width, count));
 }
 
-/** Lists the distinct elements at `values`, and a code of each element, u32, at `codes`. Returns how many, or NO_VALUE: too many. */
+/**
+ * Lists the distinct elements at `values`, and a u32 code for each element at `codes`. Returns the number of distinct
+ * elements, or NO_VALUE if there are too many.
+ */
 function distinct(
   from: usize,
   stride: u32,
@@ -160,7 +165,7 @@ function number(at: usize, width: u32): f64 {
   return width == 8 ? load<f64>(at) : <f64>load<u32>(at);
 }
 
-/** Whether all elements are whole numbers of steps, few enough, above the least of them. */
+/** Whether all elements are the minimum plus an integral, sufficiently small number of steps. */
 function findSteps(from: usize, stride: u32, width: u32, count: u32): bool {
   let low: f64 = Infinity,
     high: f64 = -Infinity;

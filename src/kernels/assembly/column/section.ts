@@ -1,37 +1,40 @@
-// What both directions know of a section.
+// The section format, shared by pack and unpack.
 
-/** One value, and no codes. */
+/** One value for all elements, and no codes. */
 export const CONSTANT: u32 = 0;
-/** Codes of 4, 8 or 16 bits say which of the values it is; values stand in the order of their first elements. */
+/** Codes of 4, 8 or 16 bits are indices of values; values are in the order of their first occurrences. */
 export const NIBBLES: u32 = 1;
 export const BYTES: u32 = 2;
 export const WORDS: u32 = 3;
-/** Every element as it is. */
+/** Every element uncompressed. */
 export const RAW: u32 = 4;
-/** Two values, a least number and a step: a code of 8, 16 or 32 bits says how many steps above it the number is. */
+/** Two values, a minimum and a step: a code of 8, 16 or 32 bits is the number of steps above the minimum. */
 export const STEPS_8: u32 = 5;
 export const STEPS_16: u32 = 6;
 export const STEPS_32: u32 = 7;
-/** 8: bytes that only the host reads. */
+/** Codec 8, OPAQUE: bytes that only the host reads. */
 
-/** Elements that are whole numbers near each other, as u32 or f64; of others nothing but equality is known. */
+/**
+ * Kind of elements that are integers of a narrow range, as u32 or f64; elements of other kinds are only compared for
+ * equality.
+ */
 export const WHOLE: u32 = 1;
 
-/** Before a section's values. */
+/** The header before a section's values. */
 @unmanaged
 export class Head {
-  /** CONSTANT … OPAQUE. */
+  /** Codec: CONSTANT … OPAQUE. */
   codec: u8;
-  /** Bytes of an element: 4 or 8. */
+  /** Bytes per element: 4 or 8. */
   width: u8;
   /** WHOLE, or 0. */
   kind: u8;
   pad: u8;
-  /** Elements; of an OPAQUE one bytes. */
+  /** Number of elements; of bytes, if OPAQUE. */
   count: u32;
-  /** Values that the codes choose among. */
+  /** Number of values that codes refer to. */
   values: u32;
-  /** Bytes of values and codes together, filled up. */
+  /** Bytes of values and codes together, padding included. */
   size: u32;
 }
 export const HEAD_BYTES: usize = offsetof<Head>();

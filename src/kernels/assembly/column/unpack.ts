@@ -1,28 +1,28 @@
-// Sections → columns of a batch. Elements go where they stand in a batch's rows, for a few rows at a time: so the rows being written stay
-// in the processor's nearest cache, column after column.
+// Sections → columns of a batch. Elements are written to their positions in the batch's rows, a few rows at a time, so
+// that the rows being written stay in the L1 cache, column after column.
 import { BYTES, CONSTANT, NIBBLES, RAW, STEPS_16, STEPS_32, STEPS_8, WORDS } from "./section";
 
-/** A column that is read: where its section is, and where its elements go. */
+/** A column being read: the location of its section, and the destination of its elements. */
 @unmanaged
 class Column {
   codec: u32;
-  /** Bytes of an element. */
+  /** Bytes per element. */
   width: u32;
-  /** Addresses of the values and of the codes. */
+  /** Addresses of values and codes. */
   values: usize;
   codes: usize;
-  /** Where the first row's element goes, from the batch's beginning, and the bytes from one row's to the next one's. */
+  /** Destination of the first row's element, from the start of the batch, and bytes between two rows. */
   to: u32;
   stride: u32;
 }
 const COLUMN_BYTES: usize = offsetof<Column>();
 
-/** Rows whose columns are written one after the other. */
+/** Number of rows whose columns are written before the next rows. */
 const TILE: u32 = 64;
 
 /**
- * Writes elements [from, from + count) of the columns [columns, end), a list of `Column`, to the rows from number `row` on of the batch at
- * `batch`.
+ * Writes elements [from, from + count) of the columns [columns, end), an array of `Column`, to the rows from number
+ * `row` on of the batch at `batch`.
  */
 export function unpack(columns: usize, end: usize, from: u32, count: u32, batch: usize, row: u32): void {
   for (let done: u32 = 0; done < count; done += TILE) {
@@ -116,7 +116,7 @@ function unpack4(column: Column, from: u32, count: u32, to: usize): void {
   }
 }
 
-/** Bytes from the values' beginning to the one of element i, whose code has 4 bits. @param shift of a value's bytes */
+/** Byte offset of the value of element i, whose code has 4 bits. @param shift log2 of a value's bytes */
 @inline
 function nibble(codes: usize, i: u32, shift: usize): usize {
   return ((<usize>load<u8>(codes + (i >> 1)) >> ((<usize>i & 1) << 2)) & 15) << shift;
@@ -142,7 +142,7 @@ function numberAt(column: Column, i: u32): u32 {
   return load<u32>(values) + load<u32>(values, 4) * steps(codes, codec, i);
 }
 
-/** The sum of elements [from, from + count) of a column of u32. */
+/** The sum of elements [from, from + count) of a u32 column. */
 export function sum(at: usize, from: u32, count: u32): f64 {
   const column = changetype<Column>(at);
   if (column.codec == CONSTANT) return <f64>load<u32>(column.values) * <f64>count;
@@ -151,7 +151,10 @@ export function sum(at: usize, from: u32, count: u32): f64 {
   return total;
 }
 
-/** Writes where lists end whose lengths are elements [from, from + count) of a column of u32: u32 at `to`, the first one behind `start` items. */
+/**
+ * Writes the end offsets of lists whose lengths are elements [from, from + count) of a u32 column: u32 at `to`, counted
+ * from `start` items.
+ */
 export function spread(at: usize, from: u32, count: u32, to: usize, start: u32): u32 {
   const column = changetype<Column>(at);
   for (let i = from; i < from + count; i++, to += 4) {

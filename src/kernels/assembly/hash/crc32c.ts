@@ -1,4 +1,4 @@
-// CRC-32C (Castagnoli), sixteen bytes a step: table k has the remainders of a byte that k zero bytes follow.
+// CRC-32C (Castagnoli), sixteen bytes per step: table k has the remainders of a byte followed by k zero bytes.
 const POLYNOMIAL: u32 = 0x82f63b78;
 const TABLE_BYTES: usize = 1024;
 const tables: usize = memory.data(16384, 16);
@@ -26,7 +26,7 @@ function four(k: usize, word: u32): u32 {
   return entry(k + 3, word) ^ entry(k + 2, word >>> 8) ^ entry(k + 1, word >>> 16) ^ entry(k, word >>> 24);
 }
 
-/** Goes on with `crc`, that of the bytes before (0: none), over `size` bytes. */
+/** Continues `crc`, the checksum of the preceding bytes (0: none), over `size` bytes. */
 export function crc32c(at: usize, size: u32, crc: u32): u32 {
   let p = at;
   const end = at + size;

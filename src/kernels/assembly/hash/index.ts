@@ -1,4 +1,4 @@
-// XXH64 of bytes that come in pieces. The host keeps the state of each hash and puts it back for the next piece.
+// XXH64 of bytes that arrive in pieces. The host keeps the state of each hash and restores it before the next piece.
 import { crc32c } from "./crc32c";
 import { finish, merge, round, xxh64 } from "../scan/xxh64";
 
@@ -6,25 +6,25 @@ const P1: u64 = 0x9e3779b185ebca87;
 const P2: u64 = 0xc2b2ae3d27d4eb4f;
 const P5: u64 = 0x27d4eb2f165667c5;
 
-/** Four lanes, bytes so far, seed, and the bytes that are no whole block of 32 yet. */
+/** Four accumulators, number of bytes so far, seed, and the bytes of an incomplete block of 32. */
 export const stateAt: usize = memory.data(80, 16);
 const TOTAL: usize = 32;
 const SEED: usize = 40;
 const tail: usize = stateAt + 48;
-/** Where a piece begins. */
+/** Address of a piece's bytes. */
 export const inputAt: usize = (__heap_base + 15) & ~15;
 
-/** All of `size` bytes at `inputAt`. */
+/** XXH64 of `size` bytes at `inputAt`. */
 export function hash(size: u32, seed: u64): u64 {
   return xxh64(inputAt, size, seed);
 }
 
-/** CRC-32C of the bytes before, `crc`, and of `size` bytes at `inputAt`. */
+/** CRC-32C of the preceding bytes, whose checksum is `crc`, and of `size` bytes at `inputAt`. */
 export function crc(size: u32, crc: u32): u32 {
   return crc32c(inputAt, size, crc);
 }
 
-/** Begins a state. */
+/** Initialises a state. */
 export function start(seed: u64): void {
   store<u64>(stateAt, seed + P1 + P2, 0);
   store<u64>(stateAt, seed + P2, 8);
@@ -34,7 +34,7 @@ export function start(seed: u64): void {
   store<u64>(stateAt, seed, SEED);
 }
 
-/** Takes in `size` bytes at `inputAt`. */
+/** Adds `size` bytes at `inputAt`. */
 export function update(size: u32): void {
   const before = load<u64>(stateAt, TOTAL);
   store<u64>(stateAt, before + size, TOTAL);
@@ -51,14 +51,14 @@ export function update(size: u32): void {
   memory.copy(tail, p, end - p);
 }
 
-/** The hash of what came so far. */
+/** The hash of all bytes added. */
 export function digest(): u64 {
   const total = load<u64>(stateAt, TOTAL);
   const start = total < 32 ? load<u64>(stateAt, SEED) + P5 : merged();
   return finish(start + total, tail, tail + (<usize>total & 31));
 }
 
-/** Whole blocks of [at, end); returns where the rest begins. */
+/** Adds the whole blocks of [at, end); returns the address of the remainder. */
 function blocks(at: usize, end: usize): usize {
   let p = at;
   let a = load<u64>(stateAt),

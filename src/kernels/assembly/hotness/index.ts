@@ -1,6 +1,6 @@
-// Kernel module `hotness`: which ids of a table earn a row of their own (hot_cold). Ids without one are scored in a sketch, ids
-// with one by row. After every batch the scores of its ids grow, all scores fade bit by bit, and ids of the batch that are hot
-// now are noted as pending; the host gives them rows before the next batch.
+// Kernel module `hotness`: selects the ids of a table that get a row of their own (hot_cold). Ids without a row are
+// scored in a sketch, ids with one by row. After every batch the scores of its ids grow, all scores decay a little, and
+// ids of the batch that have become hot are noted as pending; the host gives them rows before the next batch.
 import { chooseVictim, decayRows, drop, NONE, openRows, room, SAMPLE, setScore, warm } from "./rows";
 import { add, buckets, decayBuckets, openSketch, release, touchBucket } from "./sketch";
 import { workspace, workspaceOf } from "../table/memory";
@@ -8,19 +8,19 @@ import { workspace, workspaceOf } from "../table/memory";
 export { boundOf, bucketsAt, scoreOf } from "./sketch";
 export { scoresAt } from "./rows";
 
-/** Ids whose buckets are brought into the cache together. */
+/** Number of ids whose buckets are prefetched together. */
 const BLOCK: u32 = 128;
 
-/** What the control block begins with; the pending ids follow. */
+/** Header of the control block; the pending ids follow. */
 @unmanaged
 class Counters {
   steps: u64;
   promoted: u64;
   demoted: u64;
-  /** Keys of all batches with a row, and all. */
+  /** Number of keys in all batches that had a row, and of all keys. */
   hotKeys: u64;
   keys: u64;
-  /** Where the next look for a cold row begins. */
+  /** Row at which the next search for a cold row begins. */
   hand: u32;
   pending: u32;
 }
@@ -30,7 +30,7 @@ class Counters {
 class Entry {
   key: u64;
   score: f32;
-  /** The row it takes over, or NONE. */
+  /** The row it takes over, or NONE for a free one. */
   victim: u32;
 }
 const ENTRY_BYTES: usize = offsetof<Entry>();
@@ -40,17 +40,19 @@ let decaySteps: u32 = 1;
 let threshold: f32 = 0;
 let mostPending: u32 = 0;
 
-/** The counters and the pending ids: with the buckets and the scores, all that is remembered. */
+/** The counters and the pending ids. Together with buckets and scores they are the complete state. */
 export let controlAt: usize = 0;
-/** What the host writes of a batch: u64 keys[capacity], u32 rows[capacity] (NONE where cold), f32 gains[capacity]. */
+/**
+ * Input of a batch, written by the host: u64 keys[capacity], u32 rows[capacity] (NONE if cold), f32 gains[capacity].
+ */
 export let keysAt: usize = 0;
 export let rowsAt: usize = 0;
 export let gainsAt: usize = 0;
 
-/** Kept where the compiler cannot see that nobody reads it. */
+/** Sum of prefetched bytes, stored so that the compiler does not remove the loads. */
 let warmth: u32 = 0;
 
-/** Takes the memory for a sketch of `buckets` × 4 ids and `rows` hot rows. False where the memory limit does not allow it. */
+/** Allocates a sketch of `buckets` × 4 ids and `rows` hot rows. False if the memory limit is exceeded. */
 export function open(capacity: u32, buckets_: u32, rows: u32, most: u32, seed: u64): bool {
   mostPending = min(most, capacity);
   keysAt = workspaceOf(capacity, 8);
@@ -87,7 +89,7 @@ function rowAt(u: u32): u32 {
   return load<u32>(rowsAt + ((<usize>u) << 2));
 }
 
-/** What a key gains: its gain times `scale`; 0 where that is no number to add. */
+/** A key's contribution to its score: its gain times `scale`; 0 if that is not a finite positive number. */
 @inline
 function gainAt(u: u32, scale: f32): f32 {
   const x = load<f32>(gainsAt + ((<usize>u) << 2)) * scale;
@@ -95,8 +97,8 @@ function gainAt(u: u32, scale: f32): f32 {
 }
 
 /**
- * Scores a batch of `n` distinct keys, of which those with a row have one of the `rows` first; notes which become hot.
- * Take what was pending before.
+ * Scores a batch of `n` distinct keys: first those that have one of the `rows` rows; notes ids that become hot. Take
+ * the previous pending ids before.
  */
 export function observe(n: u32, rows: u32, scale: f32): void {
   fade();
@@ -119,7 +121,7 @@ export function observe(n: u32, rows: u32, scale: f32): void {
   }
 }
 
-/** Multiplies this step's share of all scores by the decay: each score once in every `decaySteps` steps. */
+/** Applies this step's share of the decay: each score is multiplied once in every `decaySteps` steps. */
 function fade(): void {
   const step = counters().steps++ % decaySteps;
   if (decay == 1) return;
@@ -133,7 +135,7 @@ function share(all: u32, step: u64): u32 {
   return <u32>((<u64>all * step) / decaySteps);
 }
 
-/** Notes a hot id: for a free row (`rows` NONE), or for one of the `rows` rows, if one is clearly colder. */
+/** Notes a hot id for a free row (`rows` NONE), or for one of the `rows` rows if one is clearly colder. */
 function nominate(key: u64, score: f32, rows: u32): bool {
   const pending = counters().pending;
   if (pending == mostPending) return false;
@@ -154,7 +156,9 @@ function findVictim(score: f32, rows: u32): u32 {
   return chooseVictim(score, hand, rows);
 }
 
-/** Takes the pending ids out of the sketch; returns how many lie at `pendingAt()` until the next `observe`. */
+/**
+ * Removes the pending ids from the sketch; returns their number. They stay at `pendingAt()` until the next `observe`.
+ */
 export function takePending(): u32 {
   const pending = counters().pending;
   for (let i: u32 = 0; i < pending; i++) release(entry(i).key);
@@ -166,14 +170,14 @@ export function pendingAt(): usize {
   return controlAt + offsetof<Counters>();
 }
 
-/** A key has given up its row, into whose place the last of `rows` moves: the sketch takes its score back. */
+/** Records that a key lost its row, to which the last of `rows` rows moves: the key's score returns to the sketch. */
 export function demote(key: u64, row: u32, rows: u32): void {
   const score = drop(row, rows);
   if (score > 0) add(key, score);
   counters().demoted++;
 }
 
-/** A key has got a row. */
+/** Records that a key got a row. */
 export function promote(row: u32, score: f32): void {
   setScore(row, score);
   counters().promoted++;

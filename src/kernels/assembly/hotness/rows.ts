@@ -1,16 +1,19 @@
-// The scores of the ids that own a row, by row number: f32[rows], padded to a multiple of 4. An id that is about to give
-// up its row has its score negated (0 becomes -0), so that it is not chosen twice; it is dropped before the scores fade again.
+// The scores of ids with a row, by row number: f32[rows], padded to a multiple of 4. The score of an id that is about
+// to lose its row is negated (0 becomes -0), so that it is not chosen twice; it is removed before the next decay.
 import { workspaceOf } from "../table/memory";
 import { faded } from "./sketch";
 
 export const NONE: u32 = 0xffffffff;
-/** Rows looked at, at most, to find one with a low score. */
+/** Maximum number of rows examined to find one with a low score. */
 export const SAMPLE: u32 = 16;
-/** An id needs this many times a row's score to take it: of ids about equally hot, none drives out another. */
+/**
+ * An id needs this many times a row's score to take the row over, so that ids about equally hot do not displace each
+ * other.
+ */
 const MARGIN: f32 = 1.5;
 
 export let scoresAt: usize = 0;
-/** Rows there can be. */
+/** Capacity in rows. */
 export let room: u32 = 0;
 
 export function openRows(rows: u32): bool {
@@ -30,7 +33,7 @@ export function warm(row: u32, x: f32): void {
 }
 
 /**
- * The row of lowest score among the next SAMPLE of `rows` rows from `hand` on, which is marked; NONE where it is not
+ * The row of lowest score among the next SAMPLE of `rows` rows from `hand` on, which is marked; NONE if it is not
  * clearly lower than `score`.
  */
 export function chooseVictim(score: f32, hand: u32, rows: u32): u32 {
@@ -51,7 +54,7 @@ export function chooseVictim(score: f32, hand: u32, rows: u32): u32 {
   return victim;
 }
 
-/** Takes the score of a row whose id goes; the last of `rows` rows moves into its place. */
+/** Removes the score of a row whose id loses it; the last of `rows` rows moves to its place. */
 export function drop(row: u32, rows: u32): f32 {
   const score = abs<f32>(load<f32>(at(row)));
   store<f32>(at(row), load<f32>(at(rows - 1)));
@@ -63,7 +66,7 @@ export function setScore(row: u32, score: f32): void {
   store<f32>(at(row), score);
 }
 
-/** Multiplies the scores of rows 4 * from up to 4 * to by `decay`. */
+/** Multiplies the scores of rows 4 · from to 4 · to (exclusive) by `decay`. */
 export function decayRows(from: u32, to: u32, decay: f32): void {
   const end = scoresAt + ((<usize>to) << 4);
   for (let i = scoresAt + ((<usize>from) << 4); i < end; i += 16) v128.store(i, faded(v128.load(i), decay));

@@ -1,7 +1,7 @@
-// HotSketch of CAFE (Zhang et al. 2024): w buckets of 4 cells, in a bucket SpaceSaving (Metwally et al. 2005). A bucket is one
-// cache line: u64 keys[4], f32 scores[4], f32 errors[4]. A cell's score is what its id gained since it came into the sketch; its
-// error bounds what the id may have gained before: what it gained in all is at least score and at most score + error. A cell of
-// score 0 is free; its error is what the next id there inherits.
+// HotSketch of CAFE (Zhang et al. 2024): w buckets of 4 cells, each bucket a SpaceSaving summary (Metwally et al.
+// 2005). A bucket is one cache line: u64 keys[4], f32 scores[4], f32 errors[4]. A cell's score is the sum of its id's
+// gains since it entered the sketch; its error bounds the gains before that: the total is at least score and at most
+// score + error. A cell of score 0 is free; its error is inherited by the next id there.
 import { mix } from "../table/initial";
 import { workspaceOf } from "../table/memory";
 
@@ -9,7 +9,7 @@ const BUCKET_BYTES: usize = 64;
 const CELLS: usize = 4;
 const SCORES: usize = 32;
 const ERRORS: usize = 48;
-/** Smaller scores and errors become 0: multiplied on, they would end as subnormal numbers, which are slow. */
+/** Smaller scores and errors become 0, since repeated decay would make them subnormal numbers, which are slow. */
 const FAINT: f32 = 1e-30;
 
 export let bucketsAt: usize = 0;
@@ -28,7 +28,7 @@ function bucketOf(key: u64): usize {
   return bucketsAt + <usize>(((mix(key ^ seed) >> 32) * <u64>buckets) >> 32) * BUCKET_BYTES;
 }
 
-/** Reads a byte of a key's bucket. */
+/** Prefetches a key's bucket by reading one of its bytes. */
 @inline
 export function touchBucket(key: u64): u32 {
   return load<u8>(bucketOf(key));
@@ -44,7 +44,7 @@ function boundIn(bucket: usize, cell: usize): f32 {
   return scoreIn(bucket, cell) + load<f32>(bucket + (cell << 2), ERRORS);
 }
 
-/** The cell of a key, or CELLS where it is in none. */
+/** The cell of a key, or CELLS if it has none. */
 @inline
 function cellOf(bucket: usize, key: u64): usize {
   let cell: usize = 0;
@@ -52,7 +52,7 @@ function cellOf(bucket: usize, key: u64): usize {
   return cell;
 }
 
-/** The cell a new key gets: the first free one, else the first of those with the smallest bound. */
+/** The cell for a new key: the first free one, else the first of those with the smallest bound. */
 @inline
 function cellForNew(bucket: usize): usize {
   let least: usize = 0;
@@ -63,7 +63,7 @@ function cellForNew(bucket: usize): usize {
   return least;
 }
 
-/** Adds x > 0 to a key's score, which comes in if need be; returns the score. */
+/** Adds x > 0 to a key's score, entering the key if needed; returns the score. */
 export function add(key: u64, x: f32): f32 {
   const bucket = bucketOf(key);
   let cell = cellOf(bucket, key);
@@ -78,7 +78,10 @@ export function add(key: u64, x: f32): f32 {
   return score;
 }
 
-/** Frees a key's cell. Its next id inherits the smallest bound of the others: so much may any id that is not there have gained. */
+/**
+ * Frees a key's cell. Its next id inherits the smallest bound of the other cells, which bounds the gains of any id not
+ * in the bucket.
+ */
 export function release(key: u64): void {
   const bucket = bucketOf(key);
   const cell = cellOf(bucket, key);
@@ -89,21 +92,21 @@ export function release(key: u64): void {
   store<f32>(bucket + (cell << 2), least, ERRORS);
 }
 
-/** What a key has gained at least, 0 where it is not in the sketch. */
+/** Lower bound of a key's total gain; 0 if it is not in the sketch. */
 export function scoreOf(key: u64): f32 {
   const bucket = bucketOf(key);
   const cell = cellOf(bucket, key);
   return cell == CELLS ? 0 : scoreIn(bucket, cell);
 }
 
-/** What a key without a row can have gained at most. */
+/** Upper bound of the total gain of a key without a row. */
 export function boundOf(key: u64): f32 {
   const bucket = bucketOf(key);
   const cell = cellOf(bucket, key);
   return boundIn(bucket, cell == CELLS ? cellForNew(bucket) : cell);
 }
 
-/** Multiplies scores and errors of the buckets from `from` up to `to` by `decay`. */
+/** Multiplies scores and errors of buckets `from` to `to` (exclusive) by `decay`. */
 export function decayBuckets(from: u32, to: u32, decay: f32): void {
   const end = bucketsAt + <usize>to * BUCKET_BYTES;
   for (let at = bucketsAt + <usize>from * BUCKET_BYTES; at < end; at += BUCKET_BYTES) {
@@ -112,7 +115,7 @@ export function decayBuckets(from: u32, to: u32, decay: f32): void {
   }
 }
 
-/** x * decay, 0 where that is faint. */
+/** x * decay; 0 if the result is below FAINT. */
 @inline
 export function faded(x: v128, decay: f32): v128 {
   const y = f32x4.mul(x, f32x4.splat(decay));

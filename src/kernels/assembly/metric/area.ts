@@ -1,18 +1,18 @@
-// The area under the ROC curve of weights in cells: the share of (positive, negative) pairs in which the positive scored higher, ties
-// counting 1/2. So do pairs of which nobody knows the order: those inside a cell of more than one number, or of a cell and one around it.
-// `begin`, then `visit` cells in the order of their ids.
+// The area under the ROC curve of weights in cells: the share of (positive, negative) pairs in which the positive
+// scored higher, ties counting 1/2. Pairs of unknown order also count 1/2: those inside a cell of more than one number,
+// or in a cell and an enclosing one. Call `begin`, then `visit` for each cell in the order of their ids.
 
-/** Cells around the current one, at most one of each size: f64[3] its end, negatives, positives. */
+/** Cells that enclose the current one, at most one of each size: f64[3] end, negatives, positives. */
 const around = memory.data(34 * 24, 16);
 let top: usize = 0;
-/** Their weights together. */
+/** The sums of their weights. */
 let outerNegatives: f64 = 0;
 let outerPositives: f64 = 0;
 
 let negatives: f64 = 0;
 let positives: f64 = 0;
 let area: f64 = 0;
-/** Pairs of unknown order: of both classes, and twice those of each with itself. */
+/** Weight of pairs of unknown order: of both classes, and twice those within each class. */
 let unknown: f64 = 0;
 let unknownNegatives: f64 = 0;
 let unknownPositives: f64 = 0;
@@ -48,17 +48,20 @@ export function visit(first: u64, bits: u32, negative: f64, positive: f64): void
   top += 24;
 }
 
-/** NaN when either class is absent. */
+/** The AUC; NaN if either class is absent. */
 export function auc(): f64 {
   return area / (positives * negatives);
 }
 
-/** The most that it may be wrong. */
+/** Bound of the AUC's error. */
 export function aucError(): f64 {
   return (0.5 * unknown) / (positives * negatives);
 }
 
-/** The same of the larger class against itself: how crowded it is. Less what `rows` rows of equal weight have by being their own equals. */
+/**
+ * The same bound for the larger class paired with itself, which measures how crowded cells are; less the share of
+ * `rows` rows of equal weight paired with themselves.
+ */
 export function crowding(rows: u32): f64 {
   const most = max(negatives, positives);
   const pairs = negatives > positives ? unknownNegatives : unknownPositives;

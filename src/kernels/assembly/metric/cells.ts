@@ -1,7 +1,7 @@
-// How scores are distributed: a list of cells.
-// A cell is an aligned interval of 2^b of the f32 numbers in order (b = 0: one number; 32: all). Two cells are nested or apart. The id is
-// first * 64 + (32 - b), so a list in the order of ids has every cell before those inside it.
-// This is the q-digest of Shrivastava et al. (2004), kept for two classes, with shares of weight instead of counts.
+// The distribution of scores as a list of cells. A cell is an aligned interval of 2^b of the f32 numbers in order (b =
+// 0: one number; 32: all). Two cells are nested or disjoint. The id is first * 64 + (32 - b), so in a list ordered by
+// id every cell precedes those inside it. This is the q-digest of Shrivastava et al. (2004) for two classes, with
+// shares of weight instead of counts.
 import { begin, visit } from "./area";
 import { Cell, CELL_BYTES, CELL_WEIGHTS, Row, ROW_BYTES, WEIGHTS } from "./records";
 
@@ -33,7 +33,7 @@ function positiveOf(cell: usize): f64 {
   return changetype<Cell>(cell).positive;
 }
 
-/** Makes cells of single numbers out of sorted rows (see totals.ts). Returns how many. */
+/** Converts sorted rows (see totals.ts) to cells of single numbers. Returns the number of cells. */
 export function toCells(rows: usize, count: u32, cells: usize): u32 {
   let last = cells - CELL_BYTES;
   let order: i64 = -1;
@@ -50,7 +50,7 @@ export function toCells(rows: usize, count: u32, cells: usize): u32 {
   return <u32>((last + CELL_BYTES - cells) / CELL_BYTES);
 }
 
-/** Scales a list in place so that its negatives weigh 1 together, and its positives too. */
+/** Scales a list in place so that its negatives sum to 1, and its positives too. */
 export function toShares(cells: usize, count: u32): void {
   const end = cells + <usize>count * CELL_BYTES;
   let sums = f64x2.splat(0);
@@ -61,7 +61,7 @@ export function toShares(cells: usize, count: u32): void {
     v128.store(at, f64x2.div(v128.load(at, CELL_WEIGHTS), sums), CELL_WEIGHTS);
 }
 
-/** Adds two lists into `out`, which has room for both. Returns its cells. */
+/** Adds two lists into `out`, which has room for both. Returns the number of cells. */
 export function merge(a: usize, countA: u32, b: usize, countB: u32, out: usize): u32 {
   const endA = a + <usize>countA * CELL_BYTES;
   const endB = b + <usize>countB * CELL_BYTES;
@@ -83,15 +83,19 @@ export function merge(a: usize, countA: u32, b: usize, countB: u32, out: usize):
   return <u32>((to + (endB - b) - out) / CELL_BYTES);
 }
 
-/** Coarsens a list in place until it has at most `capacity` cells, those with the least weight first. Returns its cells. */
+/**
+ * Coarsens a list in place to at most `capacity` cells, merging those of least weight first. Returns the number of
+ * cells.
+ */
 export function shrink(cells: usize, count: u32, capacity: u32): u32 {
   for (let most: f64 = 1 / <f64>capacity; count > capacity; most *= 1.25) count = coarsen(cells, count, most);
   return count;
 }
 
 /**
- * Puts all that lies in a cell into it, for the largest cells that hold at most the share `most` of the weight, half of it that of
- * the negatives and half that of the positives: so a class has at most 2 * most in any of them, however rare it is.
+ * Merges the contents of cells into the largest enclosing cells that hold at most the share `most` of the weight. Half
+ * the weight is that of the negatives and half that of the positives, so either class has at most 2 * most in any of
+ * them, however rare it is.
  */
 function coarsen(cells: usize, count: u32, most: f64): u32 {
   const end = cells + <usize>count * CELL_BYTES;
@@ -111,7 +115,7 @@ function coarsen(cells: usize, count: u32, most: f64): u32 {
     let negative = negativeOf(at);
     let positive = positiveOf(at);
     let next = at + CELL_BYTES;
-    // The cell as it stands, and the end, weights and size of the largest one that may take its place.
+    // The current cell, and the end, weights and size of the largest cell that may replace it.
     let toNext = next;
     let toNegative = negative;
     let toPositive = positive;
@@ -139,7 +143,7 @@ function coarsen(cells: usize, count: u32, most: f64): u32 {
   return <u32>((last + CELL_BYTES - cells) / CELL_BYTES);
 }
 
-/** Measures a list (see area.ts). */
+/** Passes a list to area.ts. */
 export function measure(cells: usize, count: u32): void {
   begin();
   for (let end = cells + <usize>count * CELL_BYTES; cells < end; cells += CELL_BYTES) {

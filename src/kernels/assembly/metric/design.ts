@@ -1,8 +1,12 @@
-// Which cells to count in: those of a list, the cell of all numbers, and between them the smallest cells around two neighbours,
-// unless nothing of such a cell is left between what is inside it. Examples whose score lies between two cells of the list then have one, too.
+// Selects the cells to count in: those of a list, the cell of all numbers, and between them the smallest cells around
+// two neighbours, unless such a cell is completely covered by the cells inside it. Examples whose score lies between
+// two cells of the list then have a cell, too.
 import { Cell, CELL_BYTES } from "./records";
 
-/** Cells that are open while the list is gone through backwards, the smallest last: u64 first, u64 bits, f64 numbers covered by what is inside. */
+/**
+ * Cells that are open while the list is traversed backwards, the smallest last: u64 first, u64 bits, f64 numbers
+ * covered by inner cells.
+ */
 const open = memory.data(34 * 24, 16);
 let top: usize = 0;
 let to: usize = 0;
@@ -19,8 +23,8 @@ function isTop(first: u64, bits: u64): bool {
 }
 
 /**
- * Passes from a cell that covers `numbers` to the smallest one around it and the one before, of `bits` bits: ends the open cells that
- * are smaller, and opens it.
+ * Moves from a cell that covers `numbers` to the smallest cell (of `bits` bits) around it and the previous one: closes
+ * the open cells that are smaller, and opens it.
  */
 function pass(numbers: f64, start: u64, bits: u64): void {
   while (top > open && load<u64>(top - 24, 8) < bits) {
@@ -39,7 +43,10 @@ function pass(numbers: f64, start: u64, bits: u64): void {
   store<f64>(top - 24, load<f64>(top - 24, 16) + numbers, 16);
 }
 
-/** Writes the ids of a list's `count` cells (ascending, f64[3] each) and of those around them, ascending. Returns how many. */
+/**
+ * Writes the ids of a list's `count` cells (ascending, f64[3] each) and of the cells around them, ascending. Returns
+ * their number.
+ */
 export function design(list: usize, count: u32, ids: usize): u32 {
   const last = ids + ((<usize>count) << 4) + 16;
   to = last;

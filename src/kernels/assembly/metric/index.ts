@@ -8,12 +8,12 @@ export { addSingles, layOut, listOf, measureAll, moveTo, spread, takeSingles, ta
 export { sort } from "./sort";
 export { accumulate, evaluate } from "./totals";
 
-/** First byte of the memory that the caller may lay out. */
+/** Address of the first byte that the caller may use. */
 export function heapBase(): usize {
   return __heap_base;
 }
 
-/** f32 logits to f32 probabilities, `rows` of them. */
+/** Converts `rows` f32 logits to f32 probabilities. */
 export function sigmoid(logits: usize, out: usize, rows: u32): void {
   for (let at: usize = 0, end = (<usize>rows) << 2; at < end; at += 4) {
     store<f32>(out + at, <f32>probability(<f64>load<f32>(logits + at)));
@@ -25,7 +25,7 @@ export function logistic(x: f64): f64 {
   return probability(x);
 }
 
-/** Natural logarithm: the same bits under every version of Node, which Math.log does not promise. */
+/** Natural logarithm, with the same bits on every version of Node, which Math.log does not guarantee. */
 export function ln(x: f64): f64 {
   return NativeMath.log(x);
 }

@@ -1,22 +1,28 @@
-// The cells that examples are counted in at present, in the order of their ids (see cells.ts): some nested, one around all others.
-// An accumulator over them is f64[2] a cell, weights of negatives and positives.
+// The cells in which examples are currently counted, ordered by id (see cells.ts): some nested, one around all others.
+// An accumulator over them is f64[2] per cell, the weights of negatives and positives.
 import { begin, visit } from "./area";
 import { Cell, CELL_BYTES, CELL_WEIGHTS, Row, ROW_BYTES, WEIGHTS } from "./records";
 
 const MOST_CELLS: u32 = 24_576;
 const SLOTS: usize = 1 << 16;
 
-/** u32 each: the cell's first number (as many largest numbers follow the last cell's), its bits, the cell around it. */
+/**
+ * u32 per cell: its first number (followed by as many maximal numbers after the last cell), its bits, its enclosing
+ * cell.
+ */
 const firsts = memory.data(8 * 24_576, 64);
 const sizes = memory.data(4 * 24_576, 64);
 const parents = memory.data(4 * 24_576, 64);
-/** u16 for each upper half of a number: the last cell that begins at or before its lowest; one more for the end. */
+/**
+ * u16 for each upper half of a number: the last cell that begins at or before the lowest number with it; one more for
+ * the end.
+ */
 const slots = memory.data(2 * 65_537, 64);
 let cells: u32 = 0;
-/** The most cells between two slots, rounded up to a power of two. */
+/** Maximum number of cells between two slots, rounded up to a power of two. */
 let reach: u32 = 1;
 
-/** Takes `count` f64 ids, ascending, the first of them 0 (the cell of all numbers). */
+/** Sets `count` cell ids, f64, ascending; the first is 0 (the cell of all numbers). */
 export function layOut(ids: usize, count: u32): void {
   cells = count;
   let slot: usize = 0;
@@ -44,11 +50,11 @@ function inside(number: u32, cell: u32): bool {
   return <u64>(number ^ load<u32>(firsts + at)) >> load<u32>(sizes + at) == 0;
 }
 
-/** The smallest cell around a number. */
+/** The smallest cell that contains a number. */
 @inline
 function cellOf(number: u32): u32 {
   let cell = <u32>load<u16>(slots + ((<usize>(number >> 16)) << 1));
-  // Always as many steps: a processor guesses their end.
+  // A fixed number of steps, so that the loop's end is predicted.
   for (let step = reach >> 1; step > 0; step >>= 1) {
     cell = load<u32>(firsts + ((<usize>(cell + step)) << 2)) <= number ? cell + step : cell;
   }
@@ -64,7 +70,7 @@ export function tally(rows: usize, count: u32, accumulator: usize): void {
   }
 }
 
-/** Adds a list of cells, each to the smallest cell that holds all of it. */
+/** Adds a list of cells, each to the smallest cell that contains it. */
 export function spread(list: usize, count: u32, accumulator: usize): void {
   for (let end = list + <usize>count * CELL_BYTES; list < end; list += CELL_BYTES) {
     const id = <u64>changetype<Cell>(list).id;
@@ -76,7 +82,7 @@ export function spread(list: usize, count: u32, accumulator: usize): void {
   }
 }
 
-/** Measures an accumulator (see area.ts). */
+/** Passes an accumulator to area.ts. */
 export function measureAll(accumulator: usize): void {
   begin();
   for (let cell: u32 = 0; cell < cells; cell++) {
@@ -88,7 +94,7 @@ export function measureAll(accumulator: usize): void {
   }
 }
 
-/** Moves what accumulator `from` has to three others. */
+/** Adds accumulator `from` to three others and clears it. */
 export function moveTo(from: usize, a: usize, b: usize, c: usize): void {
   for (let at: usize = 0, end = (<usize>cells) << 4; at < end; at += 16) {
     const weights = v128.load(from + at);
@@ -100,7 +106,7 @@ export function moveTo(from: usize, a: usize, b: usize, c: usize): void {
   }
 }
 
-/** Moves an accumulator to f32[2] a cell. */
+/** Moves an accumulator to f32[2] per cell. */
 export function takeSingles(accumulator: usize, out: usize): void {
   for (let cell: usize = 0, end = <usize>cells; cell < end; cell++) {
     const at = accumulator + (cell << 4);
@@ -109,7 +115,7 @@ export function takeSingles(accumulator: usize, out: usize): void {
   }
 }
 
-/** Adds f32[2] a cell to an accumulator. */
+/** Adds f32[2] per cell to an accumulator. */
 export function addSingles(singles: usize, accumulator: usize): void {
   for (let cell: usize = 0, end = <usize>cells; cell < end; cell++) {
     const weights = f64x2.promote_low_f32x4(v128.load64_zero(singles + (cell << 3)));
@@ -117,7 +123,7 @@ export function addSingles(singles: usize, accumulator: usize): void {
   }
 }
 
-/** Writes an accumulator as a list of cells, without empty ones. Returns how many. */
+/** Writes an accumulator as a list of cells, omitting empty ones. Returns the number of cells. */
 export function listOf(accumulator: usize, list: usize): u32 {
   let to = list;
   for (let cell: u32 = 0; cell < cells; cell++) {

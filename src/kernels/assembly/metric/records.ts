@@ -1,6 +1,6 @@
-// The records of the metric kernel, whose layouts the module carries.
+// The structs of the metric kernel, whose layouts the module exports.
 
-/** Totals of a run of examples. What the loss lacks yet is the logarithm of the factor: see totals.ts. */
+/** Totals of a run of examples. The logarithm of `factor` is still to be added to the loss: see totals.ts. */
 @unmanaged
 export class Totals {
   rows: f64;
@@ -14,7 +14,7 @@ export class Totals {
   spare: f64;
 }
 
-/** A row as it was counted: the place of its score among all f32 numbers, weights of the negative and of the positive. */
+/** A counted row: the rank of its score among all f32 numbers, and its weights as a negative and as a positive. */
 @unmanaged
 export class Row {
   place: u32;
@@ -22,7 +22,7 @@ export class Row {
   positive: f32;
 }
 export const ROW_BYTES: usize = offsetof<Row>();
-/** Of its two weights, side by side. */
+/** Offset of the two weights, which are adjacent. */
 export const WEIGHTS: usize = offsetof<Row>("negative");
 
 /** A cell of a list: its id (see cells.ts), weights of negatives and positives. */
@@ -33,10 +33,10 @@ export class Cell {
   positive: f64;
 }
 export const CELL_BYTES: usize = offsetof<Cell>();
-/** Of its two weights, side by side. */
+/** Offset of the two weights, which are adjacent. */
 export const CELL_WEIGHTS: usize = offsetof<Cell>("negative");
 
-/** What `evaluate` writes; NaN where undefined. */
+/** Output of `evaluate`; NaN where undefined. */
 @unmanaged
 export class Result {
   rows: f64;
@@ -47,6 +47,6 @@ export class Result {
   auc: f64;
   normalizedEntropy: f64;
   calibration: f64;
-  /** How far auc may be from that of the rows themselves. */
+  /** Bound of the difference between auc and the AUC of the rows themselves. */
   aucError: f64;
 }

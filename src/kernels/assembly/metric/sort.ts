@@ -1,11 +1,13 @@
-// Radix sort of rows (see totals.ts) by the place of their score, least significant digit first: stable, three passes.
+// Radix sort of rows (see totals.ts) by the rank of their score, least significant digit first: stable, three passes.
 import { Row, ROW_BYTES } from "./records";
 
 const DIGIT: u32 = 11;
 const BUCKETS: usize = 1 << 11;
 const counts = memory.data(4 << 11, 16);
 
-/** Sorts `count` rows at `from`, with as much room at `other`; returns where the sorted ones are, one of the two. */
+/**
+ * Sorts `count` rows at `from`, with as much room at `other`; returns the address of the sorted rows, one of the two.
+ */
 export function sort(from: usize, other: usize, count: u32): usize {
   for (let shift: u32 = 0; shift < 32; shift += DIGIT) {
     if (!scatter(from, other, count, shift)) continue;
@@ -21,7 +23,7 @@ function bucketOf(row: usize, shift: u32): usize {
   return counts + ((<usize>(changetype<Row>(row).place >> shift) & (BUCKETS - 1)) << 2);
 }
 
-/** One pass; false, with nothing done, where all have the same digit. */
+/** One pass; returns false, and does nothing, if all have the same digit. */
 function scatter(from: usize, to: usize, count: u32, shift: u32): bool {
   const end = from + <usize>count * ROW_BYTES;
   memory.fill(counts, 0, BUCKETS << 2);

@@ -1,14 +1,14 @@
-// Totals of a run of examples. What the loss lacks yet is the logarithm of the factor: one logarithm for many rows of weight 1,
-// whose 1 + t are multiplied.
+// Totals of a run of examples. The loss needs one logarithm for many rows of weight 1, whose factors 1 + t are
+// multiplied; the logarithm of the current factor is added later.
 import { auc, aucError } from "./area";
 import { measure } from "./cells";
 import { probability } from "./logistic";
 import { Result, Row, ROW_BYTES, Totals } from "./records";
 
-/** Far enough below the largest f64 for one more factor of at most 2. */
+/** Low enough that one more factor of at most 2 does not overflow f64. */
 const FULL: f64 = 1e300;
 
-/** The place of a score among all f32 numbers, as an unsigned integer; both zeros are one. */
+/** The rank of a score among all f32 numbers, as an unsigned integer; both zeros have the same rank. */
 @inline
 function orderOf(score: f32): u32 {
   const bits = reinterpret<u32>(score + 0);
@@ -24,9 +24,9 @@ function put(at: usize, place: u32, negative: f32, positive: f32): void {
 }
 
 /**
- * Counts `rows` examples: f32 logits (or true probabilities, when `probabilities` is 1), labels and weights. A label between
- * 0 and 1 is that share of a positive, and the rest of a negative. Each is also written to `kept`, a Row. One whose score,
- * label or weight is not finite is skipped and counted, and has no weight there.
+ * Counts `rows` examples: f32 logits (or true probabilities, if `probabilities` is 1), labels and weights. A label
+ * between 0 and 1 counts as that share of a positive, and the rest as a negative. Each example is also written to
+ * `kept`, a Row. An example whose score, label or weight is not finite is skipped and counted, and has weight 0 there.
  */
 export function accumulate(
   sums: usize,
@@ -84,7 +84,7 @@ function logit(p: f64): f64 {
   return NativeMath.log(p) - NativeMath.log1p(-p);
 }
 
-/** Writes a Result. AUC is that of a list of cells. */
+/** Writes a Result. The AUC is computed from a list of cells. */
 export function evaluate(sums: usize, cells: usize, count: u32, out: usize): void {
   const totals = changetype<Totals>(sums);
   const result = changetype<Result>(out);

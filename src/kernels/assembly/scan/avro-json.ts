@@ -1,4 +1,5 @@
-// Values in Avro's binary encoding → JSON, at the end of the scratch. As in avro-values.ts, every function returns the address after its part.
+// Values in Avro's binary encoding → JSON at the end of the scratch. As in avro-values.ts, every function returns the
+// address after what it read.
 import {
   block,
   boolean,
@@ -72,7 +73,7 @@ export function render(at: usize, type: Type, depth: u32): usize {
   return type.kind == RECORD ? renderRecord(at, type, depth + 1) : renderItems(at, type, depth + 1);
 }
 
-/** The text last read, as JSON. */
+/** Writes the text last read as JSON. */
 function renderBytes(type: Type): bool {
   const from = scratchEnd;
   if (type.decimal) return decimal(type) ? pack(from) : addNull();

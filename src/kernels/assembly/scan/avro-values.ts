@@ -1,18 +1,18 @@
-// The parts that values in Avro's binary encoding are made of. Every function takes the address where its part begins and returns the
-// address after it, 0 where the bytes are not what the schema says; what it has read is in the variables below.
+// Primitives of Avro's binary encoding. Every function takes the address at which a value begins and returns the
+// address after it, 0 if the bytes do not match the schema; the value read is in the variables below.
 import { BYTES, NAME_BYTES, Name, Type } from "./types";
 import { fixedPointText } from "./written";
 
-/** Where the bytes end. */
+/** The end of the bytes. */
 let end: usize = 0;
-/** The number last read. */
+/** The integer last read. */
 export let integer: i64 = 0;
 export let float: f64 = 0;
-/** The text last read: from here on, so many bytes. */
+/** The text last read: address and size. */
 export let text: usize = 0;
 export let textSize: u32 = 0;
 
-/** Begins with bytes that end at `stop`. */
+/** Starts reading bytes that end at `stop`. */
 export function beginValues(stop: usize): void {
   end = stop;
 }
@@ -45,13 +45,13 @@ function longVarint(at: usize): usize {
   return 0;
 }
 
-/** Passes over `size` bytes. */
+/** Skips `size` bytes. */
 @inline
 export function over(p: usize, size: i64): usize {
   return <u64>size <= <u64>(end - p) ? p + <usize>size : 0;
 }
 
-/** A size, and so many bytes. */
+/** Reads a size, and as many bytes. */
 @inline
 export function sized(at: usize): usize {
   const p = varint(at);
@@ -76,14 +76,14 @@ export function boolean(p: usize): usize {
   return byte > 1 ? 0 : p + 1;
 }
 
-/** A union's branch or an enum's symbol. */
+/** Reads a union's branch or an enum's symbol. */
 @inline
 export function choice(at: usize, count: u32): usize {
   const p = varint(at);
   return p && <u64>integer < <u64>count ? p : 0;
 }
 
-/** How many items follow, the size of a block being passed over: `integer`. */
+/** Reads a block's header: the number of items is left in `integer`, a block size is skipped. */
 export function block(at: usize): usize {
   let p = varint(at);
   if (!p || integer >= 0) return p;
@@ -113,15 +113,15 @@ export function symbol(type: Type): void {
   textSize = name.size;
 }
 
-/** Milliseconds of the integer last read. */
+/** The integer last read, in milliseconds. */
 @inline
 export function timeOf(type: Type): f64 {
   return (<f64>integer * <f64>type.times) / <f64>type.parts;
 }
 
-/** Writes the number that the bytes last read are. @returns false where it has more than 64 bits */
+/** Writes the number represented by the bytes last read. @returns false if it has more than 64 bits */
 export function decimal(type: Type): bool {
-  // All ones where the first bit is one.
+  // Sign extension: all ones if the first bit is set.
   const sign = textSize ? <u64>(<i64>load<i8>(text) >> 63) : 0;
   let value = sign;
   for (let i: u32 = 0; i < textSize; i++) {

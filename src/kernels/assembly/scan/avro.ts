@@ -1,5 +1,6 @@
-// Avro's binary encoding → slots, by the steps that the host made of a writer's schema: no value becomes an object. Every function takes
-// the address where its part begins and returns the address after it, 0 where the bytes are not what the schema says.
+// Avro's binary encoding → slots, by the steps that the host compiled from a writer's schema: no objects are created.
+// Every function takes the address at which a value begins and returns the address after it, 0 if the bytes do not
+// match the schema.
 import { render } from "./avro-json";
 import {
   beginValues,
@@ -64,7 +65,7 @@ import {
 } from "./types";
 import { overflowed } from "./written";
 
-/** Passes over a value. @param depth of values around it */
+/** Skips a value. @param depth of enclosing values */
 function skip(at: usize, type: Type, depth: u32): usize {
   switch (type.kind) {
     case NULL:
@@ -107,7 +108,7 @@ function skipItems(at: usize, type: Type, depth: u32): usize {
     p = varint(p);
     if (!p || integer == 0) return p;
     if (integer < 0) {
-      // The block's size is told: it is passed over as a whole.
+      // The block has a size, so it is skipped as a whole.
       p = varint(p);
       if (p) p = over(p, integer);
       if (!p) return 0;
@@ -131,7 +132,7 @@ function putBytes(slot: Slot, type: Type): bool {
     putText(slot, text, textSize);
     return true;
   }
-  // What has too many digits is no number, and is told as it is.
+  // A decimal with too many digits is not converted: its bytes are used as text.
   if (decimal(type)) fillNumber(slot);
   else putText(slot, text, textSize);
   return !overflowed;
@@ -144,7 +145,7 @@ function renderTo(slot: Slot, at: usize, type: Type): usize {
   return p && endJson(slot) ? p : 0;
 }
 
-/** Reads values as the steps say. */
+/** Reads values by the steps. */
 function run(from: usize, steps: usize, stepsEnd: usize): usize {
   let p = from;
   for (let at = steps; at < stepsEnd; at += STEP_BYTES) {
@@ -204,7 +205,7 @@ function run(from: usize, steps: usize, stepsEnd: usize): usize {
   return p;
 }
 
-/** Reads the entries of a map that are wanted. */
+/** Reads the entries of a map that are used. */
 function entries(at: usize, step: Step): usize {
   const items = load<Type>(step.type.list);
   let p = at;
@@ -221,7 +222,7 @@ function entries(at: usize, step: Step): usize {
   }
 }
 
-/** The entry whose name was just read, if it is wanted. */
+/** The entry whose name was just read, if it is used. */
 function entryOf(step: Step): Entry | null {
   for (let at = step.list; at < step.listEnd; at += ENTRY_BYTES) {
     const entry = changetype<Entry>(at);
@@ -238,7 +239,7 @@ function readRecord(start: usize, stop: usize, steps: usize, stepsEnd: usize): u
   return run(start, steps, stepsEnd);
 }
 
-/** One message [start, end) whose bytes from `body` on are one record, written by the schema that the steps were made of. */
+/** Reads one message [start, end) with one record in the bytes from `body` on, written with the schema of the steps. */
 export function scanAvro(start: usize, body: usize, stop: usize, steps: usize, stepsEnd: usize): u32 {
   const p = readRecord(body, stop, steps, stepsEnd);
   const why = p == stop ? rowOfSlots() : overflowed ? ROW_TOO_LONG : BAD_AVRO;

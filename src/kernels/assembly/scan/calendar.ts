@@ -1,12 +1,13 @@
-// Calendar times → milliseconds since 1970: `YYYY-MM-DD`, then perhaps `T` or a blank and `HH:MM[:SS[.fraction]]`, then perhaps
-// `Z`, `UTC` or an offset `±HH[:MM]`, with or without a blank before it.
+// Calendar times → milliseconds since 1970: `YYYY-MM-DD`, optionally followed by `T` or a space and
+// `HH:MM[:SS[.fraction]]`, optionally followed by `Z`, `UTC` or an offset `±HH[:MM]`, with or without a space before
+// it.
 
 let p: usize = 0;
 let stop: usize = 0;
-/** Whether all that was read so far is right. */
+/** Whether everything read so far is valid. */
 let good: bool = false;
 
-/** Reads a number of exactly `count` digits, at most `most`. */
+/** Reads a number of exactly `count` digits, not above `most`. */
 function digits(count: usize, most: i32): i32 {
   let value = 0;
   for (let i: usize = 0; i < count; i++, p++) {
@@ -18,7 +19,7 @@ function digits(count: usize, most: i32): i32 {
   return value;
 }
 
-/** Passes over a byte if it stands next. */
+/** Skips a byte if it is next. */
 function passes(byte: u32): bool {
   const is = p < stop && <u32>load<u8>(p) == byte;
   if (is) p++;
@@ -34,14 +35,17 @@ function daysIn(year: i32, month: i32): i32 {
   return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
 }
 
-/** Days from 1970-01-01, by the proleptic Gregorian calendar: a year that begins in March ends with its leap day. */
+/**
+ * Days since 1970-01-01 in the proleptic Gregorian calendar. Years are counted from March, so that the leap day is the
+ * last one.
+ */
 function daysOf(year: i32, month: i32, day: i32): i32 {
   const y = month > 2 ? year : year - 1;
   const m = month > 2 ? month - 3 : month + 9;
   return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 719469;
 }
 
-/** What follows a decimal point: its digits as milliseconds. */
+/** The digits after a decimal point, as milliseconds. */
 function fraction(): f64 {
   const start = p;
   let value: f64 = 0;
@@ -57,7 +61,7 @@ function fraction(): f64 {
   return (value * 1000) / unit;
 }
 
-/** `HH:MM[:SS[.fraction]]` in milliseconds. */
+/** Reads `HH:MM[:SS[.fraction]]`, in milliseconds. */
 function clock(): f64 {
   const hours = digits(2, 23);
   expect(58);
@@ -69,7 +73,7 @@ function clock(): f64 {
   return <f64>((hours * 60 + minutes) * 60 + seconds) * 1000 + part;
 }
 
-/** Milliseconds that the local time is ahead of UTC. */
+/** Reads the offset from UTC, in milliseconds. */
 function offset(): f64 {
   passes(32);
   if (passes(90) || passes(122)) return 0;
@@ -88,8 +92,8 @@ function offset(): f64 {
 }
 
 /**
- * @param zone milliseconds that a time is ahead of UTC which does not say it
- * @returns milliseconds since 1970; NaN: the text is no such time
+ * @param zone offset in milliseconds for times that state none (local time minus UTC)
+ * @returns milliseconds since 1970; NaN if the text is not such a time
  */
 export function calendarTime(at: usize, size: usize, zone: f64): f64 {
   p = at;

@@ -1,4 +1,4 @@
-// Reject codes, in the order of `rejectCodes` in src/decode/reject.ts. 0 = the row is good.
+// Reject codes, in the order of `rejectCodes` in src/decode/reject.ts. 0 = the row is valid.
 export const OK: u32 = 0;
 export const COLUMN_COUNT: u32 = 1;
 export const BAD_LABEL: u32 = 2;
@@ -23,12 +23,12 @@ export const BAD_AVRO: u32 = 20;
 export const UNKNOWN_SCHEMA: u32 = 21;
 export const BAD_PROTOBUF: u32 = 22;
 
-/** Besides reject codes: nothing to decode, or an event of a type that is not wanted. */
+/** Besides reject codes: nothing to decode, or an event of a type that is not read. */
 export const BLANK: u32 = 100;
 
-/** Longest text of one value (of one item, in bags and vectors), bytes. */
+/** Maximum size of the text of one value (of one item, in bags and vectors), bytes. */
 export const MAX_VALUE: u32 = 65535;
-/** Longest row, bytes without its newline. */
+/** Maximum size of a row, bytes without its newline. */
 export const MAX_ROW: u32 = 4 << 20;
-/** Deepest nesting of JSON. */
+/** Maximum nesting of JSON. */
 export const MAX_DEPTH: u32 = 512;

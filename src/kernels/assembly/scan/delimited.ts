@@ -1,4 +1,4 @@
-// Rows of separated values: tsv, and csv in its plain form; rows with quotes are read by quoted.ts.
+// Rows of separated values: tsv, and unquoted csv; rows with quotes are read by quoted.ts.
 import { BLANK, MAX_ROW, MAX_VALUE, OK } from "./codes";
 import {
   block,
@@ -36,7 +36,7 @@ function setSlots(columns: usize, width: usize, delimiters: usize): void {
   }
 }
 
-/** Neither a blank line nor a row that is too long. */
+/** True unless a line is blank or a row too long. */
 @inline
 function isPlain(start: usize, newline: usize): bool {
   const size = newline - start;
@@ -94,7 +94,7 @@ export function scanDelimited(limit: usize, end: usize, ended: bool, capacity: u
   return rows == capacity ? FULL : MORE;
 }
 
-/** Takes the carriage return off the row's last value. */
+/** Removes the carriage return from the row's last value. */
 function trimReturn(): void {
   const slot = changetype<Slot>(load<usize>(plan.columnsEnd - 4));
   if (slot.size) slot.size--;

@@ -12,7 +12,10 @@ export function bytesEqual(a: v128, b: v128, c: v128, d: v128, byte: v128): u64 
   );
 }
 
-/** Writes the positions of four set bits; where there are fewer, what is written does not count. @returns the bits left */
+/**
+ * Writes the positions of the lowest four set bits; if fewer are set, the rest of what is written is meaningless.
+ * @returns the bits left
+ */
 @inline
 function writeFour(bits: u64, block: usize, to: usize): u64 {
   let left = bits;
@@ -26,7 +29,11 @@ function writeFour(bits: u64, block: usize, to: usize): u64 {
   return left & (left - 1);
 }
 
-/** Adds the positions of all set bits to a list: many at a time, as counting them out one by one means wrong guesses. @returns its end */
+/**
+ * Adds the positions of all set bits to a list, several at a time: a loop that ends with each last bit would be
+ * mispredicted.
+ * @returns the list's end
+ */
 @inline
 function writePositions(bits: u64, block: usize, list: usize): usize {
   let left = bits;
@@ -41,24 +48,24 @@ function writePositions(bits: u64, block: usize, list: usize): usize {
 }
 
 /**
- * The delimiters ahead, as lists of u32 addresses: all of them (separators, quotes, newlines), and the newlines. Each list is
- * preceded by one more word; what stands before the first delimiter is the byte before the row.
+ * The delimiters ahead, as lists of u32 addresses: all of them (separators, quotes, newlines), and the newlines alone.
+ * Each list is preceded by one more word: before the first delimiter stands the address of the byte before the row.
  */
 export let next: usize = 0;
 export let nextEnd: usize = 0;
 export let nextLine: usize = 0;
 export let nextLineEnd: usize = 0;
-/** The next block to look at, and its bytes that count. */
+/** The next block to search, and the mask of its valid bytes. */
 export let block: usize = 0;
 let blockMask: u64 = 0;
-/** Whether the blocks looked at last have bytes above 0x7F. */
+/** Whether the blocks searched last have bytes above 0x7F. */
 let highBits: u32 = 0;
-/** Whether the rows ahead may have bytes above 0x7F. */
+/** Whether the upcoming rows may have bytes above 0x7F. */
 export let highAhead: u32 = 0;
-/** Delimiters are looked for this many (bytes of the list) ahead of those a row needs. */
+/** Number of list bytes by which the search runs ahead of the delimiters a row needs. */
 const AHEAD: usize = 2048;
 
-/** Forgets what is ahead; the next row begins at p. */
+/** Discards the lists; the next row begins at p. */
 export function restartAt(p: usize): void {
   next = nextEnd = plan.positions;
   nextLine = nextLineEnd = plan.lines;
@@ -68,7 +75,7 @@ export function restartAt(p: usize): void {
   highBits = 0;
 }
 
-/** Passes over what is ahead up to an address. */
+/** Skips the delimiters before an address. */
 export function skipTo(p: usize): void {
   while (next < nextEnd && load<usize>(next) < p) next += 4;
   while (nextLine < nextLineEnd && load<usize>(nextLine) < p) nextLine += 4;
@@ -76,7 +83,7 @@ export function skipTo(p: usize): void {
   else store<u32>(next - 4, <u32>p - 1);
 }
 
-/** Looks ahead until there are `bytes` of delimiters and some, or up to `limit`. */
+/** Searches ahead until there are at least `bytes` of delimiters, or up to `limit`. */
 export function lookAhead(bytes: usize, limit: usize): void {
   highAhead = highBits;
   highBits = 0;
@@ -120,7 +127,7 @@ export function lookAhead(bytes: usize, limit: usize): void {
   highAhead |= high;
 }
 
-/** Goes on behind the next `bytes` of delimiters, the last of them a newline. */
+/** Continues after the next `bytes` of delimiters, the last of which is a newline. */
 @inline
 export function passAhead(bytes: usize): void {
   next += bytes;

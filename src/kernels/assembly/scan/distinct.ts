@@ -1,5 +1,5 @@
-// Distinct values per field: HyperLogLog registers (Flajolet et al. 2007), 2^12 a field. The top 12 bits of a key choose
-// the register; its rank is 1 + the leading zeros of the rest.
+// Distinct values per field: HyperLogLog registers (Flajolet et al. 2007), 2^12 per field. The top 12 bits of a key
+// select the register; its rank is 1 + the leading zeros of the rest.
 import { DISTINCT_BAG_OP_BYTES, DISTINCT_RUN_BYTES, DistinctBagOp, DistinctRun, plan } from "./plan";
 
 /** Bytes of one field's registers. */
@@ -23,19 +23,22 @@ function raise(key: u64, field: u32, registers: usize): void {
   plan.changesEnd += 4;
 }
 
-/** Where a key's register lies. */
+/** Address of a key's register. */
 @inline
 function placeOf(key: u64, registers: usize): usize {
   return registers + <usize>(key >> 52);
 }
 
-/** Below 0 where a key does not raise a register that has `now`. */
+/** Negative if a key does not raise a register whose value is `now`. */
 @inline
 function excess(key: u64, now: u8): i32 {
   return <i32>clz(key << 12) - <i32>now;
 }
 
-/** Whether a key from `first` to `last` may raise its register: one branch for all, as few rows have one that does. */
+/**
+ * Whether any key from `first` to `last` may raise its register: one branch for all of them, since few rows have such a
+ * key.
+ */
 @inline
 function mayRise(first: usize, last: usize, registers: usize): bool {
   let p = first,

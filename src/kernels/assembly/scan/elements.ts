@@ -1,10 +1,10 @@
-// The elements of a binary tensor: bytes of texts, numbers that are wanted as they are, whole numbers whose text is hashed.
+// The elements of a binary tensor: bytes of texts, numbers used as numbers, integers whose text is hashed.
 import { inRange } from "./number";
 import { BOOLEAN, NUMBER, Slot, plan, scratchEnd } from "./plan";
 import { isUtf8 } from "./utf8";
 import { FALSE, integerText, TRUE, textAt, wholeText } from "./written";
 
-/** What an element is; all but texts have a size. */
+/** Types of elements; all except texts have a fixed size. */
 const TENSOR_TEXT: u32 = 0;
 const TENSOR_BOOL: u32 = 1;
 const TENSOR_I8: u32 = 2;
@@ -18,25 +18,25 @@ const TENSOR_U64: u32 = 9;
 const TENSOR_F32: u32 = 10;
 const TENSOR_F64: u32 = 11;
 
-/** The values of one slot, row behind row. */
+/** The values of one slot, row after row. */
 @unmanaged
 export class Tensor {
   slot: Slot;
-  /** Where the next row begins; the host has seen that all of the rows' bytes are there. */
+  /** Address of the next row; the host has checked that the bytes of all rows are present. */
   next: usize;
-  /** Where the row at hand begins. */
+  /** Address of the current row. */
   at: usize;
-  /** Elements a row. */
+  /** Elements per row. */
   width: u32;
   element: u32;
-  /** 1: the slot takes a list. */
+  /** 1: the slot accepts a list. */
   list: u32;
-  /** 1: numbers are wanted, not their text. */
+  /** 1: the numbers are used, not their text. */
   number: u32;
 }
 export const TENSOR_BYTES: usize = offsetof<Tensor>();
 
-/** The element last read: a text, or the text of an id, of a kind of slots; or a number. */
+/** The element last read: a text, or the text of an id, with the kind of its slot; or a number. */
 export let elementAt: usize = 0;
 export let elementSize: u32 = 0;
 export let elementKind: u32 = 0;
@@ -49,14 +49,14 @@ function put(at: usize, size: u32, kind: u32): void {
   elementKind = kind;
 }
 
-/** A number whose text nobody wants. -0 is 0, as where it came as text. */
+/** A number used without its text. -0 is stored as 0, as if it had been read from text. */
 @inline
 function real(x: f64, next: usize): usize {
   elementNumber = isFinite(x) ? inRange(x + 0) : Infinity;
   return next;
 }
 
-/** A whole number: itself, or the text that is the id. */
+/** An integer: itself, or its text, which is the id. */
 @inline
 function signed(x: i64, number: bool, next: usize): usize {
   if (number) return real(<f64>x, next);
@@ -85,7 +85,7 @@ function boolean(at: usize): usize {
   return truth <= 1 ? at + 1 : 0;
 }
 
-/** Reads an element. @returns the address after it, 0: it is none, or there is no room for its text */
+/** Reads an element. @returns the address after it; 0 if it is invalid, or there is no room for its text */
 export function readElement(element: u32, at: usize, number: bool): usize {
   switch (element) {
     case TENSOR_TEXT:
@@ -114,7 +114,7 @@ export function readElement(element: u32, at: usize, number: bool): usize {
   return real(load<f64>(at), at + 8);
 }
 
-/** Behind the elements of a list. */
+/** Address after the elements of a list. */
 export function listEnd(tensor: Tensor): usize {
   let p = tensor.next;
   if (tensor.element != TENSOR_TEXT) return p + <usize>tensor.width * sizeOf(tensor.element);

@@ -1,4 +1,4 @@
-// Slots → one row of the batch: label and weights first, then every field, each kind in a loop of its own.
+// Slots → one row of the batch: label and weights first, then every field, with one loop per kind of field.
 import { BAD_NUMBER, BAD_TYPE, BAD_UTF8, BAD_VECTOR, BLANK, NUMBER_OUT_OF_RANGE, OK } from "./codes";
 import { countDistinct } from "./distinct";
 import { head } from "./head";
@@ -54,17 +54,20 @@ export function fillLogs(): void {
   for (let i: u32 = 0; i < LOG_TABLE; i++) store<f32>(logs + (i << 2), <f32>NativeMath.log1p(<f64>i));
 }
 
-/** Most components a cross can have is set by the plan; their keys are laid side by side here. */
+/** Region where the keys of a cross are placed consecutively; the plan sets the maximum number of components. */
 let joined: usize = 0;
 
 export function setJoined(at: usize): void {
   joined = at;
 }
 
-/** The rows to come are candidates over a context that says something: what they have of it is taken from a row before. */
+/**
+ * True if the next rows are candidates over a context with values: what candidates share with the context is copied
+ * from an earlier row.
+ */
 let overContext: bool = false;
 
-/** A request's context was read: no row has anything of it yet. */
+/** A request's context was read: no row contains its values yet. */
 export function beginContext(): void {
   overContext = false;
   for (let at = plan.slots; at < plan.slotsEnd && !overContext; at += SLOT_BYTES)
@@ -98,7 +101,7 @@ export function acceptRow(row: usize): u32 {
   return OK;
 }
 
-/** Values that are declared to mean nothing are missing from here on. */
+/** Marks values as missing that are declared as null words. */
 export function clearNulls(): void {
   for (let at = plan.nulls; at < plan.nullsEnd; at += NULL_OP_BYTES) {
     const op = changetype<NullOp>(at);
@@ -107,7 +110,10 @@ export function clearNulls(): void {
   }
 }
 
-/** BAD_UTF8 when a value that is read is not UTF-8; what nobody reads may be anything. For rows that have bytes which are not. */
+/**
+ * BAD_UTF8 if a value that is read is not UTF-8; values that are not read may have any bytes. For rows with invalid
+ * bytes.
+ */
 export function textsFault(): u32 {
   const end = plan.slotsEnd;
   for (let at = plan.slots; at < end; at += SLOT_BYTES) {
@@ -136,7 +142,7 @@ function hashes(row: usize): void {
     let at = run.ops,
       to = run.to + row * run.stride;
     for (;;) {
-      // Ids of one length: a loop without anything else has the processor's registers to itself.
+      // Ids of one length: a loop that does nothing else can keep everything in registers.
       while (at < opsEnd) {
         const op = changetype<HashOp>(at);
         const slot = op.slot;
@@ -156,7 +162,7 @@ function hashes(row: usize): void {
   }
 }
 
-/** `hashes` over a context. A key that is part of a cross alone has no place of its own row by row. */
+/** `hashes` over a context. A key that is only part of a cross has no place of its own in the rows. */
 function hashesOver(row: usize): void {
   const end = plan.hashesEnd;
   for (let at = plan.hashes; at < end; at += HASH_RUN_BYTES) {
@@ -209,7 +215,7 @@ function numbers(row: usize): u32 {
   return OK;
 }
 
-/** How many of the sorted boundaries are <= x. */
+/** The number of sorted boundaries that are <= x. */
 function bucketOf(x: f64, boundaries: usize, count: u32): u32 {
   let low: u32 = 0;
   let size = count;
@@ -234,7 +240,7 @@ function buckets(row: usize): u32 {
       const size = slot.size;
       let bucket = op.missing;
       const small = size < 8 && slot.kind <= NUMBER ? smallInteger(slot.at, size) : -1;
-      // Whether a value is missing cannot be foreseen: no branch depends on it.
+      // Whether a value is missing is unpredictable, so there is no branch on it.
       if (<u32>small < SMALL_NUMBERS) bucket = select<u32>(load<u16>(op.small + ((<usize>small) << 1)), bucket, size);
       else if (size) {
         const fault = numberFault(slot);
@@ -284,7 +290,7 @@ function bags(row: usize): u32 {
   return OK;
 }
 
-/** Takes the context's items from the row that has them. @returns where they end */
+/** Copies the context's items from the row that has them. @returns their end */
 function bagAgain(op: BagOp, start: u32): u32 {
   const offsets = changetype<BagCell>(op.cells).offsets + ((<usize>op.contextRow) << 2);
   const from = <usize>load<u32>(offsets);

@@ -1,4 +1,4 @@
-// Values that were read from binary events → slots, and slots → a row: what their formats have in common.
+// Values of binary events → slots, and slots → a row: what the binary formats have in common.
 import { BLANK, MAX_VALUE, OK } from "./codes";
 import { acceptRow, textsFault } from "./fields";
 import {
@@ -19,10 +19,10 @@ import {
 import { MORE, pass, reject, rows } from "./rows";
 import { addByte, beginText, FALSE, integerText, numberText, overflow, TRUE, textAt, wholeText } from "./written";
 
-/** Whether a text that was read has bytes above 0x7F. */
+/** Whether a text read so far has bytes above 0x7F. */
 let high: bool = false;
 
-/** Begins with an event. */
+/** Starts an event. */
 export function beginSlots(): void {
   setFailedSlot(0);
   setMayFail(false);
@@ -30,20 +30,20 @@ export function beginSlots(): void {
   high = false;
 }
 
-/** Makes a row of the slots. @returns a reject code */
+/** Makes a row from the slots. @returns a reject code */
 export function rowOfSlots(): u32 {
   const why = high ? textsFault() : OK;
   return why ? why : acceptRow(rows);
 }
 
-/** Ends with the message [start, end), of which a row was made, or not. */
+/** Finishes the message [start, end), with `why` as its reject code (OK: a row was made). */
 export function finish(why: u32, start: usize, end: usize): u32 {
   if (why != OK && why != BLANK) return reject(why, start, end, 1);
   pass(end, 1, <u32>(why == OK));
   return MORE;
 }
 
-/** Slots [from, to) become of a kind without a value. */
+/** Sets the kind of slots [from, to), which have no value. */
 export function mark(from: usize, to: usize, kind: u32): void {
   const size: u64 = kind == MISSING ? 0 : 1;
   for (let at = from; at < to; at += SLOT_BYTES) store<u64>(at, size | ((<u64>kind) << 32), 4);
@@ -65,25 +65,25 @@ export function fill(slot: Slot, at: usize, size: u32, kind: u32): void {
   slot.kind = kind;
 }
 
-/** The text of the number last written. */
+/** Sets the slot to the text of the number last written. */
 @inline
 export function fillNumber(slot: Slot): void {
   fill(slot, textAt, <u32>(scratchEnd - textAt), NUMBER);
 }
 
-/** A number that nobody wants the text of. */
+/** Sets the slot to a number whose text is not used. */
 @inline
 export function fillBinary(slot: Slot, x: f64): bool {
   const at = (scratchEnd + 7) & ~7;
   if (at + 72 > plan.scratchLimit) return overflow();
-  // Of both zeros the one without a sign, as in texts.
+  // -0 becomes 0, as in texts.
   store<f64>(at, x + 0.0);
   setScratchEnd(at + 8);
   fill(slot, at, 8, BINARY);
   return true;
 }
 
-/** A number into its slot, as a text or as it is. */
+/** Sets the slot to a number, as text or as a number. */
 @inline
 export function putNumber(slot: Slot, x: f64, binary: u32): bool {
   if (binary) return fillBinary(slot, x);
@@ -118,17 +118,17 @@ export function putBoolean(slot: Slot, x: bool): void {
   fill(slot, x ? TRUE : FALSE, x ? 4 : 5, BOOLEAN);
 }
 
-/** JSON that is written from here on is a slot's. */
+/** Starts a slot's JSON at the current end of the scratch. */
 @inline
 export function beginJson(slot: Slot): void {
   slot.at = scratchEnd;
 }
 
-/** The slot's JSON, a list or an object, ends here. */
+/** Ends a slot's JSON, a list or an object. */
 export function endJson(slot: Slot): bool {
   const c: u32 = load<u8>(slot.at);
   fill(slot, slot.at, <u32>(scratchEnd - slot.at), c == 91 ? ARRAY : OBJECT);
   setMayFail(true);
-  // Readers of JSON look a vector ahead.
+  // Readers of JSON load up to a vector beyond the end.
   return addByte(0);
 }

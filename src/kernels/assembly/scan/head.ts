@@ -1,4 +1,4 @@
-// What an event has beside its fields: label, weight, time, id and true probability.
+// Values of an event besides its fields: label, weight, time, id and true probability.
 import { calendarTime } from "./calendar";
 import {
   BAD_LABEL,
@@ -17,12 +17,12 @@ import { SCALED, STRING, Slot, TEXT, fail, mayFail, plan } from "./plan";
 import { sameText, findWord, textFault, numberFault, numberOf, plainNumber, truthOr } from "./slot-values";
 import { xxh64 } from "./xxh64";
 
-/** No event is of 2100 or later, in milliseconds since 1970: its unit is another one. */
+/** Maximum event time (2100), in milliseconds since 1970: a later one must be in another unit. */
 const LATEST: f64 = 4102444800000;
-/** A row that weighs more would count for more than all others. */
+/** Maximum weight: a row with a larger one would outweigh all others. */
 const MAX_WEIGHT: f32 = 1e6;
 
-/** Label, importance, time, id, true probability. What the plan has no slot for stays as the host filled it in. */
+/** Label, importance, time, id, true probability. Values without a slot in the plan keep what the host wrote. */
 export function head(row: usize): u32 {
   const code = required(row);
   if (code == OK || plan.required) return code;
@@ -46,7 +46,7 @@ function required(row: usize): u32 {
 function label(to: usize): u32 {
   const slot = plan.labelSlot;
   if (!slot) {
-    // The label comes later, from elsewhere.
+    // The label is added later.
     store<f32>(to, 0);
     return OK;
   }
@@ -61,9 +61,9 @@ function label(to: usize): u32 {
     if (mayFail && textFault(slot)) return fail(slot, BAD_LABEL);
     const same = slot.size == size ? sameText(slot.at, plan.positive, size) : false;
     const small = slot.size < 8 ? smallInteger(slot.at, slot.size) : -1;
-    // Without a branch: which of both a label is cannot be foreseen.
+    // Branch-free, since the label is unpredictable.
     store<f32>(to, <f32>(<i32>same | <i32>(<f64>small == plan.atLeast)));
-    // Beside a positive word (atLeast is NaN) any text is a negative.
+    // If the positive label is a word (atLeast is NaN), any other text is a negative.
     return <u32>small <= 1 || isNaN(plan.atLeast) || same ? OK : numberLabel(slot, to);
   }
   const x = plainNumber(slot);
@@ -71,7 +71,10 @@ function label(to: usize): u32 {
   return isFinite(x) ? OK : fail(slot, BAD_LABEL);
 }
 
-/** A label beside a positive number: that number however it is written, or a negative: 0, -1, or 1 where that is not positive. */
+/**
+ * The label if the positive one is a number: positive if equal to it in any notation, else negative: 0, -1, or 1 if 1
+ * is not the positive.
+ */
 function numberLabel(slot: Slot, to: usize): u32 {
   const x = truthOr(slot);
   if (!isFinite(x)) return fail(slot, BAD_LABEL);
@@ -80,7 +83,7 @@ function numberLabel(slot: Slot, to: usize): u32 {
   return positive || x == 0 || abs(x) == 1 ? OK : fail(slot, UNKNOWN_LABEL);
 }
 
-/** A label beside several positives: one of these, or any other text. */
+/** The label if there are several positives: one of these, or any other text. */
 function listedLabel(slot: Slot, to: usize): u32 {
   if (mayFail && textFault(slot)) return fail(slot, BAD_LABEL);
   store<f32>(to, <f32>(<i32>findWord(slot, plan.positives, plan.positivesEnd, truthOr(slot))));
@@ -111,13 +114,13 @@ function time(slot: Slot, to: usize): u32 {
   return slot.size && (x <= 0 || x >= LATEST) ? fail(slot, IMPOSSIBLE_TIME) : OK;
 }
 
-/** Milliseconds of a count of smaller units. */
+/** Milliseconds of a time in smaller units. */
 function ticks(slot: Slot): f64 {
   if (slot.kind == SCALED) return plainNumber(slot) / plan.timeDivisor;
   return numberFault(slot) ? NaN : parseTicks(slot.at, slot.size, plan.timeDivisor);
 }
 
-/** Of several values each is hashed with the hash of those before as its seed. */
+/** The id. If it has several values, each is hashed with the hash of the preceding ones as the seed. */
 function id(to: usize): u32 {
   let hash: u64 = 0;
   const end = plan.idSlotsEnd;

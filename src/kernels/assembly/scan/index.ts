@@ -26,7 +26,11 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
-/** Takes a plan into use. @param joined room for the keys of the widest cross @param powers see number.ts */
+/**
+ * Sets the plan.
+ * @param joined room for the keys of the widest cross
+ * @param powers see number.ts
+ */
 export function configure(plan: usize, joined: usize, powers: usize): void {
   setPlan(plan);
   setJoined(joined);
@@ -91,7 +95,7 @@ export function getWatchesEnd(): usize {
   return plan.watchesEnd;
 }
 
-/** Forgets the register changes reported so far. @returns bytes of changes */
+/** Clears the list of changed registers. @returns its size in bytes */
 export function takeChanges(): u32 {
   const bytes = <u32>(plan.changesEnd - plan.changes);
   plan.changesEnd = plan.changes;

@@ -1,4 +1,5 @@
-// Walks the items of a value: separated text, a JSON array or object, a row of a tensor, or the features of a VW namespace.
+// Iterates over the items of a value: separated text, a JSON array or object, a row of a tensor, or the features of a
+// VW namespace.
 import { OK, BAD_TYPE, BAD_UTF8, VALUE_TOO_LONG, MAX_VALUE, BAD_NUMBER, NUMBER_OUT_OF_RANGE } from "./codes";
 import { escaped, skip, skipNumber, skipSpace, skipString, unescape } from "./json-text";
 import { inRange, parseNumber } from "./number";
@@ -20,14 +21,14 @@ import {
 import { Tensor, elementAt, elementKind, elementNumber, elementSize, readElement } from "./elements";
 import { blanksEnd, find, isBlank, wordEnd } from "./words";
 
-/** The current item: its text, kind and weight (1 where none is written). */
+/** The current item: its text, kind and weight (1 if none is given). */
 export let item: usize = 0;
 export let itemSize: u32 = 0;
 export let itemKind: u32 = 0;
 export let itemValue: f64 = 1;
-/** Whether the value was written out. */
+/** Whether the value was given explicitly. */
 export let itemValued: bool = false;
-/** What multiplies every value of the VW namespace (1 elsewhere). */
+/** Scale of every value of the VW namespace (1 for other formats). */
 export let itemScale: f64 = 1;
 
 let cursor: usize = 0;
@@ -35,18 +36,18 @@ let end: usize = 0;
 let kind: u32 = 0;
 let separator: u64 = 0;
 let separatorSize: u32 = 0;
-/** Items may have weights in JSON, too: ["a", 3] in an array, or the members of an object. */
+/** Items may also have weights in JSON: ["a", 3] in an array, or the members of an object. */
 let weighted: bool = false;
-/** Of a libffm field: its name with the colon. */
+/** The name of a libffm field, with the colon. */
 let prefix: usize = 0;
 let prefixSize: usize = 0;
 
-/** Of a row of a tensor: elements to come. */
+/** Remaining elements of a tensor's row. */
 let left: u32 = 0;
 let elementType: u32 = 0;
 let numbersOnly: bool = false;
 
-/** Starts on a slot. @returns false when its kind has no items */
+/** Starts iterating over a slot. @returns false if its kind has no items */
 export function openItems(slot: Slot, by: u64, bySize: u32, weights: bool): bool {
   cursor = slot.at;
   end = slot.at + slot.size;
@@ -83,18 +84,18 @@ function nextTensorElement(): bool {
   return done(elementAt, numbersOnly ? 0 : elementSize);
 }
 
-/** The field is named by its first word. */
+/** The field's name is in its first word. */
 function openField(at: usize): void {
   prefix = at;
   prefixSize = find(at, end, 58) + 1 - at;
 }
 
-/** The reader of VW has seen that it is a number. */
+/** The VW reader has checked that it is a number. */
 function openScale(scale: Slot): void {
   if (scale.size) itemScale = parseNumber(scale.at, scale.size);
 }
 
-/** Goes to the next item; false at the end. After false, `itemsFailed` tells whether an item was bad. */
+/** Advances to the next item; false at the end, with `itemsFailed` set if an item was invalid. */
 export function nextItem(): bool {
   itemsFailed = OK;
   if (kind == ARRAY) return nextElement();
@@ -105,7 +106,7 @@ export function nextItem(): bool {
   return nextPart();
 }
 
-/** Reject code of the item that ended the walk, 0 = none. */
+/** Reject code of the item that ended the iteration, 0: none. */
 export let itemsFailed: u32 = OK;
 
 @inline
@@ -125,7 +126,7 @@ function nextPart(): bool {
   return done(start, next - start);
 }
 
-/** Where the next separator begins, or the value's end. */
+/** Address of the next separator, or of the value's end. */
 function findSeparator(start: usize): usize {
   if (!separatorSize) return end;
   const first = i8x16.splat(<i8>separator);
@@ -142,7 +143,7 @@ function findSeparator(start: usize): usize {
   return end;
 }
 
-/** Where the next element or member of valid JSON begins, or the closing bracket. */
+/** Address of the next element or member of valid JSON, or of the closing bracket. */
 @inline
 function nextPlace(): usize {
   const p = skipSpace(cursor);
@@ -154,7 +155,7 @@ function failed(code: u32): bool {
   return false;
 }
 
-/** `"text": weight`. */
+/** Reads `"text": weight`. */
 function nextMember(): bool {
   const p = nextPlace();
   if (load<u8>(p) == 125) return false;
@@ -164,7 +165,7 @@ function nextMember(): bool {
   return cursor ? stringElement(p + 1, stop - 1, hasEscapes) : false;
 }
 
-/** `[item, weight]`. @param at right after the opening bracket */
+/** Reads `[item, weight]`. @param at right after the opening bracket */
 function pair(at: usize): bool {
   const p = skipSpace(at);
   const c: u32 = load<u8>(p);
@@ -178,7 +179,7 @@ function pair(at: usize): bool {
   return load<u8>(skipSpace(end)) == 93 ? element(p, stop, hasEscapes) : failed(BAD_TYPE);
 }
 
-/** Sets the item's weight. @returns the address after it; 0: it is none */
+/** Reads the item's weight. @returns the address after it; 0 if it is invalid */
 function weight(at: usize): usize {
   const c: u32 = load<u8>(at);
   const end = c == 45 || c - 48 < 10 ? skipNumber(at) : 0;
@@ -192,7 +193,7 @@ function weight(at: usize): usize {
   return 0;
 }
 
-/** The array is valid JSON: only nested values can be wrong. */
+/** Reads the next element. The array is known to be valid JSON; only nested values are rejected. */
 function nextElement(): bool {
   const p = nextPlace();
   const c: u32 = load<u8>(p);
@@ -204,7 +205,7 @@ function nextElement(): bool {
   return c == 91 || c == 123 ? failed(BAD_TYPE) : element(p, next, escaped);
 }
 
-/** A string, number, boolean or null: [p, end). */
+/** Reads a string, number, boolean or null, [p, end). */
 @inline
 function element(p: usize, end: usize, hasEscapes: bool): bool {
   const c: u32 = load<u8>(p);
@@ -220,7 +221,7 @@ function stringElement(start: usize, stop: usize, hasEscapes: bool): bool {
   return size == -1 ? failed(BAD_UTF8) : done(scratchEnd, size);
 }
 
-/** The next word that is of the field, without its name. */
+/** Advances to the next word of the field, and skips its name. */
 function nextOfField(): bool {
   while (cursor < end) {
     cursor = blanksEnd(cursor, end);

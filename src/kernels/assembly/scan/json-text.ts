@@ -1,5 +1,6 @@
-// The grammar of JSON (RFC 8259), strictly. Every function takes the address where its part begins and returns the
-// address after it, 0 when the text is not JSON. A zero byte stands after the text, so nothing runs past the end.
+// A strict parser of JSON's grammar (RFC 8259). Every function takes the address at which its production begins and
+// returns the address after it, 0 if the text is invalid. The text is followed by a zero byte, so nothing reads past
+// the end.
 import { MAX_DEPTH } from "./codes";
 
 @inline
@@ -61,8 +62,8 @@ function hex4(at: usize): i32 {
 }
 
 /**
- * Writes the text of the string body [at, end), known to be valid, to `to` (which must have 16 bytes to spare).
- * @returns its size; -1: it has half a surrogate pair
+ * Writes the text of the valid string body [at, end) to `to` (which must have 16 bytes to spare).
+ * @returns its size; -1 for an unpaired surrogate
  */
 export function unescape(at: usize, end: usize, to: usize): i32 {
   let p = at;
@@ -148,7 +149,7 @@ export function skipNumber(at: usize): usize {
   return p;
 }
 
-/** true, false, null. */
+/** Skips true, false or null. */
 @inline
 export function skipLiteral(p: usize): usize {
   const text = load<u32>(p);
@@ -156,7 +157,7 @@ export function skipLiteral(p: usize): usize {
   return text == 0x736c6166 && load<u8>(p, 4) == 101 ? p + 5 : 0;
 }
 
-/** A member's name, its colon, and the space around: from the opening quote to the value. */
+/** Skips a member's name, its colon, and the space around: from the opening quote to the value. */
 function skipName(at: usize): usize {
   if (load<u8>(at) != 34) return 0;
   let p = skipString(at + 1);
@@ -165,10 +166,10 @@ function skipName(at: usize): usize {
   return load<u8>(p) == 58 ? skipSpace(p + 1) : 0;
 }
 
-/** Per level of nesting: the bracket that closes it. */
+/** The closing bracket for each level of nesting. */
 const closers: usize = memory.data(<i32>MAX_DEPTH + 8);
 
-/** Any value. @param depth brackets open around it */
+/** Skips any value. @param depth number of open brackets */
 export function skip(at: usize, depth: u32): usize {
   let p = at;
   let level = depth;

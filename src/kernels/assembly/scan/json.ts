@@ -1,5 +1,5 @@
-// One JSON object → slots. Members are recognised by comparing the bytes of the name that followed last time; only when
-// that misses is a hash table asked.
+// One JSON object → slots. A member is recognised by comparing its name with the name that followed last time; a hash
+// table is used only if they differ.
 import { BAD_JSON, MAX_DEPTH, OK } from "./codes";
 import { escaped, skip, skipLiteral, skipNumber, skipSpace, skipString, unescape } from "./json-text";
 import {
@@ -20,19 +20,19 @@ import {
 import { noteUnknown, noting } from "./unknown";
 import { xxh64 } from "./xxh64";
 
-/** A place in the events' objects: a value somebody reads, or an object with such values inside. */
+/** A path in the events' objects: a value that is read, or an object with such values inside. */
 @unmanaged
 export class Node {
-  /** This place's own value, or null. */
+  /** The slot of this path's own value, or null. */
   slot: Slot | null;
-  /** Slots of everything below, this place's own included. */
+  /** Slots of everything below, including this path's own. */
   slots: usize;
   slotsEnd: usize;
-  /** 1: members below are read. */
+  /** 1: members below it are read. */
   inner: u32;
-  /** Met in this text already: SEEN_OBJECT, or SEEN_OTHER where its last value was no object. */
+  /** Its occurrence in this text: SEEN_OBJECT, or SEEN_OTHER if its last value was not an object. */
   seen: u32;
-  /** `seen` after the context of a request; 0 where there is none. */
+  /** `seen` after the request's context; 0 without one. */
   seenInContext: u32;
   /** The member expected first. */
   first: Member | null;
@@ -42,28 +42,34 @@ const NODE_BYTES: usize = offsetof<Node>();
 const SEEN_OBJECT: u32 = 1;
 const SEEN_OTHER: u32 = 2;
 
-/** A name under an object, with what it leads to. */
+/** A name in an object, with the node it leads to. */
 @unmanaged
 export class Member {
   node: Node;
   parent: Node;
-  /** The name in quotes, padded to a whole vector (the first quote is 0 where JSON would escape the name: it never matches as it stands). */
+  /**
+   * The name in quotes, padded to a whole vector. If JSON would escape the name, the first quote is 0, so that the
+   * unescaped comparison never matches.
+   */
   quoted: usize;
   quotedSize: u32;
   /** The member that followed this one last time. */
   next: Member | null;
-  /** Next in the hash chain. */
+  /** Next member in the hash chain. */
   chain: Member | null;
 }
 
 /** Hash chains of all members. */
 let heads: usize = 0;
 let headMask: usize = 0;
-/** The inner nodes, whose `seen` a row begins with 0. */
+/** The inner nodes, whose `seen` is reset for each row. */
 let inner: usize = 0;
 let innerEnd: usize = 0;
 
-/** @param headCount a power of two @param nodes the inner nodes, side by side */
+/**
+ * @param headCount a power of two
+ * @param nodes the inner nodes, consecutive
+ */
 export function setMembers(at: usize, headCount: u32, nodes: usize, nodesEnd: usize): void {
   heads = at;
   headMask = headCount - 1;
@@ -71,7 +77,7 @@ export function setMembers(at: usize, headCount: u32, nodes: usize, nodesEnd: us
   innerEnd = nodesEnd;
 }
 
-/** The chain a name under `parent` belongs to. */
+/** The hash chain for a name under `parent`. */
 export function chainOf(parent: usize, name: usize, size: u32): usize {
   return heads + ((<usize>xxh64(name, size, parent) & headMask) << 2);
 }
@@ -88,7 +94,7 @@ export function findMember(parent: Node, name: usize, size: u32): Member | null 
   return null;
 }
 
-/** Forgets the values of the last row. */
+/** Clears the values of the last row. */
 export function clearRow(): void {
   const end = plan.slotsEnd;
   for (let at = plan.slots; at < end; at += SLOT_BYTES) store<u64>(at, <u64>MISSING, 4);
@@ -96,16 +102,16 @@ export function clearRow(): void {
   setScratchEnd(plan.scratch);
 }
 
-/** Where the slots of the request's context are kept; 0: there is none. */
+/** Saved copy of the slots after the request's context; 0 if there is none. */
 let contextSlots: usize = 0;
 
-/** The text to come is no candidate. */
+/** The next text is not a candidate. */
 export function forgetContext(): void {
   contextSlots = 0;
   for (let at = inner; at < innerEnd; at += NODE_BYTES) changetype<Node>(at).seenInContext = 0;
 }
 
-/** Keeps what a request's context said; `toContext` goes back to it for the next candidate. */
+/** Saves the slots after a request's context; `toContext` restores them for the next candidate. */
 export function keepContext(copy: usize): void {
   contextSlots = copy;
   memory.copy(copy, plan.slots, plan.slotsEnd - plan.slots);
@@ -118,14 +124,14 @@ export function toContext(copy: usize, scratch: usize): void {
   setScratchEnd(scratch);
 }
 
-/** Whether the slot is as the context left it; where there is one. */
+/** Whether the slot is unchanged since the context, if there is one. */
 @inline
 export function isOfContext(slot: Slot): bool {
   const copy = changetype<Slot>(contextSlots + (changetype<usize>(slot) - plan.slots));
   return load<u64>(changetype<usize>(slot)) == load<u64>(changetype<usize>(copy)) && slot.kind == copy.kind;
 }
 
-/** Reads the object that is all of [at, end); slots of members it does not have stay as they are. @returns a reject code */
+/** Reads the object [at, end); slots of members it does not have are unchanged. @returns a reject code */
 export function readObject(at: usize, end: usize): u32 {
   const saved = load<u8>(end);
   store<u8>(end, 0);
@@ -136,7 +142,7 @@ export function readObject(at: usize, end: usize): u32 {
   return p == end ? OK : BAD_JSON;
 }
 
-/** Whether the quoted name of `member` stands at p. */
+/** Whether the quoted name of `member` is at p. */
 @inline
 function matches(p: usize, member: Member): bool {
   const size = member.quotedSize;
@@ -146,7 +152,10 @@ function matches(p: usize, member: Member): bool {
   return difference == 0 && memory.compare(p + 16, pattern + 16, size - 16) == 0;
 }
 
-/** @param at right after the opening brace @param depth brackets open, its own included */
+/**
+ * @param at right after the opening brace
+ * @param depth number of open brackets, including its own
+ */
 export function object(at: usize, node: Node, depth: u32): usize {
   let p = skipSpace(at);
   if (load<u8>(p) == 125) return p + 1;
@@ -191,7 +200,7 @@ export function object(at: usize, node: Node, depth: u32): usize {
   }
 }
 
-/** Finds a member by its name between quotes, [start, stop). */
+/** Finds a member by its name, [start, stop) between quotes. */
 function lookUp(node: Node, start: usize, stop: usize): Member | null {
   if (!escaped) return findMember(node, start, <u32>(stop - start));
   const size = unescape(start, stop, scratchEnd);
@@ -229,7 +238,7 @@ function unescapeTo(slot: Slot, start: usize, stop: usize): void {
   if (size > 0) setScratchEnd(scratchEnd + size);
 }
 
-/** Any value but a string. */
+/** Reads any value except a string. */
 function other(p: usize, c: u32, slot: Slot, depth: u32): usize {
   const bracket = c == 91 || c == 123;
   const number = c == 45 || c - 48 < 10;
@@ -242,8 +251,8 @@ function other(p: usize, c: u32, slot: Slot, depth: u32): usize {
 }
 
 /**
- * A value where members are read. Of doubled names the last counts, so what an earlier one set is forgotten; an object of a
- * candidate adds its members to the context's.
+ * Reads a value whose members are read. Of repeated names the last one counts, so values set by an earlier one are
+ * cleared; an object of a candidate adds its members to the context's.
  */
 function innerValue(p: usize, c: u32, node: Node, depth: u32): usize {
   const isObject = c == 123;
@@ -267,7 +276,7 @@ function innerValue(p: usize, c: u32, node: Node, depth: u32): usize {
   return c == 34 ? string(p + 1, slot) : other(p, c, slot, depth);
 }
 
-/** Goes back to what the context said below a place. */
+/** Restores the context's values below a node. */
 function forget(node: Node): void {
   if (!contextSlots) return mark(node, MISSING);
   memory.copy(node.slots, contextSlots + (node.slots - plan.slots), node.slotsEnd - node.slots);

@@ -1,15 +1,15 @@
-// The texts of some values, kept row by row for the host in the order of the stream: of a row u32 code (0: accepted), then of
-// each value u32 size, u32 kind and its bytes.
+// Texts of some values, kept for the host in the order of the stream. Per row: u32 code (0: accepted), then for each
+// value u32 size, u32 kind and its bytes.
 import { MAX_VALUE, OK, ROW_TOO_LONG, VALUE_TOO_LONG } from "./codes";
 import { LONE_SURROGATE, MISPLACED, MISSING, Slot, fail, failedSlot, plan } from "./plan";
 
-/** Whether the host must take what is kept before another row is read. */
+/** Whether the host must take the kept rows before another row is read. */
 @inline
 export function keptFull(): bool {
   return plan.keptRowsEnd > plan.keptRowsLimit;
 }
 
-/** A value too long to be kept rejects its row. @returns a reject code */
+/** Rejects a row with a value too long to be kept. @returns a reject code */
 export function checkKept(): u32 {
   for (let at = plan.kept; at < plan.keptEnd; at += 4) {
     const slot = changetype<Slot>(load<usize>(at));
@@ -18,7 +18,7 @@ export function checkKept(): u32 {
   return OK;
 }
 
-/** Keeps a row, if rows are kept. Of a rejected one the values are known only where one of them was at fault. */
+/** Keeps a row, if rows are kept. The values of a rejected row are kept only if one of them was the cause. */
 export function keepRow(code: u32): void {
   if (!plan.keptRows) return;
   let to = plan.keptRowsEnd;
@@ -39,7 +39,7 @@ function keepValue(slot: Slot, known: bool, to: usize): usize {
   return to + 8 + size;
 }
 
-/** Forgets the rows kept so far. @returns the address behind the last one */
+/** Clears the kept rows. @returns the address after the last one */
 export function takeKept(): usize {
   const end = plan.keptRowsEnd;
   plan.keptRowsEnd = plan.keptRows;

@@ -1,4 +1,4 @@
-// Rows that end with their line: JSON lines, VW, libsvm and libffm.
+// Formats with one row per line: JSON lines, VW, libsvm and libffm.
 import { BLANK, MAX_ROW, MAX_VALUE, OK, ROW_TOO_LONG } from "./codes";
 import { bytesEqual } from "./delimiters";
 import { acceptRow, textsFault } from "./fields";
@@ -23,7 +23,7 @@ function newlines(block: usize): u64 {
   return bytesEqual(a, b, c, d, i8x16.splat(10));
 }
 
-/** The first newline in [start, ...): there is one. */
+/** The first newline from `start` on, which must exist. */
 function findNewline(start: usize): usize {
   highBits = 0;
   let block = start;
@@ -35,12 +35,12 @@ function findNewline(start: usize): usize {
   return block + <usize>ctz(found);
 }
 
-/** How the text of a row is read; 2 is libsvm. */
+/** The formats of a row's text; 2 is libsvm. */
 const JSON_OBJECT: u32 = 0;
 const VW: u32 = 1;
 const LIBFFM: u32 = 3;
 
-/** Scans rows that end with their line. @param limit right after the last newline of the input */
+/** Scans rows of one line each. @param limit right after the last newline of the input */
 export function scanLines(limit: usize, capacity: u32, format: u32): u32 {
   const keeps = plan.keptRows != 0;
   while (cursor < limit) {
@@ -64,7 +64,7 @@ function readText(start: usize, end: usize, format: u32): u32 {
   return format == VW ? readExample(start, end) : readSparse(start, end, format == LIBFFM);
 }
 
-/** One row. @returns a reject code, or BLANK */
+/** Reads one row. @returns a reject code, or BLANK */
 function readLine(start: usize, end: usize, format: u32): u32 {
   setFailedSlot(0);
   clearRow();
@@ -74,7 +74,7 @@ function readLine(start: usize, end: usize, format: u32): u32 {
   return why ? why : acceptRow(rows);
 }
 
-/** One message that is one event, [start, end). */
+/** Reads one message with one event, [start, end). */
 export function scanMessage(start: usize, end: usize, format: u32): u32 {
   highBits = 1;
   const why = readLine(start, end, format);

@@ -1,8 +1,8 @@
 // Decimal text → f64, correctly rounded: the same bits as ECMAScript's Number(text).
 
-/** Numbers beyond this magnitude are refused. */
+/** Numbers beyond this magnitude are rejected. */
 const LIMIT: f64 = 1e18;
-/** Exponents of the table of 128-bit powers of five: smaller or larger ones go to the host. */
+/** Exponents of the table of 128-bit powers of five; numbers with other exponents are parsed by the host. */
 const MIN_POWER: i32 = -64;
 const MAX_POWER: i32 = 40;
 
@@ -28,7 +28,7 @@ function digit(p: usize): u32 {
   return <u32>load<u8>(p) - 48;
 }
 
-/** The high and low words of a * b; low is returned through `lowWord`. */
+/** The high and low words of a * b; the low one is stored in `lowWord`. */
 let lowWord: u64 = 0;
 
 @inline
@@ -73,7 +73,7 @@ function eiselLemire(digits: u64, power: i32): f64 {
   return reinterpret<f64>(((<u64>exponent) << 52) | (mantissa & 0xfffffffffffff));
 }
 
-/** `text` (lower case) at p, in any case. */
+/** Whether `text` (lower case) is at p, in any case. */
 @inline
 function spells(p: usize, end: usize, text: u64, size: usize): bool {
   if (end - p != size) return false;
@@ -81,7 +81,7 @@ function spells(p: usize, end: usize, text: u64, size: usize): bool {
   return ((load<u64>(p) | 0x2020202020202020) & mask) == (text & mask);
 }
 
-/** "nan", "inf", "infinity": numbers to many writers, out of range to us; anything else is no number. */
+/** "nan", "inf" and "infinity" are numbers in many formats, and out of range here; any other word is not a number. */
 function word(p: usize, end: usize): f64 {
   const infinity = end - p == 8 && (load<u64>(p) | 0x2020202020202020) == 0x7974696e69666e69;
   return infinity || spells(p, end, 0x6e616e, 3) || spells(p, end, 0x666e69, 3) ? Infinity : NaN;
@@ -94,8 +94,8 @@ export function inRange(x: f64): f64 {
 }
 
 /**
- * The number that `size` < 8 decimal digits at `p` make, 0 for none; -1 when they are not all digits. No branch depends on
- * how many there are.
+ * The number made of `size` < 8 decimal digits at `p`, 0 if there are none; -1 if they are not all digits. No branch
+ * depends on the number of digits.
  */
 @inline
 export function smallInteger(p: usize, size: usize): i32 {
@@ -113,8 +113,8 @@ export function smallInteger(p: usize, size: usize): i32 {
 }
 
 /**
- * Parses all of [at, at + size): [+-] digits [. digits] [e [+-] digits], at least one digit before the exponent.
- * @returns the number; NaN: the text is no number; Infinity: not finite or beyond ±1e18
+ * Parses [at, at + size): [+-] digits [. digits] [e [+-] digits], at least one digit before the exponent.
+ * @returns the number; NaN if the text is not a number; Infinity if it is not finite or beyond ±1e18
  */
 export function parseNumber(at: usize, size: usize): f64 {
   const end = at + size;
@@ -131,8 +131,8 @@ export function parseNumber(at: usize, size: usize): f64 {
 }
 
 /**
- * A count of small units of time, in `divisor`s of them: a whole number up to 2^63 is divided as such, since an f64 cannot tell its
- * last digits apart; any other as parseNumber reads it.
+ * A time in small units, divided by `divisor`. An integer up to 2^63 is divided as an integer, since f64 cannot
+ * represent its last digits; any other number is read by parseNumber.
  */
 export function parseTicks(at: usize, size: usize, divisor: f64): f64 {
   const end = at + size;
@@ -146,7 +146,7 @@ export function parseTicks(at: usize, size: usize, divisor: f64): f64 {
   return parseLong(at, at + <usize>signed, end, load<u8>(at) == 45) / divisor;
 }
 
-/** The general case of parseNumber, from the first digit on, in no range. */
+/** The general case of parseNumber, from the first digit on, without a range check. */
 function parseLong(at: usize, start: usize, end: usize, negative: bool): f64 {
   let p = start;
   let digits: u64 = 0;

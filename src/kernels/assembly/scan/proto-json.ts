@@ -1,5 +1,5 @@
-// Protobuf messages → JSON, at the end of the scratch. Fields come in any order and may come again, so each is looked for: the last one
-// counts, and the parts of a message are put together.
+// Protobuf messages → JSON at the end of the scratch. Fields come in any order and may be repeated, so each one is
+// searched for: the last one counts, and the parts of a message are merged.
 import { noteHigh } from "./fill";
 import { scratchEnd } from "./plan";
 import {
@@ -48,31 +48,31 @@ function memberAt(type: ProtoType, i: u32): ProtoMember {
   return changetype<ProtoMember>(type.list + <usize>i * PROTO_MEMBER_BYTES);
 }
 
-/** A comma, where a list or an object has begun and something stands in it. */
+/** Writes a comma unless at the start of a list or an object. */
 export function addComma(): bool {
   const last: u32 = load<u8>(scratchEnd - 1);
   return last == 91 || last == 123 || addByte(44);
 }
 
-/** Whether values can come in a row, behind one tag. */
+/** Whether values of a kind can be packed (consecutive after one tag). */
 @inline
 function packs(kind: u32): bool {
   return kind < PB_STRING;
 }
 
-/** Whether the tag last read is that of such a field. */
+/** Whether the tag last read is that of a packed field. */
 @inline
 export function fits(isWire: u32, many: u32, kind: u32): bool {
   return wire == isWire || (wire == LEN && many == PB_LIST && packs(kind));
 }
 
-/** Whether the scalar last read is none: a closed enum's number without a symbol. */
+/** Whether the scalar last read is to be ignored: a number of a closed enum without a symbol. */
 @inline
 export function isUnknown(type: ProtoType): bool {
   return type.kind == PB_ENUM && type.closed != 0 && !symbol(type);
 }
 
-/** The scalar last read. */
+/** Writes the scalar last read. */
 function addScalar(type: ProtoType, kind: u32): bool {
   switch (kind) {
     case PB_FLOAT:
@@ -92,7 +92,7 @@ function addScalar(type: ProtoType, kind: u32): bool {
   return addInteger(<i64>whole);
 }
 
-/** The value of a message [at, stop). */
+/** Writes the value of a message [at, stop). */
 export function addMessage(at: usize, stop: usize, type: ProtoType, depth: u32): bool {
   if (depth >= MAX_MESSAGES) return false;
   if (type.kind == PB_TIME) return timestamp(at, stop) && addNumber(float);
@@ -120,12 +120,12 @@ function addMember(at: usize, stop: usize, type: ProtoType, member: ProtoMember,
   return !member.noneSize || (addName(member) && add(member.none, member.noneSize));
 }
 
-/** What `find` has found: fields, their first tag, and where the last value begins. */
+/** Results of `find`: number of fields, their first tag, and the address of the last value. */
 let count: u32 = 0;
 let first: usize = 0;
 let last: usize = 0;
 
-/** Looks for the values of a member that count. @returns false where the bytes are no message */
+/** Finds the values of a member that count. @returns false if the bytes are not a message */
 function find(at: usize, stop: usize, type: ProtoType, member: ProtoMember): bool {
   count = 0;
   let p = at;
@@ -164,7 +164,7 @@ function isRival(type: ProtoType, member: ProtoMember, is: u32, how: u32): bool 
   return false;
 }
 
-/** The value of a member that was found. */
+/** Writes the value of a member that was found. */
 function addFound(stop: usize, member: ProtoMember, depth: u32): bool {
   const type = member.type;
   if (isScalar(member)) return scalar(type.kind, last, stop) != 0 && addScalar(type, type.kind);
@@ -176,7 +176,7 @@ function addFound(stop: usize, member: ProtoMember, depth: u32): bool {
   return true;
 }
 
-/** A list or map, where there is any of it. */
+/** Writes a list or map, unless it is empty. */
 function addAll(at: usize, stop: usize, member: ProtoMember, depth: u32): bool {
   const keyed = member.many == PB_MAP;
   let any = false;
@@ -197,7 +197,7 @@ function addAll(at: usize, stop: usize, member: ProtoMember, depth: u32): bool {
   return !any || addByte(keyed ? 125 : 93);
 }
 
-/** The items behind a tag: one, or a row of them. */
+/** Writes the items after a tag: one, or several packed ones. */
 export function addItems(p: usize, stop: usize, type: ProtoType, depth: u32): usize {
   if (type.kind >= PB_MESSAGE) {
     const next = payload(p, stop);
@@ -218,14 +218,14 @@ function addItem(p: usize, stop: usize, type: ProtoType): usize {
   return addComma() && addScalar(type, type.kind) ? next : 0;
 }
 
-/** An entry of a map, as a member. */
+/** Writes an entry of a map, as a member. */
 export function addEntry(p: usize, stop: usize, type: ProtoType, depth: u32): usize {
   const next = payload(p, stop);
   if (!next) return 0;
   const from = text;
   const to = from + textSize;
   if (!find(from, to, type, memberAt(type, 1))) return 0;
-  // A closed enum's number without a symbol takes its entry along.
+  // An entry whose value is an unknown number of a closed enum is omitted.
   if (!count && hasField(from, to, 2)) return next;
   if (!addComma() || !addKey(from, to, memberAt(type, 0), type) || !addByte(58)) return 0;
   const value = memberAt(type, 1);
@@ -238,7 +238,7 @@ export function addEntry(p: usize, stop: usize, type: ProtoType, depth: u32): us
   return ok ? next : 0;
 }
 
-/** Whether a message that can be read has a field of a number. */
+/** Whether a readable message has a field with a given number. */
 function hasField(at: usize, stop: usize, wanted: u32): bool {
   for (let p = at; p < stop; ) {
     p = tag(p, stop);
@@ -250,7 +250,7 @@ function hasField(at: usize, stop: usize, wanted: u32): bool {
   return false;
 }
 
-/** A key is a text, whatever its type. */
+/** Writes a key, as text whatever its type. */
 function addKey(at: usize, stop: usize, member: ProtoMember, type: ProtoType): bool {
   const kind = member.type.kind;
   if (!find(at, stop, type, member)) return false;

@@ -1,7 +1,7 @@
-// What a .proto schema says of messages (structs that src/decode/proto-layout.ts writes), and what is read of them.
+// Message types of a .proto schema (structs that src/decode/proto-layout.ts writes), and what is read of them.
 import { Slot } from "./plan";
 
-/** How values are written. All up to PB_STRING are scalars. */
+/** Encodings of values. All up to PB_STRING are scalars. */
 export const PB_INT32: u32 = 0;
 export const PB_INT64: u32 = 1;
 export const PB_UINT32: u32 = 2;
@@ -16,12 +16,12 @@ export const PB_FLOAT: u32 = 10;
 export const PB_DOUBLE: u32 = 11;
 export const PB_BOOL: u32 = 12;
 export const PB_ENUM: u32 = 13;
-/** bytes, too. */
+/** Also bytes. */
 export const PB_STRING: u32 = 14;
 export const PB_MESSAGE: u32 = 15;
-/** google.protobuf.Timestamp: milliseconds. */
+/** google.protobuf.Timestamp, as milliseconds. */
 export const PB_TIME: u32 = 16;
-/** A message that stands for its field 1. */
+/** A message that is replaced by its field 1. */
 export const PB_WRAPPER: u32 = 17;
 
 /** Wire types. */
@@ -32,19 +32,19 @@ export const GROUP: u32 = 3;
 export const GROUP_END: u32 = 4;
 export const I32: u32 = 5;
 
-/** How many values a field has. */
+/** Cardinality of a field. */
 export const PB_ONE: u32 = 0;
 export const PB_LIST: u32 = 1;
-/** Entries: messages of a key, 1, and a value, 2. */
+/** Entries: messages of a key, field 1, and a value, field 2. */
 export const PB_MAP: u32 = 2;
 @unmanaged
 export class ProtoType {
   kind: u32;
-  /** Of symbols, members. */
+  /** Number of symbols or members. */
   count: u32;
-  /** Symbols (struct EnumSymbol), ordered by number, or members (struct ProtoMember), as declared. */
+  /** Symbols (struct EnumSymbol), ordered by number, or members (struct ProtoMember), in the order of declaration. */
   list: usize;
-  /** 1: an enum has no further numbers. */
+  /** 1: a closed enum, without unknown numbers. */
   closed: u32;
 }
 
@@ -56,17 +56,17 @@ export class EnumSymbol {
 }
 export const SYMBOL_BYTES: usize = offsetof<EnumSymbol>();
 
-/** A field, for whoever writes its message as JSON. */
+/** A field, for writing its message as JSON. */
 @unmanaged
 export class ProtoMember {
   number: u32;
   wire: u32;
   many: u32;
   type: ProtoType;
-  /** Its name in JSON, quotes and colon included. */
+  /** Its name in JSON, including quotes and colon. */
   at: usize;
   size: u32;
-  /** JSON of its value where it is not there; none: it is left out. */
+  /** JSON of its default value; none: it is left out if absent. */
   none: usize;
   noneSize: u32;
   /** Number of its oneof within the message; 0: none. */
@@ -74,20 +74,20 @@ export class ProtoMember {
 }
 export const PROTO_MEMBER_BYTES: usize = offsetof<ProtoMember>();
 
-/** What is read of a message at a place. */
+/** What is read of a message at a path. */
 @unmanaged
 export class Message {
-  /** u32[direct]: addresses of the fields below that number, 0 where nothing is read. */
+  /** u32[direct]: addresses of the fields with numbers below `direct`, 0 for those not read. */
   direct: usize;
   directCount: u32;
-  /** Those above, ordered by number (struct Field). */
+  /** The other fields, ordered by number (struct Field). */
   far: usize;
   farEnd: usize;
-  /** The slots of this place, as they are before anything is read: `size` bytes. */
+  /** Initial content of the slots of this path, `size` bytes. */
   slots: usize;
   template: usize;
   size: usize;
-  /** 1: some of them are misplaced. */
+  /** 1: some of them are MISPLACED. */
   mayFail: u32;
 }
 
@@ -98,14 +98,14 @@ export class Field {
   wire: u32;
   many: u32;
   type: ProtoType;
-  /** Where its value goes, and whether only as a number. */
+  /** The slot of its value, and whether only the number is used. */
   slot: Slot | null;
   binary: u32;
-  /** What is read inside of it: of a message, or by the names of a map's entries (struct ProtoEntry). */
+  /** What is read inside it: of a message, or of a map's entries by key (struct ProtoEntry). */
   inner: Message | null;
   entries: usize;
   entriesEnd: usize;
-  /** Slots of what cannot be inside of it. */
+  /** Slots of paths that cannot exist inside it. */
   misplaced: usize;
   misplacedEnd: usize;
   /** All its slots, and pointers to the other fields of its oneof that are read. */
@@ -113,7 +113,7 @@ export class Field {
   slotsEnd: usize;
   others: usize;
   othersEnd: usize;
-  /** The message it was met in last; there from where on; 1: all that is left of it there was read. */
+  /** The message in which it last occurred, its address there, and 1 if its remaining parts were read at that point. */
   message: u64;
   from: usize;
   whole: u32;

@@ -1,5 +1,5 @@
-// The parts that Protobuf's wire format is made of. Every function takes the address where its part begins and the one where the bytes
-// end, and returns the address after it, 0 where there is no such part; what it has read is in the variables below.
+// Primitives of Protobuf's wire format. Every function takes the address at which a value begins and the end of the
+// bytes, and returns the address after the value, 0 if there is no valid one; the value read is in the variables below.
 import {
   GROUP,
   GROUP_END,
@@ -28,9 +28,9 @@ import {
 } from "./proto-plan";
 import { overflow } from "./written";
 
-/** Deepest nesting of messages. */
+/** Maximum nesting of messages. */
 export const MAX_MESSAGES: u32 = 100;
-/** For the bytes of messages that came in parts; as long as the longest event. */
+/** Room for the bytes of messages that arrived in parts; equals the maximum size of an event. */
 const SPARE_BYTES: u32 = 4 << 20;
 
 /** The tag last read. */
@@ -39,7 +39,7 @@ export let wire: u32 = 0;
 /** The scalar last read. */
 export let whole: u64 = 0;
 export let float: f64 = 0;
-/** The text or message last read: from here on, so many bytes. */
+/** The text or message last read: address and size. */
 export let text: usize = 0;
 export let textSize: u32 = 0;
 
@@ -54,7 +54,7 @@ export function varint(p: usize, stop: usize): usize {
   return longVarint(p, stop);
 }
 
-/** Up to ten bytes; bits above the 64th are dropped. */
+/** Reads up to ten bytes; bits above the 64th are dropped. */
 function longVarint(at: usize, stop: usize): usize {
   let value: u64 = 0;
   let p = at;
@@ -83,7 +83,7 @@ function over(p: usize, size: u64, stop: usize): usize {
   return size <= <u64>(stop - p) ? p + <usize>size : 0;
 }
 
-/** A size, and so many bytes. */
+/** Reads a size, and as many bytes. */
 @inline
 export function sized(at: usize, stop: usize): usize {
   const p = varint(at, stop);
@@ -93,7 +93,7 @@ export function sized(at: usize, stop: usize): usize {
   return over(p, whole, stop);
 }
 
-/** Passes over the value of the tag last read. @param depth of groups around it */
+/** Skips the value of the tag last read. @param depth of enclosing groups */
 export function skipValue(p: usize, stop: usize, depth: u32): usize {
   if (wire == VARINT) return varint(p, stop);
   if (wire == LEN) return sized(p, stop);
@@ -102,7 +102,7 @@ export function skipValue(p: usize, stop: usize, depth: u32): usize {
   return wire == GROUP ? group(p, stop, depth) : 0;
 }
 
-/** A group of the number last read: its bytes are a text. */
+/** Reads a group of the number last read: its bytes are left as a text. */
 function group(at: usize, stop: usize, depth: u32): usize {
   if (depth >= MAX_MESSAGES) return 0;
   const opened = number;
@@ -121,14 +121,14 @@ function group(at: usize, stop: usize, depth: u32): usize {
   return 0;
 }
 
-/** The tag whose value is read next. */
+/** Sets the current tag, whose value is read next. */
 @inline
 export function setTag(is: u32, how: u32): void {
   number = is;
   wire = how;
 }
 
-/** The bytes of a message: a text. */
+/** Reads the bytes of a message, left as a text. */
 @inline
 export function payload(p: usize, stop: usize): usize {
   return wire == GROUP ? group(p, stop, 0) : sized(p, stop);
@@ -139,7 +139,7 @@ function zigzag(x: u64): u64 {
   return (x >> 1) ^ (0 - (x & 1));
 }
 
-/** A scalar of a kind: `text`, `float` or `whole`, with its sign in all 64 bits. */
+/** Reads a scalar of a kind to `text`, `float` or `whole` (sign-extended to 64 bits). */
 export function scalar(kind: u32, p: usize, stop: usize): usize {
   if (kind == PB_STRING) return sized(p, stop);
   if (kind >= PB_FIXED32 && kind <= PB_DOUBLE) return fixed(kind, p, stop);
@@ -179,7 +179,7 @@ function fixed(kind: u32, p: usize, stop: usize): usize {
   return next;
 }
 
-/** The symbol of the number last read: a text. @returns false where it has none */
+/** Sets the text to the symbol of the number last read. @returns false if there is none */
 export function symbol(type: ProtoType): bool {
   const wanted = <i32>whole;
   let low: u32 = 0;
@@ -198,7 +198,7 @@ export function symbol(type: ProtoType): bool {
   return false;
 }
 
-/** Milliseconds of the Timestamp [at, stop): `float`. */
+/** Reads the Timestamp [at, stop) to `float`, in milliseconds. */
 export function timestamp(at: usize, stop: usize): bool {
   let seconds: i64 = 0;
   let nanos: i32 = 0;
@@ -216,7 +216,7 @@ export function timestamp(at: usize, stop: usize): bool {
   return true;
 }
 
-/** Field 1, of a kind and a wire type, of the message [at, stop): as `scalar` reads it, 0 or empty where it is not there. */
+/** Reads field 1, of a kind and a wire type, of the message [at, stop), like `scalar`; 0 or empty if absent. */
 export function wrapped(kind: u32, wanted: u32, at: usize, stop: usize): bool {
   let found: usize = 0;
   let p = at;
@@ -238,17 +238,17 @@ export function wrapped(kind: u32, wanted: u32, at: usize, stop: usize): bool {
 let spare: usize = 0;
 let spareEnd: usize = 0;
 
-/** Room for SPARE_BYTES and those that vectors may touch. */
+/** Sets the region of SPARE_BYTES plus a margin for vector loads. */
 export function setSpare(at: usize): void {
   spare = at;
 }
 
-/** Begins with an event. */
+/** Starts an event. */
 export function beginSpare(): void {
   spareEnd = spare;
 }
 
-/** The end of what was gathered, to go back to. */
+/** The end of the gathered bytes, to be restored later. */
 @inline
 export function gathered(): usize {
   return spareEnd;
@@ -258,7 +258,10 @@ export function forgetGathered(to: usize): void {
   spareEnd = to;
 }
 
-/** Puts the parts of a message together, which is what merges them: all fields of a number in [from, stop). A text. */
+/**
+ * Concatenates the parts of a message, which merges them: all fields with a given number in [from, stop). The result is
+ * left as a text.
+ */
 export function gather(wanted: u32, wantedWire: u32, from: usize, stop: usize): bool {
   const start = spareEnd;
   let p = from;

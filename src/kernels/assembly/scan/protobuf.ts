@@ -1,5 +1,6 @@
-// Protobuf's wire format → slots, by what the host made of a writer's schema: no value becomes an object. Functions take the address where
-// their part begins and return the address after it, 0 where the bytes are no message.
+// Protobuf's wire format → slots, by the plan that the host compiled from a writer's schema: no objects are created.
+// Functions take the address at which a value begins and return the address after it, 0 if the bytes are not a valid
+// message.
 import { BAD_PROTOBUF, ROW_TOO_LONG } from "./codes";
 import {
   beginJson,
@@ -59,10 +60,10 @@ import { add, addByte, FALSE, integerText, overflowed, TRUE, textAt, wholeText }
 
 const ZERO_KEY: usize = memory.data<u8>([48, 0, 0, 0]);
 
-/** Messages that were read, so that a field knows whether it was met in this one. */
+/** Number of messages read, so that a field can tell whether it already occurred in the current one. */
 let messages: u64 = 0;
 
-/** The field of the tag last read, if anything is done with it. */
+/** The plan of the field of the tag last read, if it is used. */
 @inline
 function fieldOf(message: Message): Field | null {
   const is = number;
@@ -83,7 +84,7 @@ function farField(message: Message, is: u32): Field | null {
   return null;
 }
 
-/** Nothing of a message was read yet. */
+/** Resets the slots of a message. */
 @inline
 function begin(message: Message): void {
   memory.copy(message.slots, message.template, message.size);
@@ -106,7 +107,7 @@ function run(at: usize, stop: usize, message: Message): bool {
   return true;
 }
 
-/** A scalar into its slot. */
+/** Reads a scalar into its slot. */
 @inline
 function one(field: Field, p: usize, stop: usize): usize {
   const type = field.type;
@@ -119,7 +120,7 @@ function one(field: Field, p: usize, stop: usize): usize {
   return next;
 }
 
-/** Any other value. */
+/** Reads any other value. */
 function read(field: Field, from: usize, p: usize, stop: usize, id: u64): usize {
   if (field.others != field.othersEnd) clearOthers(field);
   if (field.misplaced != field.misplacedEnd) mark(field.misplaced, field.misplacedEnd, MISPLACED);
@@ -129,7 +130,7 @@ function read(field: Field, from: usize, p: usize, stop: usize, id: u64): usize 
   return part(field, from, p, stop, id);
 }
 
-/** Of a oneof's members the last one counts. */
+/** Clears the other members of a oneof, of which the last one counts. */
 function clearOthers(field: Field): void {
   for (let at = field.others; at < field.othersEnd; at += 4) {
     const other = load<Field>(at);
@@ -138,7 +139,7 @@ function clearOthers(field: Field): void {
   }
 }
 
-/** Puts the scalar last read. */
+/** Stores the scalar last read. */
 function put(slot: Slot, type: ProtoType, kind: u32, binary: u32): bool {
   switch (kind) {
     case PB_STRING:
@@ -161,7 +162,7 @@ function put(slot: Slot, type: ProtoType, kind: u32, binary: u32): bool {
   return putInteger(slot, <i64>whole, binary);
 }
 
-/** A message, or a part of one: where it comes again, all parts together are read anew. */
+/** Reads a message, or a part of one: if the field occurs again, all parts are merged and read again. */
 function part(field: Field, from: usize, p: usize, stop: usize, id: u64): usize {
   const next = payload(p, stop);
   if (!next) return 0;
@@ -177,7 +178,7 @@ function part(field: Field, from: usize, p: usize, stop: usize, id: u64): usize 
   return message(field, text, text + textSize) ? next : 0;
 }
 
-/** The message [at, stop) of a field. */
+/** Reads the message [at, stop) of a field. */
 function message(field: Field, at: usize, stop: usize): bool {
   const slot = field.slot;
   if (slot && !putMessage(slot, field, at, stop)) return false;
@@ -199,7 +200,7 @@ function putMessage(slot: Slot, field: Field, at: usize, stop: usize): bool {
   return addMessage(at, stop, type, 0) && endJson(slot);
 }
 
-/** Begins with a slot's list or map, or goes on with it. */
+/** Starts a slot's list or map, or continues it. */
 function open(slot: Slot, bracket: u32): bool {
   if (slot.kind == MISSING) {
     beginJson(slot);
@@ -216,7 +217,7 @@ function open(slot: Slot, bracket: u32): bool {
   return true;
 }
 
-/** Items, and those of the tags behind that are the same. */
+/** Reads items, and those of the following tags that are the same. */
 function list(field: Field, at: usize, stop: usize): usize {
   const slot = field.slot!;
   if (!open(slot, 91)) return 0;
@@ -247,7 +248,7 @@ function map(field: Field, p: usize, stop: usize): usize {
   return addEntry(p, stop, field.type, 0) && addByte(125) && endJson(slot) ? next : 0;
 }
 
-/** The value of an entry; of several of one key the last counts. */
+/** Reads the value of an entry; of several entries with the same key, the last one counts. */
 function readEntry(entry: ProtoEntry, at: usize, stop: usize): bool {
   begin(entry.entry);
   const value = entry.value;
@@ -256,7 +257,7 @@ function readEntry(entry: ProtoEntry, at: usize, stop: usize): bool {
   return value.many || value.type.kind < PB_MESSAGE || value.message ? true : message(value, stop, stop);
 }
 
-/** 1 where the key of the entry [at, stop) is that of `entry`, -1 where it cannot be read. */
+/** 1 if the key of the entry [at, stop) is that of `entry`, -1 if it cannot be read. */
 function keyIs(entry: ProtoEntry, at: usize, stop: usize, type: ProtoType): i32 {
   const member = changetype<ProtoMember>(type.list);
   const kind = member.type.kind;
@@ -272,7 +273,7 @@ function keyIs(entry: ProtoEntry, at: usize, stop: usize, type: ProtoType): i32 
   return sameKey(entry, kind, found != 0);
 }
 
-/** Compares the key last read, or that of an entry without one. */
+/** Compares the key last read, or the default key of an entry without one. */
 function sameKey(entry: ProtoEntry, kind: u32, found: bool): i32 {
   if (kind == PB_STRING) return same(entry, text, found ? textSize : 0);
   if (kind == PB_BOOL) return found && whole ? same(entry, TRUE, 4) : same(entry, FALSE, 5);
@@ -290,7 +291,7 @@ function same(entry: ProtoEntry, at: usize, size: u32): i32 {
   return <i32>(entry.size == size && memory.compare(entry.name, at, size) == 0);
 }
 
-/** One message [start, end) whose bytes from `body` on are one Protobuf message, of which `root` says what is read. */
+/** Reads one message [start, end) with one Protobuf message in the bytes from `body` on; `root` is its plan. */
 export function scanProtobuf(start: usize, body: usize, stop: usize, root: Message): u32 {
   beginSlots();
   beginSpare();

@@ -1,4 +1,5 @@
-// Rows of separated values that are not just plain ones: quoted (RFC 4180), empty, too long, or of another width.
+// Rows of separated values that need more than the fast path: quoted (RFC 4180), empty, too long, or with another
+// number of columns.
 import { BAD_QUOTE, BLANK, COLUMN_COUNT, MAX_ROW, OK, ROW_TOO_LONG } from "./codes";
 import { Slot, plan, scratchEnd, setScratchEnd } from "./plan";
 import { textEnd } from "./rows";
@@ -6,11 +7,15 @@ import { textEnd } from "./rows";
 /** Besides reject codes: the row's end has not been read yet. */
 export const INCOMPLETE: u32 = 101;
 
-/** Where the last odd row's newline is, and how many lines it has. */
+/** Address of the last such row's newline, and its number of lines. */
 export let oddEnd: usize = 0;
 export let oddLines: u32 = 0;
 
-/** A row that is not just `columns` plain values: empty, too long, with quotes, or of another width. @returns a code */
+/**
+ * Reads a row that does not consist of `columns` plain values: empty, too long, quoted, or with another number of
+ * columns.
+ * @returns a code
+ */
 export function oddRow(start: usize, limit: usize, end: usize, ended: bool): u32 {
   oddLines = 1;
   const line = firstLine(start, limit);
@@ -29,7 +34,7 @@ export function oddRow(start: usize, limit: usize, end: usize, ended: bool): u32
   return ended ? BAD_QUOTE : INCOMPLETE;
 }
 
-/** The first newline in [start, limit): there is one. */
+/** The first newline in [start, limit), which must exist. */
 function firstLine(start: usize, limit: usize): usize {
   const n = i8x16.splat(10);
   let p = start;
@@ -46,8 +51,8 @@ function setSlot(column: usize, start: usize, end: usize): void {
 }
 
 /**
- * A row of RFC 4180: quoted values may hold separators, newlines and doubled quotes.
- * @returns OK, COLUMN_COUNT, BAD_QUOTE, or INCOMPLETE when no row ends before `stop`
+ * Reads a row by RFC 4180: quoted values may contain separators, newlines and doubled quotes.
+ * @returns OK, COLUMN_COUNT, BAD_QUOTE, or INCOMPLETE if no row ends before `stop`
  */
 function quotedRow(start: usize, stop: usize): u32 {
   let column = plan.columns;
@@ -82,7 +87,10 @@ function isDelimiter(p: usize): bool {
   return c == plan.separator || c == 10 || c == plan.quote;
 }
 
-/** A value from after its opening quote. @returns the address after its closing quote, 0: it is not closed before `stop` */
+/**
+ * Reads a value from after its opening quote.
+ * @returns the address after its closing quote; 0 if it is not closed before `stop`
+ */
 function quotedValue(at: usize, stop: usize, slot: usize): usize {
   let p = at;
   let doubled = false;
@@ -107,7 +115,7 @@ function quotedValue(at: usize, stop: usize, slot: usize): usize {
   return p + 1;
 }
 
-/** Copies [at, end) with every pair of quotes made one. */
+/** Copies [at, end) with doubled quotes replaced by single ones. */
 function undouble(slot: Slot, at: usize, end: usize): void {
   let out = scratchEnd;
   for (let p = at; p < end; p++) {

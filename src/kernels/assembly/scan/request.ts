@@ -1,6 +1,6 @@
-// A score request's body, {"context": {...}, "candidates": [{...}, ...], "options": {...}}, without an object being made of it: its members are
-// found, then candidates are read one after the other, as many at a time as the host wants rows. Whatever is not just this form is
-// odd: the host reads it another way, which also finds the words for what is wrong.
+// Parses a score request's body, {"context": {...}, "candidates": [{...}, ...], "options": {...}}, without creating
+// objects: its members are located, then candidates are read one after the other, as many at a time as the host wants
+// rows. Any other form is "odd": the host then parses it by other means, which also produces the error message.
 import { MAX_ROW, OK } from "./codes";
 import { acceptRow, beginContext, clearNulls } from "./fields";
 import { Node, clearRow, forgetContext, keepContext, object, readObject, toContext } from "./json";
@@ -8,29 +8,29 @@ import { skip, skipSpace } from "./json-text";
 import { plan, scratchEnd, setFailedSlot, setMayFail } from "./plan";
 import { noteIn } from "./unknown";
 
-/** What reading candidates ends with: there are more, that was the last, or something is odd (or cut off). */
+/** Results of reading candidates: more follow, that was the last one, or the body is odd (or truncated). */
 const MORE: u32 = 0;
 const LAST: u32 = 1;
 const ODD: u32 = 2;
 
-/** The context object, both 0: there is none. */
+/** The context object; both 0 if there is none. */
 export let contextAt: usize = 0;
 export let contextEnd: usize = 0;
-/** The options object, both 0: there is none. */
+/** The options object; both 0 if there is none. */
 export let optionsAt: usize = 0;
 export let optionsEnd: usize = 0;
-/** The next candidate, or what comes behind the array. */
+/** The next candidate, or what follows the array. */
 export let nextAt: usize = 0;
 /** The row after the last one read. */
 export let nextRow: u32 = 0;
 
-/** Whether `size` bytes at p are those of a name in quotes: `low` its first eight, `high` its last eight. */
+/** Whether the `size` bytes at p are a quoted name: `low` is its first eight bytes, `high` its last eight. */
 @inline
 function isName(p: usize, size: usize, low: u64, high: u64): bool {
   return load<u64>(p) == low && load<u64>(p + size - 8) == high;
 }
 
-/** `"context"` and `"options"`: nine bytes; `"candidates"`: twelve. */
+/** `"context"` and `"options"` have nine bytes, `"candidates"` twelve. */
 @inline
 function isContext(p: usize): bool {
   return isName(p, 9, 0x747865746e6f6322, 0x22747865746e6f63);
@@ -45,14 +45,14 @@ function isOptions(p: usize): bool {
   return isName(p, 9, 0x736e6f6974706f22, 0x22736e6f6974706f);
 }
 
-/** From behind a name to its value; 0: no colon. */
+/** From after a name to its value; 0 if there is no colon. */
 @inline
 function valueAt(at: usize): usize {
   const p = skipSpace(at);
   return load<u8>(p) == 58 ? skipSpace(p + 1) : 0;
 }
 
-/** From behind a value to the next name; to `end` behind the body's last brace; 0: neither. */
+/** From after a value to the next name, or to `end` after the body's closing brace; 0 for anything else. */
 function passMember(at: usize, end: usize): usize {
   let p = skipSpace(at);
   const c: u32 = load<u8>(p);
@@ -61,13 +61,13 @@ function passMember(at: usize, end: usize): usize {
   return c == 125 && p == end ? end : 0;
 }
 
-/** From the colon to behind the value, which is an object; 0: it is none. */
+/** From the colon to after the value, which must be an object; else 0. */
 function passObject(at: usize): usize {
   const p = valueAt(at);
   return p && load<u8>(p) == 123 ? skip(p, 0) : 0;
 }
 
-/** Passes over the options. */
+/** Skips the options. */
 function passOptions(p: usize): usize {
   const end = passObject(p + 9);
   optionsAt = valueAt(p + 9);
@@ -75,13 +75,13 @@ function passOptions(p: usize): usize {
   return end;
 }
 
-/** What a body is: not known yet behind its candidates, all as it should be, or odd. */
+/** State of a body: undetermined after its candidates, valid, or odd. */
 const OPEN: u32 = 0;
 const WHOLE: u32 = 1;
 
 /**
- * Finds the members of the body [at, end), behind which is a zero. What stands behind the candidates is looked at here only
- * where the context has not come before them.
+ * Locates the members of the body [at, end), which is followed by a zero byte. What follows the candidates is examined
+ * here only if the context did not precede them.
  */
 export function openRequest(at: usize, end: usize): u32 {
   contextAt = contextEnd = optionsAt = optionsEnd = nextAt = 0;
@@ -105,7 +105,9 @@ export function openRequest(at: usize, end: usize): u32 {
   return p == end && nextAt ? WHOLE : ODD;
 }
 
-/** Looks at what stands behind the candidates, [at, end), behind which is a zero: nothing, or the options where they are `wanted`. */
+/**
+ * Checks what follows the candidates, [at, end), followed by a zero byte: nothing, or the options if they are `wanted`.
+ */
 export function endRequest(at: usize, end: usize, wanted: bool): bool {
   optionsAt = optionsEnd = 0;
   let p = passMember(at, end);
@@ -116,7 +118,7 @@ export function endRequest(at: usize, end: usize, wanted: bool): bool {
   return p == end;
 }
 
-/** Where the text of the context ends among the unescaped texts. */
+/** End of the context's text in the scratch. */
 let contextScratch: usize = 0;
 
 /** Reads the context of a request, [at, end); `copy` has room for all slots. @returns a reject code */
@@ -134,7 +136,7 @@ export function readContext(at: usize, end: usize, copy: usize): u32 {
   return OK;
 }
 
-/** Reads one candidate over the context and makes it row `row`. @returns a reject code */
+/** Reads one candidate over the context as row `row`. @returns a reject code */
 export function readCandidate(at: usize, end: usize, copy: usize, row: u32): u32 {
   setFailedSlot(0);
   noteIn(true);
@@ -144,7 +146,7 @@ export function readCandidate(at: usize, end: usize, copy: usize, row: u32): u32
   return why ? why : acceptRow(row);
 }
 
-/** Reads one candidate from its brace on over the context as row `row`. @returns the address after it, 0: odd */
+/** Reads one candidate over the context as row `row`, from its brace on. @returns the address after it; 0: odd */
 @inline
 function candidate(p: usize, copy: usize, row: u32): usize {
   if (load<u8>(p) != 123) return 0;
@@ -155,7 +157,10 @@ function candidate(p: usize, copy: usize, row: u32): usize {
   return acceptRow(row) == OK ? end : 0;
 }
 
-/** Reads candidates from `at` on as rows from `row` to before `most`; their context was read. `nextAt` and `nextRow` tell how far it came. */
+/**
+ * Reads candidates from `at` on as rows `row` to `most` (exclusive), after the context was read. `nextAt` and `nextRow`
+ * are where it stopped.
+ */
 export function readCandidates(at: usize, copy: usize, row: u32, most: u32): u32 {
   setFailedSlot(0);
   noteIn(true);

@@ -1,13 +1,13 @@
-// Where the scan stands: the place in the input, the rows in the batch, the row last refused.
+// State of the scan: position in the input, rows in the batch, last rejected row.
 import { COLUMN_COUNT, OK, UNKNOWN_SCHEMA } from "./codes";
 import { MARK_BYTES, Mark, plan, setFailedSlot } from "./plan";
 
-/** What a scan ends with: the input is used up, the batch is full, or a row is rejected. */
+/** Results of a scan: the input is used up, the batch is full, or a row is rejected. */
 export const MORE: u32 = 0;
 export const FULL: u32 = 1;
 const REJECT: u32 = 2;
 
-/** The next byte to read, the rows in the batch, the lines read since `setCursor`. */
+/** The next byte to read, the number of rows in the batch, and of lines read since `setCursor`. */
 export let cursor: usize = 0;
 export let rows: u32 = 0;
 export let lines: u32 = 0;
@@ -27,7 +27,7 @@ export function setRows(count: u32): void {
   rows = count;
 }
 
-/** Goes past a row of `count` lines that ends at `end`; `accepted` (0 or 1) rows were made of it. */
+/** Continues after a row of `count` lines that ends at `end`; `accepted` is the number of rows made of it, 0 or 1. */
 @inline
 export function pass(end: usize, count: u32, accepted: u32): void {
   lines += count;
@@ -44,7 +44,7 @@ function mark(): void {
   at.risen = <u32>((plan.changesEnd - plan.changes) >> 2);
 }
 
-/** Goes past a row that cannot be used: its bytes are [start, end), `count` lines. */
+/** Continues after a rejected row: its bytes are [start, end), `count` lines. */
 export function reject(why: u32, start: usize, end: usize, count: u32): u32 {
   code = why;
   rowStart = start;
@@ -54,13 +54,13 @@ export function reject(why: u32, start: usize, end: usize, count: u32): u32 {
   return REJECT;
 }
 
-/** A message [start, end) whose schema is not known. */
+/** Rejects a message [start, end) with an unknown schema. */
 export function refuseUnknown(start: usize, end: usize): u32 {
   setFailedSlot(0);
   return reject(UNKNOWN_SCHEMA, start, end, 1);
 }
 
-/** Takes back the row last accepted: the message [start, end) had more than one. */
+/** Removes the row last accepted and rejects its message [start, end), which had more than one row. */
 export function refuseMessage(start: usize, end: usize): u32 {
   rows--;
   lines = 0;
@@ -68,7 +68,7 @@ export function refuseMessage(start: usize, end: usize): u32 {
   return reject(COLUMN_COUNT, start, end, 1);
 }
 
-/** The end of a row's text: before the carriage return, if there is one. */
+/** The end of a row's text: before a carriage return. */
 @inline
 export function textEnd(start: usize, end: usize): usize {
   return end > start && load<u8>(end - 1) == 13 ? end - 1 : end;

@@ -1,16 +1,16 @@
-// What a slot's value is: a word, a number, a truth, or why it is none.
+// Interpretation of a slot's value: a word, a number, a boolean, or a reject code.
 import { BAD_TYPE, BAD_UTF8, MAX_VALUE, OK, VALUE_TOO_LONG } from "./codes";
 import { inRange, parseNumber } from "./number";
 import { BINARY, LONE_SURROGATE, NUMBER, SCALED, SCALE_AFTER, WORD_BYTES, Word, STRING, Slot } from "./plan";
 
-/** Whether two texts of this size are the same: without a branch on the bytes, as labels cannot be foreseen. */
+/** Whether two texts of this size are equal; branch-free, since labels are unpredictable. */
 @inline
 export function sameText(a: usize, b: usize, size: u32): bool {
   if (size > 8) return memory.compare(a, b, size) == 0;
   return (load<u64>(a) ^ load<u64>(b)) << (64 - ((<u64>size) << 3)) == 0;
 }
 
-/** Whether the slot's text is one of the words, or its number the number of one. */
+/** Whether the slot's text is one of the words, or its number that of one of them. */
 export function findWord(slot: Slot, words: usize, end: usize, number: f64): bool {
   const size = slot.size;
   for (let at = words; at < end; at += WORD_BYTES) {
@@ -20,21 +20,21 @@ export function findWord(slot: Slot, words: usize, end: usize, number: f64): boo
   return false;
 }
 
-/** Why the slot's value cannot be hashed, 0 when it can. */
+/** Reject code of a value that cannot be hashed, 0 if it can. */
 @inline
 export function textFault(slot: Slot): u32 {
   if (slot.kind > STRING) return slot.kind == LONE_SURROGATE ? BAD_UTF8 : BAD_TYPE;
   return slot.size > MAX_VALUE ? VALUE_TOO_LONG : OK;
 }
 
-/** Why the slot's value, not missing, cannot be parsed as a number, 0 when it can be tried. */
+/** Reject code of a present value that cannot be parsed as a number, 0 if it may be. */
 @inline
 export function numberFault(slot: Slot): u32 {
   if (slot.kind > NUMBER && slot.kind != SCALED && slot.kind != BINARY) return BAD_TYPE;
   return slot.size > MAX_VALUE ? VALUE_TOO_LONG : OK;
 }
 
-/** The number that the slot's text makes: as parseNumber. */
+/** The number of the slot's text, as parseNumber returns it. */
 export function numberOf(slot: Slot): f64 {
   if (slot.kind == BINARY) return isNaN(load<f64>(slot.at)) ? Infinity : inRange(load<f64>(slot.at));
   const x = parseNumber(slot.at, slot.size);
@@ -43,7 +43,10 @@ export function numberOf(slot: Slot): f64 {
   return inRange(x * parseNumber(scale.at, scale.size));
 }
 
-/** The slot's number, NaN: no number or none there, Infinity: out of range. For label, weight and time, which have codes of their own. */
+/**
+ * The slot's number; NaN if missing or not a number, Infinity if out of range. For label, weight and time, which have
+ * reject codes of their own.
+ */
 export function plainNumber(slot: Slot): f64 {
   return slot.size == 0 || numberFault(slot) ? NaN : numberOf(slot);
 }

@@ -1,11 +1,11 @@
-// One example of libsvm (`label [qid:id] index:value ...`) or libffm (`label field:index:value ...`) → slots. What follows a # is a
-// comment; a line of nothing else is no event.
+// One example of libsvm (`label [qid:id] index:value ...`) or libffm (`label field:index:value ...`) → slots. Text
+// after a # is a comment; a line with nothing else is not an event.
 import { BAD_FEATURES, BLANK, OK } from "./codes";
 import { Member, Node, findMember } from "./json";
 import { FEATURES, FIELD_FEATURES, SLOT_BYTES, Slot, TEXT, plan } from "./plan";
 import { blanksEnd, find, set, wordEnd } from "./words";
 
-/** The member that the last word named, and the one it is likely to be next. */
+/** The member that the last word named, and the predicted next one. */
 let last: Member | null = null;
 let expected: Member | null = null;
 
@@ -45,7 +45,10 @@ export function readSparse(at: usize, end: usize, fields: bool): u32 {
   return OK;
 }
 
-/** The slots of the place with this name; 0: nobody reads it. In events of one kind names come in one order. */
+/**
+ * The slots of the path with this name; 0 if it is not read. Events of one kind mostly have their names in the same
+ * order.
+ */
 function slotsOf(name: usize, size: u32): usize {
   let member = expected;
   if (!member || !isCalled(member, name, size)) {
@@ -65,14 +68,17 @@ function isCalled(member: Member, name: usize, size: u32): bool {
   return member.quotedSize == size + 2 && memory.compare(member.quoted + 1, name, size) == 0;
 }
 
-/** `index:value` where a spec names the index: its value, the first one where there are several. */
+/** Reads `index:value` if a spec names the index: its value, the first one if repeated. */
 function indexed(at: usize, colon: usize, end: usize): void {
   const slots = slotsOf(at, <u32>(colon - at));
   if (!slots || changetype<Slot>(slots).size || slots == changetype<usize>(plan.features)) return;
   for (let i: usize = 0; i < 3; i++) set(changetype<Slot>(slots + i * SLOT_BYTES), colon + 1, end, TEXT);
 }
 
-/** `field:index:value` where a spec names the field: its first index and value, and all its words, others perhaps among them. */
+/**
+ * Reads `field:index:value` if a spec names the field: its first index and value, and the range of its words, which may
+ * include words of other fields.
+ */
 function fieldFeature(at: usize, colon: usize, second: usize, end: usize): void {
   const slots = slotsOf(at, <u32>(colon - at));
   if (!slots) return;

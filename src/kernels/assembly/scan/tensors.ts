@@ -1,4 +1,4 @@
-// Rows of binary tensors → slots: an element's bytes lie where they came.
+// Rows of binary tensors → slots; an element's bytes stay where they were received.
 import { OK } from "./codes";
 import {
   TENSOR_BYTES,
@@ -16,7 +16,7 @@ import { clearRow, forgetContext, keepContext, toContext } from "./json";
 import { ELEMENTS, scratchEnd, setFailedSlot, setMayFail } from "./plan";
 import { beginText } from "./written";
 
-/** The next row's value into its slot; a list stays where it is, and who walks it finds it by the tensor. */
+/** Puts the next row's value into its slot; a list stays in place, and is found through the tensor. */
 function fillSlot(tensor: Tensor): bool {
   const slot = tensor.slot;
   tensor.at = tensor.next;
@@ -37,10 +37,13 @@ function fillSlots(tensors: usize, end: usize): bool {
   return true;
 }
 
-/** Where the text of what holds for all rows ends. */
+/** End of the text of shared values in the scratch. */
 let sharedScratch: usize = 0;
 
-/** Reads tensors whose one row holds for all rows; `copy` has room for all slots. @returns false where a value is none */
+/**
+ * Reads tensors whose single row applies to all rows; `copy` has room for all slots.
+ * @returns false if a value is invalid
+ */
 export function readShared(tensors: usize, end: usize, copy: usize): bool {
   setFailedSlot(0);
   forgetContext();
@@ -54,7 +57,7 @@ export function readShared(tensors: usize, end: usize, copy: usize): bool {
   return true;
 }
 
-/** Makes the tensors' next rows those from `row` to before `most`. @returns false where one cannot be read */
+/** Reads the tensors' next rows as rows `row` to `most` (exclusive). @returns false if one cannot be read */
 export function readRows(tensors: usize, end: usize, copy: usize, row: u32, most: u32): bool {
   for (let to = row; to < most; to++) {
     toContext(copy, sharedScratch);

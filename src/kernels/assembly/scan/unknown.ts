@@ -1,11 +1,11 @@
-// Members of a request that no field reads: they are told to who asked. The host takes the list after every part it has read, so a
-// name that all candidates have is noted once a part, or a few times.
+// Members of a request that no field reads, which the response reports. The host takes the list after every part it has
+// read, so a name that all candidates have is recorded once per part, or a few times.
 import { xxh64 } from "./xxh64";
 
-/** Where a member stands that no field reads; its name lies between quotes. */
+/** Position of a member that no field reads; its name is between quotes. */
 @unmanaged
 class UnknownMember {
-  /** The Node it is below. */
+  /** The Node of the enclosing object. */
   parent: usize;
   /** 1: in a candidate. */
   inCandidate: u32;
@@ -16,7 +16,7 @@ class UnknownMember {
 }
 const UNKNOWN_MEMBER_BYTES: usize = offsetof<UnknownMember>();
 
-/** Members noted last, by their hash: u64 each. */
+/** Hashes of the members recorded last, u64 each. */
 const SEEN: usize = 256;
 
 let list: usize = 0;
@@ -25,10 +25,13 @@ let listLimit: usize = 0;
 let seen: usize = 0;
 let inCandidate: u32 = 0;
 
-/** True while a request is read. */
+/** True while a request is being read. */
 export let noting: bool = false;
 
-/** @param at room for the list, up to `limit` @param seen_ room for 256 u64, zeros */
+/**
+ * @param at room for the list, up to `limit`
+ * @param seen_ room for 256 u64, zeroed
+ */
 export function openUnknown(at: usize, limit: usize, seen_: usize): void {
   list = listEnd = at;
   listLimit = limit - UNKNOWN_MEMBER_BYTES;
@@ -40,7 +43,7 @@ export function noteIn(candidate: bool): void {
   inCandidate = <u32>candidate;
 }
 
-/** Of a value that is an object its own members are told, so that it is another one where they are others. */
+/** Records a member. If its value is an object, it is distinguished by its members. */
 export function noteUnknown(parent: usize, name: usize, nameEnd: usize, value: usize, valueEnd: usize): void {
   const end = load<u8>(value) == 123 ? valueEnd : nameEnd;
   const hash = xxh64(name, end - name, parent + inCandidate);
@@ -57,7 +60,7 @@ export function noteUnknown(parent: usize, name: usize, nameEnd: usize, value: u
   listEnd += UNKNOWN_MEMBER_BYTES;
 }
 
-/** Ends a part of a request. @returns bytes of the list, which is forgotten */
+/** Ends a part of a request. @returns bytes of the list, which is then cleared */
 export function takeUnknown(): u32 {
   const bytes = <u32>(listEnd - list);
   if (bytes) memory.fill(seen, 0, SEEN << 3);

@@ -5,7 +5,7 @@ import { parseNumber } from "./number";
 import { FEATURES, SCALED, SLOT_BYTES, Slot, TEXT, plan } from "./plan";
 import { blanksEnd, find, set, wordEnd } from "./words";
 
-/** Reads [at, end). @returns a reject code */
+/** Reads the example [at, end). @returns a reject code */
 export function readExample(at: usize, end: usize): u32 {
   let bar = find(at, end, 124);
   if (bar == end) return BAD_VW;
@@ -18,7 +18,9 @@ export function readExample(at: usize, end: usize): u32 {
   return OK;
 }
 
-/** Label, importance, base (not used), tag: a word that touches the bar or begins with an apostrophe is the tag. */
+/**
+ * Reads label, importance, base (not used), tag: a word that touches the bar or begins with an apostrophe is the tag.
+ */
 function readHead(at: usize, bar: usize): bool {
   let p = blanksEnd(at, bar);
   let words = 0;
@@ -39,7 +41,10 @@ function readHead(at: usize, bar: usize): bool {
   return true;
 }
 
-/** `name[:scale] features`; four slots: the first feature's text, its value (or its text), all features, and the scale. */
+/**
+ * Reads `name[:scale] features` into four slots: the first feature's text, its value (or its text), all features, and
+ * the scale.
+ */
 function readNamespace(at: usize, end: usize): bool {
   const wordsEnd = wordEnd(at, end);
   const nameEnd = find(at, wordsEnd, 58);

@@ -1,4 +1,4 @@
-// Watches values until they vary: in data as it should be, none is left after a few rows.
+// Watches values that are constant so far; in ordinary data, none is left after a few rows.
 import { UNSEEN, WATCH_BYTES, Slot, Watch, plan } from "./plan";
 import { xxh64 } from "./xxh64";
 
@@ -9,7 +9,7 @@ function bytesOf(slot: Slot): u64 {
   return size <= 8 ? load<u64>(slot.at) << (64 - ((<u64>size) << 3)) : xxh64(slot.at, size, 0);
 }
 
-/** Compares the row at hand with those before; what differs is watched no more. */
+/** Compares the current row with earlier ones; values that differ are no longer watched. */
 export function watchRow(): void {
   let at = plan.watches;
   while (at < plan.watchesEnd) {

@@ -1,4 +1,4 @@
-// Words between blanks: what vw, libsvm and libffm are made of.
+// Words between blanks, of which vw, libsvm and libffm consist.
 import { Slot } from "./plan";
 
 @inline

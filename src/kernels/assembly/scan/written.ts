@@ -1,20 +1,20 @@
-// Text of values that are written in binary: the same bytes as in JSON, so that a value has one key whatever format it came in.
+// Text of binary values: the same bytes as in JSON, so that a value has the same key in every format.
 import { plan, scratchEnd, setScratchEnd } from "./plan";
 
 /** The host's String() of a number, written to `to`. @returns its size */
 @external("env", "text")
 declare function hostText(x: f64, to: usize): usize;
 
-/** Longest text of a number. */
+/** Maximum size of a number's text. */
 const NUMBER_BYTES: usize = 32;
-/** Digits of decimal numbers that are found without the host: fifteen are always told apart. */
+/** Limit of decimal digits converted without the host: fifteen are always distinguishable. */
 const EXACT: f64 = 1e15;
 const SAFE: f64 = 9007199254740992;
-/** Below it String() writes exponents. */
+/** Numbers below this are written with an exponent. */
 const SMALLEST: f64 = 1e-6;
 const MOST_PLACES: u32 = 12;
 
-/** Texts of truths: no text is made of them. */
+/** Texts of booleans. */
 export const TRUE: usize = memory.data<u8>([116, 114, 117, 101, 0, 0, 0, 0]);
 export const FALSE: usize = memory.data<u8>([102, 97, 108, 115, 101, 0, 0, 0]);
 
@@ -25,10 +25,10 @@ export function fillPairs(): void {
   for (let i: u32 = 0; i < 100; i++) store<u16>(pairs + (i << 1), <u16>(0x3030 + ((i % 10) << 8) + i / 10));
 }
 
-/** A row's text does not fit the room for it. */
+/** A row's text does not fit into its region. */
 export let overflowed: bool = false;
 
-/** What a row is made of does not fit, wherever that is. @returns false */
+/** Records that something of a row does not fit. @returns false */
 export function overflow(): bool {
   overflowed = true;
   return false;
@@ -39,7 +39,7 @@ export function beginText(): void {
   setScratchEnd(plan.scratch);
 }
 
-/** Whether there is room for so many bytes, and those that vectors may touch. */
+/** Whether there is room for `size` bytes and the margin that vectors may touch. */
 @inline
 function hasRoom(bytes: usize): bool {
   if (scratchEnd + bytes + 64 <= plan.scratchLimit) return true;
@@ -47,7 +47,7 @@ function hasRoom(bytes: usize): bool {
   return false;
 }
 
-/** Decimal digits of a number, before `end`. @returns where they begin */
+/** Writes the decimal digits of a number, ending before `end`. @returns their start */
 function digitsBefore(value: u64, end: usize): usize {
   let p = end;
   let rest = value;
@@ -71,10 +71,10 @@ function digitsBefore(value: u64, end: usize): usize {
   return p;
 }
 
-/** Where the text last written begins; it ends at `scratchEnd`. */
+/** Start of the text last written; it ends at `scratchEnd`. */
 export let textAt: usize = 0;
 
-/** `digits` with a point before the last `places`, in plain notation; there is room. */
+/** Writes `digits` with a point before the last `places`, in plain notation; the room was checked. */
 function decimalText(negative: bool, digits: u64, places: u32): void {
   const end = scratchEnd + NUMBER_BYTES + 16;
   let p = digitsBefore(digits, end);
@@ -89,21 +89,21 @@ function decimalText(negative: bool, digits: u64, places: u32): void {
   setScratchEnd(end);
 }
 
-/** A whole number's text. @returns false: there is no room for it */
+/** Writes an integer's text. @returns false if there is no room for it */
 export function integerText(value: i64): bool {
   if (!hasRoom(NUMBER_BYTES + 16)) return false;
   decimalText(value < 0, value < 0 ? 0 - <u64>value : <u64>value, 0);
   return true;
 }
 
-/** The same of one without a sign. */
+/** The same for an unsigned integer. */
 export function wholeText(value: u64): bool {
   if (!hasRoom(NUMBER_BYTES + 16)) return false;
   decimalText(false, value, 0);
   return true;
 }
 
-/** value ÷ 10^places, without zeros at its end. */
+/** Writes value ÷ 10^places, without trailing zeros. */
 export function fixedPointText(value: i64, places: u32): bool {
   if (!hasRoom(NUMBER_BYTES + 16)) return false;
   let digits = value < 0 ? 0 - <u64>value : <u64>value;
@@ -116,7 +116,7 @@ export function fixedPointText(value: i64, places: u32): bool {
   return true;
 }
 
-/** A number's text as ECMAScript writes it: the shortest that reads as the same number. -0 is 0. */
+/** Writes a number as ECMAScript does: the shortest text that parses to the same number. -0 is written as 0. */
 export function numberText(x: f64): bool {
   if (!hasRoom(NUMBER_BYTES + 16)) return false;
   const size = abs(x);
@@ -140,7 +140,7 @@ export function numberText(x: f64): bool {
   return true;
 }
 
-/** Adds bytes to the text at the end of the scratch. */
+/** Appends bytes to the text at the end of the scratch. */
 export function add(at: usize, size: usize): bool {
   if (!hasRoom(size)) return false;
   memory.copy(scratchEnd, at, size);
@@ -156,7 +156,7 @@ export function addByte(byte: u32): bool {
   return true;
 }
 
-/** Moves the number's text just written up to `from`. */
+/** Moves the number's text just written to `from`. */
 @inline
 export function pack(from: usize): bool {
   const size = scratchEnd - textAt;
@@ -165,7 +165,7 @@ export function pack(from: usize): bool {
   return true;
 }
 
-/** JSON of a number: null where there is none. */
+/** Writes a number as JSON; null if it is not finite. */
 export function addNumber(x: f64): bool {
   const from = scratchEnd;
   if (!isFinite(x)) return addNull();
@@ -201,7 +201,7 @@ function hex(digit: u32): u8 {
   return <u8>(digit < 10 ? 48 + digit : 87 + digit);
 }
 
-/** A text in quotes, with the escapes that JSON needs. */
+/** Writes a text in quotes, with the escapes that JSON needs. */
 export function addString(at: usize, size: usize): bool {
   if (!hasRoom(6 * size + 2)) return false;
   let out = scratchEnd;

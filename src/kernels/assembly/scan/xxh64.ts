@@ -1,4 +1,4 @@
-// XXH64 (Yann Collet, xxHash specification): the identity of every value.
+// XXH64 (Yann Collet, xxHash specification): the hash that identifies every value.
 const P1: u64 = 0x9e3779b185ebca87;
 const P2: u64 = 0xc2b2ae3d27d4eb4f;
 const P3: u64 = 0x165667b19e3779f9;
@@ -52,7 +52,7 @@ export function finish(start: u64, at: usize, end: usize): u64 {
   return avalanche(hash);
 }
 
-/** 0..7 bytes. Their number is as good as random: choosing among results costs less than a branch guessed wrong. */
+/** 0..7 bytes. Their number is nearly random: selecting among results costs less than a mispredicted branch. */
 @inline
 function tiny(start: u64, at: usize, size: usize): u64 {
   const p = at + (size & 4);
@@ -89,7 +89,7 @@ function middle(start: u64, p: usize, size: usize): u64 {
   return finish(rotl(start ^ round(0, load<u64>(p)), 27) * P1 + P4, p + 8, p + size);
 }
 
-/** 8 bytes, or none: which of them cannot be foreseen where ids of one length are missing at times. */
+/** 8 bytes, or none: unpredictable if ids of one length are sometimes missing. */
 @inline
 export function eightOrNone(p: usize, size: usize, seed: u64): u64 {
   const start = seed + P5 + <u64>size;
@@ -97,7 +97,7 @@ export function eightOrNone(p: usize, size: usize, seed: u64): u64 {
   return avalanche(select<u64>(hash, start, size));
 }
 
-/** XXH64 of `size` bytes at `p`. May read, not use, up to 8 bytes more. */
+/** XXH64 of `size` bytes at `p`. May read (without effect on the result) up to 8 bytes more. */
 @inline
 export function xxh64(p: usize, size: usize, seed: u64): u64 {
   const start = seed + P5 + <u64>size;

@@ -1,12 +1,12 @@
-// Admission: which new keys of an exact table get a row. The occurrences of the others go to the default row.
+// Admission: which new keys of an exact table get a row. Occurrences of the other keys use the default row.
 //
-// occurrence_threshold: a filter counts the occurrences of keys without a row. It is an array of buckets, a key belongs in one:
-// two cache lines, each a SpaceSaving summary (Metwally et al. 2005) of 16 cells {tag u16, count u16}. A key whose tag is in no
-// cell takes a free one, or the smallest, and goes on counting from that. So no key has a count below the number of its
-// occurrences, and too high a one only where two keys share bucket and tag (1 in 65,535) or where a bucket is full.
-// Ageing: one line of a bucket counts, the other keeps what was counted before; a key's count is the sum of both. A hand
-// turns one bucket for every 8 occurrences: the older line is emptied and counts from then on. Counts so hold at least
-// the last 8 x buckets occurrences, at most twice as many, and no moment has more to do than another.
+// occurrence_threshold: a filter counts the occurrences of keys without a row. It is an array of buckets, one per hash
+// of a key, of two cache lines, each a SpaceSaving summary (Metwally et al. 2005) of 16 cells {tag u16, count u16}. A
+// key whose tag has no cell takes a free one, or the smallest, whose count it continues. So no key's count is below its
+// number of occurrences, and it is too high only if two keys share bucket and tag (1 in 65,535) or if a bucket is full.
+// Ageing: one line of a bucket counts, the other keeps earlier counts; a key's count is the sum of both. A hand
+// advances by one bucket every 8 occurrences: the bucket's older line is emptied and counts from then on. Counts
+// therefore cover at least the last 8 x buckets occurrences and at most twice as many, and the work is spread evenly.
 import { life } from "./lifecycle";
 import { mix } from "./initial";
 import { workspace, workspaceOf } from "./memory";
@@ -18,7 +18,7 @@ const LINE_CELLS: usize = 16;
 /** Bytes of a bucket and of a line. */
 const LINE: usize = 4 * LINE_CELLS;
 const BUCKET: usize = 2 * LINE;
-/** Occurrences from one turn of the hand to the next: half the cells of a line are taken when it stops to count. */
+/** Occurrences between two steps of the hand: half the cells of a line are used when it stops counting. */
 const TURN: u64 = 8;
 
 export let admitting: bool = false;
@@ -29,7 +29,8 @@ let filterAt: usize = 0;
 let buckets: u32 = 0;
 
 /**
- * Takes the workspace of the filter. `occurrences` = 0: by `chance` alone, without a filter. False where there is no room.
+ * Allocates the filter's workspace. `occurrences` = 0: admission with probability `chance`, without a filter. False if
+ * there is no room.
  */
 export function openAdmission(seed: u64, occurrences: u32, buckets_: u32, chance: f64): bool {
   admitting = true;
@@ -46,7 +47,7 @@ export function filterAddress(): usize {
   return filterAt;
 }
 
-/** Decides on an occurrence of a key that has no row. */
+/** Decides on the admission of a key without a row, for one occurrence. */
 export function admits(key: u64): bool {
   if (key == DEFAULT_KEY) return true;
   const asked = <u64>life().asked;
@@ -57,7 +58,10 @@ export function admits(key: u64): bool {
   return yes;
 }
 
-/** The row an occurrence learns from: its key's, made where that is admitted, else the default row. Has `row` for a start. */
+/**
+ * The row that an occurrence updates: its key's row, created if admitted, else the default row. `row` is the result of
+ * the look-up.
+ */
 @inline
 export function admittedRow(key: u64, row: u32): u32 {
   if (row != NONE) return row;
@@ -66,13 +70,13 @@ export function admittedRow(key: u64, row: u32): u32 {
   return rowFor(admits(key) ? key : DEFAULT_KEY);
 }
 
-/** A number in [0, 1): by seed, key and how many were drawn before. */
+/** A pseudo-random number in [0, 1), from the seed, the key and the number of draws so far. */
 @inline
 function drawn(key: u64, asked: u64): f64 {
   return <f64>(mix(mix(asked + salt) ^ key) >> 11) * (1.0 / 9007199254740992.0);
 }
 
-/** Counts an occurrence; returns how many the filter knows of. */
+/** Counts an occurrence; returns the filter's count of the key. */
 function count(key: u64, asked: u64): u32 {
   const hash = mix(key ^ salt);
   const bucket = <u32>(((hash >> 32) * <u64>buckets) >> 32);
@@ -89,20 +93,20 @@ function count(key: u64, asked: u64): u32 {
   return sum;
 }
 
-/** Byte offset in a bucket of the line that counts once `asked` occurrences were asked about. */
+/** Byte offset in a bucket of the line that counts after `asked` occurrences. */
 @inline
 function lineOf(bucket: u32, asked: u64): usize {
   const turns = asked / TURN;
   return <usize>((turns / buckets + u64(<u64>bucket < turns % buckets)) & 1) * LINE;
 }
 
-/** Empties the line of a bucket that begins to count. */
+/** Empties a bucket's line that starts to count. */
 @inline
 function turn(bucket: u32, asked: u64): void {
   memory.fill(filterAt + <usize>bucket * BUCKET + lineOf(bucket, asked + 1), 0, LINE);
 }
 
-/** Address of the cell with a tag, 0 where there is none. */
+/** Address of the cell with a tag, 0 if there is none. */
 function cellOf(line: usize, tag: u32): usize {
   const tags = i32x4.splat(tag);
   for (let at = line; at < line + LINE; at += 16) {
@@ -117,7 +121,7 @@ function countAt(cell: usize): u32 {
   return load<u16>(cell);
 }
 
-/** Gives a cell to a tag, with one more than `before`; counts stop at 65,535. */
+/** Assigns a cell to a tag, with the count `before` + 1; counts saturate at 65,535. */
 @inline
 function raise(cell: usize, tag: u32, before: u32): u32 {
   const count = min<u32>(before + 1, 65535);
@@ -125,14 +129,14 @@ function raise(cell: usize, tag: u32, before: u32): u32 {
   return count;
 }
 
-/** Counts the first occurrence of a tag in a line: in a free cell, else in the one with the smallest count. */
+/** Counts the first occurrence of a tag in a line, in a free cell or in the one with the smallest count. */
 function enter(line: usize, tag: u32): u32 {
   let least = line;
   for (let at = line; at < line + LINE; at += 4) if (countAt(at) < countAt(least)) least = at;
   return raise(least, tag, countAt(least));
 }
 
-/** The most that a tag without a cell can have been counted: the smallest count, 0 where a cell is free. */
+/** Upper bound of the count of a tag without a cell: the smallest count, 0 if a cell is free. */
 function leastOf(line: usize): u32 {
   let least = countAt(line);
   for (let at = line + 4; at < line + LINE; at += 4) least = min(least, countAt(at));
@@ -140,8 +144,8 @@ function leastOf(line: usize): u32 {
 }
 
 /**
- * A key that the filter sees for the first time is admitted too early where full lines lend it their counts, or would have
- * been where it had the tag of a cell that is near the threshold: the chance of that is what is added.
+ * Estimates false admissions: a key seen for the first time is admitted too early if full lines pass on their counts to
+ * it, or would be if it shared the tag of a cell near the threshold. The probability of that is added.
  */
 function estimateFalse(bucket: usize, sum: u32): void {
   if (sum >= threshold) {

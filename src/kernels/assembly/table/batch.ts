@@ -1,7 +1,7 @@
 // A mini-batch over one table: X[rows, cells * dim] = the cells' embeddings, and the update from dX of the same shape.
-// Occurrences are numbered singles first (row-major, coefficient 1), then list by list; a list is one cell's CSR run of
-// weighted keys (bags; number and bias cells have one key a row). Rows are de-duplicated: each is looked up and materialised
-// once and updated once with its summed gradient, in the order of first appearance.
+// Occurrences are numbered: first singles (row-major, coefficient 1), then list by list; a list is one cell's CSR run
+// of weighted keys (bags; number and bias cells have one key per row). Rows are de-duplicated: each is looked up and
+// materialised once, and updated once with its summed gradient, in the order of first appearance.
 import { admits, admitting } from "./admission";
 import { choose, markUsed, policy, sweep } from "./eviction";
 import { addFloats, addScaled, copyFloats, squares, usable } from "./lanes";
@@ -14,22 +14,22 @@ import { hashOf, touchCandidate, touchIndex } from "./key-index";
 import { NONE, rowPtr, touchRow } from "./row-places";
 import { DEFAULT_KEY, exact, note, room, rowCount, rowOf, weightsOf } from "./store";
 
-/** How a list's weights w become coefficients: w, w / sum(w), w / sqrt(sum(w^2)). */
+/** Combiners, which convert a list's weights w to coefficients: w, w / sum(w), w / sqrt(sum(w^2)). */
 const SUM: u32 = 0;
 const MEAN: u32 = 1;
 
-/** In place of the row of a key that is not admitted: its occurrences have the default row's place. */
+/** Row number of keys that are not admitted: their occurrences use the default row's place. */
 const NOT_ADMITTED: u32 = NONE - 1;
 
-/** A list of the batch: see `setList`. */
+/** A list of the batch, see `setList`. */
 @unmanaged
 class List {
   cell: u32;
   combiner: u32;
-  /** Its first occurrence. */
+  /** Index of its first occurrence. */
   first: u32;
   offsets: usize;
-  /** Cells. */
+  /** Number of cells. */
   width: u32;
 }
 const LIST_BYTES: u32 = <u32>offsetof<List>();
@@ -49,13 +49,13 @@ export let coefficientsAt: usize = 0;
 export let outputAt: usize = 0;
 export let gradientAt: usize = 0;
 let listsAt: usize = 0;
-/** u32 per occurrence: its place among the unique rows. */
+/** u32 per occurrence: index of its unique row. */
 let placesAt: usize = 0;
-/** u32 per unique row: its number. */
+/** u32 per unique row: its row number. */
 let uniqueAt: usize = 0;
 export let uniqueWeightsAt: usize = 0;
 export let uniqueGradientsAt: usize = 0;
-/** De-duplication: {u32 stamp, u32 place} by hashed identity; an entry counts when its stamp is the batch's. */
+/** Hash table for de-duplication: {u32 stamp, u32 place} by identity; an entry is valid if its stamp is the batch's. */
 let seenAt: usize = 0;
 let seenShift: u32 = 0;
 let seenMask: u32 = 0;
@@ -67,8 +67,8 @@ let unique: u32 = 0;
 let refused: u32 = 0;
 
 /**
- * Takes the workspace for batches of up to `rows` rows and `most` occurrences. Call before `open`, after `configureRow`.
- * False when the memory limit does not allow it.
+ * Allocates the workspace for batches of up to `rows` rows and `most` occurrences. Call before `open`, after
+ * `configureRow`. False if the memory limit is exceeded.
  */
 export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, most: u32): bool {
   capacity = rows;
@@ -78,7 +78,7 @@ export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, mo
   const seen: u32 = most < 8 ? 16 : 1 << (33 - clz(most - 1));
   seenMask = seen - 1;
   seenShift = 32 + clz(seenMask);
-  // One more than occur: the default row.
+  // One more than can occur, for the default row.
   keysAt = workspaceOf(most + 1, 8);
   coefficientsAt = workspaceOf(most, 4);
   placesAt = workspaceOf(most, 4);
@@ -93,9 +93,9 @@ export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, mo
 }
 
 /**
- * Describes list `i` of the next batch, whose items go to `width` cells from `cell` on: all combined in one, or one in each, and
- * zeros behind the last (`width` at least the longest run, the combiner SUM). Returns the address of its u32[rows + 1] offsets,
- * which count from its first occurrence.
+ * Describes list `i` of the next batch, whose items go to `width` cells from `cell` on: all combined in one cell, or
+ * one item per cell, padded with zeros (`width` at least the longest run, combiner SUM). Returns the address of its
+ * u32[rows + 1] offsets, counted from its first occurrence.
  */
 export function setList(i: u32, cell: u32, combiner: u32, first: u32, width: u32): usize {
   const list = listOf(i);
@@ -109,8 +109,8 @@ export function setList(i: u32, cell: u32, combiner: u32, first: u32, width: u32
 }
 
 /**
- * Fills X from the keys, coefficients and lists the host wrote; the keys are used up. Learning makes rows for new keys; false,
- * with nothing changed, when they do not fit. Scoring changes nothing.
+ * Fills X from the keys, coefficients and lists that the host wrote; the keys are overwritten. When learning, rows are
+ * created for new keys; false, with nothing changed, if they do not fit. Scoring changes nothing.
  */
 export function gather(rows: u32, count: u32, learn: bool): bool {
   occurrences = count;
@@ -120,15 +120,15 @@ export function gather(rows: u32, count: u32, learn: bool): bool {
 }
 
 /**
- * The first half of a learning `gather`, of what contributions name: `count` keys (rows of a hash table), each as often as there are
- * contributions with it. Their gradients are added with `addGradients` and learned with `applyCollected`.
+ * The first half of a learning `gather`, for contributions: `count` keys (rows of a hash table), each as often as it
+ * has contributions. Their gradients are added by `addGradients` and applied by `applyCollected`.
  */
 export function gatherFolded(count: u32): bool {
   occurrences = count;
   return find(true, true);
 }
 
-/** Numbers the occurrences' identities, finds their rows and writes the rows' weights; false where new ones do not fit. */
+/** Numbers the occurrences' identities, finds their rows and writes the rows' weights; false if new rows do not fit. */
 function find(byKey: bool, learn: bool): bool {
   if (learn && metaBytes) sweep();
   deduplicate(byKey);
@@ -139,14 +139,15 @@ function find(byKey: bool, learn: bool): bool {
   return true;
 }
 
-/** Distinct identities of the last gather: they lie at `keysAt`, in the order of first appearance. */
+/** Number of distinct identities of the last gather. They are at `keysAt`, in the order of first appearance. */
 export function distinct(): u32 {
   return unique;
 }
 
 /**
- * The first half of `gather` where the vectors come from elsewhere: leaves the batch's distinct keys at `keysAt`, in the order
- * of first appearance, and returns their number. The host writes their vectors to `uniqueWeightsAt` and calls `spread`.
+ * The first half of `gather` if the vectors come from elsewhere: leaves the batch's distinct keys at `keysAt`, in the
+ * order of first appearance, and returns their number. The host writes their vectors to `uniqueWeightsAt` and calls
+ * `spread`.
  */
 export function gatherKeys(count: u32): u32 {
   occurrences = count;
@@ -154,7 +155,7 @@ export function gatherKeys(count: u32): u32 {
   return unique;
 }
 
-/** The other half of a scoring `gather`, once the rows of the keys that `gatherKeys` left are there. */
+/** The second half of a scoring `gather`, once the rows of the keys left by `gatherKeys` are present. */
 export function gatherFound(rows: u32): void {
   if (lookUp(0, false) > 0) materialise(false);
   spread(rows);
@@ -168,8 +169,8 @@ export function spread(rows: u32): void {
 }
 
 /**
- * Numbers the batch's identities (keys, or rows of a hash table) in the order of first appearance. They overwrite the keys: no
- * identity's place lies behind its first occurrence.
+ * Numbers the batch's identities (keys, or rows of a hash table) in the order of first appearance. They overwrite the
+ * keys, which is safe because an identity's place never comes after its first occurrence.
  */
 function deduplicate(byKey: bool): void {
   unique = 0;
@@ -206,15 +207,15 @@ function identity(place: u32): u64 {
   return load<u64>(keysAt + ((<usize>place) << 3));
 }
 
-/** Unique rows worked on together: their index lines and rows fit in the L1 cache. At most MOST_CHOSEN. */
+/** Number of unique rows processed together: their index lines and rows fit in the L1 cache. At most MOST_CHOSEN. */
 const BLOCK: u32 = 128;
 
-/** Kept where the compiler cannot see that nobody reads it: the bytes read only to bring lines into the cache. */
+/** Sum of bytes read for prefetching, stored so that the compiler does not remove the loads. */
 let warmth: u32 = 0;
 
 /**
- * Decides on the new keys, occurrence by occurrence: one that is not admitted gets the default row's place. Returns how many
- * rows have to be made.
+ * Decides on the new keys, occurrence by occurrence: one that is not admitted gets the default row's place. Returns the
+ * number of rows to create.
  */
 function admit(): u32 {
   const known = unique;
@@ -232,13 +233,13 @@ function admit(): u32 {
       store<u32>(at, shared);
     }
   }
-  // A real id may have the default row's key.
+  // An actual id may have the default row's key.
   if (shared < known) made += adopt(uniqueAt + ((<usize>shared) << 2));
   for (let u: u32 = 0; u < known; u++) refused += turnOver(uniqueAt + ((<usize>u) << 2));
   return made + lookUp(known, true);
 }
 
-/** Marks a new key as admitted, for `turnOver`; 1 unless it was. */
+/** Marks a new key as admitted, for `turnOver`; returns 1 unless it was already. */
 @inline
 function adopt(row: usize): u32 {
   const fresh = load<u32>(row) == NONE;
@@ -246,7 +247,7 @@ function adopt(row: usize): u32 {
   return u32(fresh);
 }
 
-/** New keys that were admitted get NONE again, like any without a row; those that were not are set apart: returns 1. */
+/** Resets admitted new keys to NONE, like any key without a row; keeps those not admitted apart: returns 1 for them. */
 @inline
 function turnOver(row: usize): u32 {
   const was = load<u32>(row);
@@ -255,9 +256,9 @@ function turnOver(row: usize): u32 {
 }
 
 /**
- * Finds every unique row from the first-th on and counts those that do not exist. Runs block by block, first touching the index
- * lines, then the rows they lead to, then finding the rows: short loops of independent steps, so that the memory's latencies
- * overlap. An exact table's row is at hand then, and its weights are written at once.
+ * Finds every unique row from number `first` on and counts those that do not exist. Works in blocks: prefetches the
+ * index lines, then the rows they refer to, then finds the rows, in short loops of independent steps, so that memory
+ * latencies overlap. The weights of an exact table's rows are written at once, while the rows are in the cache.
  */
 function lookUp(first: u32, learn: bool): u32 {
   let missing: u32 = 0;
@@ -274,7 +275,7 @@ function lookUp(first: u32, learn: bool): u32 {
   return missing;
 }
 
-/** Finds unique row u of an exact table and writes its weights; false where there is none. */
+/** Finds unique row u of an exact table and writes its weights; false if there is none. */
 @inline
 function findRow(u: u32, learn: bool): bool {
   const row = rowOf(identity(u));
@@ -285,7 +286,9 @@ function findRow(u: u32, learn: bool): bool {
   return true;
 }
 
-/** Writes the weights of every unique row that `lookUp` did not; learning makes the missing rows first. */
+/**
+ * Writes the weights of every unique row that `lookUp` did not write; when learning, creates the missing rows first.
+ */
 function materialise(learn: bool): void {
   for (let from: u32 = 0; from < unique; from += BLOCK) {
     const to = min(from + BLOCK, unique);
@@ -298,7 +301,7 @@ function materialise(learn: bool): void {
   }
 }
 
-/** Chooses the rows that the new ones of a block displace in a full table. */
+/** Chooses the rows that a block's new rows will displace in a full table. */
 function chooseFor(from: u32, to: u32): void {
   if (rowCount < room) return;
   let missing: u32 = 0;
@@ -333,7 +336,7 @@ function weightsAt(i: u32): usize {
   return uniqueWeightsAt + <usize>load<u32>(placesAt + ((<usize>i) << 2)) * laneBytes;
 }
 
-/** Turns a list's weights into coefficients. A row whose weights have no mean (none, or sum 0) gets zeros. */
+/** Converts a list's weights to coefficients. A row whose weights have no mean (no items, or sum 0) gets zeros. */
 function combine(list: u32, rows: u32): void {
   const head = listOf(list);
   const combiner = head.combiner;
@@ -365,7 +368,7 @@ function spreadSingles(rows: u32): void {
   }
 }
 
-/** Bytes from an item's cell to the next one's: none where all go to the same. */
+/** Bytes between the cells of two items: 0 if all go to the same cell. */
 @inline
 function stepOf(list: List): usize {
   return list.width > 1 ? (<usize>dim) << 2 : 0;
@@ -390,13 +393,13 @@ function spreadList(list: u32, rows: u32): void {
   }
 }
 
-/** Applies dX of the last learning gather: one optimizer step, one update for each unique row. */
+/** Applies dX of the last learning gather: one optimizer step, with one update per unique row. */
 export function apply(rows: u32): void {
   collect(rows);
   applyCollected();
 }
 
-/** One optimizer step with the gradients at `uniqueGradientsAt`, one update for each unique row. */
+/** One optimizer step with the gradients at `uniqueGradientsAt`: one update per unique row. */
 export function applyCollected(): void {
   beginStep();
   for (let from: u32 = 0; from < unique; from += BLOCK) {
@@ -424,7 +427,7 @@ export function clearGradients(): void {
   memory.fill(uniqueGradientsAt, 0, <usize>unique * laneBytes);
 }
 
-/** Adds f32[count x dim], as they lie at `gradientAt`, to the gradients of the occurrences from the first-th on. */
+/** Adds the f32[count x dim] at `gradientAt` to the gradients of the occurrences from number `first` on. */
 export function addGradients(first: u32, count: u32): void {
   let from = gradientAt;
   for (let i: u32 = 0; i < count; i++) {
@@ -472,7 +475,7 @@ export function gradientUsable(rows: u32): bool {
   return usable(gradientAt, rows * cells * dim);
 }
 
-/** The sum of dX's squares. */
+/** The sum of squares of dX. */
 export function gradientSquares(rows: u32): f32 {
   return squares(gradientAt, rows * cells * dim);
 }

@@ -1,15 +1,15 @@
-// Weights in fewer bits than f32. Codes of a row of `lanes` weights lie one after the other:
-//   f16     2 bytes each; what lies beyond +-65504 is written as that
-//   q2.13   2 bytes each: whole multiples of 2^-13, clipped to [-4, 4) (Golovin et al. 2013)
-//   int8    1 byte each, whole multiples in [-127, 127] of the row's scale, which follows them as a bf16
-//   int4    4 bits each, the even one below the odd one, in [-7, 7], and the scale likewise
-//   int2    2 bits each, the first the lowest: -1, 0 or 1, and the scale likewise
-// Rounding is to the nearest, or stochastic: floor(x / step + U) with U uniform in [0, 1), so that E[code] = x / step.
-// A weight that is a code already keeps it either way: a scale has 8 significant bits, so code * scale is exact.
+// Weights in fewer bits than f32. Codes of a row of `lanes` weights are consecutive:
+// f16     2 bytes each, clipped to +-65504
+// q2.13   2 bytes each: integral multiples of 2^-13, clipped to [-4, 4) (Golovin et al. 2013)
+// int8    1 byte each, multiples in [-127, 127] of the row's scale, which follows them as a bf16
+// int4    4 bits each, the even one below the odd one, in [-7, 7], and the scale likewise
+// int2    2 bits each, the first the lowest: -1, 0 or 1, and the scale likewise
+// Rounding is to nearest, or stochastic: floor(x / step + U) with U uniform in [0, 1), so that E[code] = x / step. A
+// weight that is exactly a code is unchanged by either: a scale has 8 significant bits, so code * scale is exact.
 import { mix } from "./initial";
 import { copyFloats } from "./lanes";
 
-/** The codecs' numbers, as in src/core/row-layout.ts. */
+/** Numbers of the codecs, as in src/core/row-layout.ts. */
 export const F32: u32 = 0;
 export const F16: u32 = 1;
 const Q2_13: u32 = 2;
@@ -17,22 +17,28 @@ export const INT8: u32 = 3;
 const INT4: u32 = 4;
 const INT2: u32 = 5;
 
-/** Room above the largest weight of a row that has outgrown its scale; and the share of a scale a row must use to keep it. */
+/**
+ * Headroom of a new scale above a row's largest weight; and the share of a scale's range that a row must use to keep
+ * it.
+ */
 const HEADROOM: f32 = 1.125;
 const USED: f32 = 0.5;
-/** Scales stay where neither they nor the weights they span can overflow or vanish. */
+/** Bounds of scales: neither they nor the weights they span can overflow or underflow. */
 const SMALLEST_SCALE: f32 = 2 ** -110;
 const LARGEST: f32 = 2 ** 125;
 
 const GOLDEN: u64 = 0x9e3779b97f4a7c15;
 
 let start: u64 = 0;
-/** Rows that were rounded stochastically so far. */
+/** Number of rows rounded stochastically so far. */
 export let roundings: u64 = 0;
-/** Random bits of the row at hand. */
+/** Random bits of the current row. */
 let draw: u64 = 0;
 
-/** The stream of random bits is splitmix64's, a number for each rounded row; its start differs from every row's own. */
+/**
+ * Seeds the stream of random bits: splitmix64, one number per rounded row, starting at another point than the rows' own
+ * streams.
+ */
 export function seedRounding(seed: u64): void {
   start = mix(~seed);
 }
@@ -47,7 +53,7 @@ export function drawRounding(): void {
   draw = mix(start + ++roundings * GOLDEN);
 }
 
-/** Bytes of a row's codes, with its scale. */
+/** Bytes of a row's codes, including its scale. */
 export function codeBytes(codec: u32, lanes: u32): u32 {
   if (codec == F32) return lanes << 2;
   if (codec == INT8) return lanes + 2;
@@ -55,7 +61,7 @@ export function codeBytes(codec: u32, lanes: u32): u32 {
   return codec == INT2 ? ((lanes + 3) >> 2) + 2 : lanes << 1;
 }
 
-/** out[lanes] = the weights of codes. */
+/** Decodes a row's codes to out[lanes]. */
 export function decode(codec: u32, codes: usize, out: usize, lanes: u32): void {
   if (codec == F16) decodeHalves(codes, out, lanes);
   else if (codec == Q2_13) decodeFixed(codes, out, lanes);
@@ -64,8 +70,8 @@ export function decode(codec: u32, codes: usize, out: usize, lanes: u32): void {
 }
 
 /**
- * Writes the codes of w[lanes], stochastically with the bits of `drawRounding` or to the nearest. `first` tells apart the
- * random bits of a row's several arrays. int8, int4 and int2: keeps the scale `before` while the weights fit it well.
+ * Encodes w[lanes], stochastically with the bits of `drawRounding` or to nearest. `first` distinguishes the random bits
+ * of a row's arrays. int8, int4 and int2 keep the scale `before` as long as the weights fit it well.
  */
 export function encode(codec: u32, w: usize, codes: usize, lanes: u32, nearest: bool, first: u32, before: f32): void {
   if (codec == F16) encodeHalves(w, codes, lanes, nearest, first);
@@ -80,7 +86,7 @@ export function scaleOf(codec: u32, codes: usize, lanes: u32): f32 {
   return reinterpret<f32>((<u32>load<u16>(codes + codeBytes(codec, lanes) - 2)) << 16);
 }
 
-/** Four numbers in [0, 2^16): random ones of weights i to i + 3, or the half that rounds to the nearest. */
+/** Four numbers in [0, 2^16): random ones for weights i to i + 3, or one half, which rounds to nearest. */
 @inline
 function dither(i: u32, nearest: bool): v128 {
   if (nearest) return i32x4.splat(0x8000);
@@ -93,8 +99,8 @@ function dither(i: u32, nearest: bool): v128 {
 }
 
 /**
- * floor(x + U), clamped to [low, high], which lie within +-2^22. NaN becomes 0. U is added to the fraction alone: a large x has no
- * bits left for it.
+ * floor(x + U), clamped to [low, high], which must be within +-2^22. NaN becomes 0. U is added to the fraction alone,
+ * because a large x has no bits left for it.
  */
 @inline
 function roundTo(any: v128, u: v128, low: f32, high: f32): v128 {
@@ -105,7 +111,7 @@ function roundTo(any: v128, u: v128, low: f32, high: f32): v128 {
   return integerOf(f32x4.pmin(f32x4.splat(high), f32x4.pmax(f32x4.splat(low), moved)));
 }
 
-/** Whole floats within +-2^22 as integers: what lies in the mantissa once 1.5 * 2^23 is added. */
+/** Converts whole floats within +-2^22 to integers: they are in the mantissa after adding 1.5 * 2^23. */
 @inline
 function integerOf(x: v128): v128 {
   return i32x4.sub(f32x4.add(x, f32x4.splat(12582912)), i32x4.splat(0x4b400000));
@@ -150,7 +156,7 @@ function encodeHalves(w: usize, codes: usize, lanes: u32, nearest: bool, first: 
   }
 }
 
-/** The bits of four f16. Ties go to the even one when rounding to the nearest; NaN becomes 0. */
+/** The bits of four f16. Rounding to nearest breaks ties to even; NaN becomes 0. */
 @inline
 function halvesOf(any: v128, u: v128, nearest: bool): v128 {
   const x = v128.and(any, f32x4.eq(any, any));
@@ -191,7 +197,7 @@ function encodeScaled(codec: u32, w: usize, codes: usize, lanes: u32, nearest: b
   }
 }
 
-/** The largest magnitude of w[lanes]; NaN does not count. */
+/** The largest magnitude of w[lanes]; NaN is ignored. */
 @inline
 function largestOf(w: usize, lanes: u32): f32 {
   if (lanes == 1) return min<f32>(abs<f32>(load<f32>(w)), LARGEST);
@@ -202,9 +208,10 @@ function largestOf(w: usize, lanes: u32): f32 {
 }
 
 /**
- * The scale that spans weights of up to `largest` by `most` steps. It stays what it was while they fit and use half of it:
- * a new scale moves every weight of the row by a rounding error, also those with nothing to learn. The scale of three levels
- * (int2) goes with the largest weight, which is at their end: room above it would grow with each step outwards, and never shrink.
+ * The scale with which `most` steps span weights of up to `largest`. It is kept while the weights fit and use half of
+ * its range: a new scale changes every weight of the row by a rounding error, also those without a gradient. The scale
+ * of three levels (int2) follows the largest weight, which is at the end of its range: headroom would grow with each
+ * step outwards and never shrink.
  */
 @inline
 function scaleFor(largest: f32, most: f32, before: f32): f32 {
@@ -251,7 +258,7 @@ function loadCodes(codec: u32, codes: usize, i: u32, lanes: u32): v128 {
   return codec == INT4 ? loadNibbles(codes + (i >> 1), lanes) : loadQuarters(codes + (i >> 2));
 }
 
-/** Each lane's two bits to the top, and down again with their sign. */
+/** Shifts each lane's two bits to the top, and down again with their sign. */
 @inline
 function loadQuarters(from: usize): v128 {
   return i32x4.shr_s(i32x4.mul(i32x4.splat(load<u8>(from)), i32x4(1 << 30, 1 << 28, 1 << 26, 1 << 24)), 30);
@@ -266,6 +273,6 @@ function loadBytes(from: usize, lanes: u32): v128 {
 @inline
 function loadNibbles(from: usize, lanes: u32): v128 {
   const pairs: i32 = lanes == 1 ? load<u8>(from) : load<u16>(from);
-  // Each lane's four bits to the top, and down again with their sign.
+  // Shifts each lane's four bits to the top, and down again with their sign.
   return i32x4.shr_s(i32x4.mul(i32x4.splat(pairs), i32x4(1 << 28, 1 << 24, 1 << 20, 1 << 16)), 28);
 }

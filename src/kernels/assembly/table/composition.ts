@@ -1,19 +1,22 @@
-// Keys that are looked up in several rows of one hash table: k rows a key, one of each partition (or all of one pool), which
-// together make its vector. `expand` turns U keys into U x k row numbers, singles of a batch of U rows and k cells (see batch.ts):
-// X[U, k * dim] holds the rows side by side. `reduce` makes vectors of them, `scatter` takes their gradients back to dX.
+// Keys that are looked up in several rows of one hash table: k rows per key, one of each partition (or all of one
+// pool), which are combined into its vector. `expand` turns U keys into U x k row numbers, singles of a batch of U rows
+// and k cells (see batch.ts): X[U, k * dim] holds a key's rows side by side. `reduce` combines them into vectors,
+// `scatter` propagates their gradients to dX.
 import { gradientAt, keysAt, outputAt } from "./batch";
 import { mix } from "./initial";
 import { addFloats, addScaled, copyFloats } from "./lanes";
 import { workspaceOf } from "./memory";
 import { dim } from "./row-state";
 
-/** How k rows become a vector: side by side (X itself), summed, multiplied, summed with the key's importances. */
+/** How k rows are combined: concatenated (X itself), summed, multiplied, or summed with the key's importances. */
 const CONCAT: u32 = 0;
 const SUM: u32 = 1;
 const PRODUCT: u32 = 2;
 const WEIGHED: u32 = 3;
 
-/** How a key picks its row of a partition: by a hash of its own, by a digit, or by a remainder of id = key mod range. */
+/**
+ * How a key selects its row in a partition: by a separate hash, by a digit, or by a remainder of id = key mod range.
+ */
 const HASHED: u32 = 0;
 const DIGITS: u32 = 1;
 
@@ -23,7 +26,7 @@ class Partition {
   /** Its first row. */
   first: u32;
   rows: u32;
-  /** The product of the rows of those before it. */
+  /** The product of the row counts of the preceding partitions. */
   before: u64;
 }
 const PARTITION_BYTES: usize = offsetof<Partition>();
@@ -35,7 +38,7 @@ let range: u64 = 0;
 let partitionsAt: usize = 0;
 /** u64[U]: the keys, written by the host. */
 export let sourceKeysAt: usize = 0;
-/** f32[U x width]: X and dX themselves where the rows lie side by side. */
+/** f32[U x width]: the vectors and their gradients; X and dX themselves if rows are concatenated. */
 export let vectorsAt: usize = 0;
 export let vectorGradientsAt: usize = 0;
 /** f32[U x k]: the importance of each row for its key (WEIGHED), and its gradient. */
@@ -43,8 +46,8 @@ export let importanceAt: usize = 0;
 export let importanceGradientsAt: usize = 0;
 
 /**
- * Takes the workspace for up to `capacity` keys; after `openBatch(capacity, k cells, k singles, ...)`, before `open`. False when
- * the memory limit does not allow it.
+ * Allocates the workspace for up to `capacity` keys; call after `openBatch(capacity, k cells, k singles, ...)`, before
+ * `open`. False if the memory limit is exceeded.
  */
 export function openComposition(capacity: u32, parts_: u32, combine_: u32, scheme_: u32, range_: u64): bool {
   parts = parts_;
@@ -60,7 +63,7 @@ export function openComposition(capacity: u32, parts_: u32, combine_: u32, schem
   return vectorGradientsAt != 0;
 }
 
-/** Describes partition `j`, in order. */
+/** Describes partition `j`; call in order. */
 export function setPartition(j: u32, seed: u64, first: u32, rows: u32): void {
   const at = partitionsAt + <usize>j * PARTITION_BYTES;
   const partition = changetype<Partition>(at);
@@ -71,7 +74,7 @@ export function setPartition(j: u32, seed: u64, first: u32, rows: u32): void {
   partition.before = j == 0 ? 1 : last.before * last.rows;
 }
 
-/** Turns the first `count` keys into their row numbers, where `gather` takes its keys. */
+/** Converts the first `count` keys to their row numbers, as input of `gather`. */
 export function expand(count: u32): void {
   let out = keysAt;
   for (let u: u32 = 0; u < count; u++) {
@@ -84,7 +87,7 @@ export function expand(count: u32): void {
   }
 }
 
-/** A hash's upper half as a fraction of the rows (Lemire 2019): every row as likely, without a division. */
+/** Maps a hash's upper half to a row (Lemire 2019): uniformly, without a division. */
 @inline
 function rowIn(partition: Partition, id: u64): u32 {
   const rows = <u64>partition.rows;
@@ -92,7 +95,7 @@ function rowIn(partition: Partition, id: u64): u32 {
   return <u32>((scheme == DIGITS ? id / partition.before : id) % rows);
 }
 
-/** Makes the vectors of the first `count` keys out of their rows. */
+/** Combines the rows of the first `count` keys into their vectors. */
 export function reduce(count: u32): void {
   if (combine == CONCAT) return;
   const bytes = (<usize>dim) << 2;
@@ -114,7 +117,7 @@ export function reduce(count: u32): void {
   }
 }
 
-/** Takes the gradients of the first `count` vectors back to those of the rows they were made of. */
+/** Propagates the gradients of the first `count` vectors to those of their rows. */
 export function scatter(count: u32): void {
   if (combine == CONCAT) return;
   const bytes = (<usize>dim) << 2;

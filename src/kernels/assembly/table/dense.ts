@@ -1,10 +1,14 @@
-// Dense weights: a parameter is one or more rows of contiguous floats, its slots lie apart (structure of arrays), and its
-// weights are always materialised so that a graph reads them in place. The update kernels are those of sparse rows.
+// Dense weights: a parameter is one or more rows of contiguous floats, with slots in separate arrays (structure of
+// arrays). Its weights are always materialised so that a graph reads them in place. The update kernels are those of
+// sparse rows.
 import { squares, usable } from "./lanes";
 import * as ftrl from "./optimizers/ftrl";
 import { apartBytes, derives, initialiseSums, readWeights, step, thresholdOf } from "./optimizers/index";
 
-/** Makes the slots a, b of a parameter w[rows, columns] from its initial weights; columns a multiple of 4 where rows > 1. */
+/**
+ * Initialises the slots a, b of a parameter w[rows, columns] from its initial weights; columns must be a multiple of 4
+ * if rows > 1.
+ */
 export function denseInitialise(w: usize, a: usize, b: usize, rows: u32, columns: u32): void {
   const bytes = (<usize>((columns + 3) & ~3)) << 2;
   const apart = apartBytes(bytes);
@@ -30,8 +34,8 @@ export function denseStep(w: usize, a: usize, b: usize, g: usize, rows: u32, col
 }
 
 /**
- * Makes the other slots of a row of `dim` weights w, `bytes` bytes long. Adam's are left as they are: zeros at first, and a weight that is
- * moved while it learns (the output's bias) keeps its moments.
+ * Initialises the other slots of a row of `dim` weights w, `bytes` bytes long. Adam's are not touched: they are zero at
+ * first, and a weight that is changed from outside during learning (the output's bias) keeps its moments.
  */
 function initialiseRow(w: usize, a: usize, b: usize, dim: u32, bytes: usize): void {
   if (derives()) {
@@ -53,7 +57,7 @@ export function denseUsable(g: usize, count: u32): bool {
   return usable(g, count);
 }
 
-/** Adds the floats from `from` on to those from `to` on, up to the next multiple of 4 of them. */
+/** Adds the floats at `from` to those at `to`; `count` is rounded up to a multiple of 4. */
 export function denseAdd(to: usize, from: usize, count: u32): void {
   const end = from + ((<usize>((count + 3) & ~3)) << 2);
   while (from < end) {
@@ -63,7 +67,10 @@ export function denseAdd(to: usize, from: usize, count: u32): void {
   }
 }
 
-/** Makes floats of `count` bf16 numbers, in place: the last ones first, whose room lies behind those that are still to be read. */
+/**
+ * Converts `count` bf16 numbers to floats in place, starting with the last ones, whose destinations are behind all
+ * numbers still to be read.
+ */
 export function widen(at: usize, count: u32): void {
   let i = <usize>count;
   for (; i & 7; i--) store<u32>(at + ((i - 1) << 2), (<u32>load<u16>(at + ((i - 1) << 1))) << 16);

@@ -1,7 +1,7 @@
-// How every model that learns event by event goes through a batch: the rows of an event's features are read, the model makes a
-// logit of their weights, and gradients of the loss for each of them; then all rows are updated. A row that occurs twice in an
-// event is updated twice, one after the other, with the weights that were read. Beside a model may stand a wide part (wide.ts):
-// its logit is added, and an event is learned by both or by neither.
+// The batch loop of models that learn event by event: the rows of an event's features are read, the model computes a
+// logit from their weights, and the gradient of the loss for each of them; then all rows are updated. A row that occurs
+// twice in an event is updated twice, one after the other, with the weights that were read. A model may have a wide
+// part (wide.ts): its logit is added, and an event is learned by both or by neither.
 import { sigmoid } from "../metric/logistic";
 import { LINEAR, model, modelGradients, modelLogit, openPairs } from "./event-models";
 import {
@@ -25,15 +25,15 @@ import { CALM, clip, laneBytes, lanes, update, weights } from "./row-state";
 import { beginStep } from "./optimizers/index";
 import { beginWide, learnWide, readWide, setWide, wide } from "./wide";
 
-/** Events also weigh 1 + p where positive, 1 - p² where negative, p being what the model believes. */
+/** Events are additionally weighted by 1 + p if positive, by 1 - p² if negative, p being the model's probability. */
 let weighsFakes: bool = false;
 
 /** f32[features × lanes]. */
 let gradientsAt: usize = 0;
-/** Features of the event last read. */
+/** Number of features of the event last read. */
 let count: u32 = 0;
 
-/** Takes the workspace of a model for events of up to `most` features of `cells` cells, after `openEvents`. */
+/** Allocates a model's workspace for events of up to `most` features in `cells` cells; call after `openEvents`. */
 export function openModel(model_: u32, most: u32, cells: u32, wide_: bool): bool {
   setWide(wide_);
   if (model_ == LINEAR) return openLinear();
@@ -46,8 +46,8 @@ export function setFakeWeights(on: bool): void {
 }
 
 /**
- * Scores and learns `rows` events one after the other; those without importance are scored alone. Returns how many were skipped, -1
- * when the table has no room for more.
+ * Scores and learns `rows` events one after the other; those with importance 0 are only scored. Returns the number of
+ * skipped events, -1 if the table has no room for new rows.
  */
 export function learnEvents(rows: u32): i32 {
   if (!begin(rows, true)) return -1;
@@ -65,7 +65,7 @@ export function learnEvents(rows: u32): i32 {
   return skipped;
 }
 
-/** Of the loss by event r's logit. */
+/** The gradient of the loss with respect to event r's logit. */
 @inline
 function gradientOf(r: u32, p: f32): f32 {
   const label = labelOf(r);
@@ -109,7 +109,10 @@ function readPairs(r: u32, learning: bool): f32 {
   return modelLogit(count);
 }
 
-/** Learns the event last read from the gradient g of its logit; false, with nothing changed, where a weight's is far too large. */
+/**
+ * Learns the event last read from the gradient g of its logit; false, with nothing changed, if a weight's gradient is
+ * far too large.
+ */
 @inline
 function learn(g: f32): bool {
   return model == LINEAR ? learnLinear(g) : learnPairs(g);

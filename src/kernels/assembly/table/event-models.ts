@@ -1,5 +1,5 @@
-// The models that learn event by event, but the linear one, which has a loop of its own (linear.ts): what each makes of the
-// weights of an event's features. A model is a number here, a line in each function, and a kind in src/towers.
+// The models that learn event by event, except the linear one, which has its own loop (linear.ts): their computations
+// on the weights of an event's features. A model has a number here, a line in each function, and a kind in src/towers.
 import { ffmGradients, ffmLogit, openFfm } from "./ffm";
 import { fmGradients, fmLogit, openFm } from "./fm";
 
@@ -9,7 +9,10 @@ const FFM: u32 = 2;
 
 export let model: u32 = LINEAR;
 
-/** Takes the model's workspace for events of features of `cells` cells; `gradients`: where their rows' will be wanted. */
+/**
+ * Allocates the model's workspace for events with features in `cells` cells; `gradients`: where the gradients of their
+ * rows will be written.
+ */
 export function openPairs(model_: u32, cells: u32, gradients: usize): bool {
   model = model_;
   if (model == FM) return openFm();
@@ -17,7 +20,7 @@ export function openPairs(model_: u32, cells: u32, gradients: usize): bool {
   return false;
 }
 
-/** The logit of the event whose features' weights were read. */
+/** The logit of the event whose weights were read. */
 @inline
 export function modelLogit(count: u32): f32 {
   if (model == FM) return fmLogit(count);
@@ -25,7 +28,9 @@ export function modelLogit(count: u32): f32 {
   return NaN;
 }
 
-/** Gradients of the features' rows, f32[features × lanes], from the gradient g of the logit that was last asked for. */
+/**
+ * Computes the gradients of the features' rows, f32[features × lanes], from the gradient g of the logit computed last.
+ */
 @inline
 export function modelGradients(count: u32, g: f32, gradients: usize): void {
   if (model == FM) fmGradients(count, g, gradients);

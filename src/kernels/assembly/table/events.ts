@@ -1,6 +1,6 @@
-// Models that learn event by event (lr, fm): a batch as decode left it, and the features of one event at a time.
-// An event's features are its singles (x = 1), its bags' items (x = the item's weight, combined), and constant keys: numbers
-// (x = the value) and the bias (x = 1). A feature with x = 0 or x = NaN is absent.
+// Models that learn event by event (lr, fm): a decoded batch, and the features of one event at a time. An event's
+// features are its singles (x = 1), its bags' items (x = the item's weight, combined), and constant keys: numbers (x =
+// the value) and the bias (x = 1). A feature with x = 0 or x = NaN is absent.
 import { admittedRow, admitting } from "./admission";
 import { markUsed, policy, sweep } from "./eviction";
 import { beginEvent, metaBytes } from "./lifecycle";
@@ -23,19 +23,21 @@ import {
   tracking,
 } from "./store";
 
-/** Events whose rows are brought into the cache together, at most; a multiple of 8. */
+/** Maximum number of events whose rows are prefetched together; a multiple of 8. */
 export const WARM: u32 = 32;
 
-/** How a bag's weights w become values: w, w / sum(w), w / sqrt(sum(w^2)). */
+/** Combiners, which convert a bag's weights w to values: w, w / sum(w), w / sqrt(sum(w^2)). */
 const SUM: u32 = 0;
 const MEAN: u32 = 1;
 
-/** A bag: addresses of its offsets u32[rows + 1], keys u64[items], weights f32[items] and found rows; its combiner. */
+/**
+ * A bag: addresses of its offsets u32[rows + 1], keys u64[items], weights f32[items] and looked-up rows; its combiner.
+ */
 const BAG_BYTES: usize = 20;
-/** A constant feature: key u64, column of the numbers (NONE = the bias), found row. */
+/** A constant feature: key u64, column of the numbers (NONE = the bias), looked-up row. */
 const CONSTANT_BYTES: usize = 16;
 
-/** The copied parts of the batch, at the offsets decode's layout gives them. */
+/** The batch's copied parts, at the offsets of the decode layout. */
 let region: usize = 0;
 let keysAt: usize = 0;
 let numbersAt: usize = 0;
@@ -49,38 +51,41 @@ let bagsAt: usize = 0;
 let constants: u32 = 0;
 let constantsAt: usize = 0;
 
-/** Events of the batch. */
+/** Number of events in the batch. */
 export let batchRows: u32 = 0;
-/** Whether the batch is learned, but for some events of it. */
+/** Whether the batch is learned, possibly except for some of its events. */
 let batchLearns: bool = false;
 
-/** The features of the event last read: u32 state addresses, f32 values, f32[lanes] weights; room for a multiple of 4. */
+/**
+ * Features of the event last read: u32 state addresses, f32 values, f32[lanes] weights; with room for a multiple of 4.
+ */
 export let statesAt: usize = 0;
 export let valuesAt: usize = 0;
 export let weightsAt: usize = 0;
-/** u32 per feature of the event last read: its cell. */
+/** u32 per feature of the event last read: the number of its cell. */
 export let cellsAt: usize = 0;
 /** The largest |x| of the event last read, at least 1. */
 export let largest: f32 = 1;
-/** Exact tables: u32 per key of the batch, its row as `makeRoom` found it, or NONE. */
+/** Exact tables: u32 per key of the batch, its row found by `makeRoom`, or NONE. */
 let foundAt: usize = 0;
-/** An event's features, at most, and the default row. */
+/** Maximum number of rows an event needs: its features, and the default row. */
 let mostRows: u32 = 0;
-/** True where the batch's new rows may not all fit: every event makes sure of its own. */
+/** True if the batch's new rows may not all fit: then each event reserves its own. */
 let tight: bool = false;
-/** u32 per feature of the next few events, side by side: state addresses for `warm`. */
+/** u32 per feature of the next few events, consecutive: state addresses for `warm`. */
 let aheadAt: usize = 0;
-/** Bytes of one event there. */
+/** Bytes per event in it. */
 let aheadBytes: usize = 0;
-/** The same by feature, WARM events each. */
+/** The same by feature, for WARM events each. */
 let columnsAt: usize = 0;
 /** Features without a row, while scoring: {u64 id, u32 feature} each. */
 let unbornAt: usize = 0;
 export let unborn: u32 = 0;
 
 /**
- * Takes the workspace for batches of up to `rows` rows: `bytes` bytes for the copied parts, `most` features an event.
- * Call before `open`, after `configureRow`. Returns the address of the copied parts, 0 when the memory limit forbids it.
+ * Allocates the workspace for batches of up to `rows` rows: `bytes` bytes for the copied parts, `most` features per
+ * event. Call before `open`, after `configureRow`. Returns the address of the copied parts, 0 if the memory limit is
+ * exceeded.
  */
 export function openEvents(
   rows: u32,
@@ -111,7 +116,7 @@ export function openEvents(
   foundAt = workspace((<usize>rows * most) << 2);
   weightsAt = workspace(room * laneBytes);
   if (weightsAt == 0) return 0;
-  // Singles come first, each is a cell, and their x is always 1.
+  // Singles come first; each is a cell, with x always 1.
   for (let i: usize = 0; i < singles; i++) {
     store<f32>(valuesAt + (i << 2), 1);
     store<u32>(cellsAt + (i << 2), <u32>i);
@@ -119,7 +124,7 @@ export function openEvents(
   return region;
 }
 
-/** Where decode's layout has the parts: byte offsets from the region's start. */
+/** Sets the offsets of the parts in the decode layout, in bytes from the region's start. */
 export function setParts(keys: usize, numbers: usize, labels: usize, importance: usize): void {
   keysAt = region + keys;
   numbersAt = region + numbers;
@@ -164,9 +169,9 @@ export function importanceOf(r: u32): f32 {
 }
 
 /**
- * Begins a batch. Where it is to be learned, finds its keys' rows in an exact table and makes room for the new ones. False, with nothing
- * changed, where they do not fit. Of a table with a budget they may be fewer than it seems, since not every new key's
- * occurrence makes a row, and rows can be displaced by then: `enterEvent` decides. Hash tables have all their rows.
+ * Begins a batch. If it will be learned, finds its keys' rows in an exact table and reserves room for new ones. Returns
+ * false, with nothing changed, if they do not fit. In a table with a budget this is decided by `enterEvent`: not every
+ * occurrence of a new key creates a row, and rows can be displaced by then. Hash tables have all rows from the start.
  */
 export function beginBatch(rows: u32, learning: bool): bool {
   batchRows = rows;
@@ -188,20 +193,20 @@ function makeRoom(rows: u32): bool {
     const at = constantsAt + <usize>i * CONSTANT_BYTES;
     missing += findRows(at, at + 12, 1);
   }
-  // One more than are missing: the default row.
+  // One more than are missing, for the default row.
   const fits = reserve(missing + u32(admitting));
   tight = !fits;
   return fits || budgeted();
 }
 
-/** Begins learning event r of the batch; false where an exact table has no room for what it may need. */
+/** Begins to learn event r of the batch; false if an exact table has no room for the rows it may need. */
 @inline
 export function enterEvent(r: u32): bool {
   if (metaBytes) beginEvent(r);
   return !tight || makeRoomFor(mostRows, mostRows);
 }
 
-/** A loop of independent steps, so that their cache misses overlap. Returns how many keys have no row. */
+/** A loop of independent steps, so that cache misses overlap. Returns the number of keys without a row. */
 function findRows(keys: usize, found: usize, count: u32): u32 {
   let missing: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
@@ -213,8 +218,8 @@ function findRows(keys: usize, found: usize, count: u32): u32 {
 }
 
 /**
- * Reads event r's features and returns their number. Learning (after `makeRoom`) makes the rows they need; scoring changes
- * nothing.
+ * Reads event r's features and returns their number. When learning (after `makeRoom`) creates the rows they need;
+ * scoring changes nothing.
  */
 @inline
 export function readEvent(r: u32, learning: bool): u32 {
@@ -228,8 +233,8 @@ export function readEvent(r: u32, learning: bool): u32 {
 }
 
 /**
- * `readEvent` for FTRL on a hash table with a power of two of one-weight rows: the singles' states follow from the keys alone.
- * Rows that were never learned are zeros there: whoever finds n = 0 must ask `settle`.
+ * `readEvent` for FTRL on a hash table with one-weight rows, whose number is a power of two: state addresses of singles
+ * are computed from the keys alone. Rows never learned are zeros there: if n = 0, call `settle`.
  */
 @inline
 export function readEventByMask(r: u32, learning: bool): u32 {
@@ -246,12 +251,12 @@ function noteSingles(): void {
     note(<u32>((<usize>load<u32>(at) - base) >> 3));
 }
 
-/** The loads of `warm`, kept so that they are not removed. */
+/** Sum of the loads in `warm`, stored so that they are not removed. */
 let touched: u64 = 0;
 
 /**
- * Loads the rows of the singles of events [from, to) once, so that they lie in the cache when the events are read. Addresses
- * first, then nothing but loads: that way many cache misses overlap, while an event has to wait for the one before it.
+ * Prefetches the rows of the singles of events [from, to). First addresses are computed, then rows are loaded without
+ * other work: that way many cache misses overlap, whereas an event has to wait for the one before it.
  */
 export function warm(from: u32, to: u32): void {
   if (exact && !batchLearns) return;
@@ -270,8 +275,8 @@ export function warm(from: u32, to: u32): void {
 }
 
 /**
- * `warm` for `readEventByMask`, which finds the singles' states where this leaves them. Loads go feature by feature: those of a field of
- * many ids, which miss the cache most, stand side by side, so that as many wait for memory at a time as the processor can hold.
+ * `warm` for `readEventByMask`, which uses the state addresses left here. Loads go feature by feature: those of a field
+ * with many ids, which mostly miss the cache, are consecutive, so that as many as the processor supports are in flight.
  */
 export function warmByMask(from: u32, to: u32): void {
   const bytes = (<usize>singles) << 2;
@@ -281,7 +286,7 @@ export function warmByMask(from: u32, to: u32): void {
     rowBytes = aheadBytes;
   let at = aheadAt,
     list = columnsAt;
-  // Events behind the last one are of no harm: any number, masked, is a row.
+  // Events after the last one do no harm: any number, masked, is a row.
   for (let r = from; r < to; r += 4, at += rowBytes << 2, list += 16) {
     const keys = keysOf(r);
     for (let i: usize = 0; i < bytes; i += 16) {
@@ -323,14 +328,14 @@ function storeColumns(to: usize, a: v128, b: v128, c: v128, d: v128): void {
   v128.store(to + 12 * WARM, v128.shuffle<i64>(highAb, highCd, 1, 3));
 }
 
-/** States of four keys that lie side by side. */
+/** States of four consecutive keys. */
 @inline
 function statesOf(keys: usize, mask: v128, base: v128): v128 {
   const rows = v128.shuffle<i32>(v128.load(keys), v128.load(keys, 16), 0, 2, 4, 6);
   return i32x4.add(base, i32x4.shl(v128.and(rows, mask), 3));
 }
 
-/** Makes sure that the row of event r's feature i exists (learning), or notes that it has none (scoring). */
+/** Ensures that the row of event r's feature i exists (learning), or records that it has none (scoring). */
 export function settle(i: u32, r: u32, learning: bool): void {
   if (i < singles) locate(i, keysOf(r) + ((<usize>i) << 3), 0, learning);
 }
@@ -340,7 +345,9 @@ function keysOf(r: u32): usize {
   return keysAt + ((<usize>(r * singles)) << 3);
 }
 
-/** Notes the state of feature i, whose key (and found row, in an exact table) lies at the addresses. */
+/**
+ * Stores the state address of feature i, whose key (and looked-up row, in an exact table) is at the given addresses.
+ */
 @inline
 function locate(i: u32, keyAt: usize, found: usize, learning: bool): void {
   const key = load<u64>(keyAt);
@@ -350,7 +357,7 @@ function locate(i: u32, keyAt: usize, found: usize, learning: bool): void {
   store<u32>(statesAt + ((<usize>i) << 2), <u32>state);
 }
 
-/** The row of a key, which was `found` when the batch began: an event since may have displaced it. */
+/** The row of a key whose row was `found` when the batch began: an event since then may have displaced it. */
 @inline
 function rowToLearn(key: u64, found: u32): u32 {
   if (policy && found != NONE && keyAt(found) != key) found = NONE;
@@ -365,7 +372,9 @@ function stateToLearn(row: u32): usize {
   return rowPtr(row);
 }
 
-/** The state of a key's row while scoring, or 0, and a note for `fillUnborn`, where nothing was learned for it. */
+/**
+ * The state address of a key's row when scoring, or 0, with an entry for `fillUnborn`, if nothing was learned for it.
+ */
 function bornState(i: u32, key: u64): usize {
   let row = rowOf(key);
   if (exact && row == NONE) row = rowInstead();
@@ -377,7 +386,7 @@ function bornState(i: u32, key: u64): usize {
   return 0;
 }
 
-/** Writes the initial weights of the event's features that have no row (scoring). */
+/** Writes the initial weights of those features of the event that have no row (scoring). */
 @inline
 export function fillUnborn(): void {
   for (let u: u32 = 0; u < unborn; u++) {
@@ -386,7 +395,7 @@ export function fillUnborn(): void {
   }
 }
 
-/** Reads the features that follow the singles; returns the number of all. */
+/** Reads the features after the singles; returns the number of all features. */
 @inline
 function readValued(r: u32, learning: bool): u32 {
   let count = singles;

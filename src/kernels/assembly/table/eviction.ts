@@ -1,7 +1,7 @@
-// Eviction: which rows of an exact table are given up. A row then has, between key and state, {u32 examples when it was last
-// learned from, u32 event seconds then (expire_time), u32 frequency (lfu)}, as far as they are asked for, in 8 or 16 bytes.
-// A hand sweeps over the rows, some at each batch, and gives up those whose time has come. Where a new row finds the table
-// full, a row is displaced: the oldest (lru) or least frequent (lfu) of a sample; the new row takes its place.
+// Eviction: which rows of an exact table are removed. Between key and state, a row then has {u32 examples when it was
+// last updated, u32 event seconds at that time (expire_time), u32 frequency (lfu)}, as far as the conditions need them,
+// in 8 or 16 bytes. A hand sweeps over the rows, some at each batch, and removes those that have expired. If the table
+// is full, a new row displaces one of a sample: the oldest (lru) or least frequent (lfu).
 import { GOLDEN, mix } from "./initial";
 import {
   countGivenUp,
@@ -26,16 +26,19 @@ import { DEFAULT_KEY, note, removeRow, rowCount } from "./store";
 const LRU: u32 = 1;
 const LFU: u32 = 2;
 
-/** Examples in which the hand passes all rows once, at most, and rows it looks at in one batch. */
+/** Maximum number of examples in which the hand passes all rows once, and number of rows it examines per batch. */
 const LAP_EXAMPLES: f64 = 65536;
 const MOST_VISITS: f64 = 2048;
-/** Rows of which the one to displace is chosen. */
+/** Number of rows in a sample. */
 const SAMPLES: u32 = 16;
-/** Rows that `choose` chooses at a time, at most. */
+/** Maximum number of rows that `choose` chooses at a time. */
 export const MOST_CHOSEN: u32 = 128;
-/** A use counts so much, and is worth half after 2^halfLife examples. */
+/** What a use adds to the frequency, whose half-life is 2^halfLife examples. */
 const USE: u32 = 256;
-/** A short row that may have to make room counts as one that was used 2^SHORT times as long ago (lru) or less often (lfu). */
+/**
+ * For displacement, a row below the minimum norm counts as last used 2^SHORT times as long ago (lru), or as used
+ * 2^SHORT times less often (lfu).
+ */
 const SHORT: u32 = 3;
 
 export let policy: u32 = 0;
@@ -43,31 +46,31 @@ let expireSeconds: u32 = 0;
 let stepsToLive: u32 = 0;
 let leastSquare: f32 = 0;
 let lapExamples: f64 = LAP_EXAMPLES;
-/** Places in a row of what is kept of it; 0: not kept. */
+/** Offsets in a row of its eviction data; 0: not stored. */
 const stepAt: usize = 8;
 let secondsAt: usize = 0;
 let frequencyAt: usize = 0;
 let halfLife: u32 = 31;
 let salt: u64 = 0;
-/** u32 per cell: a print of the last key that was given up, of those that belong in it. */
+/** u32 per cell: a fingerprint of the last removed key whose hash belongs to it. */
 let ghostsAt: usize = 0;
 let ghostMask: u32 = 0;
-/** Of 2^ghostShift keys one is remembered. */
+/** One in 2^ghostShift keys is remembered. */
 let ghostShift: u32 = 0;
-/** Kept where the compiler cannot see that nobody reads it. */
+/** Sum of prefetched bytes, stored so that the compiler does not remove the loads. */
 let warmth: u32 = 0;
-/** Room for a row's weights. */
+/** Scratch memory for a row's weights. */
 let scratch: usize = 0;
-/** u32 each: rows of a sample; rows that were chosen to be displaced next. */
+/** u32 each: rows of a sample; rows chosen to be displaced next. */
 let samplesAt: usize = 0;
 let chosenAt: usize = 0;
-/** How many were chosen, and how many of them were displaced. */
+/** Number of chosen rows, and of those already displaced. */
 let chosen: u32 = 0;
 let taken: u32 = 0;
 
 /**
- * Takes the workspace. `seconds_`, `steps`, `norm`: 0 = no such condition; `ghosts`: cells, a power of two. False where there
- * is no room.
+ * Allocates the workspace. `seconds_`, `steps`, `norm`: 0 = no such condition; `ghosts`: cells, a power of two. False
+ * if there is no room.
  */
 export function openEviction(
   seed: u64,
@@ -102,7 +105,7 @@ export function ghostsAddress(): usize {
   return ghostsAt;
 }
 
-/** Notes that the batch at hand learns from a row; false where it was noted before. */
+/** Records that the current batch updates a row; false if it was recorded before. */
 @inline
 export function markUsed(row: u32): bool {
   const at = rowAt(row);
@@ -116,7 +119,7 @@ export function markUsed(row: u32): bool {
   return true;
 }
 
-/** Writes what is kept of a fresh row. */
+/** Writes the eviction data of a new row. */
 @inline
 export function startMeta(row: u32, key: u64): void {
   const at = rowAt(row);
@@ -132,7 +135,7 @@ function markTimes(at: usize): void {
   if (secondsAt) store<u32>(at + secondsAt, seconds);
 }
 
-/** What is left of a row's frequency: halved every 2^halfLife examples, in a straight line between. */
+/** A row's frequency after decay: halved every 2^halfLife examples, linearly interpolated. */
 @inline
 function frequencyOf(at: usize): u32 {
   const age = now - load<u32>(at, stepAt);
@@ -143,7 +146,7 @@ function frequencyOf(at: usize): u32 {
   return frequency - <u32>((<u64>frequency * rest) >> (halfLife + 1));
 }
 
-/** Moves the hand as far as the examples since its last step have it. Rows may move: call before rows are looked up. */
+/** Advances the hand by the examples since its last step. Rows may move: call before rows are looked up. */
 export function sweep(): void {
   const due = floor<f64>((<f64>rowCount * (life().examples - life().swept)) / lapExamples);
   if (due < 1) return;
@@ -162,14 +165,14 @@ export function sweep(): void {
   life().hand = <f64>hand;
 }
 
-/** Why a row is to go: the place of that reason's counter, or 0. */
+/** The offset of the counter of the reason to remove a row, or 0 to keep it. */
 function reasonToGo(row: u32): usize {
   const at = rowAt(row);
   const age = now - load<u32>(at, stepAt);
   if (age == 0 || keyAt(row) == DEFAULT_KEY) return 0;
   if (secondsAt && hasExpired(row)) return EXPIRED;
   if (stepsToLive && age > stepsToLive) return IDLE;
-  // A row still being learned from may be small on its way up.
+  // A row that is still being updated may have a small norm that grows.
   if (<f64>age <= life().examples - life().lapBefore) return 0;
   if (leastSquare == 0 && !emptiesRows()) return 0;
   const square = squareOf(row);
@@ -177,7 +180,7 @@ function reasonToGo(row: u32): usize {
   return square < leastSquare ? SMALL : 0;
 }
 
-/** Whether a row was last learned from too long ago. One from before the clock began is taken as of now. */
+/** Whether a row was last updated too long ago. Rows from before the clock started count as updated now. */
 @inline
 function hasExpired(row: u32): bool {
   const at = rowAt(row) + secondsAt;
@@ -208,8 +211,8 @@ function giveUp(row: u32, reason: usize): void {
 }
 
 /**
- * Chooses the next `count` rows that `displace` takes, as it would itself, but so that the memory's latencies overlap. They
- * must be taken before anything else happens.
+ * Chooses the next `count` rows for `displace`, the same ones it would choose itself, but with overlapping memory
+ * latencies. They must be displaced before anything else changes.
  */
 export function choose(count: u32): void {
   chosen = count;
@@ -217,14 +220,16 @@ export function choose(count: u32): void {
   const before = life().displaced;
   for (let i: u32 = 0; i < count; i++) {
     const row = victim(before + <f64>i);
-    // Nobody chooses it again.
+    // Excludes it from being chosen again.
     store<u32>(rowAt(row), now, stepAt);
     store<u32>(chosenAt + ((<usize>i) << 2), row);
   }
   for (let i: u32 = 0; i < count; i++) warmth += touchIndex(keyAt(load<u32>(chosenAt + ((<usize>i) << 2))));
 }
 
-/** Gives up a row for a new one and returns its number. There is a row the batch at hand does not use. */
+/**
+ * Removes a row in favour of a new one and returns its number. There must be a row that the current batch does not use.
+ */
 export function displace(): u32 {
   const row = taken < chosen ? load<u32>(chosenAt + ((<usize>taken) << 2)) : victim(life().displaced);
   if (taken < chosen) taken++;
@@ -237,8 +242,9 @@ export function displace(): u32 {
 }
 
 /**
- * The best of a sample, which follows from the seed and how many were displaced before; where the batch uses all of it, the
- * hand's next. The sample's rows are read first and compared then: loads that no branch waits for overlap.
+ * The best row of a sample, which is determined by the seed and the number of rows displaced before; if the batch uses
+ * all of the sample, the hand's next row. The sample's rows are read first and compared afterwards: loads without
+ * dependent branches overlap.
  */
 function victim(before: f64): u32 {
   let point = mix(salt ^ <u64>before);
@@ -258,7 +264,10 @@ function victim(before: f64): u32 {
   return row == NONE ? nextUnused() : row;
 }
 
-/** The higher the sooner: examples since the last use (lru), or lowest frequency, then examples (lfu). 0: not to be evicted. */
+/**
+ * Priority of eviction: examples since the last use (lru), or lowest frequency, then examples (lfu). 0: must not be
+ * evicted.
+ */
 @inline
 function evictability(row: u32): u64 {
   const at = rowAt(row);
@@ -276,7 +285,7 @@ function nextUnused(): u32 {
   return hand;
 }
 
-/** Remembers a key that was given up. */
+/** Remembers a removed key. */
 @inline
 function rememberEvicted(key: u64): void {
   const hash = mix(key ^ salt);
@@ -284,7 +293,7 @@ function rememberEvicted(key: u64): void {
   store<u32>(ghostOf(hash), printOf(hash));
 }
 
-/** Counts a new key that is remembered: those of a sample stand for all. */
+/** Counts a new key that is remembered, scaled up from the sample to all keys. */
 @inline
 function countReadmitted(key: u64): void {
   const hash = mix(key ^ salt);

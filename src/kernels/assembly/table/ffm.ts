@@ -1,8 +1,10 @@
-// Field-aware factorization machine (Juan et al. 2016), event by event. Every cell but the bias is a field. A row of field i holds
-// one vector of `factors` floats for each OTHER field j, in their order, then the linear weight w, then padding of zeros. A field's
-// vectors are the sum of x times its features' rows: a bag is one thing, and its items do not meet each other.
-//   logit = sum of w x + sum over fields i < j of v_i(j) . v_j(i)
-// The gradient of v_i(j) is g v_j(i), and that of a feature's row x times its field's; of w it is g x; g = (p - y) importance.
+// Field-aware factorization machine (Juan et al. 2016), event by event. Every cell but the bias is a field. A row of
+// field i holds one vector of `factors` floats for each OTHER field j, in their order, then the linear weight w, then
+// padding of zeros. A field's vectors are the sum of x times its features' rows: a bag is one field value, and its
+// items do not interact with each other.
+// logit = sum of w x + sum over fields i < j of v_i(j) . v_j(i)
+// The gradient of v_i(j) is g v_j(i), that of a feature's row is x times its field's, that of w is g x; g = (p - y)
+// importance.
 import { cellsAt, singles, valuesAt, weightsAt } from "./events";
 import { addScaled, sumLanes } from "./lanes";
 import { workspace } from "./memory";
@@ -12,14 +14,17 @@ let fields: u32 = 0;
 /** Bytes of a vector, and byte offset of the linear weight in a row. */
 let vectorBytes: usize = 0;
 let linearAt: usize = 0;
-/** u32 per field: where its vectors and their gradients lie. A single's are its only feature's. */
+/** u32 per field: addresses of its vectors and their gradients. A single's are those of its only feature. */
 let vectorsAt: usize = 0;
 let slopesAt: usize = 0;
-/** f32[lanes] per field: the vectors, and gradients, of those that are no singles. */
+/** f32[lanes] per field that is not a single: its vectors and gradients. */
 let summedAt: usize = 0;
 let summedSlopesAt: usize = 0;
 
-/** Takes the workspace of `ffm`, whose rows' `dim` random weights are the vectors; `gradients`: f32[features × lanes], to be written. */
+/**
+ * Allocates the workspace of `ffm`, whose rows' `dim` random weights are the vectors; `gradients`: f32[features ×
+ * lanes], to be written.
+ */
 export function openFfm(cells: u32, gradients: usize): bool {
   fields = cells - 1;
   linearAt = (<usize>dim) << 2;
@@ -38,7 +43,7 @@ export function openFfm(cells: u32, gradients: usize): bool {
   return true;
 }
 
-/** The logit of the event whose features' weights were read. */
+/** The logit of the event whose weights were read. */
 export function ffmLogit(count: u32): f32 {
   sumFields(count);
   let linear: f32 = 0;
@@ -48,7 +53,7 @@ export function ffmLogit(count: u32): f32 {
   return linear + pairs();
 }
 
-/** The vectors of fields that are no singles. */
+/** Sums the vectors of fields that are not singles. */
 function sumFields(count: u32): void {
   memory.fill(summedAt + <usize>singles * laneBytes, 0, <usize>(fields - singles) * laneBytes);
   for (let i = singles; i < count; i++) {
@@ -59,7 +64,10 @@ function sumFields(count: u32): void {
   }
 }
 
-/** The sum of all pairs' dot products. Of field i, the vector for j > i is the (j - 1)th, of j the one for i the i-th. */
+/**
+ * The sum of the dot products of all pairs. In field i, the vector for j > i has index j - 1; in field j, the one for i
+ * has index i.
+ */
 function pairs(): f32 {
   const bytes = vectorBytes,
     all = vectorsAt,
@@ -84,7 +92,7 @@ function product(a: usize, b: usize, bytes: usize): v128 {
   return sums;
 }
 
-/** Gradients of the features' rows. */
+/** Writes the gradients of the features' rows. */
 export function ffmGradients(count: u32, g: f32, gradients: usize): void {
   crossOver(g);
   for (let i: u32 = 0; i < count; i++) {
@@ -95,7 +103,7 @@ export function ffmGradients(count: u32, g: f32, gradients: usize): void {
   }
 }
 
-/** Each vector, times g, is the gradient of the one it was multiplied with. */
+/** Writes the gradients of all vectors: each is g times the vector it was multiplied with. */
 function crossOver(g: f32): void {
   const bytes = vectorBytes,
     gs = f32x4.splat(g),
@@ -117,7 +125,7 @@ function scale(from: usize, factor: v128, to: usize, bytes: usize): void {
   else for (let k: usize = 0; k < bytes; k += 16) v128.store(to + k, f32x4.mul(v128.load(from + k), factor));
 }
 
-/** The gradient of a feature's row but its linear weight: x times its field's, nothing for the bias. */
+/** The gradient of a feature's row except its linear weight: x times its field's; zero for the bias. */
 function scaleSlopes(field: u32, x: f32, out: usize): void {
   if (field == fields) memory.fill(out, 0, laneBytes);
   else scale(summedSlopesAt + <usize>field * laneBytes, f32x4.splat(x), out, laneBytes);

@@ -12,7 +12,7 @@ let linearAt: usize = 0;
 let sumAt: usize = 0;
 let squaresAt: usize = 0;
 
-/** Takes the workspace of `fm`, whose rows' `dim` random weights are the factors. */
+/** Allocates the workspace of `fm`, whose rows' `dim` random weights are the factors. */
 export function openFm(): bool {
   linearAt = (<usize>dim) << 2;
   sumAt = workspace(laneBytes);
@@ -20,7 +20,7 @@ export function openFm(): bool {
   return squaresAt != 0;
 }
 
-/** The logit of the event whose features' weights were read. */
+/** The logit of the event whose weights were read. */
 export function fmLogit(count: u32): f32 {
   addUp(count);
   const linear = load<f32>(sumAt + linearAt);
@@ -50,7 +50,10 @@ function addUp(count: u32): void {
   store<f32>(squaresAt + linearAt, linear * linear);
 }
 
-/** Gradients of the features' rows, to f32[features × lanes]: g x (S - v x) in the factors' lanes, g x in the linear lane. */
+/**
+ * Writes the gradients of the features' rows, f32[features × lanes]: g x (S - v x) in the factors' lanes, g x in the
+ * linear lane.
+ */
 export function fmGradients(count: u32, g: f32, gradientsAt: usize): void {
   for (let i: u32 = 0; i < count; i++) {
     const x = load<f32>(valuesAt + ((<usize>i) << 2));

@@ -1,48 +1,54 @@
-// What finds the rows of an exact table by their keys.
-//   a group = one 64-byte cache line = 12 tags (0x80 | 7 bits of the hash; 0 = free), u32 count of the keys that passed this
-//   group and lie in a later one, 12 row numbers (u32). From the hash's group on, every so many-th group is searched (an odd
-//   number by the tag) as far as keys have passed; removing a key takes it from the counts (as F14 does), so that no number
-//   of removals makes a search endless.
+// The index of an exact table's rows by key.
+// A group is one 64-byte cache line: 12 tags (0x80 | 7 bits of the hash; 0 = free), u32 count of the keys that
+// overflowed past this group to a later one, 12 row numbers (u32). A search starts at the hash's group and continues at
+// a fixed stride (an odd number derived from the tag) as long as groups have overflowed. Removing a key decrements the
+// counts (as in F14), so that searches stay short after any number of removals.
 import { mix } from "./initial";
 import { keyAt, NONE, touchRow } from "./row-places";
 
 export const GROUP_BYTES: u32 = 64;
 const SLOTS: i32 = 0xfff;
 const PASSED: usize = 12;
-/** Keys per group at most, on average: a load of 10/12. */
+/** Average number of keys per group, at most: a load of 10/12. */
 export const GROUP_KEYS: u32 = 10;
 /** The same for a table with a budget, which stays full: at 9/12, after any number of removals, a search for a key that is
  * not there reads two lines (at 10/12 five), for one that is there 1.2. */
 export const FULL_GROUP_KEYS: u32 = 9;
 
-/** Places of keys in the index, and of a batch's in its own, follow from it: of no one's choice, so that nobody can make keys meet. */
+/**
+ * Random seed of the positions of keys in the index, and in a batch's hash table, so that nobody can construct
+ * colliding keys.
+ */
 export let secret: u64 = 0;
-/** Rows of a key from this one on are not seen (yet), count in place of others of the same key, and say that the key has no row: staging.ts. */
+/**
+ * Staging (staging.ts): entries of rows from this one on are invisible, replace others of the same key, or mark the key
+ * as removed.
+ */
 export let hiddenFrom: u32 = NONE;
 export let newerFrom: u32 = 0;
 export let goneFrom: u32 = NONE;
-/** Of a hash table: where its marks lie. */
+/** In a hash table: address of its bitmap of learned rows. */
 export let indexBase: usize = 0;
 export let groupMask: u32 = 0;
 
-/** The index lies from there on. */
+/** Sets the index's address. */
 export function placeIndex(base: usize): void {
   indexBase = base;
 }
 
-/** It has so many groups, a power of two. */
+/** Sets the number of groups, a power of two. */
 export function setGroups(groups: u32): void {
   groupMask = groups - 1;
 }
 
-/** Which rows are seen: all of them, but while some are staged. */
+/** Sets which rows are visible: all of them, unless some are staged. */
 export function see(hidden: u32, newer: u32, gone: u32): void {
   hiddenFrom = hidden;
   newerFrom = newer;
   goneFrom = gone;
 }
 
-/** Nothing that is learned or saved depends on it. Before anything has a place. */
+/** Sets the secret seed. Nothing learned or saved depends on it. Call before any key is placed. */
 export function seedIndex(secret_: u64): void {
   secret = secret_;
 }
@@ -52,7 +58,7 @@ export function hashOf(key: u64): u64 {
   return mix(key ^ secret);
 }
 
-/** The group that is searched after one: all groups come by, and hardly two keys that meet go on meeting. */
+/** The next group of a search: all groups are visited, and keys that collide in one group mostly diverge afterwards. */
 @inline
 function after(group: u32, hash: u64): u32 {
   return (group + 2 * <u32>(hash >> 57) + 1) & groupMask;
@@ -80,13 +86,13 @@ export function find(key: u64): u32 {
   }
 }
 
-/** Reads a byte of the index line where the search for a key begins. */
+/** Prefetches the index line at which the search for a key starts. */
 @inline
 export function touchIndex(key: u64): u32 {
   return load<u8>(indexBase + <usize>(<u32>hashOf(key) & groupMask) * GROUP_BYTES);
 }
 
-/** Reads a byte of each cache line of the first row whose tag fits a key: nearly always the key's row. */
+/** Prefetches the first row whose tag matches a key, which is nearly always the key's row. */
 @inline
 export function touchCandidate(key: u64): u32 {
   const hash = hashOf(key);
@@ -96,7 +102,7 @@ export function touchCandidate(key: u64): u32 {
   return hits ? touchRow(load<u32>(at + ((<usize>ctz(hits)) << 2), 16)) : 0;
 }
 
-/** Enters a key that is not in the index yet. */
+/** Enters a key that is not yet in the index. */
 export function index(key: u64, row: u32): void {
   const hash = hashOf(key);
   let group = <u32>hash & groupMask;
@@ -114,7 +120,7 @@ export function index(key: u64, row: u32): void {
   }
 }
 
-/** Takes a key out of the index. */
+/** Removes a key from the index. */
 export function unindex(key: u64, row: u32): void {
   const hash = hashOf(key);
   const tag = tagOf(key, row);
@@ -126,7 +132,7 @@ export function unindex(key: u64, row: u32): void {
   }
 }
 
-/** Address of the tag that leads to the row of a key that has one. */
+/** Address of the tag for the row of a key that has one. */
 function tagOf(key: u64, row: u32): usize {
   const hash = hashOf(key);
   const tag = i8x16.splat(<i8>(hash >> 57) | <i8>0x80);
@@ -140,7 +146,7 @@ function tagOf(key: u64, row: u32): usize {
   }
 }
 
-/** Groups of the index that are read to find a key, or to see that it has no row. */
+/** Number of groups read to find a key, or to find that it has no row. */
 export function probes(key: u64): u32 {
   const hash = hashOf(key);
   const row = find(key);
@@ -156,7 +162,7 @@ export function indexAddress(): usize {
   return indexBase;
 }
 
-/** A row of a key that has one gets another number. */
+/** Changes the row number of a key that has a row. */
 export function renumber(key: u64, row: u32, to: u32): void {
   const tag = tagOf(key, row);
   store<u32>((tag & ~63) + ((tag & 63) << 2), to, 16);

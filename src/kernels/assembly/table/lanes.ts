@@ -1,4 +1,5 @@
-// Small loops over rows of floats. Sums over lanes are always ((0 + 1) + (2 + 3)), so that every form agrees bit for bit.
+// Small loops over rows of floats. Sums over lanes are always ((0 + 1) + (2 + 3)), so that all variants agree bit for
+// bit.
 
 @inline
 export function sumLanes(x: v128): f32 {
@@ -36,7 +37,7 @@ export function addScaled(to: usize, from: usize, count: u32, c: f32): void {
   for (; i < bytes; i += 4) store<f32>(to + i, load<f32>(to + i) + c * load<f32>(from + i));
 }
 
-/** The sum of the squares of `count` floats; not finite where they are not, or far too large to square. */
+/** The sum of squares of `count` floats; not finite if they are not finite, or far too large to square. */
 export function squares(g: usize, count: u32): f32 {
   const bytes = (<usize>count) << 2;
   const whole = bytes & ~15;
@@ -48,10 +49,13 @@ export function squares(g: usize, count: u32): f32 {
   return sum;
 }
 
-/** A gradient above this is not applied: its square would not stay finite for long. */
+/** Limit of a gradient that is applied: the squares of larger ones would soon overflow. */
 export const MOST: f32 = 1e15;
 
-/** True when every one of `count` floats is a gradient an optimizer can square: |g| <= 1e15. False for NaN and infinity. */
+/**
+ * True if every one of `count` floats is a gradient that an optimizer can square: |g| <= 1e15. False for NaN and
+ * infinity.
+ */
 @inline
 export function usable(g: usize, count: u32): bool {
   return within(g, count, MOST);

@@ -1,6 +1,6 @@
-// Logistic regression, event by event: logit = sum of w x over the event's features, gradient of w = (p - y) importance x.
-// All weights of an event are read before any is updated; a row that occurs twice in an event is updated twice, one after
-// the other, each time with the weight that was read. Rows have one weight.
+// Logistic regression, event by event: logit = sum of w x over the event's features, gradient of w = (p - y) importance
+// x. All weights of an event are read before any is updated; a row that occurs twice in an event is updated twice, one
+// after the other, each time with the weight that was read. Rows have one weight.
 import {
   batchRows,
   beginBatch,
@@ -24,20 +24,20 @@ import { beginStep, FTRL, kind } from "./optimizers/index";
 import { blank, countLearned, exact, late, markLate, rowCapacity } from "./store";
 import { learnWide, wide } from "./wide";
 
-// FTRL's hyper-parameters for the path that updates four rows at once.
+// FTRL's hyper-parameters, for updating four rows at once.
 let invAlpha: v128 = f32x4.splat(0);
 let beta: v128 = f32x4.splat(0);
 let l1: v128 = f32x4.splat(0);
 let l2: v128 = f32x4.splat(0);
 
-/** Whether the batch's singles are found by mask; the features of the event last read. */
+/** Whether the batch's singles are found by mask; number of features of the event last read. */
 let byMask: bool = false;
 let count: u32 = 0;
 
-/** Four FTRL states that stay at z = 0, n = 1: the padding of an event's last group. */
+/** Four FTRL states that stay at z = 0, n = 1, for padding an event's last group. */
 let padStates: usize = 0;
 
-/** Takes the workspace, after `openEvents` and `configureOptimizer`. */
+/** Allocates the workspace; call after `openEvents` and `configureOptimizer`. */
 export function openLinear(): bool {
   padStates = workspace(32);
   if (padStates == 0) return false;
@@ -50,13 +50,15 @@ export function openLinear(): bool {
   return true;
 }
 
-/** Begins a batch of `rows` events; false, with nothing changed, where the table has no room for what it may learn of them. */
+/**
+ * Begins a batch of `rows` events; false, with nothing changed, if the table has no room for the rows it may create.
+ */
 export function beginLinear(rows: u32, learning: bool): bool {
   byMask = hasMask();
   return beginBatch(rows, learning);
 }
 
-/** Reads event r, which comes after those before it, and makes the rows it needs where it is to be learned; returns its logit. */
+/** Reads event r, in order, and creates the rows it needs if it will be learned; returns its logit. */
 @inline
 export function readLinear(r: u32, learning: bool): f32 {
   if (byMask && r % WARM == 0) warmByMask(r, min(r + WARM, batchRows));
@@ -64,7 +66,10 @@ export function readLinear(r: u32, learning: bool): f32 {
   return logitOf(count, r, learning, byMask);
 }
 
-/** Learns the event last read from the gradient g of its logit. False, with nothing changed, where a weight's is far too large. */
+/**
+ * Learns the event last read from the gradient g of its logit. False, with nothing changed, if a weight's gradient is
+ * far too large.
+ */
 @inline
 export function learnLinear(g: f32): bool {
   const steepest = abs<f32>(g) * largest;
@@ -74,12 +79,12 @@ export function learnLinear(g: f32): bool {
   return true;
 }
 
-/** True where a key's FTRL state is found by masking its bits. */
+/** True if a key's FTRL state is found by masking its bits. */
 function hasMask(): bool {
   return kind == FTRL && plain && !exact && (rowCapacity & (rowCapacity - 1)) == 0;
 }
 
-/** Reads the weights of event r's `count` features; their sum of w x, four interleaved partial sums at a time. */
+/** Reads the weights of event r's `count` features; returns the sum of w x, in four interleaved partial sums. */
 @inline
 function logitOf(count: u32, r: u32, learning: bool, byMask: bool): f32 {
   pad(count);
@@ -102,7 +107,7 @@ function weighted(count: u32): v128 {
   return sums;
 }
 
-/** Fills the last group of four with features of value 0. */
+/** Pads the last group of four with features of value 0. */
 @inline
 function pad(count: u32): void {
   for (let i = count; i & 3; i++) {
@@ -126,7 +131,7 @@ function learnEvent(count: u32, g: f32): void {
   else updateEach(0, (<usize>count) << 2, g);
 }
 
-/** `learnEvent` where a number or the event's weight is so large that some gradients may have to be clipped. */
+/** `learnEvent` if a value or the event's weight is so large that some gradients may have to be clipped. */
 function learnClipped(count: u32, g: f32): void {
   beginStep();
   for (let at: usize = 0, end = (<usize>count) << 2; at < end; at += 4) {
@@ -135,19 +140,19 @@ function learnClipped(count: u32, g: f32): void {
   }
 }
 
-/** The states {z, n} of the two rows whose addresses lie at `at`, as {z0, n0, z1, n1}. */
+/** The states {z, n} of the two rows whose addresses are at `at`, as {z0, n0, z1, n1}. */
 @inline
 function loadPair(at: usize): v128 {
   return v128.load64_lane(<usize>load<u32>(at, 4), v128.load64_zero(<usize>load<u32>(at)), 1);
 }
 
 /**
- * Weights of the features' FTRL rows, four at a time; their sum of w x, as `weighted`.
- * @param settles rows found by mask may have to be made
+ * Reads the weights of the features' FTRL rows, four at a time; returns the sum of w x, like `weighted`.
+ * @param settles rows found by mask may have to be created
  */
 @inline
 function readFtrl(count: u32, r: u32, learning: bool, settles: bool): v128 {
-  // The compiler would read what may change anew in every turn.
+  // Copied to locals, because the compiler would reload globals in every iteration.
   const states = statesAt,
     weights = weightsAt,
     values = valuesAt;
@@ -166,8 +171,8 @@ function readFtrl(count: u32, r: u32, learning: bool, settles: bool): v128 {
 }
 
 /**
- * The weights of the four rows whose addresses lie at `states`. A feature without a row (state 0) gets some number, which
- * `fillUnborn` replaces.
+ * The weights of the four rows whose addresses are at `states`. A feature without a row (state 0) gets an arbitrary
+ * number, which `fillUnborn` replaces.
  */
 @inline
 function weightsOf4(states: usize, beta: v128, invAlpha: v128, l1: v128, l2: v128): v128 {
@@ -178,7 +183,7 @@ function weightsOf4(states: usize, beta: v128, invAlpha: v128, l1: v128, l2: v12
   return ftrl.closedForm(z, ftrl.softSize(z, l1), ftrl.divisor(f32x4.sqrt(n), beta, invAlpha, l2));
 }
 
-/** Settles those rows of the group at `at` that may not exist yet. */
+/** Calls `settle` for those rows of the group at `at` that may not exist yet. */
 function settleGroup(at: usize, r: u32, learning: bool): void {
   const first = <u32>(at >> 2);
   for (let i = first; i < first + 4; i++) {
@@ -187,7 +192,7 @@ function settleGroup(at: usize, r: u32, learning: bool): void {
   }
 }
 
-/** FTRL's update of the features' rows, four at a time; groups in which a row occurs twice go one by one. */
+/** FTRL's update of the features' rows, four at a time; groups in which a row occurs twice are updated one by one. */
 function updateFtrl(count: u32, g: f32): void {
   const gs = f32x4.splat(g);
   const addresses = statesAt,
@@ -225,7 +230,7 @@ function sumCounts(x: v128): u32 {
   return i32x4.extract_lane(x, 0) + i32x4.extract_lane(x, 1) + i32x4.extract_lane(x, 2) + i32x4.extract_lane(x, 3);
 }
 
-/** True when two of the four addresses are equal. */
+/** True if two of the four addresses are equal. */
 @inline
 function repeats(states: v128): bool {
   const neighbours = i32x4.eq(states, v128.shuffle<i32>(states, states, 1, 2, 3, 0));

@@ -1,12 +1,13 @@
-// How near rows are to a vector: for searching a table.
+// Similarity of rows to a vector, for nearest-neighbour search in a table.
 import { lanes, weights } from "./row-state";
 import { rowPtr } from "./row-places";
 import { isTouched } from "./store";
 
 /**
- * out[row - from] (f32) = the dot product of a vector with the weights of the rows [from, to), over their length where `cosine`;
- * NaN where nothing was learned. Changes nothing.
- * @param query lanes floats, zeros behind the last @param probe room for one row's weights
+ * out[row - from] (f32) = the dot product of a vector with the weights of the rows [from, to), divided by their length
+ * if `cosine`; NaN for rows not learned. Changes nothing.
+ * @param query f32[lanes], padded with zeros
+ * @param probe scratch memory for one row's weights
  */
 export function similarities(query: usize, from: u32, to: u32, cosine: bool, probe: usize, out: usize): void {
   for (let row = from; row < to; row++, out += 4)

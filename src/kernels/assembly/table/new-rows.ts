@@ -1,4 +1,4 @@
-// New rows: the row of a key, made if need be; where there is no more room, in the place of a row that is evicted.
+// Creates rows: finds the row of a key, or creates it; if there is no more room, in place of an evicted row.
 import { displace, policy, startMeta } from "./eviction";
 import { copyFloats } from "./lanes";
 import { metaBytes } from "./lifecycle";
@@ -19,10 +19,10 @@ import {
   scratchState,
 } from "./store";
 
-/** Kept where the compiler cannot see that nobody reads it. */
+/** Sum of prefetched bytes, stored so that the compiler does not remove the loads. */
 let warmth: u32 = 0;
 
-/** The row of a key, made if need be. exact: call `reserve` for enough new rows before. */
+/** The row of a key, created if absent. exact: call `reserve` for enough new rows before. */
 @inline
 export function rowFor(key: u64): u32 {
   const row = rowOf(key);
@@ -31,7 +31,7 @@ export function rowFor(key: u64): u32 {
   return row;
 }
 
-/** `rowFor` where `rowOf` was asked before: the rows of a batch may have come since. */
+/** `rowFor` after a `rowOf` that found none: the batch may have created the row since. */
 @inline
 export function claim(key: u64, row: u32): u32 {
   if (exact) return row == NONE ? rowFor(key) : row;
@@ -40,8 +40,8 @@ export function claim(key: u64, row: u32): u32 {
 }
 
 /**
- * `rowFor` each of `count` keys (u64), but the rows start at the given weights, f32[count × dim], as if they had been drawn.
- * exact: call `reserve` before.
+ * `rowFor` for each of `count` keys (u64), but new rows start at the given weights, f32[count × dim], as if they had
+ * been drawn. exact: call `reserve` before.
  */
 export function plant(keys: usize, count: u32, given: usize): void {
   for (let u: u32 = 0; u < count; u++) {
@@ -55,12 +55,12 @@ export function plant(keys: usize, count: u32, given: usize): void {
   }
 }
 
-/** Writes the weights w[lanes] of a replica's row, made if need be (exact: after `reserve`). */
+/** Writes the weights w[lanes] of a replica's row, created if absent (exact: after `reserve`). */
 export function put(key: u64, w: usize): void {
   hold(w, rowPtr(rowFor(key)));
 }
 
-/** `put` of each of `count` keys (u64), with the weights f32[count × floats] at `given`, of at most `lanes` floats. */
+/** `put` for each of `count` keys (u64), with the weights f32[count × floats] at `given`; floats <= lanes. */
 export function putRows(keys: usize, count: u32, given: usize, floats: u32): void {
   if (exact) for (let u: u32 = 0; u < count; u++) warmth += touchIndex(load<u64>(keys + ((<usize>u) << 3)));
   for (let u: u32 = 0; u < count; u++) {
@@ -71,8 +71,8 @@ export function putRows(keys: usize, count: u32, given: usize, floats: u32): voi
 }
 
 /**
- * Compares a replica's rows with `count` keys (u64) and their weights, f32[count × floats] at `given`. In place of each key come two u32: its
- * row, NONE where nothing was learned, and 1 where that row would be the same if these weights were put into it.
+ * Compares a replica's rows with `count` keys (u64) and their weights, f32[count × floats] at `given`. Replaces each
+ * key by two u32: its row, NONE if not learned, and 1 if writing these weights to the row would not change it.
  */
 export function compareRows(keys: usize, count: u32, given: usize, floats: u32): void {
   const packed = scratchState + laneBytes;
@@ -100,8 +100,8 @@ function append(key: u64): u32 {
 }
 
 /**
- * `reserve` before a batch that uses `used` rows, new ones among them: where there is no more room, rows it does not use can
- * be displaced.
+ * `reserve` before a batch that uses `used` rows, including new ones: if there is no more room, it is enough that rows
+ * it does not use can be displaced.
  */
 export function makeRoomFor(extra: u32, used: u32): bool {
   return reserve(extra) || (policy > 0 && used <= room);

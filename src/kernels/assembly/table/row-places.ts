@@ -1,8 +1,8 @@
-// Where a table's rows lie: row = [key u64, exact tables alone][what is kept for eviction][state], one behind the other.
+// Addresses of a table's rows: row = [key u64, exact tables only][eviction data][state], consecutive.
 
 export const NONE: u32 = 0xffffffff;
 
-/** Bytes from one row to the next, and from a row's start to its state (key and what is kept for eviction). */
+/** Bytes between two rows, and from a row's start to its state (key and eviction data). */
 export let stride: usize = 0;
 let head: usize = 0;
 export let rowsBase: usize = 0;
@@ -12,12 +12,12 @@ export function setRowBytes(stride_: usize, head_: usize): void {
   head = head_;
 }
 
-/** The rows lie from there on. */
+/** Sets the address of the first row. */
 export function placeRows(base: usize): void {
   rowsBase = base;
 }
 
-/** Address of all of a row: key, what is kept for eviction, state. */
+/** Address of a row's start: key, eviction data, state. */
 @inline
 export function rowAt(row: u32): usize {
   return rowsBase + <usize>row * stride;
@@ -35,7 +35,7 @@ export function rowPtr(row: u32): usize {
   return rowAt(row) + head;
 }
 
-/** Reads a byte of each cache line of a row. */
+/** Prefetches all cache lines of a row. */
 @inline
 export function touchRow(row: u32): u32 {
   const from = rowAt(row);
@@ -44,7 +44,7 @@ export function touchRow(row: u32): u32 {
   return sum;
 }
 
-/** Copies the bytes (key and state) of the rows whose u32 numbers lie at `list` to `out`, one after the other. */
+/** Copies the bytes (key and state) of the rows listed as u32 numbers at `list` to `out`, consecutively. */
 export function packRows(list: usize, count: u32, out: usize): void {
   for (const end = list + ((<usize>count) << 2); list < end; list += 4, out += stride) {
     memory.copy(out, rowAt(load<u32>(list)), stride);

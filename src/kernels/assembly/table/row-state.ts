@@ -1,6 +1,7 @@
-// The rows of this instance: their shape, and how an optimizer (optimizers/index.ts) reads, makes and updates one.
-// A row is `sections` of `lanes` floats (RowLayout in src/core/row-layout.ts); section 0 is z (ftrl) or w (the others).
-// In low precision a row is in another form, see `configurePrecision`, and a replica's row is nothing but its weights' codes (codec.ts).
+// The rows of this instance: their layout, and how an optimizer (optimizers/index.ts) reads, creates and updates one. A
+// row is `sections` of `lanes` floats (RowLayout in src/core/row-layout.ts); section 0 is z (ftrl) or w (the others).
+// Low-precision rows have another layout, see `configurePrecision`, and a replica's row is only its encoded weights
+// (codec.ts).
 import { codeBytes, decode, drawRounding, encode, F16, F32, INT8, scaleOf, seedRounding } from "./codec";
 import { workspace } from "./memory";
 import * as ftrl from "./optimizers/ftrl";
@@ -16,34 +17,36 @@ import {
   thresholdOf,
 } from "./optimizers/index";
 
-/** True in a replica: a row is its weights and nothing else; the optimizer only says what an unlearned row predicts. */
+/** True in a replica: a row has only its weights; the optimizer only determines what a row not learned predicts. */
 export let serving: bool = false;
-/** The codec of a replica's rows, and that of rows that learn. */
+/** The codec of a replica's rows, and that of trainable rows. */
 let held: u32 = F32;
 let codec: u32 = F32;
 let nearest: bool = false;
-/** True where a row is its optimizer's floats. */
+/** True if a row consists of its optimizer's floats. */
 export let plain: bool = true;
-/** Bytes of a packed row before its other slots. */
+/** Byte offset of a packed row's other slots. */
 let slotsAt: usize = 0;
-/** Room to work on one packed row: five times f32[lanes], each padded to 16 bytes. */
+/** Scratch memory for one packed row: five times f32[lanes], each padded to 16 bytes. */
 let scratch: usize = 0;
 let scratchBytes: usize = 16;
 /** The weight and the gradient of a row of one weight, 16 bytes each. */
 let single: usize = 0;
-/** Weights of a row, the floats they take (1, or `dim` rounded up to a multiple of 4), and the bytes of that. */
+/**
+ * Number of weights of a row, the floats they take (1, or `dim` rounded up to a multiple of 4), and the bytes of these.
+ */
 export let dim: u32 = 1;
 export let lanes: u32 = 1;
 export let laneBytes: usize = 4;
 let threshold: f32 = 0;
 
-/** Takes the room for it: memory that several instances share has nothing that is one of them's alone but workspace. */
+/** Allocates it: in memory shared by several instances, workspace is the only memory private to an instance. */
 export function takeSingle(): bool {
   single = workspace(32);
   return single != 0;
 }
 
-/** Rows will hold nothing but their weights, in the form of a codec. */
+/** Rows will hold only their weights, encoded by a codec. */
 export function setServing(codec: u32): void {
   serving = true;
   held = codec;
@@ -58,8 +61,8 @@ export function configureRow(dim_: u32, lanes_: u32): void {
 }
 
 /**
- * Rows that learn will be packed: [codes of w] [the other slots, f32; a shared one is one float], or for ftrl
- * [codes of u] [r as f16], see optimizers/ftrl.ts. False where there is no room to work. After `configureRow`.
+ * Trainable rows will be packed: [codes of w] [the other slots, f32; a shared one is one float], or for ftrl [codes of
+ * u] [r as f16], see optimizers/ftrl.ts. False if there is no room for the scratch memory. Call after `configureRow`.
  */
 export function configurePrecision(codec_: u32, nearest_: bool, seed: u64): bool {
   codec = codec_;
@@ -90,7 +93,7 @@ export function heldBytes(): usize {
   return codeBytes(held, lanes);
 }
 
-/** out[lanes] = the weights that the optimizer's state at ptr stands for. */
+/** out[lanes] = the weights derived from the optimizer's state at ptr. */
 export function derive(ptr: usize, out: usize): void {
   if (codec == F32) deriveFloats(ptr, out);
   else derivePacked(ptr, out);
@@ -110,7 +113,10 @@ function derivePacked(ptr: usize, out: usize): void {
   }
 }
 
-/** out = the optimizer's floats of a packed row: each slot `lanes` floats, a shared one one. Writes up to 16 bytes behind. */
+/**
+ * out = the optimizer's floats of a packed row: `lanes` floats per slot, one for a shared slot. Writes up to 16 bytes
+ * more.
+ */
 export function unpack(ptr: usize, out: usize): void {
   if (derives()) {
     openFtrl(ptr);
@@ -121,7 +127,7 @@ export function unpack(ptr: usize, out: usize): void {
   memory.copy(out + laneBytes, ptr + slotsAt, slotBytes(laneBytes, 4));
 }
 
-/** Brings u and r of a packed row to places 2 and 3 of the scratch room. */
+/** Unpacks u and r of a packed row to positions 2 and 3 of the scratch memory. */
 @inline
 function openFtrl(ptr: usize): void {
   decode(codec, ptr, scratch + 2 * scratchBytes, lanes);
@@ -157,12 +163,12 @@ export function update1(ptr: usize, w: f32, g: f32): void {
   else step1(ptr, ptr + 4, ptr + 8, g);
 }
 
-/** Gradients within it are never clipped: those of features of 1 in events of ordinary weight. */
+/** Gradients below this are never clipped: those of features with x = 1 in events of ordinary weight. */
 export const CALM: f32 = 10;
 
 /**
- * Brings each of g[lanes] within 10 + sqrt(n) of the row at ptr, n the sum of the squared gradients before (see `rootOf`): one event cannot
- * count for much more than all others together.
+ * Clips each of g[lanes] to 10 + sqrt(n) of the row at ptr, where n is the sum of its previous squared gradients (see
+ * `rootOf`): one event cannot have much more effect than all others together.
  */
 export function clip(ptr: usize, g: usize): void {
   if (codec != F32 && derives()) openFtrl(ptr);
@@ -174,7 +180,7 @@ function clipped(g: f32, most: f32): f32 {
   return max<f32>(-most, min<f32>(most, g));
 }
 
-/** `clip` of the gradient of a row of one weight. */
+/** `clip` for the gradient of a row of one weight. */
 export function clip1(ptr: usize, g: f32): f32 {
   store<f32>(single, g, 16);
   clip(ptr, single + 16);
@@ -216,13 +222,13 @@ function updatePacked1(ptr: usize, w: f32, g: f32): void {
   updatePacked(ptr, single, single + 16);
 }
 
-/** Where the initial weights of a row to be made at ptr are to be drawn, before `initialise`. */
+/** Where the initial weights of a new row at ptr must be written before `initialise`. */
 @inline
 export function initialAt(ptr: usize): usize {
   return codec == F32 ? ptr : scratch;
 }
 
-/** Makes the state of a fresh row whose initial weights (padding 0) lie at `initialAt(ptr)`. */
+/** Creates the state of a new row whose initial weights (padding 0) are at `initialAt(ptr)`. */
 export function initialise(ptr: usize): void {
   if (codec != F32) initialisePacked(ptr);
   else if (derives()) ftrl.initialise(ptr, ptr + laneBytes, lanes, threshold);

@@ -1,7 +1,9 @@
-// Rows of a serving exact table that change all at once, however many they are, though others read meanwhile. They are laid behind the rows
-// there are, and entered in the index beside those they replace, where nobody sees them; then all are seen, in place of the others; then each
-// is moved to where it belongs, and nobody sees a difference. Every call takes as long as its rows: others read in between.
-//   [0, first) rows as they were | [first, newer) of new keys | [newer, gone) of keys that have one | [gone, end) of keys that lose theirs
+// Atomic changes of any number of rows of a serving exact table, while others read. New rows are appended behind the
+// existing ones, and entered in the index beside those they replace, invisibly; then a switch makes all of them
+// visible, in place of the others; then each is moved to its final place, without a visible difference. The duration of
+// a call is proportional to its rows: others can read between calls.
+// [0, first) existing rows | [first, newer) of new keys | [newer, gone) of keys that have a row | [gone, end) of keys
+// to remove
 import { copyFloats } from "./lanes";
 import { find, index, see, touchIndex, unindex } from "./key-index";
 import { keyAt, NONE, rowAt, rowPtr } from "./row-places";
@@ -12,12 +14,12 @@ let first: u32 = 0;
 let newer: u32 = 0;
 let gone: u32 = 0;
 let end: u32 = 0;
-/** The next staged row that is to be moved. */
+/** The next staged row to be moved. */
 let next: u32 = 0;
-/** Kept where the compiler cannot see that nobody reads it. */
+/** Sum of prefetched bytes, stored so that the compiler does not remove the loads. */
 let warmth: u32 = 0;
 
-/** Rows that come are not seen. There is room for all of them (`reserve`). */
+/** Starts staging: rows added from now on are invisible. There must be room for all of them (`reserve`). */
 export function beginStaging(): void {
   first = rowCount;
   newer = first;
@@ -25,20 +27,23 @@ export function beginStaging(): void {
   see(first, 0, NONE);
 }
 
-/** Of `count` keys (u64) and their weights, f32[count × floats] at `given`, takes those that have no row. Before `stageChanged`. */
+/**
+ * Stages those of `count` keys (u64) that have no row, with their weights, f32[count × floats] at `given`. Call for all
+ * keys before `stageChanged`.
+ */
 export function stageNew(keys: usize, count: u32, given: usize, floats: u32): void {
   stage(keys, count, given, floats, false);
   newer = rowCount;
   gone = newer;
 }
 
-/** Takes those of the keys that have a row: all of them come by here, too. Before `stageRemoved`. */
+/** Stages those of the keys that have a row; call for all keys again, before `stageRemoved`. */
 export function stageChanged(keys: usize, count: u32, given: usize, floats: u32): void {
   stage(keys, count, given, floats, true);
   gone = rowCount;
 }
 
-/** Takes `count` keys that will have no row; those that have none, or were staged, are passed over. */
+/** Stages the removal of `count` keys; keys without a row, or staged before, are skipped. */
 export function stageRemoved(keys: usize, count: u32): void {
   for (const last = keys + ((<usize>count) << 3); keys < last; keys += 8) {
     const key = load<u64>(keys);
@@ -59,7 +64,7 @@ function stage(keys: usize, count: u32, given: usize, floats: u32, changed: bool
   }
 }
 
-/** The row of a key that was staged already. */
+/** The row of a key that was staged before. */
 function stagedRow(key: u64): u32 {
   see(NONE, first, NONE);
   const row = find(key);
@@ -74,7 +79,7 @@ function append(key: u64): u32 {
   return row;
 }
 
-/** From now on all that was staged is seen. */
+/** Makes everything staged visible. */
 export function showStaged(): void {
   end = rowCount;
   next = newer;
@@ -82,7 +87,7 @@ export function showStaged(): void {
   see(NONE, newer, gone);
 }
 
-/** Moves up to `most` staged rows to where they belong; false when that was the last of them. */
+/** Moves up to `most` staged rows to their final places; false if the last one was moved. */
 export function settleStaged(most: u32): bool {
   for (const to = min(end, next + most); next < to; next++) {
     const key = keyAt(next);

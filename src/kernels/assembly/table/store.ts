@@ -1,7 +1,7 @@
-// The rows of one table. hash: row = key mod rows, a bitmap says which rows were learned. exact: collision-free; rows lie in
-// the order their keys came, and an index finds them (key-index.ts).
-// Between index and rows lies a bitmap of the rows that changed since the host last looked.
-// Rows that can be given up have what eviction.ts keeps of them between key and state.
+// The rows of one table. hash: row = key mod rows, with a bitmap of learned rows. exact: collision-free; rows are
+// stored in the order in which their keys arrived, and found by an index (key-index.ts). Between index and rows is a
+// bitmap of the rows changed since the host last read it. Rows that can be evicted have eviction data (eviction.ts)
+// between key and state.
 import { drawWeights } from "./initial";
 import {
   find,
@@ -30,20 +30,23 @@ import { keyAt, NONE, placeRows, rowAt, rowPtr, rowsBase, setRowBytes, stride } 
 import { derive, dim, initialAt, initialise, laneBytes, lanes, serving, takeSingle, weights } from "./row-state";
 import { derives } from "./optimizers/index";
 
-/** The key of the default row, which keys share that are not admitted. A real id with this key is treated as one of them. */
+/**
+ * The key of the default row, which is shared by keys that are not admitted. An actual id with this key is treated as
+ * one of them.
+ */
 export const DEFAULT_KEY: u64 = 0xffffffffffffffff;
 
-/** Bytes of the bitmap of changed rows for each group of an exact table. */
+/** Bytes of the bitmap of changed rows per group of an exact table. */
 const GROUP_CHANGES: u32 = 2;
 
 export let exact: bool = false;
 export let rowCount: u32 = 0;
 export let rowCapacity: u32 = 0;
-/** Rows that rows and index have room for, without growing. */
+/** Capacity of rows and index, in rows, without growing. */
 export let room: u32 = 0;
-/** Bytes of index, changes and rows that an exact table takes at once and keeps to; 0: it grows. */
+/** Bytes for index, changes and rows that an exact table allocates at once and never exceeds; 0: it grows. */
 let budget: u64 = 0;
-/** True where keys without a row have the weights of the default row. */
+/** True if keys without a row have the default row's weights. */
 let sharing: bool = false;
 let seed: u64 = 0;
 let init: f32 = 0;
@@ -51,37 +54,37 @@ let changesBase: usize = 0;
 export let tracking: bool = false;
 /** hash tables with a power of two of rows: rows - 1, else 0. */
 let rowMask: u64 = 0;
-/** True where a new row's state is nothing but zeros, as its memory is already. */
+/** True if a new row's state is all zeros, as its memory already is. */
 export let blank: bool = false;
-/** Rows of a hash table from this one on start around 1 instead of 0: factors of a product. */
+/** Rows of a hash table from this one on are initialised around 1 instead of 0: factors of a product. */
 let unitFrom: u32 = NONE;
-/** Keys whose index lines are brought into the cache together. */
+/** Number of keys whose index lines are prefetched together. */
 const BLOCK: u32 = 128;
-/** Kept where the compiler cannot see that nobody reads it. */
+/** Sum of prefetched bytes, stored so that the compiler does not remove the loads. */
 let warmth: u32 = 0;
-/** State of a row that does not exist, to read its weights from. */
+/** State memory for computing the weights of a row that does not exist. */
 export let scratchState: usize = 0;
 /**
- * True where rows are marked as learned late, by `settleMarks`: they start with zeros, so that any other state is a learned one. A
- * mark is seldom in the cache when its row is learned first.
+ * True if rows are marked as learned late, by `settleMarks`: they start as zeros, so any other state was learned. This
+ * saves a cache miss for the mark when a row is first learned.
  */
 export let late: bool = false;
-/** True where a row may have no mark yet. */
+/** True if a learned row may not be marked yet. */
 let unsettled: bool = false;
 
-/** Keys without a row have the default row's weights. Before `open`. */
+/** Keys without a row will have the default row's weights. Before `open`. */
 export function shareDefault(): void {
   sharing = true;
 }
 
-/** An exact table takes so many bytes at once and never more. Before `open`. */
+/** Sets the bytes that an exact table allocates at once and never exceeds. Before `open`. */
 export function setBudget(bytes: f64): void {
   budget = <u64>bytes;
 }
 
 /**
- * Opens the table behind the workspace (take all workspace before). `stateBytes` = a row's bytes without its key; `rows` =
- * all rows (hash) or rows to reserve (exact, may be 0). False when the memory limit does not allow it.
+ * Opens the table behind the workspace, all of which must be allocated before. `stateBytes` = a row's bytes without its
+ * key; `rows` = all rows (hash) or rows to reserve (exact, may be 0). False if the memory limit is exceeded.
  */
 export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_: f32): bool {
   if (!describe(exact_, stateBytes, seed_, init_)) return false;
@@ -89,7 +92,7 @@ export function open(exact_: bool, rows: u32, stateBytes: u32, seed_: u64, init_
   return exact ? openExact(rows) : openHash(rows);
 }
 
-/** Takes up a table that another instance over the same memory has opened, and told of at `at` (`share`): this one reads it. */
+/** Uses a table that another instance over the same memory opened, and described at `at` (`share`), for reading. */
 export function attach(exact_: bool, stateBytes: u32, seed_: u64, init_: f32, at: usize): bool {
   if (!describe(exact_, stateBytes, seed_, init_)) return false;
   refresh(at);
@@ -108,7 +111,7 @@ function describe(exact_: bool, stateBytes: u32, seed_: u64, init_: f32): bool {
   return takeSingle() && scratchState != 0;
 }
 
-/** What changes about a table, or is of its opener's choice: for instances that read it. */
+/** The table's description for instances that read it: values that change, or were set by its opener. */
 @unmanaged
 class SharedTable {
   secret: u64;
@@ -123,7 +126,7 @@ class SharedTable {
   goneFrom: u32;
 }
 
-/** Writes it to `at`, for other instances over this memory, while none of them reads. */
+/** Writes the description to `at`, for other instances over this memory, while none of them reads. */
 export function share(at: usize): void {
   const told = changetype<SharedTable>(at);
   told.secret = secret;
@@ -138,7 +141,7 @@ export function share(at: usize): void {
   told.goneFrom = goneFrom;
 }
 
-/** Reads it, after every change of the table. */
+/** Reads the description; call after every change of the table. */
 export function refresh(at: usize): void {
   const told = changetype<SharedTable>(at);
   seedIndex(told.secret);
@@ -172,7 +175,10 @@ function openExact(rows: u32): bool {
   return ensure(rowsBase) && (budget ? takeBudget() : reserve(rows));
 }
 
-/** Lays index and rows out for all the budget, in the proportion that has room for most rows. Untouched pages cost nothing. */
+/**
+ * Lays out index and rows over the whole budget, in the proportion with the largest capacity. Untouched pages cost
+ * nothing.
+ */
 function takeBudget(): bool {
   const bytes = min(budget, limit - min(limit, <u64>indexBase));
   let most: u64 = 0;
@@ -189,43 +195,49 @@ function takeBudget(): bool {
   return most > 0 && ensure(rowsBase + most * stride);
 }
 
-/** Rows that fit beside so many groups. */
+/** Number of rows that fit beside a number of groups. */
 function rowsBeside(groups: u64, bytes: u64): u64 {
   const before = baseOf(groups) - indexBase;
   return before < bytes ? min(groups * FULL_GROUP_KEYS, (bytes - before) / stride) : 0;
 }
 
-/** Where rows begin behind an index of so many groups. */
+/** Offset of the rows behind an index of a number of groups. */
 @inline
 function baseOf(groups: u64): u64 {
   return (<u64>indexBase + groups * (GROUP_BYTES + GROUP_CHANGES) + 63) & ~63;
 }
 
-/** True for an exact table that keeps to a budget. */
+/** True for an exact table with a budget. */
 export function budgeted(): bool {
   return budget > 0;
 }
 
-/** True once a hash table's row was learned (exact tables: any row that exists). */
+/** True if a hash table's row was learned (exact tables: for every existing row). */
 @inline
 export function isTouched(row: u32): bool {
   if (exact || (late && load<u64>(rowPtr(row)))) return true;
   return <bool>((load<u8>(indexBase + (row >> 3)) >> (row & 7)) & 1);
 }
 
-/** Rows of 8 bytes that start with zeros are marked late; who learns one for the first time calls `countLearned`. Before `open`. */
+/**
+ * Rows of 8 bytes that start as zeros are marked late; after the first update of one, call `countLearned`. Before
+ * `open`.
+ */
 export function markLate(): void {
   late = true;
 }
 
-/** So many rows were learned whose state was all zeros. */
+/** Counts rows that were updated for the first time, from a state of all zeros. */
 @inline
 export function countLearned(rows: u32): void {
   rowCount += rows;
   unsettled = true;
 }
 
-/** Marks the rows that were learned since the last call, and counts all. The host calls it before it reads marks or changes. */
+/**
+ * Marks the rows that were learned since the last call, and counts all. The host calls it before it reads marks or
+ * changes.
+ */
 export function settleMarks(): void {
   if (!unsettled) return;
   unsettled = false;
@@ -244,7 +256,7 @@ function marks(): usize {
   return (<usize>rowCapacity + 7) >> 3;
 }
 
-/** Marks those of eight rows that are not zeros; behind the last row are zeros. */
+/** Marks those of eight rows that are not zeros; memory behind the last row is zero. */
 @inline
 function markEight(mark: usize): void {
   const row = rowsBase + (mark << 6);
@@ -259,19 +271,22 @@ function markEight(mark: usize): void {
   store<u8>(indexBase + mark, load<u8>(indexBase + mark) | low | (high << 4));
 }
 
-/** The row of a key: hash: always one; exact: NONE where the key was never learned. Changes nothing. */
+/** The row of a key. hash: always one; exact: NONE if the key was never learned. Changes nothing. */
 @inline
 export function rowOf(key: u64): u32 {
   return exact ? find(idOf(key)) : hashRow(key);
 }
 
-/** True where something was learned for a key itself. */
+/** True if a key itself was learned. */
 export function has(key: u64): bool {
   const row = rowOf(key);
   return row != NONE && isTouched(row);
 }
 
-/** Writes the row of each of `count` keys (u64) to `out` (u32), NONE where an exact table has none. Changes nothing. */
+/**
+ * Writes the row of each of `count` keys (u64) to `out` (u32), NONE for keys that an exact table does not have. Changes
+ * nothing.
+ */
 export function rowsOf(keys: usize, count: u32, out: usize): void {
   for (let from: u32 = 0; from < count; from += BLOCK) {
     const to = min(from + BLOCK, count);
@@ -280,15 +295,15 @@ export function rowsOf(keys: usize, count: u32, out: usize): void {
   }
 }
 
-/** The row whose weights a key has that has none of its own: the default row, or NONE. */
+/** The row whose weights are used for keys without a row: the default row, or NONE. */
 @inline
 export function rowInstead(): u32 {
   return sharing ? find(DEFAULT_KEY) : NONE;
 }
 
 /**
- * out[lanes] = the weights of a key that was looked up: its row's, the default row's, or the initial ones where nothing was
- * learned yet.
+ * out[lanes] = the weights of a looked-up key: its row's, the default row's, or the initial ones if nothing was learned
+ * yet.
  */
 @inline
 export function weightsOf(key: u64, row: u32, out: usize): void {
@@ -298,8 +313,8 @@ export function weightsOf(key: u64, row: u32, out: usize): void {
 }
 
 /**
- * out[lanes] = weights of a row never learned. They pass through the row's initial state, so that they are bit for bit
- * what the row gives once it exists.
+ * out[lanes] = weights of a row never learned. They are computed through the row's initial state, so that they equal
+ * bit for bit what the row returns once it exists.
  */
 export function initialWeights(id: u64, out: usize): void {
   makeState(id, scratchState);
@@ -311,7 +326,7 @@ export function setUnitRows(from: u32): void {
   unitFrom = from;
 }
 
-/** Makes the state of a fresh row. */
+/** Creates the state of a new row. */
 export function makeState(id: u64, ptr: usize): void {
   const w = initialAt(ptr);
   drawWeights(id, seed, init, dim, lanes, w);
@@ -328,7 +343,7 @@ function hashRow(key: u64): u32 {
   return <u32>(rowMask ? key & rowMask : key % <u64>rowCapacity);
 }
 
-/** Marks a hash table's row as learned, and makes it where it was not. */
+/** Marks a hash table's row as learned, and creates it if it was not. */
 @inline
 export function touch(row: u32): void {
   if (isTouched(row)) return;
@@ -339,7 +354,7 @@ export function touch(row: u32): void {
   note(row);
 }
 
-/** Notes that a row changes, for a host that tracks changes. */
+/** Marks a row as changed, if the host tracks changes. */
 @inline
 export function note(row: u32): void {
   if (!tracking) return;
@@ -347,7 +362,7 @@ export function note(row: u32): void {
   store<u8>(at, load<u8>(at) | ((<u8>1) << (<u8>(row & 7))));
 }
 
-/** Begins to note the rows that change. The host reads and clears the bitmap. */
+/** Starts marking changed rows. The host reads and clears the bitmap. */
 export function track(): void {
   settleMarks();
   tracking = true;
@@ -357,20 +372,20 @@ export function changesAddress(): usize {
   return changesBase;
 }
 
-/** The number of a new row, behind the others. There is room for it. */
+/** The number of a new row, behind the others. There must be room for it. */
 @inline
 export function nextRow(): u32 {
   return rowCount++;
 }
 
-/** The last rows are given up, which the index has no more. */
+/** Drops the last `count` rows, which must no longer be in the index. */
 export function cutRows(count: u32): void {
   rowCount = count;
 }
 
 /**
- * Makes room for `extra` new rows of an exact table; may move all rows. Returns false, with nothing changed, where the
- * memory limit or the host forbids it. Hash tables have all their rows from the start.
+ * Reserves room for `extra` new rows of an exact table; may move all rows. Returns false, with nothing changed, if the
+ * memory limit or the host forbids it. Hash tables have all rows from the start.
  */
 export function reserve(extra: u32): bool {
   const needed = <u64>rowCount + extra;
@@ -406,7 +421,9 @@ function rebuild(): void {
   for (let row: u32 = 0; row < rowCount; row++) index(keyAt(row), row);
 }
 
-/** Forgets a key: an exact table's last row moves into its place; a hash table's row predicts its initial weights again. */
+/**
+ * Removes a key: an exact table's last row moves to its place; a hash table's row predicts its initial weights again.
+ */
 export function remove(key: u64): bool {
   if (!has(key)) return false;
   const row = rowOf(key);
@@ -420,7 +437,7 @@ export function remove(key: u64): bool {
   return true;
 }
 
-/** Gives up an exact table's row; the last row moves into its place. */
+/** Removes an exact table's row; the last row moves to its place. */
 export function removeRow(row: u32): void {
   const key = keyAt(row);
   unindex(key, row);
@@ -432,7 +449,7 @@ export function removeRow(row: u32): void {
   note(row);
 }
 
-/** exact: takes `count` rows whose bytes the host wrote from `rowsAddress()` on (after `reserve`), and indexes them. */
+/** exact: adds `count` rows whose bytes the host wrote from `rowsAddress()` on (after `reserve`), and indexes them. */
 export function adoptRows(count: u32): void {
   rowCount = count;
   rebuild();
@@ -444,7 +461,9 @@ export function adoptBitmap(): void {
   for (let at = indexBase; at < changesBase; at += 8) rowCount += <u32>popcnt(load<u64>(at));
 }
 
-/** Keeps those of the first `count` keys that wait for the host (lifecycle.ts) that have no row, moved together; returns how many. */
+/**
+ * Keeps those of the first `count` collected keys (lifecycle.ts) that have no row, moved together; returns how many.
+ */
 export function keepAbsent(count: u32): u32 {
   const from = removedAddress();
   let kept = from;

@@ -1,7 +1,7 @@
-// The linear part beside a model that learns event by event. Its table is another instance of this module, in a memory of its own,
-// with the same events; a model asks it for its share of an event's logit, and tells it the logit's gradient.
+// The linear part beside a model that learns event by event. Its table is another instance of this module, with its own
+// memory and the same events; a model adds its part of an event's logit, and passes the logit's gradient to it.
 
-/** True where there is one. */
+/** True if there is a wide part. */
 export let wide: bool = false;
 
 export function setWide(given: bool): void {

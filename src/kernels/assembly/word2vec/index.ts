@@ -1,30 +1,31 @@
-// word2vec (Mikolov et al. 2013): skip-gram and CBOW with negative sampling over sequences of numbered ids. An input vector's targets are learned
-// six at a time: their gradients are those of the weights before any of the six changed, and a row may be among them twice.
+// word2vec (Mikolov et al. 2013): skip-gram and CBOW with negative sampling over sequences of numbered ids. An input
+// vector's targets are learned six at a time: their gradients use the weights from before any of the six changed, and a
+// row may occur twice among them.
 import { probability } from "../metric/logistic";
 import { sumLanes } from "../table/lanes";
 
-/** Ends a sequence among its ids. */
+/** Marks the end of a sequence. */
 const END: u32 = 0xffffffff;
-/** Targets whose products are computed together. */
+/** Number of targets whose products are computed together. */
 const TOGETHER: u32 = 6;
-/** The logistic function is interpolated between so many places a unit, and is 0 or 1 beyond ±REACH. */
+/** The logistic function is interpolated between this many points per unit, and is 0 or 1 beyond ±REACH. */
 const PLACES: f32 = 256;
 const REACH: f32 = 10;
 
-/** The first free byte. */
+/** Address of the first free byte. */
 export const heapAt: usize = (__heap_base + 63) & ~63;
 
 let rows: u32 = 0;
 let rowBytes: usize = 0;
-/** f32[rows][lanes]: vectors of ids as context, and as targets. */
+/** f32[rows][lanes]: input vectors of ids (as context), and output vectors (as targets). */
 let inputs: usize = 0;
 let outputs: usize = 0;
-/** {u32 chance of the place's own id, u32 the other id} by place (Walker's alias method). */
+/** {u32 probability of the cell's own id, u32 the other id} per cell (Walker's alias method). */
 let alias: usize = 0;
-/** u32 by id: chances, of 2^32, to stay in a sequence; 0xffffffff: always. */
+/** u32 per id: probability, in units of 2^-32, of staying in a sequence; 0xffffffff: always. */
 let keep: usize = 0;
 let logistic: usize = 0;
-/** A row of zeros that stands for targets that are none. */
+/** A row of zeros, for padding the targets. */
 let nothing: usize = 0;
 let sum: usize = 0;
 let moves: usize = 0;
@@ -38,7 +39,7 @@ let negatives: u32 = 5;
 let averages: bool = false;
 let state: u64 = 0;
 
-/** Bytes it needs from `heapAt` on. */
+/** Number of bytes needed from `heapAt` on. */
 export function bytesFor(ids: u32, dim: u32, negative: u32, longest: u32): f64 {
   const row = <f64>((dim + 3) & ~3) * 4;
   return (
@@ -53,7 +54,7 @@ export function bytesFor(ids: u32, dim: u32, negative: u32, longest: u32): f64 {
   );
 }
 
-/** Lays out the memory, which the host has made large enough. Vectors are zeros. */
+/** Lays out the memory, which the host has grown. Vectors are zeros. */
 export function open(ids: u32, dim: u32, contexts: u32, negative: u32, cbow: u32): void {
   rows = ids;
   rowBytes = (<usize>((dim + 3) & ~3)) << 2;
@@ -98,7 +99,7 @@ export function keepAt(): usize {
   return keep;
 }
 
-/** Where `train` reads ids, each sequence ended by 0xffffffff. */
+/** Address of the input of `train`: ids, each sequence ended by 0xffffffff. */
 export function idsAt(): usize {
   return sequence;
 }
@@ -107,13 +108,16 @@ export function power(x: f64, y: f64): f64 {
   return NativeMath.pow(x, y);
 }
 
-/** Learns `count` ids (and ends of sequences) at `idsAt` with the rate alpha. @returns ids that subsampling left */
+/**
+ * Learns `count` ids (and ends of sequences) at `idsAt` with learning rate alpha.
+ * @returns ids left after subsampling
+ */
 export function train(count: u32, seed: u64, alpha: f32): u32 {
   state = seed;
   let learned: u32 = 0;
   let from: u32 = 0;
   let length: u32 = 0;
-  // What is left of a sequence is moved together in its place.
+  // The rest of a sequence after subsampling is compacted in place.
   for (let i: u32 = 0; i < count; i++) {
     const id = load<u32>(sequence + ((<usize>i) << 2));
     if (id != END) {
@@ -159,7 +163,7 @@ function learnSequence(ids: usize, length: u32, alpha: f32): void {
   }
 }
 
-/** Skip-gram: the vector of an id near by learns to tell the word from drawn ones. */
+/** Skip-gram: the vector of each context id learns to distinguish the word from sampled ids. */
 @inline
 function learnPair(context: u32, word: u32, alpha: f32): void {
   const input = inputs + <usize>context * rowBytes;
@@ -167,7 +171,7 @@ function learnPair(context: u32, word: u32, alpha: f32): void {
   addTo(input);
 }
 
-/** CBOW: the mean of all vectors near by learns it; each of them takes the whole step, as in word2vec.c. */
+/** CBOW: the mean of all context vectors learns it; each of them takes the whole step, as in word2vec.c. */
 function learnMean(ids: usize, word: u32, at: u32, first: u32, last: u32, alpha: f32): void {
   memory.fill(sum, 0, rowBytes);
   const share = f32x4.splat(1 / <f32>(last - first));
@@ -187,7 +191,7 @@ function addTo(row: usize): void {
     v128.store(row + i, f32x4.add(v128.load(row + i), v128.load(moves + i)));
 }
 
-/** Moves the output vectors of the word and of drawn ids; how the input is to move is left in `moves`. */
+/** Updates the output vectors of the word and of sampled ids; the input's update is left in `moves`. */
 function learnTargets(input: usize, word: u32, alpha: f32): void {
   const count = drawTargets(word);
   memory.fill(moves, 0, rowBytes);
@@ -199,7 +203,7 @@ function learnTargets(input: usize, word: u32, alpha: f32): void {
   }
 }
 
-/** @returns how many there are, whole groups: in the end, places without a target have the row of zeros */
+/** @returns the number of targets, in whole groups: unused places have the row of zeros */
 function drawTargets(word: u32): u32 {
   store<u32>(targets, <u32>(outputs + <usize>word * rowBytes));
   let count: u32 = 1;
@@ -277,7 +281,7 @@ function moveAll(input: usize, o: usize, g: usize): void {
   const g5 = v128.load32_splat(g, 20);
   for (let i: usize = 0; i < rowBytes; i += 16) {
     const x = v128.load(input + i);
-    // The move is of the vectors as they were: all are read before one is written, for a row may be there twice.
+    // The update uses the vectors from before: all are read before one is written, because a row may occur twice.
     const t0 = v128.load(o0 + i);
     const t1 = v128.load(o1 + i);
     const t2 = v128.load(o2 + i);

@@ -9,7 +9,7 @@ export function configure(learningRate: f64, initialAccumulator: f64, epsilon_: 
   epsilon = <f32>epsilon_;
 }
 
-/** Fills a fresh row's `count` accumulators, their padding included. */
+/** Initialises a new row's `count` accumulators, including their padding. */
 export function initialise(acc: usize, count: u32): void {
   for (let i: u32 = 0; i < count; i++) store<f32>(acc + ((<usize>i) << 2), accumulator);
 }

@@ -33,9 +33,10 @@ export function update1(z: usize, n: usize, w: f32, g: f32): void {
   store<f32>(n, after);
 }
 
-// The formulas for four floats take hyper-parameters, each four times: a loop (linear.ts) may have them at hand.
+// The formulas for four floats take the hyper-parameters, splat over four lanes, as arguments: a loop (linear.ts) may
+// keep them in locals.
 
-/** |z| - l1 where that is positive, else 0. */
+/** |z| - l1 if positive, else 0. */
 @inline
 export function softSize(z: v128, l1: v128): v128 {
   return f32x4.pmax(f32x4.sub(f32x4.abs(z), l1), f32x4.splat(0));
@@ -54,7 +55,7 @@ export function closedForm(z: v128, size: v128, d: v128): v128 {
   return v128.and(v128.xor(f32x4.div(size, d), sign), f32x4.gt(size, f32x4.splat(0)));
 }
 
-/** z after the gradient g at weights w, where sqrt(n) went from `before` to `after`. */
+/** z after the gradient g at weights w, where sqrt(n) changed from `before` to `after`. */
 @inline
 export function moved(z: v128, g: v128, w: v128, before: v128, after: v128, invAlpha: v128): v128 {
   const sigma = f32x4.mul(f32x4.sub(after, before), invAlpha);
@@ -66,7 +67,7 @@ function divisorOf(root: v128): v128 {
   return divisor(root, f32x4.splat(beta), f32x4.splat(invAlpha), f32x4.splat(l2));
 }
 
-/** `closedForm` of this instance's hyper-parameters. */
+/** `closedForm` with this instance's hyper-parameters. */
 @inline
 export function weightsOf(z: v128, n: v128, size: v128): v128 {
   return closedForm(z, size, divisorOf(f32x4.sqrt(n)));
@@ -95,9 +96,9 @@ export function update(z: usize, n: usize, w: usize, g: usize, bytes: usize, sca
 }
 
 /**
- * Turns initial weights, lying in the z section, into the state whose closed form returns them: n = 0 and
- * z = -w (D + t / |w|) - sgn(w) l1. Without it the first gradient would wipe out most of a random initial row.
- * A zero weight starts at z = 0. `count` floats; one float or a multiple of four.
+ * Converts initial weights, placed in the z section, to the state whose closed form returns them: n = 0 and z = -w (D +
+ * t / |w|) - sgn(w) l1. Otherwise the first gradient would erase most of a random initial row. A zero weight starts at
+ * z = 0. `count` floats; one float or a multiple of four.
  */
 export function initialise(z: usize, n: usize, count: u32, t: f32): void {
   const norm = lengthOf(z, count);
@@ -120,10 +121,10 @@ function lengthOf(w: usize, count: u32): f32 {
   return sqrt<f32>(sumLanes(squares));
 }
 
-// The form of low precision rows (u, r): u = z / D(n) has the scale of a weight, as Golovin et al. (2013) keep it, and
-// r = sqrt(n) spans four times the digits. With r' the rounded root, z + g - (r' - r) / alpha w is, divided by D(r'),
-//   u' = u + (g - (r' - r) / alpha (u + w)) / D(r')
-// so that w moves by -g / D(r') whatever the rounding of r did, and by nothing at all where g = 0. Where D = 0, u = 0.
+// Low-precision rows store (u, r): u = z / D(n) has the scale of a weight, as in Golovin et al. (2013), and r = sqrt(n)
+// has half the exponent range. With r' the rounded root, z + g - (r' - r) / alpha w divided by D(r') is
+// u' = u + (g - (r' - r) / alpha (u + w)) / D(r')
+// so that w changes by -g / D(r') regardless of the rounding of r, and not at all if g = 0. If D = 0, u = 0.
 
 /** r[bytes / 4] = sqrt(r^2 + g^2). */
 export function roots(r: usize, g: usize, out: usize, bytes: usize): void {
@@ -134,7 +135,7 @@ export function roots(r: usize, g: usize, out: usize, bytes: usize): void {
   }
 }
 
-/** Moves u by the gradient g at weights w, where the root went from `before` to `after`. */
+/** Updates u by the gradient g at weights w, where the root changed from `before` to `after`. */
 export function scaledUpdate(u: usize, before: usize, after: usize, w: usize, g: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     const ui = v128.load(u + i);
@@ -147,7 +148,7 @@ export function scaledUpdate(u: usize, before: usize, after: usize, w: usize, g:
   }
 }
 
-/** (u, r) to (z, n). */
+/** Converts (u, r) to (z, n). */
 export function unscale(u: usize, r: usize, z: usize, n: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     const ri = v128.load(r + i);
@@ -156,7 +157,7 @@ export function unscale(u: usize, r: usize, z: usize, n: usize, bytes: usize): v
   }
 }
 
-/** z of a fresh row (n = 0) to u, in place. */
+/** Converts z of a new row (n = 0) to u, in place. */
 export function scaled(z: usize, bytes: usize): void {
   const d = divisorOf(f32x4.splat(0));
   for (let i: usize = 0; i < bytes; i += 16) {

@@ -1,5 +1,5 @@
-// FTRL with the group lasso over rows (Yue et al. 2021): u = soft(z, l1), t = l21 sqrt(dim); the row is 0 where |u| <= t, else
-// w_i = -(1 - t / |u|) u_i / D_i. State and update are FTRL's.
+// FTRL with the group lasso over rows (Yue et al. 2021): u = soft(z, l1), t = l21 sqrt(dim); the row is 0 if |u| <= t,
+// else w_i = -(1 - t / |u|) u_i / D_i. State and update are FTRL's.
 import { sumLanes } from "../lanes";
 import { beta, invAlpha, l1, l2, softSize, weightsOf } from "./ftrl";
 

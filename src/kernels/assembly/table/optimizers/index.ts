@@ -1,7 +1,7 @@
-// The optimizer of this instance: the one place that knows them all. Each has a file here, a number, and a line in the functions that
-// concern it. Most store their weights w beside slots a and b; those that `derives` tells of hold (z, n) instead of them.
-// All work elementwise on rows of `bytes / 4` floats in f32; `scale` multiplies every gradient first. The one-float forms do
-// the same operations in the same order.
+// The optimizer of this instance; the only file that knows all of them. Each has a file here, a number, and a line in
+// the functions that concern it. Most store their weights w beside slots a and b; those for which `derives` is true
+// store (z, n) instead. All operate elementwise on rows of `bytes / 4` floats in f32; `scale` multiplies every gradient
+// first. The one-float variants perform the same operations in the same order.
 import { copyFloats } from "../lanes";
 import * as adagrad from "./adagrad";
 import * as adam from "./adam";
@@ -10,7 +10,7 @@ import * as group from "./group-ftrl";
 import * as rowwise from "./rowwise-adagrad";
 import * as sgd from "./sgd";
 
-/** The optimizers' numbers, as in src/optimizers. */
+/** Numbers of the optimizers, as in src/optimizers. */
 export const FTRL: u32 = 0;
 export const FTRL_GROUP: u32 = 1;
 const ADAGRAD: u32 = 2;
@@ -20,7 +20,7 @@ const SGD: u32 = 5;
 
 export let kind: u32 = SGD;
 
-/** Hyper-parameters in the order the optimizer's file in src/optimizers gives them; unused ones are 0. */
+/** Hyper-parameters in the order of the optimizer's file in src/optimizers; unused ones are 0. */
 export function configureOptimizer(kind_: u32, h0: f64, h1: f64, h2: f64, h3: f64, h4: f64): void {
   kind = kind_;
   if (derives()) ftrl.configure(h0, h1, h2, h3);
@@ -31,25 +31,28 @@ export function configureOptimizer(kind_: u32, h0: f64, h1: f64, h2: f64, h3: f6
   if (kind == SGD) sgd.configure(h0);
 }
 
-/** True where rows hold (z, n), of which weights are derived. */
+/** True if rows hold (z, n), from which weights are derived. */
 @inline
 export function derives(): bool {
   return kind <= FTRL_GROUP;
 }
 
-/** True where the optimizer makes whole rows zero. */
+/** True if the optimizer sets whole rows to zero. */
 @inline
 export function emptiesRows(): bool {
   return kind == FTRL_GROUP;
 }
 
-/** Call once before the updates of a step (a mini-batch, or one event where events are learned one by one): Adam counts steps. */
+/**
+ * Call once before the updates of a step (a mini-batch, or one event if events are learned one by one): Adam counts
+ * steps.
+ */
 @inline
 export function beginStep(): void {
   if (kind == ADAM) adam.begin();
 }
 
-/** What belongs to the length of rows: the group lasso's threshold, 0 of other optimizers. */
+/** The group lasso's threshold for rows of `dim` weights; 0 for other optimizers. */
 export function thresholdOf(dim: u32): f32 {
   return kind == FTRL_GROUP ? group.threshold(dim) : 0;
 }
@@ -62,7 +65,7 @@ export function readWeights(state: usize, n: usize, out: usize, bytes: usize, th
   else copyFloats(out, state, <u32>(bytes >> 2));
 }
 
-/** `readWeights` of a row of one weight, whose floats lie side by side. */
+/** `readWeights` for a row of one weight, whose floats are adjacent. */
 @inline
 export function readWeight1(state: usize, threshold: f32): f32 {
   if (kind == FTRL) return ftrl.weight1(load<f32>(state), load<f32>(state, 4));
@@ -79,7 +82,7 @@ export function step(w: usize, a: usize, b: usize, g: usize, bytes: usize, dim: 
   else sgd.step(w, g, bytes, scale);
 }
 
-/** `step` of a row of one weight. */
+/** `step` for a row of one weight. */
 @inline
 export function step1(w: usize, a: usize, b: usize, g: f32): void {
   if (kind == ADAGRAD) adagrad.step1(w, a, g);
@@ -88,7 +91,10 @@ export function step1(w: usize, a: usize, b: usize, g: f32): void {
   else sgd.step1(w, g);
 }
 
-/** Makes the slots a, b, of `count` floats each, of a fresh row; one that all of its weights share has `shared` floats. */
+/**
+ * Initialises the slots a, b, of `count` floats each, of a new row; a slot shared by all its weights has `shared`
+ * floats.
+ */
 export function initialiseSlots(a: usize, b: usize, count: u32, shared: u32): void {
   initialiseSums(a, count, shared);
   if (kind != ADAM) return;
@@ -96,28 +102,29 @@ export function initialiseSlots(a: usize, b: usize, count: u32, shared: u32): vo
   memory.fill(b, 0, (<usize>count) << 2);
 }
 
-/** `initialiseSlots` of those slots that do not start at 0. */
+/** `initialiseSlots` for the slots that do not start at 0. */
 export function initialiseSums(a: usize, count: u32, shared: u32): void {
   if (kind == ADAGRAD) adagrad.initialise(a, count);
   else if (kind == ROWWISE_ADAGRAD) rowwise.initialise(a, shared);
 }
 
-/** Bytes of the slots beside `bytes` bytes of weights, where a shared one takes `shared` bytes. */
+/** Bytes of the slots beside `bytes` bytes of weights; a shared one takes `shared` bytes. */
 @inline
 export function slotBytes(bytes: usize, shared: usize): usize {
   if (kind == ADAM) return 2 * bytes;
   return kind == ADAGRAD ? bytes : kind == ROWWISE_ADAGRAD ? shared : 0;
 }
 
-/** Bytes from row to row of a slot that lies apart: as many as those of the weights, but four floats where they share it. */
+/** Bytes between two rows of a separate slot: the same as for the weights, but four floats for a shared slot. */
 @inline
 export function apartBytes(bytes: usize): usize {
   return kind == ROWWISE_ADAGRAD ? 16 : bytes;
 }
 
 /**
- * What a gradient of the weight at byte k of a row may be, beyond that of an ordinary event: the root of the sum of its squared
- * gradients. Adam's v is a mean, of which it is ten times the root. SGD remembers none: its weights move by 1.
+ * Limit of the gradient of the weight at byte k of a row, in addition to that of an ordinary event: the root of the sum
+ * of its squared gradients. Adam's v is a mean; ten times its root is used. SGD keeps none: the limit is the gradient
+ * that changes a weight by 1.
  */
 @inline
 export function rootOf(slots: usize, bytes: usize, k: usize): f32 {

@@ -1,6 +1,5 @@
-// AdaGrad with one accumulator a row, the mean of g^2 over its `dim` weights (as in DLRM): acc += mean(g^2);
-// w -= rate / (sqrt(acc) + epsilon) g.
-// Its numbers and its fresh rows are AdaGrad's.
+// AdaGrad with one accumulator per row, the mean of g^2 over its `dim` weights (as in DLRM): acc += mean(g^2); w -=
+// rate / (sqrt(acc) + epsilon) g. Hyper-parameters and initialisation are AdaGrad's.
 import { sumLanes } from "../lanes";
 import { epsilon, rate } from "./adagrad";
 

@@ -1,4 +1,4 @@
-// Plain gradient steps: w -= rate g.
+// Plain gradient descent: w -= rate g.
 let rate: f32 = 0;
 
 export function configure(learningRate: f64): void {
@@ -18,7 +18,7 @@ export function step1(w: usize, g: f32): void {
   store<f32>(w, load<f32>(w) - rate * g);
 }
 
-/** The gradient that moves a weight by 1. */
+/** The gradient that changes a weight by 1. */
 @inline
 export function reach(): f32 {
   return <f32>1 / rate;
