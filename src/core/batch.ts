@@ -12,8 +12,8 @@ export interface BagRegion {
 }
 
 /**
- * Where each part of a decoded batch lies: byte offsets into ONE contiguous region, the same in the decoder's memory
- * and in the ArrayBuffer that both threads see. Strides use `capacity`, even for a shorter last batch.
+ * Positions of the parts of a decoded batch: byte offsets into ONE contiguous region, the same in the decoder's memory
+ * and in the ArrayBuffer shared by both threads. Strides use `capacity`, even for a shorter last batch.
  */
 export interface BatchLayout {
   /** Rows the region has room for (B). */

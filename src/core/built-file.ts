@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
- * A file made by the build, found from a bundle, from a module of its own and, in the tests, from the sources.
+ * The URL of a file made by the build. Works from a bundle, from a separate module and, in the tests, from the sources.
  * @param path below `dist`
  */
 export function builtFile(path: string): URL {

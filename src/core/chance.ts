@@ -1,8 +1,8 @@
 let secret: bigint | undefined;
 
 /**
- * 64 random bits, constant for the life of the process (or thread). They decide where keys go in hash indexes, so that
- * nobody can craft colliding keys. Nothing learned, answered or saved may depend on them.
+ * 64 random bits, constant for the life of the process (or thread). They determine the positions of keys in hash
+ * indexes, so that nobody can construct colliding keys. Nothing learned, answered or saved may depend on them.
  */
 export function hashSecret(): bigint {
   secret ??= crypto.getRandomValues(new BigUint64Array(1))[0];

@@ -1,4 +1,4 @@
-/** What an error means to a caller: the process's exit code and, over HTTP, the status. */
+/** How an error is reported: the process's exit code and, over HTTP, the status. */
 interface ErrorFacts {
   readonly exit: number;
   readonly status: number;

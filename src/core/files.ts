@@ -15,7 +15,10 @@ import {
 import { dirname, resolve } from "node:path";
 import { HashbrookError } from "./errors.js";
 
-/** "r" reads, "w" makes or empties, "wx" makes and fails (EEXIST) when the path is there, "r+" changes what is there. */
+/**
+ * "r" reads, "w" creates or truncates, "wx" creates and fails (EEXIST) if the path exists, "r+" modifies an existing
+ * file.
+ */
 export type OpenFlags = "r" | "w" | "wx" | "r+";
 
 export interface FileStat {
@@ -29,21 +32,23 @@ export interface FileStat {
  */
 export interface Files {
   open(path: string, flags: OpenFlags): number;
-  /** Writes at `position` (bytes from the start); returns how many bytes went out, which may be fewer than given. */
+  /**
+   * Writes at `position` (bytes from the start); returns the number of bytes written, which may be fewer than given.
+   */
   write(file: number, data: Uint8Array, position: number): number;
-  /** Reads at `position`; returns how many bytes came in, which may be fewer than asked for; 0 at the end. */
+  /** Reads at `position`; returns the number of bytes read, which may be fewer than requested; 0 at the end. */
   read(file: number, target: Uint8Array, position: number): number;
   truncate(file: number, bytes: number): void;
   fsync(file: number): void;
   close(file: number): void;
-  /** `undefined` when nothing is there. */
+  /** `undefined` if the path does not exist. */
   stat(path: string): FileStat | undefined;
   /** The names in a directory, sorted; none when the directory is missing. */
   list(directory: string): string[];
-  /** Makes a directory and its parents, durably; one that is there already is fine. */
+  /** Creates a directory and its parents, durably; existing ones are no error. */
   mkdir(directory: string): void;
   rename(from: string, to: string): void;
-  /** Removes a file, or a directory with all it holds; nothing there is fine. */
+  /** Removes a file, or a directory with everything in it; a missing path is no error. */
   remove(path: string): void;
   /** Makes renames, creations and removals in a directory durable. */
   syncDirectory(directory: string): void;
@@ -97,8 +102,8 @@ function statOf(path: string) {
 }
 
 /**
- * Makes a directory and its missing parents, durably. Node's own `recursive` loops forever if the system answers ENOENT
- * although the parent exists, as in /proc.
+ * Creates a directory and its missing parents, durably. Node's own `recursive` loops forever if the system answers
+ * ENOENT although the parent exists, as in /proc.
  */
 function makeDirectory(directory: string): void {
   if (isDirectory(directory)) return;
@@ -133,7 +138,7 @@ export function writeFully(files: Files, file: number, data: Uint8Array, positio
   return position + done;
 }
 
-/** Fills `target` from `position`. Returns how many bytes were there: fewer than asked for only at the file's end. */
+/** Fills `target` from `position`. Returns the number of bytes read, fewer than requested only at the file's end. */
 export function readFully(files: Files, file: number, target: Uint8Array, position: number): number {
   let done = 0;
   while (done < target.byteLength) {
@@ -175,7 +180,7 @@ export function writeFile(files: Files, path: string, data: Uint8Array): void {
   });
 }
 
-/** The error of an output that a command cannot write: a file, or "-". */
+/** The error for an output that a command cannot write: a file, or "-". */
 export function outputError(path: string, cause: unknown): HashbrookError {
   return new HashbrookError("source_unreadable", `${path}: cannot be written: ${(cause as Error).message}`, { cause });
 }

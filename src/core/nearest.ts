@@ -1,4 +1,4 @@
-/** The known name a person most likely meant: at most a third of its letters are wrong. */
+/** The known name that was most likely meant: at most a third of its letters may differ. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))

@@ -51,8 +51,8 @@ export interface NpyArray {
 }
 
 /**
- * Reads a .npy file that `npyHeader` could have begun: row-major, one of our dtypes.
- * @throws RangeError on anything else
+ * Reads a .npy file with a header as `npyHeader` makes it: row-major, one of our dtypes.
+ * @throws RangeError for anything else
  */
 export function decodeNpy(file: Uint8Array): NpyArray {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);

@@ -1,6 +1,6 @@
 /**
- * xoshiro128++ (Blackman & Vigna 2019), seeded by splitmix32: fast, the same on every machine, and its whole state
- * is four 32-bit words that a checkpoint can hold.
+ * xoshiro128++ (Blackman & Vigna 2019), seeded by splitmix32: fast, and the same on every machine. Its state is four
+ * 32-bit words, which checkpoints store.
  */
 export class Rng {
   readonly state: Uint32Array<ArrayBuffer>;

@@ -8,12 +8,15 @@ export interface Slot {
   readonly packed?: "f16" | "f32";
 }
 
-/** How numbers lie in a row: `q2.13` is a whole number of 2^-13 in two bytes, `int4` half a byte, `int2` a quarter. */
+/**
+ * Formats of numbers in a row: `q2.13` is an integral multiple of 2^-13 in two bytes, `int4` takes half a byte, `int2`
+ * a quarter.
+ */
 export type NumberType = "f32" | "bf16" | "f16" | "q2.13" | "int8" | "int4" | "int2";
 /** How a row stores its weights. */
 export type RowPrecision = Exclude<NumberType, "bf16">;
 
-/** The precisions' numbers in src/kernels/assembly/table/codec.ts. */
+/** Numbers of the precisions in src/kernels/assembly/table/codec.ts. */
 export const codecs: Readonly<Record<RowPrecision, number>> = {
   f32: 0,
   f16: 1,
@@ -25,23 +28,24 @@ export const codecs: Readonly<Record<RowPrecision, number>> = {
 /** The precisions with a scale per row. */
 export const isScaled = (precision: RowPrecision): boolean => codecs[precision] >= codecs.int8;
 
-/** One slot's place in a row's state. */
+/** Position of one slot in a row's state. */
 export interface Section {
   readonly name: string;
   readonly type: NumberType;
   /** Bytes from the start of the state. */
   readonly offset: number;
-  /** Numbers, padding included. */
+  /** Number of elements, including padding. */
   readonly count: number;
 }
 
 /**
- * The bytes of one row: [key u64 (exact tables)] [what eviction goes by] [sections]. `lanes` is 1 for one weight, else `dim`
+ * The bytes of one row: [key u64 (exact tables)] [eviction data] [sections]. `lanes` is 1 for one weight, else `dim`
  * rounded up to a multiple of 4; padding weights are always 0.
  *
- * In f32 a section is `lanes` floats, a shared slot 1 float, padded to 4 where lanes > 1. In another precision the first section
- * is the weights' codes, after int8, int4 and int2 codes comes their scale, and the other slots are f32, a shared one 1 float. FTRL then
- * keeps z / D(n), which has a weight's scale, and sqrt(n) as f16 (src/kernels/assembly/table/optimizers/ftrl.ts).
+ * In f32 a section is `lanes` floats, a shared slot 1 float, padded to 4 if lanes > 1. In other precisions the first
+ * section is the weights' codes, followed by their scale for int8, int4 and int2. The other slots are f32, a shared one
+ * 1 float. FTRL then stores z / D(n), which has the scale of a weight, and sqrt(n) as f16
+ * (src/kernels/assembly/table/optimizers/ftrl.ts).
  */
 export interface RowLayout {
   readonly dim: number;
@@ -49,7 +53,10 @@ export interface RowLayout {
   readonly precision: RowPrecision;
   readonly sections: readonly Section[];
   readonly keyBytes: 0 | 8;
-  /** {u32 examples when last learned from, u32 event seconds then (expire_time), u32 frequency (lfu)}, as far as asked for. */
+  /**
+   * Eviction data: {u32 examples when last updated, u32 event seconds then (expire_time), u32 frequency (lfu)}, as far
+   * as the conditions need them.
+   */
   readonly metaBytes: 0 | 8 | 16;
   readonly stateBytes: number;
   /** Bytes from one row to the next. */

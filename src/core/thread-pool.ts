@@ -3,12 +3,12 @@ import { SHARE_ENV, type Transferable, Worker } from "node:worker_threads";
 import { builtFile } from "./built-file.js";
 import { HashbrookError } from "./errors.js";
 
-/** What a thread reports when a task has ended: whether it can run another one. */
+/** A thread's report at the end of a task: whether it can run another one. */
 export type TaskEnd = "reusable" | "spent";
 
-/** Idle threads of one kind that are kept: more are rarely needed at a time. */
+/** Maximum number of idle threads per kind; more are rarely needed at a time. */
 const MOST_IDLE = 2;
-/** How long (ms) a thread may be idle; then a process that has learned once gets its memory back. */
+/** Maximum idle time of a thread, in ms; after that a process that has trained once gets its memory back. */
 const IDLE_MS = 10_000;
 
 const idle = new Map<string, Set<Thread>>();
@@ -25,12 +25,13 @@ export class Thread {
   private failed: (error: unknown) => void = () => {};
   private end: Promise<TaskEnd> = Promise.resolve("reusable");
   private expiry: NodeJS.Timeout | undefined;
-  /** Why it died, once it has. */
+  /** The error that ended the thread, if it has ended. */
   private death: { readonly error: unknown } | null = null;
 
   private constructor(entry: string, execArgv: string[] | undefined) {
     this.entry = entry;
-    // Logins are read in threads: a kept one must not have those of the time it was started.
+    // Credentials are read from the environment in threads: a kept thread must not use those of the time it was
+    // started.
     this.worker = new Worker(builtFile(entry), { env: SHARE_ENV, ...(execArgv && { execArgv }) });
     this.worker.on("message", (how: TaskEnd) => this.ended(how));
     this.worker.on("error", (error) => this.die(error));

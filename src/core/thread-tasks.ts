@@ -5,9 +5,8 @@ import type { TaskEnd } from "./thread-pool.js";
 const MOST_KEPT_BYTES = 256 * 1024 * 1024;
 
 /**
- * Runs the tasks that a `Thread` is given, one after another. An error that `work` throws ends the thread.
- * @param work resolves when nothing of a task is still running, with whether the thread is clean and can run other
- * tasks
+ * Runs the tasks given to a `Thread`, one after another. An error thrown by `work` ends the thread.
+ * @param work resolves when nothing of a task is still running, to whether the thread is clean and can run other tasks
  */
 export function workTasks<Task>(work: (task: Task) => Promise<boolean>): void {
   parentPort!.on("message", async (task: Task) => {

@@ -16,7 +16,7 @@ import { FIRST_MESSAGE, messageAt, placesOf } from "./message-places.js";
 import type { Places } from "./places.js";
 import { ProtoPlans } from "./proto-plans.js";
 
-/** Given beside an event instead of its schema's id: its schema could not be determined. */
+/** Passed with an event instead of a schema id: its schema could not be determined. */
 export const NO_SCHEMA = "";
 
 /** Byte 0, then the schema's id as a big-endian u32. */
@@ -56,7 +56,7 @@ export class BinaryEvents {
   private newlyNamed: string[] = [];
   /** The last look-up by frame. */
   private last: { readonly number: number; readonly which: string; readonly read: Read | null } | undefined;
-  /** The last look-up by what stood beside an event; read undefined: it names no schema. */
+  /** The last look-up by the id passed with an event; read is undefined if it names no schema. */
   private lastBeside: { readonly named: string; readonly read: Read | null | undefined } | undefined;
   /** For CloudEvents: the attributes that are read. */
   private readonly attributes: readonly string[];
@@ -107,8 +107,8 @@ export class BinaryEvents {
   }
 
   /**
-   * The id of the schema that the message [start, end) names, if it has not been added yet. @param named its id, if
-   * that stands beside the message
+   * The id of the schema that the message [start, end) names, if it has not been added yet.
+   * @param named the schema's id, if it is passed separately from the message
    */
   missing(bytes: Uint8Array, start: number, end: number, named?: string): string | undefined {
     if (this.read || named === NO_SCHEMA || (named !== undefined && named === this.lastBeside?.named)) return undefined;
@@ -120,7 +120,7 @@ export class BinaryEvents {
     return this.byId.has(String(number)) ? undefined : String(number);
   }
 
-  /** What stands beside an event: its schema's id and, after a colon, the message index in hex. */
+  /** Splits what is passed with an event: its schema's id and, after a colon, the message index in hex. */
   private beside(named: string | undefined): { id: string; which: string } | undefined {
     if (named === undefined) return undefined;
     const [id, places] = named.split(":");
@@ -129,8 +129,8 @@ export class BinaryEvents {
   }
 
   /**
-   * Converts a CloudEvent in binary mode to one event for `scan`, with what stands beside it. A framed value is taken
-   * out of its frame.
+   * Converts a CloudEvent in binary mode to one event for `scan`, with its schema's id passed separately. A framed
+   * value is taken out of its frame.
    * @param value the message's value
    * @param named as for `missing`
    */
@@ -142,7 +142,7 @@ export class BinaryEvents {
     return { event: Buffer.concat([before, data]), named: frame.named };
   }
 
-  /** The frame before a message in the notation used beside messages, and the frame's size in bytes. */
+  /** The frame before a message in the notation of separately passed ids, and the frame's size in bytes. */
   private frameOf(value: Uint8Array): { readonly named: string; readonly size: number } {
     if (value.length < FRAME_BYTES || value[0] !== 0) return { named: NO_SCHEMA, size: 0 };
     const view = new DataView(value.buffer, value.byteOffset, value.byteLength);

@@ -273,10 +273,10 @@ export class Decoder {
   }
 
   /**
-   * Decodes bytes [start, end), at most 4 MiB, as one event, as from a message queue; a newline at a text's end is ignored. An
-   * empty message is not an event. Rejects carry `offset` as given and row 0. The bytes after the message are copied along for
-   * later ones, so `bytes` must not change. Do not mix with `commit` and `scan`.
-   * @param schema the id of its schema, if that stands beside it
+   * Decodes bytes [start, end), at most 4 MiB, as one event, for instance from a message queue; a newline at a text's
+   * end is ignored. An empty message is not an event. Rejects carry `offset` as given and row 0. The bytes after the
+   * message are copied along for later ones, so `bytes` must not change. Do not mix with `commit` and `scan`.
+   * @param schema the id of its schema, if passed separately
    * @returns "full" when the batch is full
    */
   message(bytes: Uint8Array, start: number, end: number, offset: number, schema?: string): "full" | "more" {

@@ -24,7 +24,7 @@ export const opKinds = [
 ] as const;
 export type Ops = Record<(typeof opKinds)[number], Laid[]>;
 
-/** What laying out one field needs to know. */
+/** What is needed to lay out one field. */
 export interface FieldContext {
   readonly spec: CompiledSpec;
   /** Report distinct-value registers that increase. */
@@ -55,7 +55,7 @@ interface KeyCell {
 type Field<T extends FieldType> = Extract<CompiledField, { type: T }>;
 type Lay<T extends FieldType> = (context: FieldContext, field: Field<T>, index: number) => void;
 
-/** What each type of field lays into the plan. */
+/** Lays each type of field into the plan. */
 const layers: { readonly [T in FieldType]: Lay<T> } = {
   categorical: layCategorical,
   numeric: layNumeric,

@@ -123,13 +123,13 @@ function checkHeader(names: readonly string[], needed: readonly string[]): void 
   }
 }
 
-/** What to mend where a header has no such column. */
+/** The hint for a missing column: the most similar name, if any. */
 function hintFor(name: string, names: readonly string[]): string {
   const other = names.length === 1 && [";", "\t", "|", ","].find((separator) => names[0].split(separator).length > 2);
   if (other)
     return `are its columns separated by ${JSON.stringify(other)}? events: { separator: ${JSON.stringify(other)} }`;
   const near = nearest(name, names);
-  // One letter is near any other.
+  // A single letter is similar to any other.
   if (near === undefined || (near.length < 3 && near.toLowerCase() !== name.toLowerCase())) return MEND;
   return `did you mean "${near}"? The spec's names are those of the header`;
 }

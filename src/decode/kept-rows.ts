@@ -10,7 +10,7 @@ export interface KeptValue {
   readonly text: string;
 }
 
-/** A row as the decoder kept it. In a rejected row, all values are missing if they could not be told apart. */
+/** A row as kept by the decoder. In a rejected row, all values are missing if they could not be separated. */
 export interface KeptRow {
   readonly rejected: RejectCode | null;
   readonly values: readonly KeptValue[];

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 
-/** What files of other kinds begin with, which no text in UTF-8 of columns or JSON does. */
+/** First bytes of other kinds of files, with which no UTF-8 text of columns or JSON begins. */
 const beginnings: readonly (readonly [bytes: string, what: string, hint: string])[] = [
   ["1f8b08", "gzip", "name it .gz, or decompress it: zcat FILE | npx hashbrook train --data - ..."],
   ["28b52ffd", "zstd", "name it .zst, or decompress it: zstd -dc FILE | npx hashbrook train --data - ..."],
@@ -14,10 +14,10 @@ const beginnings: readonly (readonly [bytes: string, what: string, hint: string]
   ["feff", "text in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 FILE | npx hashbrook train --data - ..."],
 ];
 
-/** Bytes of a file's beginning that tell its kind. */
+/** Bytes at a file's beginning that identify its kind. */
 export const TELLING_BYTES = 10;
 
-/** The error for a file that is no lines of text, whatever its name says; undefined: nothing speaks against it. */
+/** The error for a file that is not lines of text, whatever its name; undefined if it may be. */
 export function notText(first: Uint8Array): HashbrookError | undefined {
   const hex = Buffer.from(first).toString("hex");
   const found = beginnings.find(([bytes]) => hex.startsWith(bytes));

@@ -71,21 +71,21 @@ export interface ScanPlan {
   readonly sources: readonly string[];
   /** Address of memory for a copy of all slots. */
   readonly slotsCopy: number;
-  /** Tells the kernel which source column each column of the file is, by name; unused columns are skipped. */
+  /** Sets the source column of each column of the file, by name; unused columns are skipped. */
   setColumns(names: readonly string[]): void;
 }
 
-/** Most columns a file can have. */
+/** Maximum number of columns of a file. */
 export const MAX_COLUMNS = 16384;
 /** The highest rank a register can reach. */
 const MAX_RANK = 53;
 const QUOTE = 34;
 const TAB = 9;
-/** For the unescaped text of one row, or of a request's context and one candidate. */
+/** Size of the memory for the unescaped text of one row, or of a request's context and one candidate. */
 const SCRATCH_BYTES = 9 << 20;
-/** Kept rows are handed to the host when they reach this size. */
+/** Kept rows are passed to the host when they reach this size. */
 export const KEPT_BYTES = 1 << 20;
-/** Longest text of one value, and what stands before it. */
+/** Maximum size of the text of one value, and of the fields before it. */
 const KEPT_VALUE_BYTES = 65_535 + 8;
 /** Memory for the delimiter addresses that the kernel finds ahead of time. */
 const POSITION_BYTES = 16 + 4 * (MAX_COLUMNS + 1024);

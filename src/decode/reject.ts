@@ -6,7 +6,7 @@ export const rejectCodes = [
   "bad_label",
   /** Not a number > 0. */
   "bad_weight",
-  /** Not UTF-8, or half a surrogate pair in a JSON string. */
+  /** Not UTF-8, or an unpaired surrogate in a JSON string. */
   "bad_utf8",
   /** Not one JSON object (RFC 8259), or nested deeper than 512. */
   "bad_json",
@@ -38,11 +38,11 @@ export const rejectCodes = [
   "impossible_time",
   /** libsvm, libffm: a word that is not `index:value` or `field:index:value`. */
   "bad_features",
-  /** Bytes that are not what the schema says: cut off, too many, or of another schema. */
+  /** Bytes that do not match the schema: truncated, too many, or of another schema. */
   "bad_avro",
   /** No schema has the id before the event, or there is no id. */
   "unknown_schema",
-  /** Bytes that are not a Protobuf message: cut off, of another format, or nested deeper than 100. */
+  /** Bytes that are not a Protobuf message: truncated, of another format, or nested deeper than 100. */
   "bad_protobuf",
 ] as const;
 
@@ -51,9 +51,9 @@ export type RejectCode = (typeof rejectCodes)[number];
 /** A row that was rejected. */
 export interface Reject {
   readonly code: RejectCode;
-  /** Source column or path of the value at fault, "" when no single one is. */
+  /** Source column or path of the invalid value, "" if it is not a single one. */
   readonly column: string;
-  /** The value found, shortened; null when no single value is at fault. */
+  /** The value found, shortened; null if it is not a single one. */
   readonly value: string | null;
   /** What would have been accepted, in a few words. */
   readonly expected: string;
@@ -73,7 +73,7 @@ export type PassedRow = Pick<Reject, "bytes" | "offset" | "length">;
 /** The kernel's code of a row that is never scanned. */
 export const ROW_TOO_LONG = rejectCodes.indexOf("row_too_long") + 1;
 
-/** Longest row, without its newline, and the longest part of a rejected one that is kept. */
+/** Maximum size of a row, without its newline, and of the part of a rejected one that is kept. */
 export const MAX_ROW = 4 << 20;
 export const MAX_REJECT_BYTES = 64 << 10;
 /**

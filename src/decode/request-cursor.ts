@@ -8,7 +8,7 @@ type Range = readonly [from: number, to: number];
 /** The reading position in a score request's body. */
 export class RequestCursor {
   readonly body: Uint8Array;
-  /** Candidates read. */
+  /** Candidates read so far. */
   candidates = 0;
   /** All candidates were read, and what follows them is valid. */
   ended = false;

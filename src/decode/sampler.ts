@@ -27,7 +27,10 @@ const MOST_LOOKS = 1000;
 const NEWLINE = 10;
 const MOST_FIRST_BYTES = 64 << 10;
 
-/** Observes rows at no cost: the kernel reports what never varies (struct Watch), and a few values are read. */
+/**
+ * Observes rows at hardly any cost: the kernel reports values that never vary (struct Watch), and a few values are read
+ * here.
+ */
 export class Sampler {
   readonly #memory: WebAssembly.Memory;
   readonly #kernel: ScanKernel;
@@ -72,7 +75,7 @@ export class Sampler {
     return { constants, labels: [...this.#labels] };
   }
 
-  /** A member that is there and null needs no other name. */
+  /** The most similar name to a missing member's; a member that is present and null needs none. */
   #near(column: string): string | null {
     const members = this.#members();
     return members.includes(column) ? column : (nearest(column, members) ?? null);

@@ -69,7 +69,7 @@ export class TensorCursor {
     return parts;
   }
 
-  /** Rows were read. @param parts their parts */
+  /** Advances by the rows read. @param parts their parts */
   advance(rows: number, parts: readonly TensorPart[]): void {
     this.next += rows;
     parts.forEach(({ bytes, shared }, i) => {

@@ -1,9 +1,12 @@
 import { isObject } from "../core/json.js";
 
-/** Levels of objects that the decoder reads. */
+/** Maximum nesting of objects that the decoder reads. */
 const MAX_DEPTH = 512;
 
-/** Letters of a path that are told. Leaves have their beginnings in common: a long one would be there as often as it has leaves. */
+/**
+ * Maximum length of a reported path. Leaves share the beginnings of their paths, so a long one would be repeated for
+ * each leaf.
+ */
 const MAX_PATH = 256;
 
 /**

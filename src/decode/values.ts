@@ -1,6 +1,6 @@
 import { constantOf, offsetOf } from "../kernels/layouts.js";
 
-/** Longest text that is shown. */
+/** Maximum number of bytes shown of a text. */
 const MOST_BYTES = 60;
 
 /** The text of the value in a slot, shortened; null if there is none that can be shown. */

@@ -121,7 +121,7 @@ export class CachedStore extends ExactStore {
 
   private admit(key: bigint, weights: Uint8Array): void {
     const { kernel } = this;
-    if (kernel.rowOf(key) >>> 0 !== NONE) return; // asked for twice
+    if (kernel.rowOf(key) >>> 0 !== NONE) return; // requested twice
     if (this.count >= this.granted && !this.grant()) this.evict();
     this.reserve(1);
     this.write(key, weights);

@@ -18,7 +18,7 @@ export interface ChangeSource {
   present(rows: Uint32Array): Uint32Array;
 }
 
-/** Tells any number of readers which rows of a store change. Without a reader nothing is recorded. */
+/** Reports the changed rows of a store to any number of readers. Without a reader nothing is recorded. */
 export class ChangeFeed {
   private readonly source: ChangeSource;
   private readonly unread: RowSet[] = [];

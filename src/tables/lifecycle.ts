@@ -95,7 +95,7 @@ export function openLifecycle(
 }
 
 /**
- * Admission and eviction of an exact store: sets up the kernel, tells it the position in the stream, saves its state. The
+ * Admission and eviction of an exact store: sets up the kernel, sets its position in the stream, saves its state. The
  * kernel's files admission.ts and eviction.ts describe how they work.
  */
 export class Lifecycle {

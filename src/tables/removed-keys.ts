@@ -1,6 +1,6 @@
 import type { TableKernel } from "../kernels/table.js";
 
-/** Collects the keys (hash: row numbers) of rows that a kernel has removed, for those who hold copies of them. */
+/** Collects the keys (hash: row numbers) of rows that a kernel has removed, for holders of copies of them. */
 export class RemovedKeys {
   private readonly kernel: TableKernel;
   private readonly memory: WebAssembly.Memory;

@@ -278,7 +278,7 @@ export abstract class RowStore {
   abstract present(rows: Uint32Array): Uint32Array;
   /** Upper bound (exclusive) of learned rows' numbers. */
   protected abstract get end(): number;
-  /** What to do if its rows do not fit. */
+  /** The hint if its rows do not fit. */
   protected abstract get mend(): string;
   protected abstract rowBlocks(): Block[];
   /** Replaces its rows only. @throws as `restore` */

@@ -1,7 +1,7 @@
 import type { TableKernel } from "../kernels/table.js";
 import { sharedMemory } from "../kernels/wasm.js";
 
-/** A store's memory as several threads share it. */
+/** A store's memory for sharing between threads. */
 export interface SharedStore {
   readonly memory: WebAssembly.Memory;
   /** Address of each reader's workspace, and its size. */
@@ -12,8 +12,8 @@ export interface SharedStore {
 }
 
 /**
- * How the rows of a model's stores are shared: the owner opens them for a number of readers and publishes where they are; each
- * reader, in a thread of its own, attaches to them. A reader's workspace is its own part of the memory.
+ * How the rows of a model's stores are shared: the owner opens them for a number of readers and publishes their
+ * location; each reader, in a separate thread, attaches to them. A reader's workspace is its own part of the memory.
  */
 export type Sharing =
   | { readonly role: "owner"; readonly readers: number; readonly stores: Map<string, SharedStore> }
@@ -73,12 +73,12 @@ export class StoreSharing {
     return new StoreSharing(kernel, at, false);
   }
 
-  /** A reader's: updates its view of the store. */
+  /** For a reader: updates its view of the store. */
   refresh(): void {
     if (this.reads) this.kernel.refresh(this.at);
   }
 
-  /** The owner's: publishes the store's current layout to readers. */
+  /** For the owner: publishes the store's current layout to readers. */
   tell(): void {
     if (!this.reads) this.kernel.share(this.at);
   }

@@ -8,7 +8,7 @@ import { type Compiled, type Static, type TObject, Type } from "../schema/typebo
 export const defaults = {
   rows: 1024,
   init: 0.01,
-  /** For an admission filter; less if a tenth of the budget is less. */
+  /** Default capacity of an admission filter; less if a tenth of the budget is less. */
   filter_capacity: 1_000_000,
 } as const;
 
@@ -33,10 +33,10 @@ const Admission = Type.Object(
       }),
     ),
     filter_capacity: whole(
-      "Cells (4 bytes) of the filter that counts ids: it remembers at least a quarter as many occurrences.",
+      "Cells (4 bytes each) of the filter that counts ids; it covers at least a quarter as many occurrences.",
       defaults.filter_capacity,
     ),
-    admit_probability: share("Instead: the chance that an occurrence gives its id a row."),
+    admit_probability: share("Instead of a threshold: the probability that an occurrence admits its id."),
   },
   { ...closed, description: "which new ids get a row; the others share a default row." },
 );
@@ -45,15 +45,16 @@ const Eviction = Type.Object(
   {
     policy: optional(
       Type.Enum(["lru", "lfu"], {
-        description: "Which row makes room in a table that has its budget: least recently or least frequently learned.",
+        description:
+          "Which row is evicted when the table has reached its budget: the least recently or the least frequently updated one.",
       }),
     ),
     expire_time: optional({
       ...Seconds,
-      description: "Event time after which a row goes that was not learned from since: 7d, 12h, or seconds.",
+      description: "Rows are removed if not updated for this long, in event time: 7d, 12h, or seconds.",
     }),
     steps_to_live: whole(
-      "Examples after which a row goes that was not learned from since.",
+      "Rows are removed if not updated within this number of examples.",
       undefined,
       Number.MAX_SAFE_INTEGER,
     ),
@@ -61,11 +62,11 @@ const Eviction = Type.Object(
       Type.Number({
         exclusiveMinimum: 0,
         description:
-          "Rows of weights with a smaller Euclidean norm go; in a full table with a policy they make room first.",
+          "Rows whose weights have a smaller Euclidean norm are removed; in a full table with a policy they are evicted first.",
       }),
     ),
   },
-  { ...closed, description: "which rows are given up." },
+  { ...closed, description: "which rows are removed." },
 );
 
 /** Row options in a spec, for every encoding. Which of them a kind supports: `encodings/kind.ts`. */
@@ -76,24 +77,26 @@ export const options = {
   precision: optional(
     Type.Enum(["f32", "f16", "int8", "int4", "int2", "q2.13"], {
       default: "f32",
-      description: "How weights lie in memory while they learn. q2.13: lr's single weights in two bytes.",
+      description:
+        "Precision of weights in memory during training. q2.13: fixed point in two bytes, for lr's single weights.",
     }),
   ),
   rounding: optional(
     Type.Enum(["stochastic", "nearest"], {
       default: "stochastic",
-      description: "How weights are rounded to `precision`.",
+      description: "Rounding of weights to `precision`.",
     }),
   ),
   budget: optional({
     ...Bytes,
-    description: "Bytes the table may take, everything counted. Sets rows where they are not given.",
+    description:
+      "Maximum size of the table in bytes, including everything. Determines the number of rows if that is not given.",
   }),
   shards: optional(
     Type.Integer({
       minimum: 1,
       maximum: 64,
-      description: "memories (of 4 GiB at most) the rows are split over.",
+      description: "number of memories (of up to 4 GiB each) over which the rows are split.",
     }),
   ),
   admission: optional(Admission),

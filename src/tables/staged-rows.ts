@@ -25,7 +25,7 @@ export class StagedRows {
     store.reserve(parts.reduce((sum, { keys, removed }) => sum + keys.length + removed.length, 0));
   }
 
-  /** From now on added rows are invisible, once readers have been told. */
+  /** Makes rows added from now on invisible. Readers must be notified before. */
   begin(): void {
     this.store.kernel.beginStaging();
   }
