@@ -36,9 +36,12 @@ export interface Increment {
 }
 
 export interface ChainOptions {
-  /** Checkpoints to keep; what they build on is kept as well. */
+  /** Number of checkpoints to keep; those they build on are kept as well. */
   readonly keep: number;
-  /** The checkpoint the first increment builds on; null: it holds all rows that were ever changed, relative to zeros. */
+  /**
+   * The checkpoint on which the first increment builds; null: it holds all rows that were ever changed, relative to
+   * zeros.
+   */
   readonly parent: ParentRef | null;
   /** The lock file that must exist while we write; null: no lock. */
   readonly lock: string | null;

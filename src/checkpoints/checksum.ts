@@ -1,7 +1,7 @@
 import { hex64 } from "../core/hash.js";
 import { Xxh64 } from "../kernels/hash.js";
 
-/** XXH64 (seed 0) of bytes that come in pieces, as a checkpoint writes it. */
+/** XXH64 (seed 0) of bytes that arrive in pieces, in the notation of checkpoints. */
 export class Checksum {
   private readonly pieces = new Xxh64();
 

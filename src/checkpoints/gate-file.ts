@@ -8,7 +8,7 @@ import { MANIFEST } from "./manifest.js";
 
 /** `gate.json` of a run's directory: whether publication is on hold, and which checkpoint is known to be good. */
 export interface GateFile {
-  /** What a breach does. */
+  /** The reaction to a breach. */
   readonly action: "hold" | "side" | "halt";
   /** Examples learned when this was written. */
   readonly examples: number;

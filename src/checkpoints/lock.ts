@@ -35,7 +35,7 @@ export const systemProcesses: Processes = {
 function startTime(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The command's name (field 2, in parentheses) may hold spaces and parentheses: count from the last one.
+    // The command's name (field 2, in parentheses) may contain spaces and parentheses: count from the last one.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state, started] = [fields[0], fields[19]];
     return state === "Z" || state === "X" ? undefined : Number(started);
@@ -62,12 +62,13 @@ function machine(): string {
 }
 
 /**
- * The right to write into a directory. Its file's name says all (an empty file can be made on a full disk):
+ * The right to write into a directory. The file's name contains everything (an empty file can be created on a full
+ * disk):
  *
- *     writer-<pid>-<started>-<machine>.lock
+ * writer-<pid>-<started>-<machine>.lock
  *
- * To take it, a process first puts up its own file, then looks for those of others: of two that start at once at least
- * one sees the other and withdraws. Files of dead processes are swept away.
+ * To take the lock, a process first creates its own file, then looks for files of others: if two start at once, at
+ * least one sees the other and withdraws. Files of dead processes are removed.
  */
 export class WriterLock {
   /** Path of its file. */

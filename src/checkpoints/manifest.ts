@@ -82,7 +82,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   return new TextEncoder().encode(`{"checksum":"${checksum}",${body.slice(1)}`);
 }
 
-/** The checksum a manifest's bytes begin with; "" when they do not. */
+/** The checksum at the start of a manifest's bytes; "" if there is none. */
 export function manifestChecksum(data: Uint8Array): string {
   return HEAD.exec(new TextDecoder("latin1").decode(data.subarray(0, HEAD_BYTES)))?.[1] ?? "";
 }

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, quietly, writeError, writeFully } from "../core/files.js";
 
-/** An event that could not be learned from. */
+/** A rejected event. */
 export interface RejectedEvent {
-  /** Why: "bad_label", "column_count", … */
+  /** Reject code: "bad_label", "column_count", … */
   readonly code: string;
-  /** The column or field at fault, if it is a single one. */
+  /** The column or field of the invalid value, if it is a single one. */
   readonly column: string | null;
   /** The value found, shortened, if there is one; and what was expected instead. */
   readonly value: string | null;
@@ -58,8 +58,8 @@ export class KeptLines {
   }
 
   /** Appends a line. @throws checkpoint_write on a full disk; the writer can then only be closed */
-  add(told: object): void {
-    const line = Buffer.from(`${JSON.stringify(told)}\n`);
+  add(content: object): void {
+    const line = Buffer.from(`${JSON.stringify(content)}\n`);
     this.pending.push(line);
     this.pendingBytes += line.byteLength;
     if (this.pendingBytes >= BUFFER_BYTES) this.writing(() => this.flush());

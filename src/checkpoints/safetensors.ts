@@ -30,7 +30,9 @@ export const tensorProperties = {
 const headerOf = validator(Type.Unsafe<Record<string, unknown>>(Type.Object({})));
 const entryOf = validator(Type.Object({ ...tensorProperties, data_offsets: Type.Tuple([Count, Count]) }));
 
-/** The longest JSON header that is read, some 80,000 tensors; bounds the memory that a hostile file can make the reader use. */
+/**
+ * Maximum size of a JSON header, some 80,000 tensors; bounds the memory that a hostile file can make the reader use.
+ */
 const MAX_HEADER_BYTES = 8 << 20;
 
 /** Bytes of a tensor; NaN or beyond 2^53 for an absurd shape. */

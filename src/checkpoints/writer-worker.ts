@@ -5,7 +5,7 @@ import { ChainWriter, type ChangedRows, type Increment } from "./chain-writer.js
 import { joinRows } from "./join-rows.js";
 import type { FromWriter, ToWriter, WriterTask } from "./writer-messages.js";
 
-/** Writes what a run hands over, until it is told to stop. */
+/** Writes the increments of a run until it is stopped. */
 class Writing {
   private readonly task: WriterTask;
   private readonly writer: ChainWriter;

@@ -3,7 +3,7 @@ import { count, figure } from "./progress.js";
 
 type Row = ByReport["bins"][number] | NonNullable<ByReport["rest"]>;
 
-/** Longest value that is written as it is. */
+/** Maximum width of a value that is not shortened. */
 const WIDEST = 24;
 
 /** The result of `eval --by`, as two tables. */

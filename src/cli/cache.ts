@@ -13,7 +13,7 @@ interface Flags {
   json?: true;
 }
 
-/** Between two lines of progress. */
+/** Milliseconds between two lines of progress. */
 const PROGRESS_MS = 2000;
 
 export function cacheCommand(): Command {
@@ -46,14 +46,14 @@ Examples:
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   const started = systemClock.now();
-  let told = started;
+  let reportedAt = started;
   try {
     const report = await cacheEvents({
       ...flags,
       signal,
       onProgress({ rows, bytes: size, bytesRead, totalBytes }) {
-        if (systemClock.now() - told < PROGRESS_MS) return;
-        told = systemClock.now();
+        if (systemClock.now() - reportedAt < PROGRESS_MS) return;
+        reportedAt = systemClock.now();
         const done = totalBytes ? `${Math.floor((100 * bytesRead) / totalBytes)} % · ` : "";
         process.stderr.write(`${done}${count(rows)} events · ${bytes(size)}\n`);
       },

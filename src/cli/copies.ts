@@ -11,10 +11,10 @@ AWS_ENDPOINT_URL.`;
 
 /** Reports progress every 256 MiB. */
 export function progress(): (done: number) => void {
-  let told = 0;
+  let reported = 0;
   return (done) => {
-    if (done - told < 256 << 20) return;
-    told = done;
+    if (done - reported < 256 << 20) return;
+    reported = done;
     process.stderr.write(`copied ${bytes(done)}\n`);
   };
 }

@@ -29,7 +29,7 @@ interface Flags {
   json?: boolean;
 }
 
-/** Between two lines of progress if standard error is not a terminal. */
+/** Milliseconds between two lines of progress if standard error is not a terminal. */
 const LOG_MS = 5000;
 const JSON_MS = 1000;
 
@@ -88,14 +88,14 @@ function keep(report: ExplainReport, command: readonly string[]): void {
 }
 
 function teller(json: boolean): (progress: ExplainProgress) => void {
-  let told = 0;
+  let reportedAt = 0;
   return (progress) => {
     const { events, done, seconds } = progress;
     const left = done ? ` ETA ${duration((seconds * (1 - done)) / done)}` : "";
     const line = `${done === null ? "" : `${Math.floor(done * 100)} %${left} · `}${count(events)} events explained`;
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${line}`);
-    else if (seconds * 1000 - told >= (json ? JSON_MS : LOG_MS)) {
-      told = seconds * 1000;
+    else if (seconds * 1000 - reportedAt >= (json ? JSON_MS : LOG_MS)) {
+      reportedAt = seconds * 1000;
       process.stderr.write(json ? `${JSON.stringify({ progress })}\n` : `${line}\n`);
     }
   };

@@ -61,8 +61,8 @@ function askedText({ tables }: Omit<InspectReport, "spec">, { field, value }: Fl
   const lines = tables.flatMap(({ name: table, asked, top }) => {
     const { key, row, weights } = asked!;
     const place = row === null ? "" : `, row ${row}`;
-    const told = weights === null ? "never learned" : vector(weights);
-    return [`${name} in table ${table}: key ${key}${place}  ${told}`, ...top.map(rowText)];
+    const learned = weights === null ? "never learned" : vector(weights);
+    return [`${name} in table ${table}: key ${key}${place}  ${learned}`, ...top.map(rowText)];
   });
   return `${lines.join("\n")}\n`;
 }

@@ -19,7 +19,7 @@ interface Flags extends Partial<Item2vecSettings> {
 }
 
 const usual = item2vecDefaults;
-/** Between two lines of progress. */
+/** Milliseconds between two lines of progress. */
 const PROGRESS_MS = 5000;
 
 export function item2vecCommand(): Command {

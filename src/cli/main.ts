@@ -2,8 +2,9 @@
 import { errorFacts } from "../core/errors.js";
 import { hashbrook } from "./program.js";
 
-// What cannot be told does not end what is done: a trainer and a server go on where the disk of their logs is full, as where a reader
-// has gone (`| head`). A report that is lost so is told, and leaves its status.
+// A failed write to standard error or output does not end a running trainer or server: neither if the disk of their
+// logs is full, nor if the reader has exited (`| head`). A report lost this way is mentioned on standard error and sets
+// the exit status.
 process.stderr.on("error", () => {});
 process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
   if (code === "EPIPE" || process.exitCode !== undefined) return;

@@ -9,7 +9,7 @@ import { registryOptions } from "../schema-registry/registry.js";
 import { kafkaOptions, kafkaUrl } from "../sources/kafka/options.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
 
-/** The longest wait a flag can name: a day. */
+/** Maximum value of a waiting time, in ms: a day. */
 const MOST_MS = 86_400_000;
 
 /** Parses a whole number; underscores may group digits (1_000_000). */
@@ -65,7 +65,7 @@ export function registry(text: string): string {
   return asked(text, (url) => registryOptions(url, {}).url);
 }
 
-/** Where rows are shared. */
+/** The address of a row cache. */
 export function rowCache(text: string): string {
   return asked(text, (url) => valkeyAddress(url));
 }
@@ -81,7 +81,7 @@ export function deltaLog(text: string): string {
   return isStore(text) ? asked(text, (url) => openStore(url)) : topicOrDirectory(text, `a delta log: ${deltaLogs}`);
 }
 
-/** A delta log to follow: objects that a web server hands out, too. */
+/** A delta log to follow; also one served by a web server. */
 export function followedLog(text: string): string {
   return /^https?:/i.test(text) ? asked(text, (url) => openReader(url)) : deltaLog(text);
 }

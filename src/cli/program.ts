@@ -13,7 +13,7 @@ A first session:
 
 /**
  * Runs one command line in this process: prints to standard output and standard error, and never throws.
- * @param args what follows the program's name
+ * @param args the arguments after the program's name
  * @returns the exit status of docs/ERRORS.md; 0 also if the command has set process.exitCode itself
  */
 export async function hashbrook(args: readonly string[]): Promise<number> {

@@ -1,9 +1,9 @@
 import type { Progress } from "../train/metrics/report.js";
 
-/** Between two JSON lines, and between two lines of a log. */
+/** Milliseconds between two JSON lines, and between two lines of a log. */
 const JSON_MS = 1000;
 const LOG_MS = 5000;
-/** If a terminal does not report its width. */
+/** Width if a terminal does not report it. */
 const COLUMNS = 80;
 
 export interface ProgressOptions {
@@ -55,7 +55,7 @@ function rounded(_: string, value: unknown): unknown {
 }
 
 /**
- * One line for people, the most important first; what does not fit into `width` is left out.
+ * One line for people, most important first; what exceeds `width` is left out.
  * @param left seconds left, null if unknown
  */
 export function progressLine(p: Progress, left: number | null = null, width = Number.POSITIVE_INFINITY): string {

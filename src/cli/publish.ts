@@ -34,15 +34,15 @@ function run(directory: string, { status, resume, rollback, json }: Flags): void
   } else if (resume) {
     const state = resumePublishing(directory);
     const accepted = "accepted: the trainer publishes a snapshot within a second, or when it is started";
-    say(state, [accepted, ...told(state)]);
+    say(state, [accepted, ...gateLines(state)]);
   } else {
     const state = publishStatus(directory);
-    say(state, told(state));
+    say(state, gateLines(state));
   }
 }
 
 /** The state of publication. */
-function told({ action, hold, recovered, good }: GateFile): string[] {
+function gateLines({ action, hold, recovered, good }: GateFile): string[] {
   const last = `  last good checkpoint: ${good ?? "none yet"}`;
   if (!hold) return ["what is learned is published", last];
   const { number, since, breaches } = hold;

@@ -7,12 +7,12 @@ type Flags = Pick<ServeFlags, "rowStore" | "rowCache" | "cacheBytes">;
 
 const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
 
-/** The directories of `--row-store`: a folder a name, where models are named. */
+/** The databases of `--row-store`, one subdirectory per named model. */
 export class RowStores {
   private readonly path: string | undefined;
   private readonly cacheBytes: number | undefined;
   private readonly opened: RowDirectory[] = [];
-  /** What all of them share with other servers; null: nothing. */
+  /** The row cache shared with other servers; null: none. */
   readonly shared: RowCache | null;
 
   private constructor({ rowStore, cacheBytes }: Flags, shared: RowCache | null) {
@@ -27,7 +27,7 @@ export class RowStores {
     return new RowStores(flags, rowCache === undefined ? null : await RowCache.open(rowCache, undefined, tell));
   }
 
-  /** undefined: rows are to be in memory. @throws as `RowDirectory.open` */
+  /** Opens a model's database; undefined without `--row-store`: rows stay in memory. @throws as `RowDirectory.open` */
   async open(name: string | undefined): Promise<RowDirectory | undefined> {
     if (this.path === undefined) return undefined;
     const { cacheBytes, shared } = this;

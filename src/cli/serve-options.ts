@@ -25,9 +25,9 @@ import {
   workers,
 } from "./options.js";
 
-/** A source of versions, and the name it is served by. */
+/** A source of model versions, and the name under which it is served. */
 export interface Named {
-  /** undefined: as the model's spec says. */
+  /** undefined: the name in the model's spec. */
   readonly name: string | undefined;
   readonly source: string;
 }
@@ -65,13 +65,16 @@ export interface ServeFlags extends ProtectionFlags {
   explore?: Explorer;
 }
 
-/** What `--log` asks for: requests as JSON lines, and impressions into a log. */
+/** The values of `--log`: requests as JSON lines, impressions into a log. */
 export interface LogFlag {
   readonly requests: boolean;
   readonly to?: string;
 }
 
-/** A trainer that lives sends something every ten seconds; one that is restarted is back long before. */
+/**
+ * Default of `--max-staleness`, in seconds. A running trainer sends something every ten seconds, and a restarted one is
+ * back within this time.
+ */
 export const MAX_STALENESS = 300;
 const MAX_QUEUE = 256;
 const MAX_CONNECTIONS = 4096;
@@ -95,7 +98,7 @@ function size(text: string): number {
   throw new InvalidArgumentError("It must be a size, such as 500MB or 8GiB.");
 }
 
-/** What is served. */
+/** Flags for what is served. */
 export function modelOptions(command: Command): Command {
   return command
     .option(
@@ -138,7 +141,7 @@ export function modelOptions(command: Command): Command {
     );
 }
 
-/** Where it listens, and whom it answers. */
+/** Flags for the address to listen on, and for access. */
 export function serverOptions(command: Command): Command {
   return command
     .option(
@@ -202,7 +205,7 @@ export function serverOptions(command: Command): Command {
     );
 }
 
-/** Both uses may be asked for, each by a flag of its own. */
+/** Adds one of the two uses; each is a separate flag. */
 function logTo(text: string | true, before: LogFlag = { requests: false }): LogFlag {
   if (text === true) return { ...before, requests: true };
   return { ...before, to: eventLog(text) };
@@ -215,8 +218,9 @@ function exploring(text: string): Explorer {
 const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/i;
 
 /**
- * How a server is to listen.
- * @throws HashbrookError usage where it would be open to others without a token, or a file cannot be read, or is no certificate or key
+ * Options for listening.
+ * @throws HashbrookError usage if the server would be open to others without a token, or a file cannot be read or is
+ *   not a certificate or key
  */
 export function listenOptions(flags: ProtectionFlags): ServerOptions {
   const { tlsCert, tlsKey, maxQueue, maxConnections, rateLimit } = flags;
@@ -237,7 +241,7 @@ export function listenOptions(flags: ProtectionFlags): ServerOptions {
   return { maxQueue, maxConnections, rateLimit, tokens, ...tls };
 }
 
-/** The tokens of a file, or else of the environment; undefined where there is neither. */
+/** The tokens from a file, or else from the environment; undefined if there are none. */
 export function tokensOf(file: string | undefined, variable: string): string[] | undefined {
   if (file !== undefined) return readTokens(file);
   const value = process.env[variable];

@@ -94,7 +94,7 @@ export async function serve(
     const admin = adminTokens && createAdminServer(models, { tokens: adminTokens, load, log, tls: options.tls });
     const adminUrl = admin && (await listen(admin, flags.adminPort!, "--admin-port"));
     const damage = passedOver.length > 0 && { passed_over: passedOver };
-    const started = { listening: url, ...(adminUrl && { admin: adminUrl }), ...told(models), ...damage };
+    const started = { listening: url, ...(adminUrl && { admin: adminUrl }), ...modelFacts(models), ...damage };
     process.stdout.write(`${JSON.stringify(started)}\n`);
     onReady(url);
     await stopped(signal);
@@ -157,7 +157,7 @@ async function openLog(
   return recorder;
 }
 
-function told(models: Models): object {
+function modelFacts(models: Models): object {
   if (models.all.length === 1) return { ...models.model().stable.version };
   return { models: models.all.map((model) => ({ name: model.name, ...model.stable.version })) };
 }

@@ -8,11 +8,11 @@ const MOST_WEIGHTS = 12;
 export function startedLines({ from, examples, parts, frozen }: StartReport): string[] {
   const tower = parts.filter(({ part }) => part === "tower");
   const whole = tower.filter(({ outcome, reason }) => outcome === "taken" && reason === null);
-  const told = parts.filter((part) => !whole.includes(part));
-  const shown = told
+  const rest = parts.filter((part) => !whole.includes(part));
+  const shown = rest
     .filter(({ part }) => part !== "tower")
-    .concat(told.filter(({ part }) => part === "tower").slice(0, MOST_WEIGHTS));
-  const more = told.length - shown.length;
+    .concat(rest.filter(({ part }) => part === "tower").slice(0, MOST_WEIGHTS));
+  const more = rest.length - shown.length;
   return [
     ...(from === null ? [] : [`starts from ${from} (${grouped(examples)} examples)`]),
     ...shown.map(partLine),

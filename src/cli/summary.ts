@@ -25,7 +25,7 @@ export function tellPassedOver(skipped: Report["passed_over"]): void {
   for (const { path, reason } of skipped) process.stderr.write(`hashbrook: passed over ${path}: ${reason}\n`);
 }
 
-/** Reports on standard error what a model spec may say, but that is rarely meant. */
+/** Reports on standard error what is valid in a model spec, but rarely meant. */
 export function tellSpecWarning({ message, hint }: SpecWarning): void {
   process.stderr.write(`warning: ${message}\n  ${hint}\n`);
 }
@@ -86,7 +86,7 @@ function qualityLines(report: Report): string[] {
   const { second_half, last_tenth, oracle, oracle_last_tenth, seen } = report;
   const lines = [
     row(seen ? "never seen before" : "whole stream", report),
-    // For calibrated probabilities: quality, and recent predicted ÷ actual by slice.
+    // Quality of the second half and of the last tenth of the stream.
     ...[second_half, last_tenth]
       .filter(({ from }) => from > 0)
       .map((part) => row(`from row ${count(part.from)}`, part)),
@@ -98,7 +98,7 @@ function qualityLines(report: Report): string[] {
   return [...lines, ...validationLines(report.validation)];
 }
 
-/** Files that were learned before, and files that were left unfinished. */
+/** Calibrated probabilities: quality, and recent predicted ÷ actual by slice. */
 function calibratedLines({ slices, second_half, ...whole }: NonNullable<Report["calibrated"]>): string[] {
   const shown = slices.slice(0, MOST_SLICES).map(({ slice, events, raw, calibrated }) => {
     const name = `  ${slice ?? "all events"}`;
@@ -109,7 +109,7 @@ function calibratedLines({ slices, second_half, ...whole }: NonNullable<Report["
   return [row("calibrated", whole), half, ...shown, ...more];
 }
 
-/** What was rejected and why, with the first event of each code; if everything was rejected, what to check. */
+/** Files that were learned before, and files that were left unfinished. */
 export function knownLines({ known_files, left_files }: Pick<Report, "known_files" | "left_files">): string[] {
   const number = grouped;
   const before = ({ name, learned_as, first, last }: KnownFile) =>
@@ -144,7 +144,7 @@ function clippedLines({ numbers, times, batches }: Report["clipped"]): string[] 
   return lines;
 }
 
-/** The counters of a table's ids on one line; eviction reasons with a count of 0 are left out. */
+/** What was rejected and why, with the first event of each code; if everything was rejected, what to check. */
 export function rejectedLines(
   report: Pick<Report, "examples" | "rejected" | "rejected_by_code" | "rejected_samples">,
 ): string[] {
@@ -158,7 +158,7 @@ export function rejectedLines(
   return lines;
 }
 
-/** The counters of a table's hot ids on one line. */
+/** The counters of a table's ids on one line; eviction reasons with a count of 0 are left out. */
 export function lifecycleText({ admitted, refused, falsely_admitted, evicted, readmitted }: LifecycleCounts): string {
   const ids =
     admitted + refused > 0 ? [`admitted ${count(admitted)} (about ${count(falsely_admitted)} too early)`] : [];
@@ -169,7 +169,7 @@ export function lifecycleText({ admitted, refused, falsely_admitted, evicted, re
   return ids.join("; ") || "nothing admitted or evicted yet";
 }
 
-/** What became of a table's hot ids, on one line. */
+/** The counters of a table's hot ids on one line. */
 export function hotnessText({ promoted, demoted, keys, hot_keys }: HotnessCounters): string {
   const share = keys > 0 ? `${((100 * hot_keys) / keys).toFixed(1)} %` : "none";
   return `hot ids: ${count(promoted)} promoted, ${count(demoted)} demoted; ${share} of the keys of batches were hot`;

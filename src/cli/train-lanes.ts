@@ -10,7 +10,7 @@ import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import { loadSpec } from "../spec/parse.js";
 import { stopSignal } from "./signals.js";
 
-/** What launching depends on of `train`'s flags. */
+/** The flags of `train` that launching depends on. */
 interface Launch {
   readonly model: readonly string[];
   readonly out: string;
@@ -22,17 +22,20 @@ interface Launch {
 }
 
 const FILE = "rounds";
-/** A process that has died is begun again so long after. */
+/** Delay before a process that died is restarted, in ms. */
 const AGAIN_MS = 500;
-/** Exit code of what another life may mend: brokers that are away, a lane that another process has worked. */
+/**
+ * Exit code of failures after which a process is restarted: unreachable brokers, a lane taken over by another process.
+ */
 const AGAIN = errorFacts.lanes_cut_off.exit;
 const FLAGS = ["--processes", "--rounds-topic"];
-/** What one process of this machine alone can listen at. */
+/** Flags with ports, which only one process per machine can listen on. */
 const PORTS = ["--metrics-port", "--serve"];
 
 /**
- * Runs `count` processes of this command line, each of which works its share of the lanes, until all have come to the end. One that dies
- * is begun again; one that fails ends all.
+ * Runs `count` processes of this command line, each with its share of the lanes, until all have finished. A process
+ * that dies is restarted; one that fails ends the run.
+ * @throws HashbrookError usage; spec_invalid, kafka_…
  */
 export async function launchLanes(count: number, flags: Launch, topic: TopicSpec | undefined): Promise<void> {
   if (!topic)
@@ -43,7 +46,7 @@ export async function launchLanes(count: number, flags: Launch, topic: TopicSpec
   if (one) throw new HashbrookError("usage", `--processes and ${one}: give one of them`);
   if (flags.model.length > 1)
     throw new HashbrookError("usage", "--processes: work the lanes of one model", { hint: "give one --model" });
-  // What is wrong with these is said once, and before anything is made.
+  // Errors in these are reported once, before anything is created.
   loadSpec(flags.model[0]);
   await withAdmin(topic.kafka, (admin) => admin.partitionsOf(topic.topic));
   const rounds = flags.roundsTopic ?? roundsTopic(flags, topic.topic);
@@ -65,9 +68,9 @@ export async function launchLanes(count: number, flags: Launch, topic: TopicSpec
 }
 
 /**
- * Runs all until those that work lanes have come to the end, one has failed, or the signal says so.
- * @param owners who are needed until the last checkpoint is written
- * @returns the exit code of them all
+ * Runs all processes until those with lanes have finished, one has failed, or the signal aborts.
+ * @param owners needed until the last checkpoint is written
+ * @returns the exit code of the run
  */
 async function endOf(
   workers: readonly ChildMember[],
@@ -87,19 +90,22 @@ async function endOf(
   await Promise.all(working);
   for (const owner of owners) owner.end("SIGTERM");
   const all = await Promise.all(codes);
-  // The first one has told its error itself; where all have the same, it is enough.
+  // The first process has printed its own error; if all have the same one, that is enough.
   if (failed > 0 && all[0] === 0) process.stderr.write(members[failed].said);
   return failed < 0 ? 0 : all[failed];
 }
 
-/** @returns whose it is */
+/** @returns the index of the first process that fails */
 async function firstFailure(codes: readonly Promise<number>[]): Promise<number> {
   return new Promise((resolve, reject) => {
     for (const [k, code] of codes.entries()) code.then((value) => value !== 0 && resolve(k), reject);
   });
 }
 
-/** The run's own topic, by whose name a run that was killed knows it again. One that has ended begins another stretch, in another topic. */
+/**
+ * The run's own topic, stored under the run's directory so that a killed run finds it again. A run that has finished
+ * continues with a new topic.
+ */
 function roundsTopic({ out, resume }: Launch, topic: string): string {
   const path = join(out, FILE);
   if (resume && existsSync(path)) return readFileSync(path, "utf8").trim();
@@ -116,9 +122,9 @@ function withoutFlags(line: readonly string[], flags: readonly string[]): string
   });
 }
 
-/** One of the processes, begun again for as long as it dies. */
+/** One of the processes, restarted whenever it dies. */
 class ChildMember {
-  /** What the last life has written to standard error, where it does not write to ours. */
+  /** What the current process has written to standard error, unless that is ours. */
   said = "";
   private readonly number: number;
   private readonly args: readonly string[];
@@ -135,7 +141,7 @@ class ChildMember {
     this.child?.kill(signal);
   }
 
-  /** @returns the exit code that it came to its end with; 0 where a signal ended it after it was told to end */
+  /** @returns the final exit code; 0 if a signal ended the process after `end` */
   async run(stop: AbortSignal): Promise<number> {
     for (let again = false; ; again = true) {
       if (this.ending || stop.aborted) return 0;
@@ -146,12 +152,13 @@ class ChildMember {
     }
   }
 
-  /** @returns null where a signal ended it */
+  /** @returns null if a signal ended the process */
   private once(again: boolean): Promise<number | null> {
     const resumes = again && !this.args.includes("--resume") ? ["--resume"] : [];
-    // One reports: the first, which writes the run's directory. The others' warnings are its own.
+    // Only the first process reports: it writes the run's directory. Warnings of the others are the same.
     const stdio = this.number === 0 ? "inherit" : (["ignore", "ignore", "pipe"] as const);
-    // In a group of its own: Ctrl-C is for the launcher, which says who ends when. To be told twice would end them without a checkpoint.
+    // In a process group of its own: the launcher handles Ctrl-C and decides who ends when. A second signal would end
+    // them without a checkpoint.
     const options = { stdio: stdio as "inherit", detached: true };
     const child = spawn(process.execPath, [process.argv[1], ...this.args, ...resumes], options);
     this.child = child;

@@ -19,7 +19,7 @@ export interface TogetherFlags extends Omit<TogetherOptions, "contenders" | "onP
 }
 
 /**
- * The models' names: their files' names without extension; a repeated name gets a number.
+ * Names of the models: the spec files' names without extension; a repeated name gets a number.
  * @param paths of specs
  */
 export function namesOf(paths: readonly string[]): string[] {

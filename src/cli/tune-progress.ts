@@ -2,7 +2,7 @@ import type { TuneProgress } from "../tune/options.js";
 import { bytes, count, duration, figure } from "./progress.js";
 import { profileText } from "./tune-text.js";
 
-/** Between two lines of a log, and between two JSON lines. */
+/** Milliseconds between two lines of a log, and between two JSON lines. */
 const LOG_MS = 5000;
 const JSON_MS = 1000;
 

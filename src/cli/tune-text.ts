@@ -106,11 +106,11 @@ function candidateCells(one: CandidateReport): string[] {
 
 /** A reproduced row of the ledger as text. */
 export function againText({ row, name, then, now, same }: AgainReport): string {
-  const told = ({ auc, logloss }: AgainReport["now"]) => `AUC ${auc}, logloss ${logloss}`;
+  const metrics = ({ auc, logloss }: AgainReport["now"]) => `AUC ${auc}, logloss ${logloss}`;
   return [
     `row ${row}, ${name}, events ${number(then.from)} to ${number(then.to)}`,
-    `  then: ${told(then)}`,
-    `  now:  ${told(now)}`,
+    `  then: ${metrics(then)}`,
+    `  now:  ${metrics(now)}`,
     same ? "the same, to the last digit" : "not the same: another version, or other data?",
   ].join("\n");
 }

@@ -66,8 +66,8 @@ function differenceText({ file, line, request, position, what, logged, scored, r
 function text({ model, version, verified, others }: VerifyReport): string {
   const lines = [`${grouped(verified)} candidates verified: scored by ${model} ${version}, bit for bit`];
   for (const { events, ...of } of others) {
-    const told = [of.precision && `precision ${of.precision}`, of.dims && `dims ${JSON.stringify(of.dims)}`];
-    const as = [`${of.model} ${of.version}`, ...told.filter(Boolean)].join(", ");
+    const settings = [of.precision && `precision ${of.precision}`, of.dims && `dims ${JSON.stringify(of.dims)}`];
+    const as = [`${of.model} ${of.version}`, ...settings.filter(Boolean)].join(", ");
     lines.push(`  ${grouped(events)} were scored by ${as} (spec ${of.spec_hash}): not looked at`);
   }
   return `${lines.join("\n")}\n`;

@@ -1,16 +1,16 @@
 import type { Warning } from "../train/metrics/report.js";
 
-const told = new Set<string>();
+const shown = new Set<string>();
 
 /** Called when a command begins: warnings of an earlier one are shown again. */
-export const forgetTold = (): void => told.clear();
+export const forgetTold = (): void => shown.clear();
 
 /** Prints warnings on standard error as plain lines, each kind and field once. */
 export function tellWarnings(warnings: readonly Warning[]): void {
   for (const { code, field, message, hint } of warnings) {
     const kind = `${code} ${field}`;
-    if (told.has(kind)) continue;
-    told.add(kind);
+    if (shown.has(kind)) continue;
+    shown.add(kind);
     process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[2K" : ""}warning: ${message}\n  ${hint}\n`);
   }
 }

@@ -59,9 +59,9 @@ export interface FollowFrom {
 /** The reading end of a delta log. */
 export interface DeltaSource {
   /**
-   * The frames of the newest accepted snapshot, of the entries after it, and then of new ones as they come, until `signal`
-   * aborts. Waits if there is no snapshot yet. May end when there is a snapshot that makes up for what is missing. An entry is
-   * identified by its content, never by a key or file name, which whoever writes to the log may get wrong.
+   * The frames of the newest accepted snapshot, of the entries after it, and then of new ones as they come, until
+   * `signal` aborts. Waits if there is no snapshot yet. May end when there is a snapshot that contains what is missing.
+   * An entry is identified by its content, never by a key or file name, which any writer to the log may get wrong.
    */
   follow(from: FollowFrom, signal: AbortSignal): AsyncIterable<Delivery>;
   /** The run of the model whose entries are in the log, null before there are any. Implemented only if that is cheap. */

@@ -88,7 +88,7 @@ const digits = (number: number, length = 12): string => String(number).padStart(
 export const objectKey = (epoch: number, { kind, number }: Pick<Entry, "kind" | "number">, index: number): string =>
   `${digits(epoch)}/${kind}-${digits(number)}-${digits(index, 4)}.hbd`;
 
-/** Whether nobody will read an object of this log any more. Objects that do not belong to the log must not be removed. */
+/** Whether an object of this log is no longer needed. Objects that do not belong to the log must not be removed. */
 export function isGone(head: ObjectHead, key: string): boolean {
   const [, epochs, kind, numbers] = KEY.exec(key) ?? [];
   if (!kind) return false;

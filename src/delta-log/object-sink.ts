@@ -11,8 +11,9 @@ const OBJECT_BYTES = 8 << 20;
 const ATTEMPTS = 5;
 
 /**
- * Writes the delta log as objects that never change, under names that contain the writer's generation, and a head that says
- * which of them count. The head is written only if unchanged since it was read: a writer that was superseded cannot continue.
+ * Writes the delta log as immutable objects, whose names contain the writer's generation, and a head that lists which
+ * of them count. The head is written only if unchanged since it was read, so a writer that was superseded cannot
+ * continue.
  */
 export class ObjectSink implements DeltaSink {
   private readonly store: ObjectStore;
@@ -71,7 +72,7 @@ export class ObjectSink implements DeltaSink {
     return run!;
   }
 
-  /** Adds the entry to the head. @returns false if somebody else has changed the head */
+  /** Adds the entry to the head. @returns false if another writer has changed the head */
   private async point(entry: Entry, run: string): Promise<boolean> {
     const head = withEntry(this.head, entry, { run, epoch: this.writer.epoch });
     const only = this.tag === null ? ("absent" as const) : { tag: this.tag };

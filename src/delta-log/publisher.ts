@@ -7,7 +7,7 @@ import { sampleEvenly } from "./times.js";
 
 export interface PublisherOptions {
   readonly sink: DeltaSink;
-  /** The model's compiled spec (plain JSON) and its hash: replicas need nothing else. */
+  /** The model's compiled spec (plain JSON) and its hash; replicas need nothing else. */
   readonly spec: unknown;
   readonly run: string;
   /** Precision of rows' weights. Default "f32": a replica predicts with the trainer's bits. */

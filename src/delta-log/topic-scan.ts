@@ -33,7 +33,7 @@ class RunScan {
   private readonly open = new Map<string, Snapshot & { readonly checksums: string[] }>();
   newest = 0n;
 
-  /** More than one entry: a log, and not a stray copy of an entry. */
+  /** True for more than one entry: a log, and not a stray copy of an entry. */
   get isLog(): boolean {
     return this.names.size > 1;
   }

@@ -118,14 +118,17 @@ function given(facts: Facts, positive: string): Positive {
     least === undefined ? text === positive || (isNumber && Number(text) === number) : Number(text) >= number;
   const found = positives(facts, positive, is, "as given");
   if (found.share > 0)
-    return least === undefined && isNumber && !told(facts, number) ? { ...found, positive: [positive] } : found;
+    return least === undefined && isNumber && !isEnough(facts, number) ? { ...found, positive: [positive] } : found;
   throw new HashbrookError("usage", `column "${facts.from}" is never ${JSON.stringify(positive)}`, {
     hint: `it is: ${someOf(facts)}`,
   });
 }
 
-/** True if one number suffices as `positive`: beside it only 0, 1 and -1 are negatives, beside a list all others. */
-const told = ({ sorted }: Facts, positive: number) =>
+/**
+ * True if one number suffices as `positive`: with a single number only 0, 1 and -1 are negatives, with a list all other
+ * values.
+ */
+const isEnough = ({ sorted }: Facts, positive: number) =>
   sorted.every((x) => x === positive || x === 0 || x === 1 || x === -1);
 
 function someOf({ counts }: Facts): string {

@@ -2,7 +2,7 @@ import { type Facts, textOf } from "./column.js";
 
 /** Columns with more distinct values are not tested: each value has too few events. */
 const MOST_VALUES = 20;
-/** The least number of events of either label. */
+/** Minimum number of events of either label. */
 const ENOUGH = 20;
 const SURE = 0.999;
 
@@ -13,15 +13,15 @@ const SURE = 0.999;
 export function tellsLabel({ values, distinct, shape }: Facts, positives: readonly boolean[]): boolean {
   const all = positives.filter(Boolean).length;
   if (Math.min(all, positives.length - all) < ENOUGH) return false;
-  const byPresence = told(
+  const byPresence = predicts(
     values.map((value) => String(value === undefined || value === "")),
     positives,
   );
-  return byPresence || (shape !== "list" && distinct <= MOST_VALUES && told(values.map(textOf), positives));
+  return byPresence || (shape !== "list" && distinct <= MOST_VALUES && predicts(values.map(textOf), positives));
 }
 
 /** True if the best guess from the text is nearly always right, for positives and for negatives. */
-function told(texts: readonly string[], positives: readonly boolean[]): boolean {
+function predicts(texts: readonly string[], positives: readonly boolean[]): boolean {
   const seen = new Map<string, { yes: number; no: number }>();
   texts.forEach((text, i) => {
     const counts = seen.get(text) ?? { yes: 0, no: 0 };

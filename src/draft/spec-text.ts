@@ -26,7 +26,7 @@ const LR = { weights: "encoding: hash, rows: 4_194_304, salt: field" };
 /** Options of tables, by table name. */
 type Tables = Record<string, string>;
 
-/** The spec as YAML, with comments that give the reasons to whoever corrects it. */
+/** The spec as YAML, with comments that give the reasons for its choices. */
 export function specText(parts: SpecParts): string {
   const { name, tower, label, left, small } = parts;
   const fields = parts.fields.filter(({ type }) => tower !== "lr" || type !== "vector");

@@ -3,7 +3,7 @@ import type { AnyType } from "./types.js";
 /** Bytes that are not a value of their schema. */
 export class DamagedValues extends Error {}
 
-/** Limit on the items of one list or map: items of type null take no bytes, so the size alone bounds nothing. */
+/** Maximum number of items of one list or map: items of type null take no bytes, so the size does not bound it. */
 const MOST_ITEMS = 1 << 22;
 const MOST_DEPTH = 512;
 

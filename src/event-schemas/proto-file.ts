@@ -117,7 +117,7 @@ class FileReader {
     this.tokens.expect(";");
   }
 
-  /** name = value, as an option has them; of a value in braces nothing is kept. */
+  /** Reads name = value, as in an option; a value in braces is skipped. */
   private assign(options: Record<string, string>): void {
     const { tokens } = this;
     let name = "";
@@ -129,7 +129,7 @@ class FileReader {
     }
     const sign = tokens.takes("-") ? "-" : "";
     let value = sign + tokens.take();
-    // Texts side by side are one.
+    // Adjacent strings are concatenated.
     while (/^["']/.test(tokens.next())) value = value.slice(0, -1) + tokens.take().slice(1, -1) + value[0];
     options[name] = value;
   }

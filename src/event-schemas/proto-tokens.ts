@@ -67,7 +67,7 @@ export class TokenReader {
     return found;
   }
 
-  /** Names joined by dots, perhaps behind one. */
+  /** Reads names joined by dots, optionally after a leading dot. */
   fullName(): string {
     let name = this.takes(".") ? "." : "";
     name += this.name();
@@ -83,7 +83,7 @@ export class TokenReader {
     return sign * value;
   }
 
-  /** Goes past a statement: to its semicolon, or past its braces. */
+  /** Skips a statement: to its semicolon, or past its braces. */
   skip(): void {
     for (let depth = 0; ; ) {
       const token = this.take();

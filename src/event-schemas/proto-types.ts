@@ -18,7 +18,7 @@ export const protoScalars = [
 ] as const;
 export type ProtoScalar = (typeof protoScalars)[number];
 
-/** What a .proto schema says of a value. Messages may contain themselves. */
+/** The type of a value in a .proto schema. Messages may contain themselves. */
 export type ProtoType = ScalarType | ProtoEnum | MessageType;
 
 export interface ScalarType {
@@ -38,7 +38,7 @@ export interface MessageType {
   readonly kind: "message";
   readonly name: string;
   readonly fields: readonly MessageField[];
-  /** A Timestamp, given in milliseconds; or a wrapper, which stands for its value. */
+  /** A Timestamp, given in milliseconds; or a wrapper, which is replaced by its value. */
   readonly is?: "time" | "wrapper";
 }
 

@@ -1,19 +1,16 @@
-/**
- * A value's type, whatever schema language it was written in. Records may contain themselves.
- * @see parseAvro
- */
+/** A value's type, independent of the schema language. Records may contain themselves. @see parseAvro */
 export type EventType = Scalar | FixedType | EnumType | ListType | UnionType | RecordType;
 
 export interface Scalar {
   /** `text`: strings and bytes. */
   readonly kind: "null" | "boolean" | "float" | "double" | "text";
-  /** A text that is a decimal number: a big-endian integer with so many digits behind the point. */
+  /** A text that is a decimal number: a big-endian integer with this many digits after the point. */
   readonly decimal?: number;
 }
 
 export interface IntegerType {
   readonly kind: "integer";
-  /** A time, given in milliseconds: so many of them per unit (a day), or so many units per millisecond (µs: 1000). */
+  /** A time, given in milliseconds: `times` of them per unit (a day), or `parts` units per millisecond (µs: 1000). */
   readonly times?: number;
   readonly parts?: number;
 }
@@ -54,10 +51,10 @@ export interface SchemaText {
   readonly references: readonly string[];
 }
 
-/** A schema that cannot be understood; the message says where and why. */
+/** A schema that cannot be interpreted; the message states where and why. */
 export class SchemaProblem extends Error {}
 
-/** The least bytes a value takes: 0 where some values take none. */
+/** Minimum size of a value in bytes: 0 if some values take none. */
 export function leastBytes(type: AnyType, around: readonly AnyType[] = []): 0 | 1 {
   if (around.includes(type)) return 1;
   if (type.kind === "null") return 0;

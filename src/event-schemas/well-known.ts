@@ -10,10 +10,10 @@ const scalars = {
   BytesValue: "bytes",
 } as const;
 
-/** Messages that stand for their one value. */
+/** Messages that are replaced by their single value. */
 export const wrappers: ReadonlySet<string> = new Set(Object.keys(scalars).map((name) => `google.protobuf.${name}`));
 
-/** The types that any .proto file may import without anybody having their files. */
+/** The types that any .proto file may import without their files being present. */
 export const wellKnown = `syntax = "proto3";
 package google.protobuf;
 message Timestamp { int64 seconds = 1; int32 nanos = 2; }

@@ -59,10 +59,10 @@ export interface ExportReport {
 }
 
 /**
- * Writes a checkpoint's tower as ONNX, its tables as safetensors and npy, and what a program needs beside them to score as
+ * Writes a checkpoint's tower as ONNX, its tables as safetensors and npy, and what else a program needs to score as
  * `model.json` (docs/FORMATS.md).
- * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch; usage where an output is one of the
- *   checkpoint's files, or the whole model does not fit in an ONNX file; checkpoint_write
+ * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch; usage if an output is one of
+ *   the checkpoint's files, or the whole model does not fit in an ONNX file; checkpoint_write
  */
 export async function exportModel(options: ExportOptions): Promise<ExportReport> {
   const loaded = await loadModel(options.checkpoint, { capacity: 1, threads: 1 });

@@ -24,7 +24,7 @@ export interface TableRows {
 
 export type TableFormat = "safetensors" | "npy";
 
-/** Where a column's next bytes go. */
+/** Position of a column's next bytes. */
 interface Column {
   readonly output: AtomicFile;
   position: number;

@@ -22,7 +22,7 @@ const Head = Type.Object({
   chain: Type.Array(Part, { minItems: 1 }),
   /** The run's rejected events, stored as a file of the newest directory: its size and XXH64. null: none. */
   rejected: Type.Union([Type.Null(), Type.Object({ bytes: Type.Integer({ minimum: 1 }), xxh64: hex })]),
-  /** Parts of the previous checkpoint, which somebody may still be reading. */
+  /** Parts of the previous checkpoint, which may still be being read. */
   before: Type.Array(Part),
 });
 export type RemoteHead = Immutable<Static<typeof Head>>;

@@ -4,7 +4,7 @@ import type { Combiner, CompiledCell, CompiledSpec, CompiledTable } from "../../
 import { constantKey } from "../../tables/batch-path.js";
 import type { TableRows } from "./rows.js";
 
-/** The description of one input, for those who feed the model. */
+/** The description of one input, for callers of the model. */
 export interface InputFacts {
   readonly name: string;
   readonly dtype: "int64" | "float32";

@@ -17,13 +17,13 @@ import { rowBytes, TableRows } from "./rows.js";
 /** The parts of a loaded model that go into the file. */
 export type WholeModel = Pick<LoadedModel, "model" | "spec" | "layout">;
 
-/** Largest size of a protobuf, and so of an ONNX file, with room left for what is not rows. */
+/** Maximum size of a protobuf, and so of an ONNX file, with room left for what is not rows. */
 const MOST_BYTES = 2 ** 31 - 2 ** 26;
 
 const LEAST = 2 ** -126;
 const MOST = 1 - 2 ** -24;
 
-/** How an event's text becomes the model's inputs, for the file's metadata. */
+/** Description of how an event's text becomes the model's inputs, for the file's metadata. */
 const KEYS =
   "XXH64 of a value's UTF-8 bytes, its seed the column's (16 hex digits in `inputs`), taken for a signed number; `hashbrook key` prints it. " +
   "Of a cross: of its parts' keys, 8 bytes each, least significant first; see docs/FORMATS.md.";
