@@ -158,10 +158,7 @@ export class CheckpointStore {
     return { examples, checksum: chain[0].checksum };
   }
 
-  /**
-   * The checkpoints that `prune` removes (never the one known to be good), in order; `except` is being written, and
-   * ignored.
-   */
+  /** What `prune` removes (never the checkpoint known to be good), in order; `except` is being written and ignored. */
   superseded(keep: number, except?: string): string[] {
     const needed = new Set<string>();
     const removed: string[] = [];

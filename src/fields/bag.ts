@@ -11,7 +11,7 @@ export const bagDefaults = { separator: "|", combiner: "mean", max_length: 50 } 
 
 /** A list of ids per row. */
 export const bag = fieldKind({
-  description: "A list of ids a row.",
+  description: "A list of ids per row.",
   source: {
     from,
     null_values,
@@ -19,11 +19,11 @@ export const bag = fieldKind({
     combiner: optional(
       Type.Enum([...combiners], {
         default: bagDefaults.combiner,
-        description: "How the items' embeddings become one: sum, sum / n, sum / sqrt(n).",
+        description: "How the items' embeddings are combined: sum; mean: sum / n; sqrtn: sum / sqrt(n).",
       }),
     ),
     max_length: optional(
-      size("Items kept; the rest of a longer list is dropped.", { default: bagDefaults.max_length }),
+      size("Maximum number of items; the rest of a longer list is dropped.", { default: bagDefaults.max_length }),
     ),
     table,
   },

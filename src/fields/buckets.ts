@@ -6,8 +6,9 @@ import { compiledNulls } from "./options.js";
 export const MOST_BOUNDARIES = 4096;
 
 /**
- * What a numeric field with a bucket transform compiles to. Bucket index = count of boundaries <= x (0..boundaries.length); its key hashes
- * the index's decimal text; missing hashes the empty text.
+ * Compiled form of a numeric field with a bucket transform. Bucket index = number of boundaries <= x
+ * (0..boundaries.length); its key is the hash of the index's decimal text; a missing value's key is that of the empty
+ * text.
  */
 export const buckets = derivedKind({
   compiled: {

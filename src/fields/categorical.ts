@@ -4,7 +4,7 @@ import { compiledNulls, from, null_values, table } from "./options.js";
 
 /** One id or word per row. */
 export const categorical = fieldKind({
-  description: "One id or word a row: hashed to a key.",
+  description: "One id or word per row, hashed to a key.",
   source: { from, null_values, table },
   compiled: { from: text, null_values: compiledNulls },
   cell: "single",

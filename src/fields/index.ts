@@ -14,7 +14,7 @@ export const fieldKinds = { categorical, numeric, bag, cross, vector, buckets };
 
 export type FieldType = keyof typeof fieldKinds;
 
-/** A field as a compiled spec keeps it. */
+/** A field in a compiled spec. */
 export type CompiledField = {
   [K in FieldType]: { readonly name: string; readonly type: K } & Compiled<(typeof fieldKinds)[K]["compiled"]>;
 }[FieldType];
@@ -43,7 +43,7 @@ export const isNumber = (field: CompiledField): field is Extract<CompiledField, 
 export const combinerOf = (field: CompiledField | undefined): Combiner =>
   field && isBag(field) ? field.combiner : "sum";
 
-/** The fields that a field is a combination of. */
+/** The fields that a cross combines. */
 export const partsOf = (field: CompiledField): readonly string[] => ("of" in field ? field.of : []);
 
 /** Number of floats that a field feeds the tower directly. */

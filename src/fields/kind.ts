@@ -1,7 +1,7 @@
 import type { Problems } from "../schema/problems.js";
 import type { Compiled, Static, TObject, TProperties } from "../schema/typebox.js";
 
-/** What compiled fields of all types have in common. */
+/** The common members of compiled fields. */
 export interface Field {
   readonly name: string;
   readonly type: string;

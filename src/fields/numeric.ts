@@ -16,7 +16,7 @@ const compiled = {
 
 /** A number: an input of the tower or, with a bucket transform, a categorical value (buckets.ts). */
 export const numeric = fieldKind({
-  description: "A number: an input of the tower, or (bucket transforms) a categorical value.",
+  description: "A number: an input of the tower or, with a bucket transform, a categorical value.",
   source: {
     from,
     null_values,
@@ -24,14 +24,14 @@ export const numeric = fieldKind({
     missing: optional(
       Type.Number({
         default: numericDefaults.missing,
-        description: "raw, log1p: what stands for a missing value, after the transform.",
+        description: "raw, log1p: the value used if it is missing, after the transform.",
       }),
     ),
     half_life: optional(
       Type.Number({
         minimum: 100,
         description:
-          "standardize: events after which a value counts half in mean and deviation. Default: all count alike.",
+          "standardize: half-life of a value in mean and standard deviation, in events. Default: all values count equally.",
       }),
     ),
     table,

@@ -7,11 +7,11 @@ import type { FieldContext } from "./kind.js";
 /** Options shared by several types. */
 export const from = optional(
   text(
-    "Where the value is: a column (tsv, csv), a dotted path (json), a namespace (vw). May be a range. Default: the field's name.",
+    "Source of the value: a column (tsv, csv), a dotted path (json) or a namespace (vw). May be a range. Default: the field's name.",
   ),
 );
 export const null_values = optional(
-  nullValues("Texts that mean that this value is missing, beside those of the events."),
+  nullValues("Texts that mark this value as missing, in addition to those of the events."),
 );
 export const table = optional(
   Type.String({ pattern: TABLE_NAME, description: "The table that embeds this field's values." }),
@@ -19,7 +19,7 @@ export const table = optional(
 export const separator = (value: string) =>
   optional(
     text(
-      `What stands between the items of a text value, 1 to 8 bytes. Default ${JSON.stringify(value)}. JSON arrays need none.`,
+      `Separator of the items in a text value, 1 to 8 bytes. Default ${JSON.stringify(value)}. Not used for JSON arrays.`,
       { default: value },
     ),
   );

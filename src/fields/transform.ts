@@ -12,34 +12,32 @@ export const logBucketDefaults = { per_doubling: 4, min: 1, max: 2 ** 32 } as co
 const LogBuckets = Type.Object(
   {
     per_doubling: optional(
-      size("Buckets in each doubling of the value.", { maximum: 64, default: logBucketDefaults.per_doubling }),
+      size("Buckets per doubling of the value.", { maximum: 64, default: logBucketDefaults.per_doubling }),
     ),
-    min: optional(
-      aboveZero("First positive boundary; smaller values from 0 up share a bucket.", logBucketDefaults.min),
-    ),
-    max: optional(aboveZero("No boundary lies above; larger values share a bucket.", logBucketDefaults.max)),
+    min: optional(aboveZero("First positive boundary; values from 0 up to it share a bucket.", logBucketDefaults.min)),
+    max: optional(aboveZero("Maximum of the boundaries; larger values share a bucket.", logBucketDefaults.max)),
   },
   {
     ...closed,
     description:
-      "Boundaries 0, min, … max, evenly spaced within each doubling. Negative values have a bucket of their own.",
+      "Boundaries 0, min, … max, evenly spaced within each doubling. Negative values share a separate bucket.",
   },
 );
 
 const EvenBuckets = Type.Object(
   {
     width: Type.Number({ exclusiveMinimum: 0, description: "Width of a bucket." }),
-    max: Type.Number({ exclusiveMinimum: 0, description: "No boundary lies above." }),
+    max: Type.Number({ exclusiveMinimum: 0, description: "Maximum of the boundaries." }),
   },
-  { ...closed, description: "Boundaries 0, width, 2·width, … max. Negative values have a bucket of their own." },
+  { ...closed, description: "Boundaries 0, width, 2·width, … max. Negative values share a separate bucket." },
 );
 
-/** What is done to a number before the model sees it. */
+/** The transform of a number. */
 export const Transform = Type.Union(
   [
     Type.Enum(["raw", "log1p", "standardize", "log1p-bucket"], {
       description:
-        "raw: as it is. log1p: sign(x)·ln(1+|x|). standardize: (x - mean) / deviation, streaming, within ±10. log1p-bucket: integers 0..8 apart, then 4 buckets a doubling.",
+        "raw: unchanged. log1p: sign(x)·ln(1+|x|). standardize: (x - mean) / standard deviation, from streaming statistics, clipped to ±10. log1p-bucket: one bucket for each integer from 0 to 8, then 4 buckets per doubling.",
     }),
     Type.Object(
       {
@@ -47,7 +45,7 @@ export const Transform = Type.Union(
           Type.Array(Type.Number(), {
             minItems: 1,
             maxItems: MOST_BOUNDARIES,
-            description: "Ascending boundaries: bucket = how many of them are <= x.",
+            description: "Ascending boundaries; the bucket is the number of boundaries <= x.",
           }),
         ),
         log_buckets: optional(LogBuckets),
@@ -56,7 +54,7 @@ export const Transform = Type.Union(
       { ...closed, description: "Exactly one of buckets, log_buckets, even_buckets." },
     ),
   ],
-  { default: numericDefaults.transform, description: "What is done to the number before the model sees it." },
+  { default: numericDefaults.transform, description: "Transform of the number." },
 );
 
 type TransformSource = Static<typeof Transform>;

@@ -7,12 +7,12 @@ export const vectorDefaults = { separator: "|" } as const;
 
 /** A precomputed embedding. */
 export const vector = fieldKind({
-  description: "A precomputed embedding: numbers that feed the tower as they are.",
+  description: "A precomputed embedding, fed to the tower unchanged.",
   source: {
     from,
     null_values,
-    length: size("Numbers in every value; a row with another count is rejected.", { maximum: 65536 }),
-    take: optional(size("Only the first `take` numbers feed the tower. Default: length.", { maximum: 65536 })),
+    length: size("Number of components; rows with a different number are rejected.", { maximum: 65536 }),
+    take: optional(size("Number of leading components fed to the tower. Default: length.", { maximum: 65536 })),
     separator: separator(vectorDefaults.separator),
   },
   compiled: {

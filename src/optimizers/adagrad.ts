@@ -3,7 +3,7 @@ import { adagradKnobs } from "./knobs.js";
 
 /** AdaGrad (Duchi et al. 2011): accumulator += g²; w -= learning_rate · g / (sqrt(accumulator) + epsilon). */
 export const adagrad = optimizerKind({
-  description: "AdaGrad, one accumulator a coordinate.",
+  description: "AdaGrad, with one accumulator per weight.",
   ...adagradKnobs,
   rate: "learning_rate",
   slots: [{ name: "w" }, { name: "accumulator" }],

@@ -17,7 +17,7 @@ export const adam = optimizerKind({
     learning_rate: rate(defaults.learning_rate),
     beta1: optional(decay({ default: defaults.beta1, description: "Decay of the first moment." })),
     beta2: optional(decay({ default: defaults.beta2, description: "Decay of the second moment." })),
-    epsilon: optional(aboveZero("Added to the root of the second moment.", defaults.epsilon)),
+    epsilon: optional(aboveZero("Added to the square root of the second moment.", defaults.epsilon)),
   },
   compiled: { learning_rate: compiled.aboveZero, beta1: decay(), beta2: decay(), epsilon: compiled.aboveZero },
   defaults,

@@ -18,10 +18,10 @@ export const ftrl = optimizerKind({
   description: "FTRL-Proximal (McMahan 2013); with l21 > 0 group-lasso FTRL.",
   source: {
     alpha: optional(aboveZero(`Learning rate. ${usual("alpha")}`, defaults.alpha)),
-    beta: optional(atLeastZero(`Damps the first steps of a coordinate. ${usual("beta")}`, defaults.beta)),
-    l1: optional(atLeastZero("Lasso: makes weights exactly zero.", defaults.l1)),
-    l2: optional(atLeastZero("Ridge: shrinks weights.", defaults.l2)),
-    l21: optional(atLeastZero("Group lasso: makes whole rows exactly zero.", defaults.l21)),
+    beta: optional(atLeastZero(`Damps the first steps of a weight. ${usual("beta")}`, defaults.beta)),
+    l1: optional(atLeastZero("L1 regularization: sets weights exactly to zero.", defaults.l1)),
+    l2: optional(atLeastZero("L2 regularization: shrinks weights.", defaults.l2)),
+    l21: optional(atLeastZero("Group lasso: sets whole rows exactly to zero.", defaults.l21)),
   },
   compiled: {
     alpha: compiled.aboveZero,

@@ -9,8 +9,10 @@ const defaults = { learning_rate: 0.05, initial_accumulator: 0, epsilon: 1e-10 }
 export const adagradKnobs = {
   source: {
     learning_rate: rate(defaults.learning_rate),
-    initial_accumulator: optional(atLeastZero("Sum of squared gradients to start from.", defaults.initial_accumulator)),
-    epsilon: optional(aboveZero("Added to the root of the sum.", defaults.epsilon)),
+    initial_accumulator: optional(
+      atLeastZero("Initial value of the sum of squared gradients.", defaults.initial_accumulator),
+    ),
+    epsilon: optional(aboveZero("Added to the square root of the sum.", defaults.epsilon)),
   },
   compiled: {
     learning_rate: compiled.aboveZero,

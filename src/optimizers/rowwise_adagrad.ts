@@ -3,7 +3,7 @@ import { adagradKnobs } from "./knobs.js";
 
 /** AdaGrad with one accumulator per row, the sum of mean(g²) over the row's weights (as in DLRM): half of AdaGrad's memory. */
 export const rowwiseAdagrad = optimizerKind({
-  description: "AdaGrad, one accumulator a row.",
+  description: "AdaGrad, with one accumulator per row.",
   ...adagradKnobs,
   rate: "learning_rate",
   slots: [{ name: "w" }, { name: "accumulator", shared: true }],

@@ -24,7 +24,7 @@ export const optimizer = (value: OptimizerKind | object) =>
     Type.Union(
       [
         Type.Enum([...optimizerKinds], { description: "An optimizer with its defaults." }),
-        Type.Object(knobs, { ...closed, description: "One optimizer with its knobs." }),
+        Type.Object(knobs, { ...closed, description: "An optimizer with its options." }),
       ],
       {
         default: value,

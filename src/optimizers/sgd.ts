@@ -6,7 +6,7 @@ const defaults = { learning_rate: 0.05 };
 
 /** Stochastic gradient descent: w -= learning_rate · g. */
 export const sgd = optimizerKind({
-  description: "Plain gradient steps.",
+  description: "Plain stochastic gradient descent.",
   source: { learning_rate: rate(defaults.learning_rate) },
   compiled: { learning_rate: compiled.aboveZero },
   defaults,

@@ -11,7 +11,7 @@ export const text = (description: string, options = {}) => Type.String({ minLeng
 export const nullValues = (description: string) =>
   Type.Array(
     Type.Union([
-      Type.String({ maxLength: 1024, description: "A text, as it stands in the data." }),
+      Type.String({ maxLength: 1024, description: "A text, exactly as in the data." }),
       Type.Number({ description: "A number; its text is compared." }),
     ]),
     { minItems: 1, maxItems: 64, description },

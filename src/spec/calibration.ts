@@ -15,13 +15,13 @@ const method = (description: string) =>
 /** A spec's `calibration`. */
 export const Calibration = Type.Union(
   [
-    method("isotonic: any curve that never falls. platt: a straight line of logits. With the defaults."),
+    method("isotonic: a monotonic curve. platt: a linear function of the logit. With default options."),
     Type.Object(
       {
-        method: optional(method("isotonic: any curve that never falls. platt: a straight line of logits.")),
-        by: optional(text("A categorical field whose values have curves of their own; it needs a table, or `wide`.")),
+        method: optional(method("isotonic: a monotonic curve. platt: a linear function of the logit.")),
+        by: optional(text("A categorical field whose values have separate curves; it needs a table, or `wide`.")),
         slices: whole(
-          "With `by`: values that have curves of their own, the first ones that come; others share that of all events.",
+          "With `by`: maximum number of values with separate curves, in order of first appearance; other values share the curve of all events.",
           slices,
           MOST_SLICES,
         ),
@@ -30,7 +30,7 @@ export const Calibration = Type.Union(
             minimum: 100,
             maximum: 2 ** 40,
             default: half_life,
-            description: "Events of a slice after which one counts half.",
+            description: "Half-life of an event in its slice, in events.",
           }),
         ),
       },
@@ -39,7 +39,7 @@ export const Calibration = Type.Union(
   ],
   {
     description:
-      "Calibrated probabilities beside the raw ones, learned from scores told before their events were learned.",
+      "Calibrated probabilities in addition to the raw ones, fitted to progressive scores (each made before its event was learned).",
   },
 );
 

@@ -96,7 +96,7 @@ export function wholePath(from: string, within: string | undefined): string {
   return within === undefined ? from : `${within}.${from}`;
 }
 
-/** Selects one of several kinds of messages: those with one of these values. */
+/** Selects messages of some kinds: those with one of these values. */
 export interface MessageType {
   readonly from: string;
   readonly is: readonly string[];
@@ -158,7 +158,7 @@ export interface LabelStreamSpec {
   readonly type?: MessageType;
 }
 
-/** The sources of the values that link impressions and clicks: an id, or a key. */
+/** The sources of the values that link impressions and clicks: an id, or the values of a key. */
 export const tiesOf = ({ id, key }: Pick<LabelSpec, "id" | "key">): readonly string[] =>
   key ?? (id === null ? [] : [id]);
 
@@ -212,13 +212,13 @@ export interface CalibrationSpec {
   readonly by?: string;
   /** Most values with a curve; present only with `by`. */
   readonly slices?: number;
-  /** Events of a slice after which one counts half. */
+  /** Half-life of an event in its slice, in events. */
   readonly half_life: number;
 }
 
-/** When to withhold what was learned from publication. */
+/** When to withhold changes from publication. */
 export interface GateSpec {
-  /** What a breach does beside withholding: learning continues; it continues, but its checkpoints are not served; the run ends. */
+  /** hold: learning continues. side: so it does, but its checkpoints are not served. halt: the run ends. */
   readonly action: "hold" | "side" | "halt";
   /** Events per window, at least: it ends with a batch. */
   readonly window: number;

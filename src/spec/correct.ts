@@ -14,7 +14,7 @@ export const Correct = Type.Object(
       Type.Enum(["plain", "fnw", "fnc"], {
         default: "fnw",
         description:
-          "How a negative that turns out a positive is made up for. fnw: events are weighted by what the model believes; fnc: what it tells is corrected; plain: not at all.",
+          "Compensation for impressions learned first as negatives and later as positives. fnw: events are weighted by the model's prediction (fake negative weighted). fnc: predictions are corrected (fake negative calibration). plain: none.",
       }),
     ),
     ages: Type.Array(Age, {
@@ -25,13 +25,13 @@ export const Correct = Type.Object(
     }),
     wait: optional(
       Type.Union([Type.String({ minLength: 1 }), Type.Number({ minimum: 0 })], {
-        description: "plain: an impression is learned when it is so old, as what it is then. Default: at once.",
+        description: "plain: the age at which an impression is learned, with its label at that time. Default: at once.",
       }),
     ),
   },
   {
     ...closed,
-    description: "Impressions are learned at once as negatives, and again as positives where a click came.",
+    description: "Impressions are learned at once as negatives, and again as positives if a click arrives.",
   },
 );
 

@@ -3,7 +3,7 @@ import { isObject } from "../core/json.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { CompiledField, CompiledSpec, CompiledTable, EventFormat, JoinSpec, LabelSpec } from "./compiled.js";
 
-/** The part of a field that affects decoding: what its value is made of. */
+/** The part of a field that affects decoding: what its value is read from, and how. */
 export interface FieldIdentity {
   /** Hashed in tables and crosses. */
   readonly name: string;
@@ -12,7 +12,7 @@ export interface FieldIdentity {
   readonly [option: string]: unknown;
 }
 
-/** The part of a table that affects decoding: which keys are stored side by side, and their seeds. */
+/** The part of a table that affects decoding: which keys are adjacent, and their seeds. */
 export interface TableIdentity {
   readonly singles: readonly KeyIdentity[];
   readonly bags: readonly KeyIdentity[];
@@ -114,9 +114,9 @@ const order = ({ fields, tables }: Value) => [fields.map(({ name }) => name), ta
 
 /** Members that differ, at any depth. */
 function* differences(ours: unknown, theirs: unknown, path: string): Generator<string> {
-  if (told(ours, Number.POSITIVE_INFINITY) === told(theirs, Number.POSITIVE_INFINITY)) return;
+  if (shown(ours, Number.POSITIVE_INFINITY) === shown(theirs, Number.POSITIVE_INFINITY)) return;
   if (!isTree(ours) || !isTree(theirs)) {
-    yield `${path}: ${told(ours)}, not ${told(theirs)}`;
+    yield `${path}: ${shown(ours)}, not ${shown(theirs)}`;
     return;
   }
   for (const key of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
@@ -128,7 +128,7 @@ function* differences(ours: unknown, theirs: unknown, path: string): Generator<s
 const isTree = (value: unknown): value is Readonly<Record<string, unknown>> => isObject(value) || Array.isArray(value);
 
 /** A value, shortened. */
-function told(value: unknown, most = 80): string {
+function shown(value: unknown, most = 80): string {
   const text = value === undefined ? "nothing" : canonicalJson(value);
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }

@@ -5,7 +5,7 @@ import type { SpecPath } from "./document.js";
 export const pathParts = (text: string): string[] => text.split(".");
 
 /**
- * The places in a spec's source that a path stands for; `*` is every key or item. The last parts need not exist yet, so
+ * The paths in a spec's source that a pattern matches; `*` is every key or item. The last parts need not exist yet, so
  * that a value can be added.
  */
 export function expandIn(value: unknown, parts: readonly string[], before: SpecPath = []): SpecPath[] {
@@ -29,7 +29,7 @@ function memberOf(value: unknown, key: string | number): unknown {
   return (value as Readonly<Record<string | number, unknown>>)[key];
 }
 
-/** The key that a part stands for: list items are named by index or by their `name`. */
+/** The key that a part matches: list items are named by index or by their `name`. */
 function keyNamed(value: unknown, part: string): string | number | undefined {
   if (!Array.isArray(value)) return isObject(value) && Object.hasOwn(value, part) ? part : undefined;
   const index = value.findIndex((item) => isObject(item) && item.name === part);

@@ -12,17 +12,17 @@ const actionOf = () =>
   Type.Enum([...gateActions], {
     default: action,
     description:
-      "What a breach does beside holding what is published. hold: learning goes on. side: it does, and serve passes over checkpoints of it. halt: the run ends.",
+      "What a breach does besides holding publication. hold: training continues. side: training continues, but its checkpoints are not served. halt: the run ends.",
   });
 const bound = (description: string) =>
   optional(
     Type.Union([Type.Number({ description }), Type.Array(Type.Number(), { minItems: 2, maxItems: 2, description })], {
-      description: `${description} A number is the most it may be; [least, most] a range.`,
+      description: `${description} A number is the maximum; [least, most] is a range.`,
     }),
   );
 const rates = {
-  missing: bound("Share of the events that have no value."),
-  unseen: bound("Share of the values that earlier windows did not have."),
+  missing: bound("Share of events without a value."),
+  unseen: bound("Share of values that did not occur in earlier windows."),
 };
 
 /** A spec's `gate`. */
@@ -37,7 +37,7 @@ export const Gate = Type.Union(
             minimum: 100,
             maximum: 10_000_000,
             default: window,
-            description: "Events a window has, at least.",
+            description: "Minimum number of events per window.",
           }),
         ),
         warmup: optional(
@@ -45,7 +45,7 @@ export const Gate = Type.Union(
             minimum: 2,
             maximum: 10_000,
             default: warmup,
-            description: "Windows before learned bounds hold.",
+            description: "Number of windows before learned bounds apply.",
           }),
         ),
         sigmas: optional(
@@ -54,18 +54,20 @@ export const Gate = Type.Union(
             maximum: 1000,
             default: sigmas,
             description:
-              "Standard deviations from the mean of earlier windows that learned bounds are; 0: only bounds that are given hold.",
+              "Distance of learned bounds from the mean of earlier windows, in standard deviations; 0: only explicit bounds apply.",
           }),
         ),
         bounds: optional(
           Type.Object(
             {
-              reject_rate: bound("Share of the events that are rejected."),
+              reject_rate: bound("Share of events that are rejected."),
               label_rate: bound("Share of positives, by weight."),
-              calibration: bound("Predicted ÷ actual positives, told before events are learned."),
-              normalized_entropy: bound("Log loss ÷ that of always telling the window's rate, likewise."),
+              calibration: bound("Predicted ÷ actual positives, of progressive scores."),
+              normalized_entropy: bound(
+                "Log loss ÷ that of always predicting the window's rate, of progressive scores.",
+              ),
               slice_calibration: bound(
-                "Calibrated ÷ actual positives lately, of every slice of `calibration.by` that has 100 positives.",
+                "Recent calibrated ÷ actual positives, of every slice of `calibration.by` with at least 100 positives.",
               ),
               ...rates,
             },
@@ -78,8 +80,8 @@ export const Gate = Type.Union(
             Type.Object(
               {
                 ...rates,
-                mean: bound("Mean of a number, as the model has it (log1p applied)."),
-                spread: bound("Standard deviation of a number, likewise."),
+                mean: bound("Mean of a number, after log1p if that is its transform."),
+                spread: bound("Standard deviation of a number, after log1p if that is its transform."),
               },
               closed,
             ),
@@ -92,7 +94,7 @@ export const Gate = Type.Union(
   ],
   {
     description:
-      "Watches what is learned: where it leaves its bounds, nothing more is published until `hashbrook publish`.",
+      "Monitors training: if a signal leaves its bounds, nothing more is published until `hashbrook publish`.",
   },
 );
 

@@ -10,14 +10,15 @@ import { Events, messageType, Time } from "./schema-events.js";
 import { compileEvents, compileType, Sources } from "./sources.js";
 import { compileTime } from "./time.js";
 
-const CONVERSIONS = "An impression is positive that was clicked and then converted: how a conversion is written.";
+const CONVERSIONS =
+  "The format of conversions. If given, an impression is positive if it was clicked and then converted.";
 const { window, lateness, skew } = defaults.join;
 const { format, columns, header, separator, null_values, numbers_as_strings } = Events.properties;
 const { schema, message, within, envelope } = Events.properties;
 const duration = (description: string, value: string) =>
   optional(Type.Union([text(description), Type.Number({ minimum: 0, description })], { description, default: value }));
 
-/** Values of a key. */
+/** Maximum number of values in a key. */
 export const MOST_KEYS = 16;
 const key = (description: string) =>
   optional(
@@ -38,27 +39,33 @@ const labels = (what: string, id: string) =>
       within,
       envelope,
       id: optional(text(id)),
-      key: key("Where the values of join.key are. Default: where impressions have them."),
+      key: key("Columns or paths of the values of join.key. Default: the same as for impressions."),
       time: Time,
       type: optional(messageType(what)),
     },
-    { ...closed, description: what === "clicks" ? "How a click is written." : CONVERSIONS },
+    { ...closed, description: what === "clicks" ? "The format of clicks." : CONVERSIONS },
   );
 
 /** A spec's `join`. */
 export const Join = Type.Object(
   {
-    clicks: labels("clicks", "Where the id of the clicked impression is."),
+    clicks: labels("clicks", "Column or path of the clicked impression's id."),
     key: key(
-      "Columns or paths that impressions and clicks have in common ([user, item]), in place of an id: a click belongs to the last impression of its key before it.",
+      "Columns or paths that identify an impression instead of an id ([user, item]): a click belongs to the last impression before it with the same values.",
     ),
-    conversions: optional(labels("conversions", "Where the id of the impression is, as in clicks.")),
-    window: duration("A click counts when it came within so long after its impression (15m, 1d).", window),
-    lateness: duration("How much older than its newest one a stream's clicks may be; older ones are late.", lateness),
+    conversions: optional(labels("conversions", "Column or path of the impression's id, as for clicks.")),
+    window: duration("Maximum time from an impression to a click that counts (15m, 1d).", window),
+    lateness: duration(
+      "Maximum age of a click relative to the newest one of its stream; older ones are late and are ignored.",
+      lateness,
+    ),
     correct: optional(Correct),
-    skew: duration("A click counts when it is told to have come at most so long before its impression.", skew),
+    skew: duration(
+      "Maximum time by which a click's timestamp may precede its impression's, because of differing clocks.",
+      skew,
+    ),
   },
-  { ...closed, description: "Events are impressions; their labels come from a stream of clicks." },
+  { ...closed, description: "Events are impressions, whose labels come from a stream of clicks." },
 );
 
 /** Resolves `join`; nothing if absent. */

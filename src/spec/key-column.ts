@@ -3,7 +3,7 @@ import { fromHex64 } from "../core/hash.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { CompiledSpec } from "./compiled.js";
 
-/** Where a batch has a field's key: its position among the `singles` single keys that a row of its table has. */
+/** Position of a field's keys in a batch: its index among the `singles` single keys per row of its table. */
 export interface KeyColumn {
   readonly table: number;
   readonly cell: number;
@@ -18,7 +18,7 @@ export interface KeyedBatch {
   keys(table: number): BigUint64Array;
 }
 
-/** Where a batch has the keys of a field: in the first table that embeds it. */
+/** The position of a field's keys in batches: in the first table that embeds it. */
 export function keyColumn({ tables }: CompiledSpec, field: string): KeyColumn {
   for (const [table, { cells }] of tables.entries()) {
     const singles = cells.filter(({ kind }) => kind === "single");

@@ -5,7 +5,7 @@ import type { ModelSpec } from "./schema.js";
 import type { Sources } from "./sources.js";
 import { compileTime } from "./time.js";
 
-/** Most values in a list of positive labels. */
+/** Maximum number of values in a list of positive labels. */
 export const MOST_POSITIVES = 64;
 const THRESHOLD = /^>=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$/;
 

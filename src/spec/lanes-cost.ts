@@ -13,7 +13,7 @@ const COSTS: readonly (readonly [events: number, costs: readonly [now: number, s
   [32_768, [1.61, 3.28]],
   [65_536, [1.65, 3.35]],
 ];
-/** Points that deserve a warning. */
+/** Cost in points from which a warning is given. */
 const LEAST = 0.1;
 
 /**

@@ -9,26 +9,26 @@ import type { CompiledSpec, CompiledTable, LanesSpec, TowerKind } from "./compil
 import { defaults } from "./defaults.js";
 import { warnOfCost } from "./lanes-cost.js";
 
-/** Most lanes of a spec: they are partitions of the topic that carries contributions. */
+/** Maximum number of lanes in a spec: they are partitions of the topic that carries contributions. */
 const MOST_LANES = 64;
-/** Rows of a batch, at most. */
+/** Maximum number of rows of a batch. */
 const MOST_ROWS = 65536;
 
-/** In `train`. */
+/** Options of `train` for lanes. */
 export const Lanes = {
   lanes: optional(
     Type.Integer({
       minimum: 1,
       maximum: MOST_LANES,
       description:
-        "Towers: lanes that share out the events of an update, so that several processes can learn one model. Default: none.",
+        "Towers: number of lanes among which the events of an update are divided, so that several processes can train one model. Default: none.",
     }),
   ),
   round: optional(
     Type.Integer({
       minimum: 1,
       maximum: MOST_ROWS,
-      description: "Events of a lane in one update (lanes × round: at most 65,536). Default: batch ÷ lanes.",
+      description: "Events per lane in one update (lanes × round: at most 65,536). Default: batch ÷ lanes.",
     }),
   ),
   staleness: optional(
@@ -36,13 +36,13 @@ export const Lanes = {
       minimum: 0,
       maximum: 1,
       default: 0,
-      description: "Rounds that a lane's weights may lack: with 1 nobody waits for the round at hand.",
+      description: "Number of rounds by which a lane's weights may lag; with 1, no lane waits for the current round.",
     }),
   ),
   gradients: optional(
     Type.Union([Type.Literal("f32"), Type.Literal("bf16")], {
       default: "f32",
-      description: "What lanes bring is rounded to: bf16 travels in half the bytes.",
+      description: "Precision of the gradients that lanes send; bf16 takes half the bytes.",
     }),
   ),
 };
@@ -57,7 +57,7 @@ export const CompiledLanes = Type.Object(
   { additionalProperties: false },
 );
 
-/** The members of `train` that concern lanes. */
+/** The members of `train` that affect lanes. */
 interface Train {
   readonly batch?: number;
   readonly lanes?: number;
@@ -141,7 +141,7 @@ function refuseLanes(kind: TowerKind, tables: readonly CompiledTable[], problems
   for (const table of tables) refuseTable(table, problems);
 }
 
-/** Refuses tables that would need every occurrence of an id, or a network's run, in the fold. */
+/** Refuses tables for which a fold would need every occurrence of an id, or a run of a network. */
 function refuseTable(table: CompiledTable, problems: Problems): void {
   const path = `tables.${table.name}`;
   if (table.admission)

@@ -8,10 +8,10 @@ import type { CompiledSpec, MetricsSpec } from "./compiled.js";
 export const Metrics = Type.Object(
   {
     group: text(
-      "A categorical field, a user's id say: AUC is also told within its values' events. It needs a table, or `wide`.",
+      "A categorical field, such as a user's id: AUC is also computed within the events of each of its values. It needs a table, or `wide`.",
     ),
   },
-  { ...closed, description: "What is measured beside what always is; no part of what is learned." },
+  { ...closed, description: "Additional metrics; they do not affect what is learned." },
 );
 
 /** In a compiled spec. */

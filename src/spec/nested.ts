@@ -8,10 +8,10 @@ export const nested = (of = "") =>
   Type.Union(
     [
       Type.Boolean(),
-      Type.Array(Type.Integer({ minimum: 1, maximum: 4096, description: "Components." }), { minItems: 1 }),
+      Type.Array(Type.Integer({ minimum: 1, maximum: 4096, description: "Number of components." }), { minItems: 1 }),
     ],
     {
-      description: `${of}nested (Matryoshka) vectors: which prefixes of a vector learn to do without the rest. true: 1, 2, 4, … and dim. Default false.`,
+      description: `${of}nested (Matryoshka) vectors: lengths of the prefixes that are trained to work without the rest of the vector. true: 1, 2, 4, … and dim. Default false.`,
     },
   );
 
@@ -60,7 +60,7 @@ function powersBelow(dim: number): number[] {
   return powers;
 }
 
-/** What is inconsistent in a compiled table, if anything. */
+/** An inconsistency in a compiled table, if there is one. */
 export function nestedDisagreement({ nested, cells, dim, padded_dim = dim }: CompiledTable): string | undefined {
   if (nested && (nested.at(-1) !== dim || nested.some((prefix, i) => i > 0 && prefix <= nested[i - 1])))
     return "has nested prefixes that do not ascend to its dim";

@@ -13,10 +13,10 @@ const shape = specSchema as unknown as Shape;
 
 /**
  * Compiles the YAML text of a model spec.
- * @param file the name that messages begin with
+ * @param file the name with which messages begin
+ * @param onWarning called for every part of a spec that is valid but rarely meant
  * @throws HashbrookError("spec_invalid") that lists every problem as `file:line:column: path: what`, with the fixes as
- * its hint
- * @param onWarning called for everything a spec may say, but that is rarely meant
+ *   its hint
  */
 export function parseSpec(text: string, file: string, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
   const problems = new Problems(file);

@@ -10,7 +10,7 @@ import { vectorCount } from "./compiled.js";
 import type { ExpandedField } from "./fields.js";
 import type { ModelSpec } from "./schema.js";
 
-/** What a compiled spec keeps of its poolings. */
+/** Poolings in a compiled spec. */
 export const Poolings = Type.Array(
   Type.Unsafe<CompiledPooling>(
     Type.Union(
@@ -27,7 +27,7 @@ interface Source {
   readonly over: string;
 }
 
-/** The vectors of a batch are in one memory, and may take this much of it. */
+/** Maximum size of the vectors of a batch, which are in one memory. */
 const VECTOR_BYTES = 2 ** 30;
 
 /** Resolves the poolings of a spec. In the returned tables, the items of pooled bags are laid side by side. */

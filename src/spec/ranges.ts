@@ -4,8 +4,8 @@ const RANGE = /^(.*?)(\d+)\.\.(.*?)(\d+)$/s;
 const LONGEST = 10_000;
 
 /**
- * The names a range stands for: `C1..C3` is C1, C2, C3; `h00..h23` keeps its leading zeros. Any other text stands for
- * itself.
+ * Expands a range of names: `C1..C3` is C1, C2, C3; `h00..h23` keeps its leading zeros. Any other text is returned as
+ * it is.
  * @throws RangeError for an invalid range
  */
 export function expandRange(text: string): string[] {
@@ -24,7 +24,7 @@ export function expandRange(text: string): string[] {
   return Array.from({ length: to - from + 1 }, (_, i) => prefix + String(from + i).padStart(width, "0"));
 }
 
-/** `expandRange`, reporting an invalid range as a problem at `path`; it then stands for nothing. */
+/** `expandRange`, reporting an invalid range as a problem at `path` and returning no names. */
 export function expand(text: string, path: string, problems: Problems): string[] {
   try {
     return expandRange(text);

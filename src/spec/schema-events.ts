@@ -5,18 +5,18 @@ import { defaults } from "./defaults.js";
 
 export const Time = Type.Union(
   [
-    text("Where the event time is, in milliseconds since 1970."),
+    text("Column or path of the event time, in milliseconds since 1970."),
     Type.Object(
       {
-        from: text("Where the event time is."),
+        from: text("Column or path of the event time."),
         unit: optional(
           Type.Enum(["s", "ms", "us", "ns"], {
             default: defaults.time_unit,
-            description: "Seconds, milli-, micro- or nanoseconds since 1970.",
+            description: "Unit of times: seconds, milli-, micro- or nanoseconds since 1970.",
           }),
         ),
         zone: optional(
-          text('The zone of calendar times that do not say it: UTC or an offset, "+02:00".', {
+          text('Time zone of calendar times without one: UTC or an offset, "+02:00".', {
             default: defaults.time_zone,
           }),
         ),
@@ -29,21 +29,24 @@ export const Time = Type.Union(
 
 const value = Type.Union([text("A value."), Type.Number(), Type.Boolean()]);
 
-/** Which messages are meant, if there are several kinds. */
+/** Selects messages, if there are several kinds. */
 export const messageType = (what: string) =>
   Type.Object(
     {
-      from: text("Where it stands what a message is."),
-      is: Type.Union([value, Type.Array(value, { minItems: 1 })], { description: `The value, or values, of ${what}.` }),
+      from: text("Column or path of the message's type."),
+      is: Type.Union([value, Type.Array(value, { minItems: 1 })], { description: `The type, or types, of ${what}.` }),
     },
-    { ...closed, description: `Messages are of several types: which are ${what}. Default: all are.` },
+    {
+      ...closed,
+      description: `Selects the messages that are ${what}, if there are several types. Default: all messages.`,
+    },
   );
 
 export const Events = Type.Object(
   {
     format: Type.Enum([...formats], {
       description:
-        "tsv, csv: a line an event. json: an object a line. vw: Vowpal Wabbit text. libsvm: label index:value. libffm: label field:index:value. avro: a record a message. protobuf: a message each.",
+        "tsv, csv: one line per event. json: one object per line. vw: Vowpal Wabbit text. libsvm: label index:value. libffm: label field:index:value. avro: one record per event. protobuf: one message per event.",
     }),
     columns: optional(
       Type.Array(text("A column, or a range: C1..C26."), {
@@ -58,38 +61,40 @@ export const Events = Type.Object(
       }),
     ),
     separator: optional(text('tsv, csv: one ASCII character, "\\x01", "tab". Default: a tab, a comma.')),
-    null_values: optional(nullValues('Texts that mean that a value is missing, of any field: [NA, "\\\\N"].')),
+    null_values: optional(nullValues('Texts that mark a value of any field as missing: [NA, "\\\\N"].')),
     numbers_as_strings: optional(
       Type.Boolean({
         default: false,
-        description: "json, and score requests: a number may be written as a string.",
+        description: "json and score requests: numbers may be written as strings.",
       }),
     ),
-    schema: optional(text("avro, protobuf: the writers' schema: a file (.avsc, .proto), or its text.")),
-    message: optional(text("protobuf: which message of the schema events are. Default: the first.")),
+    schema: optional(text("avro, protobuf: the schema of the events, as a file (.avsc, .proto) or as its text.")),
+    message: optional(text("protobuf: the schema's message type of the events. Default: the first one.")),
     within: optional(
       text(
-        "json, avro, protobuf: the member that has the event's values (payload.after, data). Paths begin there; with a dot in front, outside (.ts_ms).",
+        "json, avro, protobuf: the member with the event's values (payload.after, data). Paths begin there; a path with a leading dot (.ts_ms) begins at the whole message.",
       ),
     ),
     envelope: optional(
       Type.Enum(["cloudevents"], {
         description:
-          "json, avro, protobuf: a message is a CloudEvent, in binary mode or, of json, in structured mode, as its headers say. Paths begin in its data; .id, .time, .type are its attributes.",
+          "json, avro, protobuf: messages are CloudEvents, in binary mode or (json only) in structured mode, depending on their headers. Paths begin in the event's data; .id, .time, .type are its attributes.",
       }),
     ),
     type: optional(messageType("events")),
     id: optional(
-      text("Where the event's id is. From Kafka, an event whose id came lately is a duplicate, and not learned."),
+      text(
+        "Column or path of the event's id. From Kafka, an event with the same id as a recent one is a duplicate and is not learned.",
+      ),
     ),
     id_window: optional(
       Type.Integer({
         minimum: 1,
         maximum: 2 ** 30,
         default: defaults.id_window,
-        description: "Events among which an id counts once.",
+        description: "Number of events within which an id is recognised as a duplicate.",
       }),
     ),
   },
-  { ...closed, description: "How an event is written." },
+  { ...closed, description: "The format of events." },
 );

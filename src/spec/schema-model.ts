@@ -9,7 +9,7 @@ import { defaults } from "./defaults.js";
 export const salt = (value: string) =>
   optional(
     Type.Enum(["table", "field"], {
-      description: `table: the same value in two fields of this table is the same key. field: fields are kept apart. Default ${value}.`,
+      description: `table: equal values of two fields of this table share a key. field: every field has its own keys. Default ${value}.`,
     }),
   );
 export const rows = (description: string) => optional(Type.Integer({ minimum: 1, maximum: 2 ** 32 - 1, description }));
@@ -20,7 +20,7 @@ export const Wide = Type.Object(
   {
     fields: Type.Array(text("A field, or a range of fields."), {
       minItems: 1,
-      description: "Fields that get a weight of their own, added to the logit.",
+      description: "Fields whose values have single weights that are added to the logit.",
     }),
     bits: optional(
       Type.Integer({ minimum: 1, maximum: 31, default: defaults.wide.bits, description: "rows = 2^bits." }),
@@ -30,12 +30,12 @@ export const Wide = Type.Object(
     salt: salt(defaults.wide.salt),
     optimizer: optimizer(usualOptimizer.table),
   },
-  { ...closed, description: "A linear part beside the tower: one hashed table of single weights." },
+  { ...closed, description: "A linear part beside the tower: a hashed table of single weights." },
 );
 
 /** Options of every pooling. */
 const pooled = {
-  query: text("The field whose vector asks: one key a row, in a table of the bag's dim."),
+  query: text("The field whose vector is the query: one key per row, in a table with the bag's dim."),
   over: text("The bag whose items are pooled."),
 };
 
@@ -71,12 +71,12 @@ export const Tower = Type.Union(
         runtime: optional(
           Type.Enum(["onnxruntime", "tensorflow"], {
             default: defaults.runtime,
-            description: "What runs the dense graph.",
+            description: "The runtime of the dense graph.",
           }),
         ),
       },
-      { ...closed, description: "One tower with its knobs, the optimizer of its dense weights, its runtime." },
+      { ...closed, description: "A tower with its options, the optimizer of its dense weights, and its runtime." },
     ),
   ],
-  { description: "The model over the embeddings and numbers." },
+  { description: "The model that computes a logit from embeddings and numbers." },
 );

@@ -28,7 +28,7 @@ const growing = named(({ rows }) => rows === "growing");
 const options = {
   ...rows.options,
   rows: whole(
-    `${fixed}: the number of rows (required, or a budget). ${growing}: rows to reserve at the start; default ${rows.defaults.rows}.`,
+    `${fixed}: number of rows (required, unless there is a budget). ${growing}: initial capacity in rows; default ${rows.defaults.rows}.`,
   ),
   init: optional(
     atLeastZero(
@@ -68,8 +68,8 @@ const encoding = <K extends EncodingKind>(kinds: readonly K[], value: string, de
 /** The encoding inside another one. */
 function encoded({ encoding: kind, description }: NonNullable<AnyKind["inner"]>): TSchema {
   return Type.Object(
-    { encoding: encoding(plainKinds, kind, `How ${description} are encoded.`), ...options, ...ownOptions(plainKinds) },
-    { ...closed, description: `What encodes ${description}.` },
+    { encoding: encoding(plainKinds, kind, `The encoding of ${description}.`), ...options, ...ownOptions(plainKinds) },
+    { ...closed, description: `Encoding of ${description}.` },
   );
 }
 
@@ -79,12 +79,16 @@ const keptApart = kindsThat((kind) => kind.salt === "field").map((kind) => `${ki
 
 export const Table = Type.Object(
   {
-    encoding: encoding(encodingKinds, usual.table, `${stores.join(" ")} The others compress: docs/COMPRESSION.md.`),
+    encoding: encoding(
+      encodingKinds,
+      usual.table,
+      `${stores.join(" ")} The other encodings are compressed: docs/COMPRESSION.md.`,
+    ),
     dim: optional(size(`Floats a row. Default ${defaults.table.dim}; ${tableDefaults("dim")}.`)),
     nested: optional(nested()),
     salt: salt(`table; ${keptApart.join("")}${tableDefaults("salt")}`),
     ...options,
     ...(ownOptions([...plainKinds, ...nesting]) as OwnSources),
   },
-  { ...closed, description: "A table of embeddings, shared by the fields that name it." },
+  { ...closed, description: "An embedding table, shared by the fields that name it." },
 );

@@ -15,9 +15,9 @@ import { Poolings, Tower, Wide } from "./schema-model.js";
 import { Table } from "./schema-tables.js";
 
 const POSITIVE =
-  'A positive label, a number ("1", also written 1.0) or a text, a list of them, or a threshold (">= 4").';
+  'The positive label: a number ("1" also matches 1.0) or a text, a list of them, or a threshold (">= 4").';
 
-const POSITIVES = "Positive labels, texts and numbers; any other label is a negative.";
+const POSITIVES = "The positive labels, texts or numbers; any other label is negative.";
 const [Word, Digits, Truth] = [
   text(POSITIVE),
   Type.Number({ description: POSITIVE }),
@@ -31,19 +31,23 @@ const Positives = Type.Array(Type.Union([Word, Digits, Truth]), {
 
 const Label = Type.Object(
   {
-    field: optional(text("Where the label is; the same as `from`. Default label.", { default: defaults.label })),
-    from: optional(text("Where the label is. Default label.", { default: defaults.label })),
+    field: optional(
+      text("Column or path of the label; the same as `from`. Default label.", { default: defaults.label }),
+    ),
+    from: optional(text("Column or path of the label. Default label.", { default: defaults.label })),
     positive: optional(
       Type.Union([Word, Digits, Truth, Positives], { description: POSITIVE, default: defaults.positive }),
     ),
     soft: optional(
       Type.Boolean({
         default: defaults.soft,
-        description: "The label is a probability from 0 to 1, learned as it is, instead of a class.",
+        description: "The label is a probability from 0 to 1 instead of a class.",
       }),
     ),
     weight: optional(
-      text("Where the importance weight is, a number > 0, at most a million. Default: every row weighs 1."),
+      text(
+        "Column or path of the importance weight, a number above 0 and at most a million. Default: weight 1 for every row.",
+      ),
     ),
     time: optional(Time),
     id: optional(text("The same as events.id.")),
@@ -51,22 +55,23 @@ const Label = Type.Object(
       Type.Number({
         exclusiveMinimum: 0,
         exclusiveMaximum: 1,
-        description:
-          "The share of positives that predictions start from. Default: a tower finds it in the first events.",
+        description: "The initial prediction, a share of positives. Default: towers measure it in the first events.",
       }),
     ),
     oracle: optional(
-      text("Where simulated data keeps the true click probability: scored beside the model, never learned from."),
+      text(
+        "Column or path of the true click probability in simulated data: it is evaluated like the model's scores, and never learned from.",
+      ),
     ),
   },
-  { ...closed, description: "What is learned." },
+  { ...closed, description: "The label: what the model learns to predict." },
 );
 
 const Train = Type.Object(
   {
     batch: optional(
       size(
-        `Rows learned per update. Default ${defaults.train.batch}; ${eventKinds}: ${defaults.train.event_batch} (rows handed over at once; they learn event by event).`,
+        `Rows per update. Default ${defaults.train.batch}; ${eventKinds}: ${defaults.train.event_batch} (rows per message; they learn event by event).`,
         { maximum: 65536 },
       ),
     ),
@@ -74,7 +79,7 @@ const Train = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
-        description: `Towers: events over which steps grow from a few rows to whole batches; 0: none. Default ${defaults.train.warmup_batches} batches.`,
+        description: `Towers: events over which the size of updates grows from a few rows to whole batches; 0: no warm-up. Default ${defaults.train.warmup_batches} batches.`,
       }),
     ),
     ...Lanes,
@@ -83,7 +88,7 @@ const Train = Type.Object(
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
         default: defaults.train.seed,
-        description: "Seeds hashing and all initial weights.",
+        description: "Seed of hashing and of all initial weights.",
       }),
     ),
     window: optional(
@@ -99,12 +104,12 @@ const Train = Type.Object(
         exclusiveMinimum: 0,
         maximum: 1,
         default: 1,
-        description: "The share of negatives that is learned; what the model tells is corrected for it.",
+        description: "Share of negatives that are learned; predictions are corrected for it.",
       }),
     ),
-    nested: optional(nested("Of every table: ")),
+    nested: optional(nested("For every table: ")),
   },
-  { ...closed, description: "How it is learned." },
+  { ...closed, description: "Training options." },
 );
 
 /**
@@ -119,7 +124,7 @@ export const specSchema = Type.Object(
     join: optional(Join),
     fields: Type.Array(Field, {
       minItems: 1,
-      description: "What the model sees of an event.",
+      description: "The inputs of the model.",
     }),
     tables: optional(
       Type.Record(Type.String({ pattern: TABLE_NAME }), Table, {
@@ -138,7 +143,7 @@ export const specSchema = Type.Object(
   {
     ...closed,
     title: "Hashbrook model spec",
-    description: "One click-through model: events, label, fields, tables, tower.",
+    description: "A click-through model: its events, label, fields, tables and tower.",
   },
 );
 

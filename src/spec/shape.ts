@@ -161,7 +161,8 @@ class Reader {
   }
 
   /**
-   * The property of a key, and its shape; a misspelt key stands for its nearest neighbour, unless that is present, too.
+   * The property of a key, and its shape; a misspelt key is replaced by its nearest neighbour, unless that is present,
+   * too.
    */
   private property(key: string, shape: Shape, node: YAMLMap): [string, Shape | undefined] {
     const properties = shape.properties ?? {};

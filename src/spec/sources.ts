@@ -31,7 +31,7 @@ type Written = Pick<
 >;
 type Type = NonNullable<ModelSpec["events"]["type"]>;
 
-/** Resolves which messages are events; nothing if all are. */
+/** Resolves which messages are events; nothing if all of them are. */
 export function compileType(type: Type | undefined): { type?: MessageType } {
   return type ? { type: { from: type.from, is: [type.is].flat().map(String) } } : {};
 }
@@ -124,11 +124,11 @@ function compileValues(
   return { ...compileNulls(null_values), ...(numbers_as_strings ? { numbers_as_strings } : {}) };
 }
 
-/** Knows which sources of values (columns, paths, namespaces) an event can have, and reports others. */
+/** The sources of values (columns, paths, namespaces) that an event can have; reports others. */
 export class Sources {
   private readonly events: EventFormat;
   private readonly problems: Problems;
-  /** Those of a schema. */
+  /** The paths of the schema, if there is one. */
   private readonly known: KnownPaths | undefined;
 
   constructor(events: EventFormat, problems: Problems) {

@@ -36,7 +36,7 @@ const Admission = Type.Object(
       "Cells (4 bytes each) of the filter that counts ids; it covers at least a quarter as many occurrences.",
       defaults.filter_capacity,
     ),
-    admit_probability: share("Instead of a threshold: the probability that an occurrence admits its id."),
+    admit_probability: share("Instead: the chance that an occurrence gives its id a row."),
   },
   { ...closed, description: "which new ids get a row; the others share a default row." },
 );

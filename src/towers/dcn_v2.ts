@@ -16,13 +16,13 @@ export const dcnV2 = batchTower({
   description: "Cross network beside an MLP (Wang 2021).",
   source: {
     hidden: hidden(defaults.hidden),
-    cross_layers: optional(size("Cross layers.", { maximum: 16, default: defaults.cross_layers })),
+    cross_layers: optional(size("Number of cross layers.", { maximum: 16, default: defaults.cross_layers })),
     rank: optional(
       Type.Integer({
         minimum: 0,
         maximum: 4096,
         default: defaults.rank,
-        description: "Rank of each cross matrix; 0 = full.",
+        description: "Rank of each cross matrix; 0: full rank.",
       }),
     ),
   },

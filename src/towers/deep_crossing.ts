@@ -10,8 +10,8 @@ const defaults = { ...noKnobs, residual: [256, 256] };
  * b1), with a configurable inner width and the outer width of x0; logit = w · x + b.
  */
 export const deepCrossing = batchTower({
-  description: "Embeddings stacked, residual units, one logit (Shan 2016).",
-  source: { residual: optional(widths("Inner width of each residual unit.", defaults.residual)) },
+  description: "Residual units over the concatenated embeddings (Shan 2016).",
+  source: { residual: optional(widths("Hidden width of each residual unit.", defaults.residual)) },
   compiled: firstKnobs,
   defaults,
   build(layers, inputs, { residual }) {

@@ -15,7 +15,8 @@ const defaults = { hidden: [32, 16] };
  * part.
  */
 export const deepFfm = batchTower({
-  description: "Field-aware pairs: their sum, and an MLP over them. A row is `dim` factors for each other field.",
+  description:
+    "Field-aware pairwise products: their sum, and an MLP over them. A row has `dim` factors for each other field.",
   source: { hidden: hidden(defaults.hidden) },
   compiled: { hidden: widths },
   defaults,

@@ -9,7 +9,7 @@ const defaults = { ...noKnobs, hidden: [256, 128] };
  * paper's linear part is the wide table. Pairs by Rendle's identity: ½ (|Σ_i e_i|² − Σ_i |e_i|²).
  */
 export const deepFm = batchTower({
-  description: "FM and MLP over the same embeddings; `wide` is its linear part (Guo 2017).",
+  description: "FM and MLP over the same embeddings, with `wide` as the linear part (Guo 2017).",
   source: { hidden: hidden(defaults.hidden) },
   compiled: firstKnobs,
   defaults,

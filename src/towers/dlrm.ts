@@ -12,7 +12,7 @@ const defaults = { ...noKnobs, hidden: [256, 128], bottom: [64] };
  * there is no bottom MLP.
  */
 export const dlrm = batchTower({
-  description: "Dot products of all embeddings, then an MLP (Naumov 2019).",
+  description: "Dot products of all pairs of embeddings, then an MLP (Naumov 2019).",
   source: {
     hidden: hidden(defaults.hidden),
     bottom: optional(widths("Hidden widths of the MLP over the numbers.", defaults.bottom)),

@@ -9,7 +9,7 @@ const sizes = { rule: "2 or a multiple of 4", fits: (dim: number) => dim === 2 |
  * the linear weight.
  */
 export const ffm = eventTower({
-  description: "Field-aware factorization machine: `dim` factors a key for each other field. Learns event by event.",
+  description: "Field-aware factorization machine: `dim` factors per key for each other field. Learns event by event.",
   source: {},
   compiled: {},
   defaults: {},

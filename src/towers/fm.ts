@@ -3,7 +3,7 @@ import { eventTower } from "./kind.js";
 
 /** Factorization machine (Rendle 2010): a row has `dim` factors, followed by the linear weight. */
 export const fm = eventTower({
-  description: "Factorization machine of `dim` factors a key. Learns event by event.",
+  description: "Factorization machine with `dim` factors per key. Learns event by event.",
   source: {},
   compiled: firstKnobs,
   defaults: noKnobs,

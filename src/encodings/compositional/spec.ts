@@ -15,11 +15,11 @@ const source = {
   partitions: optional(
     Type.Union(
       [
-        Type.Integer({ minimum: 2, maximum: 16, description: "How many partitions of about equal size." }),
-        Type.Array(Type.Integer({ minimum: 1, maximum: 2 ** 32 - 1, description: "Rows." }), {
+        Type.Integer({ minimum: 2, maximum: 16, description: "Number of partitions of about equal size." }),
+        Type.Array(Type.Integer({ minimum: 1, maximum: 2 ** 32 - 1, description: "Number of rows." }), {
           minItems: 2,
           maxItems: 16,
-          description: "Rows of each partition.",
+          description: "Number of rows of each partition.",
         }),
       ],
       { description: `Number or sizes of the partitions. Default ${defaults.partitions}.` },
@@ -31,7 +31,7 @@ const source = {
       description: "mixed_radix: digits of the id (two: remainder and quotient). chinese_remainder: its remainders.",
     }),
   ),
-  combine: optional(Type.Enum(combine, { default: defaults.combine, description: "How rows become a vector." })),
+  combine: optional(Type.Enum(combine, { default: defaults.combine, description: "How a key's rows are combined." })),
   range: whole("Ids are keys modulo this. Default: the product of the partitions.", undefined, Number.MAX_SAFE_INTEGER),
 };
 
@@ -59,7 +59,7 @@ export const poolOf = (spec: EncodingBase, { partitions, combine }: Compositiona
 
 /** Quotient-remainder and its generalisation (Shi et al. 2019): one row from each of k partitions. */
 export const compositional = encoding({
-  description: "a row of each partition, of a combination no other id below `range` has",
+  description: "one row of each partition; no two ids below `range` have the same combination",
   rows: "fixed",
   source,
   compiled,

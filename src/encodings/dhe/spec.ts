@@ -20,11 +20,13 @@ const code = ["uniform", "gaussian"] as const;
 const activation = ["mish", "relu"] as const;
 
 const source = {
-  hashes: optional(size("Length of the code.", { default: defaults.hashes })),
-  code: optional(Type.Enum(code, { default: defaults.code, description: "Distribution of the code." })),
-  depth: whole("Hidden layers of the decoder.", defaults.depth, 16),
-  width: optional(size("Units of a hidden layer.", { default: defaults.width })),
-  activation: optional(Type.Enum(activation, { default: defaults.activation, description: "Of the hidden layers." })),
+  hashes: optional(size("Length of the hash code.", { default: defaults.hashes })),
+  code: optional(Type.Enum(code, { default: defaults.code, description: "Distribution of the hash code." })),
+  depth: whole("Number of hidden layers of the decoder.", defaults.depth, 16),
+  width: optional(size("Number of units per hidden layer.", { default: defaults.width })),
+  activation: optional(
+    Type.Enum(activation, { default: defaults.activation, description: "Activation of the hidden layers." }),
+  ),
   batch_norm: optional(
     Type.Boolean({
       default: defaults.batch_norm,
@@ -32,7 +34,7 @@ const source = {
     }),
   ),
   optimizer: optimizer(defaults.optimizer),
-  cache_rows: whole("Decoded vectors a scorer keeps.", defaults.cache_rows),
+  cache_rows: whole("Number of decoded vectors that a scorer caches.", defaults.cache_rows),
 };
 
 const compiled = {
@@ -46,7 +48,7 @@ const compiled = {
   batch_norm: Type.Boolean(),
   /** Optimizer of the decoder's weights. */
   optimizer: Optimizer,
-  /** Decoded vectors a scorer keeps. */
+  /** Number of decoded vectors that a scorer caches. */
   cache_rows: rows,
 };
 
@@ -54,7 +56,7 @@ export type DheOptions = Own<typeof compiled>;
 
 /** Deep hash embedding (Kang et al. 2021). */
 export const dhe = encoding({
-  description: "hashes of the key, decoded by a small network; no rows",
+  description: "hash codes of the key, decoded by a small network; no rows",
   rows: "none",
   decodes: true,
   mend: "a smaller width or code",

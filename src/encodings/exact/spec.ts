@@ -3,7 +3,7 @@ import { store } from "../kind.js";
 
 /** One row for every distinct key; grows without limit or stays within a budget. */
 export const exact = store({
-  description: "a row of its own for every key, growing",
+  description: "one row per key; the table grows",
   rows: "growing",
   lifecycle: true,
   bytes: (_, spec) => exactBytes(spec),

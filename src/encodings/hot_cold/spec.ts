@@ -13,18 +13,20 @@ const SKETCH_BYTES = 16;
 const SCORE_BYTES = 4;
 
 const source = {
-  hotness: optional(Type.Enum(hotness, { default: defaults.hotness, description: "What an id's score sums up." })),
-  threshold: optional(aboveZero("The score from which on an id is hot.", defaults.threshold)),
+  hotness: optional(
+    Type.Enum(hotness, { default: defaults.hotness, description: "The quantity that is summed to an id's score." }),
+  ),
+  threshold: optional(aboveZero("Minimum score of a hot id.", defaults.threshold)),
   decay: optional(
     Type.Number({
       exclusiveMinimum: 0,
       maximum: 1,
       default: defaults.decay,
-      description: "Scores are multiplied by this ...",
+      description: "Factor by which scores are multiplied every decay_steps batches.",
     }),
   ),
-  decay_steps: whole("... every so many batches.", defaults.decay_steps),
-  sketch_rows: whole("Ids the sketch of scores holds. Hot ids are not in it. Default: as many as rows."),
+  decay_steps: whole("Number of batches between two multiplications by decay.", defaults.decay_steps),
+  sketch_rows: whole("Number of cold ids whose scores are kept in a sketch. Default: the same as rows."),
 };
 
 const compiled = {
@@ -42,7 +44,7 @@ export type HotColdOptions = Own<typeof compiled, "cold">;
 
 /** CAFE (Zhang et al. 2024): hot ids own one of `rows` rows, the others are encoded by `cold`. */
 export const hotCold = nesting({
-  description: "hot ids own one of `rows` rows, the others share",
+  description: "hot ids have one of `rows` rows each, the others share rows",
   rows: "fixed",
   source,
   compiled,

@@ -9,14 +9,17 @@ import { mixedDimensions } from "./mixed-dimensions.js";
 const defaults = { dim: 4, optimizer: "adam", alpha: 0.3 } as const;
 
 const source = {
-  dim: optional(size("Floats of a row, projected to the table's dim.", { default: defaults.dim })),
+  dim: optional(size("Floats per row, before the projection.", { default: defaults.dim })),
   optimizer: optimizer(defaults.optimizer),
   distinct: optional(
     Type.Object(
       {},
       {
-        patternProperties: { "^.*$": Type.Integer({ minimum: 1, description: "Distinct ids of the field." }) },
-        description: "Mixed dimensions: a table for each field, its dim by the field's distinct ids.",
+        patternProperties: {
+          "^.*$": Type.Integer({ minimum: 1, description: "Number of distinct ids of the field." }),
+        },
+        description:
+          "Mixed dimensions: a separate table for each field, with a dim that depends on its number of distinct ids.",
       },
     ),
   ),
@@ -25,7 +28,7 @@ const source = {
       minimum: 0,
       maximum: 1,
       default: defaults.alpha,
-      description: "With distinct: dim x (fewest / distinct)^alpha.",
+      description: "With distinct: a field's dim is dim × (fewest / distinct)^alpha.",
     }),
   ),
 };
@@ -36,7 +39,7 @@ export type LowDimOptions = Own<typeof compiled>;
 
 /** Rows of `dim` floats, projected to the table's dim by one matrix per table. */
 export const lowDim = encoding({
-  description: "short rows, projected to dim by a learned matrix",
+  description: "short rows, projected to the table's dim by a learned matrix",
   rows: "growing",
   decodes: true,
   source,

@@ -19,11 +19,11 @@ export function importancesOf(
 
 /** Hash embeddings (Svenstrup et al. 2017): `hashes` candidate rows, weighted by learned importances. */
 export const multiHash = encoding({
-  description: "candidate rows, weighed by learned importances",
+  description: "a sum of candidate rows, weighted by learned importances",
   rows: "fixed",
   source: {
-    hashes: whole("Candidate rows of a key.", defaults.hashes, 16),
-    importance_rows: whole("Rows of importances, found by key modulo this. Default: as many as rows."),
+    hashes: whole("Number of candidate rows per key.", defaults.hashes, 16),
+    importance_rows: whole("Number of rows of importances, indexed by key modulo this. Default: the same as rows."),
   },
   compiled,
   compile: ({ hashes = defaults.hashes, importance_rows = 0 }) => ({ hashes, importance_rows }),

@@ -21,13 +21,13 @@ export const poolOf = (spec: EncodingBase, { lookups, combine }: SharedOptions):
 
 /** Unified embedding (Coleman et al. 2023): `lookups` rows of one pool per key, summed or concatenated. */
 export const shared = encoding({
-  description: "a key's vector is made of several rows of one pool",
+  description: "a key's vector is composed of several rows of one pool",
   rows: "fixed",
   // All fields use one pool, so their values are kept apart.
   salt: "field",
   source: {
-    lookups: whole("Rows a key is made of.", defaults.lookups, 16),
-    combine: optional(Type.Enum(combine, { default: defaults.combine, description: "How its rows become a vector." })),
+    lookups: whole("Number of rows per key.", defaults.lookups, 16),
+    combine: optional(Type.Enum(combine, { default: defaults.combine, description: "How a key's rows are combined." })),
   },
   compiled,
   compile: (given) => ({ ...defaults, ...given }),

@@ -18,14 +18,14 @@ const defaults = { hidden: [36], activation: "relu" } as const;
  * nothing.
  */
 export const attention = pooling({
-  description: "Pools a bag's items by how much each concerns the query (Zhou 2018).",
+  description: "Pools a bag's items by their relevance to the query (Zhou 2018).",
   source: {
     hidden: optional(
       Type.Array(size("Units."), {
         minItems: 1,
         maxItems: 8,
         default: [...defaults.hidden],
-        description: "Hidden widths of the MLP that weighs an item.",
+        description: "Hidden widths of the MLP that computes an item's weight.",
       }),
     ),
     activation: optional(
