@@ -8,7 +8,7 @@ import type { Scorer } from "./scorer.js";
 import { labels } from "./served-model.js";
 
 export interface AdminOptions extends AppOptions {
-  /** Who knows one may change what is served, and read any checkpoint the server can. */
+  /** Clients with one of these tokens may change what is served, and read any checkpoint that the server can read. */
   readonly tokens: readonly string[];
   /** Loads a version. */
   readonly load: (checkpoint: string) => Promise<Scorer>;
@@ -43,15 +43,20 @@ interface Named<Body> {
 }
 
 /**
- * Model control, on an address of its own:
+ * Model control, on a separate address:
  * - `GET /v1/models`: every model's versions and labels;
- * - `POST /v1/models/NAME:load {"checkpoint": DIR, "label"?}`: loads a version beside the others, and then puts the label on it;
- * - `POST /v1/models/NAME:labels {"stable"?, "canary"?, "shadow"?, "canary_share"?}`: moves labels between loaded versions, at once;
- * - `POST /v1/models/NAME:rollback {"version"?}`: `stable` returns to the version it was on before, or to the one named; a watched run goes back
- *   to the checkpoint before, or to the one named, and stays there;
- * - `POST /v1/models/NAME:watch`: a watched run that went back serves its newest checkpoint again, and newer ones as they come;
- * - `POST /v1/models/NAME:unload {"version"}`: lets go of a version that has no label.
- * A version is a number, or number and spec ("400@eae589de2055a4c8") where several specs have that number. All answer the model's state.
+ * - `POST /v1/models/NAME:load {"checkpoint": DIR, "label"?}`: loads a version beside the others, and then assigns the
+ *   label to it;
+ * - `POST /v1/models/NAME:labels {"stable"?, "canary"?, "shadow"?, "canary_share"?}`: moves labels between loaded
+ *   versions, atomically;
+ * - `POST /v1/models/NAME:rollback {"version"?}`: `stable` returns to its previous version, or to the given one; a
+ *   watched run returns to the previous checkpoint, or to the given one, and stays there;
+ * - `POST /v1/models/NAME:watch`: a watched run that was rolled back serves its newest checkpoint again, and newer ones
+ *   as they appear;
+ * - `POST /v1/models/NAME:unload {"version"}`: removes a version without a label.
+ *
+ * A version is a number, or number and spec ("400@eae589de2055a4c8") if several specs have that number. All endpoints
+ * return the model's state.
  */
 export function createAdminServer(models: Models, options: AdminOptions): FastifyInstance {
   const app = createApp(options, ENDPOINTS);

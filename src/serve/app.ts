@@ -15,23 +15,23 @@ import { answerExpectation, errorBody, noEndpoint, noted, refuse } from "./http-
 import { RouteMethods } from "./route-methods.js";
 import { requireToken } from "./token.js";
 
-/** What every server of ours is told. */
+/** Options of every HTTP server of this package. */
 export interface AppOptions {
   /** Log every request as a JSON line. Default false. */
   readonly log?: boolean | undefined;
   /** Largest request body in bytes. Default 4 MiB. */
   readonly bodyLimit?: number | undefined;
-  /** Answers only requests with one of these bearer tokens (but for the health endpoints). Default: all. */
+  /** Requests need one of these bearer tokens (except for the health endpoints). Default: all requests are answered. */
   readonly tokens?: readonly string[] | undefined;
   /** PEM texts, for HTTPS. Default: HTTP. */
   readonly tls?: { readonly cert: Buffer | string; readonly key: Buffer | string } | undefined;
-  /** Open connections; more are closed at once. Default: no bound. */
+  /** Maximum number of open connections; further ones are closed at once. Default: no limit. */
   readonly maxConnections?: number | undefined;
-  /** How long connections may take, in milliseconds. */
+  /** Timeouts of connections, in milliseconds. */
   readonly timeouts?: Timeouts | undefined;
 }
 
-/** How long a connection may take before it is closed, in milliseconds. */
+/** Timeouts after which a connection is closed, in milliseconds. */
 export interface Timeouts {
   /** For a request's headers. Default 5,000. */
   readonly headers?: number | undefined;
@@ -41,10 +41,10 @@ export interface Timeouts {
   readonly idle?: number | undefined;
 }
 
-/** Bytes of a request's body, by default. */
+/** Default limit of a request's body, in bytes. */
 export const BODY_LIMIT = 4 << 20;
 
-/** Connections are looked at so often, at least. */
+/** Maximum interval between two checks of connections, in ms. */
 const LOOK_MS = 1_000;
 
 function timesOf({ headers = 5_000, request = 10_000, idle = 65_000 }: Timeouts = {}): HttpOptions {
@@ -53,25 +53,25 @@ function timesOf({ headers = 5_000, request = 10_000, idle = 65_000 }: Timeouts 
   return { ...times, connectionsCheckingInterval, requireHostHeader: false };
 }
 
-/** A request's id goes into its answer and its log lines. */
+/** Header of a request's id, which is returned in the response and written to log lines. */
 const ID_HEADER = "x-request-id";
 const ID = /^[\x21-\x7e]{1,128}$/;
 
 /**
- * A server without endpoints: how requests are let in and read, and what every error answers: `{"error", "code", "hint"}`, with
- * a 4xx for a bad request.
- * @param hint what a request is told that finds no endpoint
+ * A server without endpoints: how requests are admitted and parsed, and the body of every error, `{"error", "code",
+ * "hint"}`, with a 4xx status for a bad request.
+ * @param hint of the response if there is no such endpoint
  */
 export function createApp(options: AppOptions, hint: string, admission?: Admission): FastifyInstance {
   const app = Fastify({
-    // Not pino's own way to the standard output, which waits for ever where the disk below is full.
+    // Not pino's own destination for standard output, which blocks if the disk behind it is full.
     logger: options.log ? { redact: ["req.headers.authorization"], stream: process.stdout } : false,
-    // What a client sends is what is meant: nothing is coerced, nothing dropped.
+    // Requests are validated as they are: nothing is coerced or removed.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allowUnionTypes: true } },
-    // Ids stand in paths, and may be long; headers and path together have Node's bound.
+    // Ids are part of paths, and may be long; headers and path together are limited by Node.
     routerOptions: { maxParamLength: maxHeaderSize },
     genReqId: ({ headers }) => idOf(headers[ID_HEADER]),
-    // A request that came in before the end is answered.
+    // Requests received before closing are still answered.
     return503OnClosing: false,
     clientErrorHandler: refuse,
     frameworkErrors: (error, request, reply) => answerError(hint)(error, request, reply),
@@ -107,11 +107,11 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
   return app;
 }
 
-/** Ids of requests must differ between processes, for who joins what was answered with what came of it. */
+/** Prefix that makes request ids differ between processes, so that answers can be joined with outcomes. */
 const prefix = Math.floor(drawn() * 36 ** 8).toString(36);
 let ids = 0;
 
-/** The id that a client chose, or one of this process. */
+/** The id chosen by the client, or a new one. */
 function idOf(given: string | string[] | undefined): string {
   return typeof given === "string" && ID.test(given) ? given : `${prefix}-${(ids++).toString(36)}`;
 }

@@ -4,7 +4,10 @@ import { HashbrookError } from "../core/errors.js";
 
 export const SEND_JSON = "send JSON with content-type: application/json, not compressed";
 
-/** A body is read to its end up to this many times the limit, so that the client hears the refusal instead of a broken pipe. */
+/**
+ * A body is read to its end up to this many times the limit, so that the client receives the refusal instead of a
+ * broken pipe.
+ */
 const DRAINED = 16;
 
 /**
@@ -25,7 +28,10 @@ function tooLarge(limit: number): HashbrookError {
   return new HashbrookError("request_too_large", `body: over ${limit} bytes`, { hint: "split the request" });
 }
 
-/** What comes, once it has ended; undefined where it is over the limit. Listeners, not an iterator: most bodies come in one piece. */
+/**
+ * The complete body; undefined if it exceeds the limit. Uses listeners instead of an iterator, because most bodies
+ * arrive in one piece.
+ */
 function wholeOf(payload: Readable, limit: number): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -49,7 +55,7 @@ function joined(chunks: readonly Buffer[]): Buffer {
   return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
 }
 
-/** A body that is there, but in another form. */
+/** A body with an unsupported encoding. */
 class Unsupported extends Error {
   readonly statusCode = 415;
 }

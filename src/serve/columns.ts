@@ -6,14 +6,15 @@ import { invalid, tooMany } from "./request.js";
 import { MAX_CANDIDATES } from "./scorer.js";
 
 const NAME = '"columns"';
-/** Bytes that columns may be as candidates. */
+/** Maximum size of the candidates made from columns, in bytes. */
 const MAX_TEXT = 32 << 20;
 const [BRACKET, BRACKET_END, BRACE, BRACE_END, COMMA] = [91, 93, 123, 125, 44];
-/** Bytes that are sooner copied one by one. */
+/** Maximum size in bytes for which a loop is faster than a bulk copy. */
 const SHORT = 32;
 
 /**
- * A score request's body with its `columns` as `candidates`: every value as it was written. A body without them is left as it is.
+ * Converts a score request's body with `columns` to one with `candidates`, keeping every value's text. A body without
+ * columns is returned unchanged.
  * @throws HashbrookError request_invalid naming the column, items_too_many, request_too_large
  */
 export function withCandidates(body: Uint8Array): Uint8Array {
@@ -44,17 +45,19 @@ function checkColumns(columns: unknown): void {
 }
 
 interface Column {
-  /** Its name as a member's, with the colon. */
+  /** Its name as a JSON member, with the colon. */
   readonly name: Uint8Array;
   readonly list: Uint8Array;
   readonly places: readonly (readonly [from: number, to: number])[];
 }
 
-/** @throws HashbrookError request_too_large: every row has every name, so that few bytes can say very many */
+/**
+ * @throws HashbrookError request_too_large: every row repeats every name, so a short body can expand to a very long one
+ */
 function candidatesOf(columns: readonly Column[]): Uint8Array {
   const rows = columns[0].places.length;
   const values = columns.reduce((sum, { places }) => sum + places.reduce((all, [from, to]) => all + to - from, 0), 0);
-  // Brackets and commas: two and one a row, one a value.
+  // Brackets and commas: two and one per row, one per value.
   const size = 2 + values + rows * columns.reduce((sum, { name }) => sum + name.length + 1, 2);
   if (size > MAX_TEXT) {
     throw new HashbrookError("request_too_large", `columns: are over ${MAX_TEXT} bytes as candidates`, {
@@ -75,7 +78,7 @@ function candidatesOf(columns: readonly Column[]): Uint8Array {
   return text.bytes;
 }
 
-/** Bytes one after the other. */
+/** Appends bytes to a buffer. */
 class Text {
   private readonly all: Uint8Array;
   private end = 0;

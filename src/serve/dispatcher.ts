@@ -200,7 +200,7 @@ function settle(given: Map<number, Pending>, outcome: Outcome): void {
   else pending?.resolve(outcome);
 }
 
-/** Rejects a request that nobody waits for any more. */
+/** Rejects a request whose client no longer waits. */
 function refusedLate({ options: { signal, deadline }, reject }: Pending): boolean {
   if (signal?.aborted) {
     reject(new HashbrookError("request_aborted", "the request was given up before it was scored"));

@@ -2,14 +2,14 @@ import { type IncomingMessage, type RequestListener, type Server, type ServerRes
 import type { Duplex } from "node:stream";
 import { errorCode } from "../core/files.js";
 
-/** What every error answers. */
+/** The body of every error response. */
 export interface ErrorBody {
   readonly error: string;
   readonly code: string;
   readonly hint: string | undefined;
 }
 
-/** Codes of what HTTP itself refuses, by status (docs/ERRORS.md). */
+/** Error codes of requests refused by HTTP itself, by status (docs/ERRORS.md). */
 const codes: Readonly<Record<number, string>> = {
   400: "bad_request",
   404: "not_found",
@@ -25,9 +25,9 @@ export function errorBody(status: number, error: string, hint?: string): ErrorBo
   return { error, code: codes[status] ?? (status < 500 ? "bad_request" : "internal"), hint };
 }
 
-/** The answer to a method or path that is not there. @param allowed methods of the path, none where there is no such path */
+/** The response to an unknown method or path. @param allowed methods of the path, none if there is no such path */
 export function noEndpoint(method: string, url: string, allowed: readonly string[], hint: string) {
-  // A path that a method is taken for, and no endpoint finds: a part of it, unescaped, is no name.
+  // The path matches a route of this method, but no endpoint accepts it: an unescaped part of it is not a valid name.
   if (allowed.length === 0 || allowed.includes(method)) {
     return { status: 404, body: errorBody(404, `${method} ${url}: no such endpoint`, hint) };
   }
@@ -35,7 +35,7 @@ export function noEndpoint(method: string, url: string, allowed: readonly string
   return { status: 405, allow, body: errorBody(405, `${method} ${url}: takes ${allow}`, hint) };
 }
 
-/** Makes a server answer an `Expect` that it does not meet. */
+/** Makes a server respond to an `Expect` that it does not support. */
 export function answerExpectation(server: Server): void {
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
     const body = errorBody(417, `Expect: ${request.headers.expect}: is not met`, "expect 100-continue, or nothing");
@@ -51,10 +51,10 @@ export function send(response: ServerResponse, status: number, body: ErrorBody, 
   response.end(text);
 }
 
-/** The answer last begun on a connection. */
+/** The response last begun on a connection. */
 const answers = new WeakMap<Duplex, ServerResponse>();
 
-/** A handler that lets `refuse` know what is still to be answered on a connection. */
+/** A handler that records for `refuse` which response is pending on a connection. */
 export function noted(handler: RequestListener): RequestListener {
   return (request, response) => {
     answers.set(request.socket, response);
@@ -62,7 +62,7 @@ export function noted(handler: RequestListener): RequestListener {
   };
 }
 
-/** Answers on a connection whose request could not be parsed, behind those that came before it, and ends it. */
+/** Responds on a connection whose request could not be parsed, after earlier responses, and closes it. */
 export function refuse(error: Error, socket: Duplex): void {
   const before = answers.get(socket);
   if (before?.req.complete && !before.writableFinished && !before.destroyed)

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { createApp } from "./app.js";
 import { addHealth } from "./health.js";
 
-/** The state of a process that serves no scores: a trainer. */
+/** The state of a process that serves no scores, such as a trainer. */
 export interface Told {
   readonly ready: boolean;
   /** Why it is not ready; null if it is. */

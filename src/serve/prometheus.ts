@@ -15,7 +15,7 @@ const FRESHNESS_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300];
 export class ServeMetrics {
   /** The content type of `text`. */
   readonly contentType: string;
-  /** Another source of metrics in the process: a trainer. */
+  /** Another source of metrics in the process, such as a trainer. */
   beside: {
     /** Its metrics, in Prometheus' text format. */
     text(): Promise<string>;

@@ -7,7 +7,8 @@ export interface RequestBody {
   /** Bytes not read yet. */
   readonly rest: number;
   /**
-   * Reads candidates as rows from `row` to before `most`. @returns how many
+   * Reads candidates as rows `row` to `most` (exclusive).
+   * @returns the number of candidates read
    * @throws HashbrookError request_invalid
    */
   read(scoring: ScoringModel, row: number, most: number): number;

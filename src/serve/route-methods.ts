@@ -1,8 +1,8 @@
-/** The methods that a path takes. */
+/** The methods of each path. */
 export class RouteMethods {
   private readonly patterns = new Map<string, { readonly pattern: RegExp; readonly methods: string[] }>();
 
-  /** @param url as fastify takes it: `/v1/models/:name([^:/]+)::score` */
+  /** @param url in fastify's notation: `/v1/models/:name([^:/]+)::score` */
   add(url: string, method: string): void {
     const parts = url.split(/((?<!:):\w+(?:\([^)]*\))?)/);
     const source = parts.map((part, i) =>

@@ -1,14 +1,14 @@
 import { type Static, type TProperties, Type } from "../schema/typebox.js";
 import { MAX_CANDIDATES } from "./scorer.js";
 
-/** An object without other members: misspelt ones are refused, not dropped. */
+/** An object without additional members: misspelt ones are rejected, not ignored. */
 export const strict = <P extends TProperties>(properties: P, description?: string) =>
   Type.Object(properties, { additionalProperties: false, ...(description !== undefined && { description }) });
 
 const members = (description: string) => Type.Unsafe<Record<string, unknown>>({ type: "object", description });
 const probability = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
 
-/** What a score request may ask for besides scores. */
+/** Options of a score request, for results besides scores. */
 export const ScoreRequestOptions = strict({
   top_k: Type.Optional(
     Type.Integer({

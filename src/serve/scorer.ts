@@ -41,7 +41,7 @@ export interface Scores {
   readonly options?: Uint8Array | undefined;
 }
 
-/** Where a scorer works. */
+/** Where a scorer's models and scoring run. */
 export interface WorkerOptions {
   /**
    * Number of scoring threads, in addition to one that holds the model for all of them. 0: the calling thread does everything.

@@ -2,63 +2,68 @@ import { HashbrookError } from "../core/errors.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { Scorer } from "./scorer.js";
 
-/** The labels there are. */
+/** All labels. */
 export const labels = ["stable", "canary", "shadow"] as const;
 /**
- * What a version is for. `stable` answers; `canary` answers the requests that the split gives it; `shadow` scores what the
- * others answer, and is never answered with.
+ * The role of a version. `stable` answers; `canary` answers the requests assigned to it by the split; `shadow` scores
+ * requests that were answered by others, and its scores are never returned.
  */
 export type Label = (typeof labels)[number];
 
-/** One version of a model, loaded. */
+/** A loaded version of a model. */
 export interface ServedVersion {
   /** Its model. */
   readonly scorer: Scorer;
-  /** Where it came from: a run's directory, a checkpoint, or a delta log. */
+  /** Its origin: a run's directory, a checkpoint, or a delta log. */
   readonly source: string;
 }
 
-/** Which version a request asks for; nothing: the split decides by its key. */
+/** The version requested; if empty, the split decides by the key. */
 export interface Wanted {
-  /** The version that has it. */
+  /** The version with this label. */
   readonly label?: Label | undefined;
   /** Examples the version had learned. */
   readonly version?: number | undefined;
-  /** Requests of one key are answered by one label: a user, a session; by default the request's id. */
+  /**
+   * Key of the split: requests with the same key (a user, a session) are answered by the same label. Default: the
+   * request's id.
+   */
   readonly key?: string | undefined;
 }
 
-/** A version, by the examples it had learned; where several specs have that number, with its spec: `"400@eae589de2055a4c8"`. */
+/**
+ * A version, by the examples it had learned; with its spec if several specs have that number: `"400@eae589de2055a4c8"`.
+ */
 export type VersionName = number | string;
 
-/** How a model is served. */
+/** The serving state of a model. */
 export interface ServedState {
-  /** What requests call it. */
+  /** Its name in requests. */
   readonly name: string;
-  /** The version of each label; null where the label is on none. */
+  /** The version of each label; null if no version has the label. */
   readonly labels: Readonly<Record<Label, number | null>>;
-  /** Share of the keys that `canary` answers. */
+  /** Share of keys answered by `canary`. */
   readonly canary_share: number;
-  /** The version `rollback` would return to. */
+  /** The version to which `rollback` would return. */
   readonly previous: number | null;
-  /** Those that are loaded, oldest first. */
+  /** The loaded versions, oldest first. */
   readonly versions: readonly {
     readonly version: number | null;
     readonly spec_hash: string | null;
     readonly source: string;
     readonly ready: boolean;
-    /** Those that are on it. */
+    /** Labels of the version. */
     readonly labels: readonly Label[];
-    /** Newer checkpoints of its run take its place as they come. */
+    /** Newer checkpoints of its run replace it as they appear. */
     readonly follows: boolean;
   }[];
 }
 
 const SPLIT_SEED = 0x73706c6974n; // "split"
 
-/** The versions of one model, and which of them answers. */
+/** The versions of one model, and their labels. */
 export class ServedModel {
-  /** What requests call it; empty: as its spec says. */
+  /** Its name in requests; empty: the spec's. */
   readonly name: string;
   private loaded: ServedVersion[] = [];
   private readonly byLabel = new Map<Label, ServedVersion>();
@@ -76,27 +81,27 @@ export class ServedModel {
     return this.name || (this.stable.version?.model ?? "");
   }
 
-  /** What answers, but for the canary's share. */
+  /** The version that answers all requests except the canary's. */
   get stable(): Scorer {
     return this.byLabel.get("stable")!.scorer;
   }
 
-  /** Scores what others answer; null where no version is labelled so. */
+  /** The version that scores requests answered by others; null if none has this label. */
   get shadow(): Scorer | null {
     return this.byLabel.get("shadow")?.scorer ?? null;
   }
 
-  /** The labels that are on a version. */
+  /** The labels and their versions. */
   get labelled(): readonly (readonly [Label, Scorer])[] {
     return [...this.byLabel].map(([label, { scorer }]) => [label, scorer]);
   }
 
-  /** Of all versions that are loaded. */
+  /** The scorers of all loaded versions. */
   get scorers(): readonly Scorer[] {
     return this.loaded.map(({ scorer }) => scorer);
   }
 
-  /** Every version that may be asked for has a model that is fresh enough. */
+  /** True if every labelled version has a model that is fresh enough. */
   get ready(): boolean {
     return [...this.byLabel.values()].every(({ scorer }) => scorer.health().ready);
   }
@@ -114,10 +119,11 @@ export class ServedModel {
   }
 
   /**
-   * Takes a version; without a label nobody is answered by it yet, unless they ask for it. One that is loaded already, from the same
-   * source, takes its own place and keeps its labels.
-   * @returns what is to be closed: nobody is answered by it any more
-   * @throws HashbrookError request_invalid where another source has given the same version of the same spec: nothing would tell them apart
+   * Adds a version. Without a label it answers only requests that name it. A version loaded before from the same source
+   * is replaced, and its labels are kept.
+   * @returns the scorer to close, which no longer answers requests
+   * @throws HashbrookError request_invalid if another source has the same version of the same spec, since nothing would
+   *   distinguish them
    */
   add(added: ServedVersion, label?: Label): Scorer | null {
     const same = this.loaded.find((other) => isSame(other, added));
@@ -131,8 +137,8 @@ export class ServedModel {
   }
 
   /**
-   * Moves labels, and sets the canary's share; all of it or nothing.
-   * @param moved the version of each label named; null takes it away (not from `stable`)
+   * Moves labels and sets the canary's share, atomically.
+   * @param moved the version for each label; null removes the label (not `stable`)
    * @throws HashbrookError model_unknown, request_invalid
    */
   relabel(moved: Partial<Record<Label, VersionName | null>>, canaryShare = this.canaryShare): void {
@@ -151,9 +157,9 @@ export class ServedModel {
   }
 
   /**
-   * Puts `stable` back on the version it was on before, or has a watched run go back to an earlier checkpoint and stay there.
+   * Returns `stable` to its previous version, or a watched run to an earlier checkpoint, where it stays.
    * @param version a loaded one, or a checkpoint of the watched run, by the examples it had learned
-   * @throws HashbrookError model_unknown where there is none, or it was unloaded; as loading a checkpoint
+   * @throws HashbrookError model_unknown if there is none, or it was unloaded; as loading a checkpoint
    */
   async rollback(version?: VersionName): Promise<void> {
     const { stable } = this;
@@ -170,9 +176,9 @@ export class ServedModel {
   }
 
   /**
-   * Takes a version out; who asked for it before is still answered.
-   * @returns what is to be closed
-   * @throws HashbrookError model_unknown; request_invalid where it answers requests
+   * Removes a version; requests in progress are still answered.
+   * @returns the scorer to close
+   * @throws HashbrookError model_unknown; request_invalid if it has a label
    */
   remove(version: VersionName): Scorer {
     const named = this.named(version);
@@ -189,7 +195,7 @@ export class ServedModel {
     return found.scorer;
   }
 
-  /** How it is served now. */
+  /** Its current serving state. */
   state(): ServedState {
     const versionAt = (label: Label) => versionIn(this.byLabel.get(label));
     return {
@@ -237,7 +243,7 @@ export class ServedModel {
     return this.theOne(this.named(name), name);
   }
 
-  /** The newest of versions that go by one name and have one spec. */
+  /** The newest of several versions with the same name and spec. */
   private theOne(versions: readonly ServedVersion[], name: VersionName): ServedVersion {
     const specs = [...new Set(versions.map(({ scorer }) => scorer.version?.spec_hash))];
     if (specs.length < 2) return this.newest(versions, name);
@@ -265,7 +271,7 @@ export class ServedModel {
   }
 }
 
-/** Whether nothing a request can say tells two versions apart. */
+/** True if no request can distinguish two versions. */
 function isSame({ scorer: { version: a } }: ServedVersion, { scorer: { version: b } }: ServedVersion): boolean {
   return a !== null && b !== null && a.version === b.version && a.spec_hash === b.spec_hash;
 }
@@ -278,7 +284,7 @@ function versionIn(version: ServedVersion | null | undefined): number | null {
 
 const encoder = new TextEncoder();
 
-/** Where a key lies in [0, 1): the same in every server, whatever its models. */
+/** Position of a key in [0, 1): the same on every server, whatever its models. */
 function placeOf(key: string): number {
   return Number(xxh64(encoder.encode(key), SPLIT_SEED) >> 11n) / 2 ** 53;
 }

@@ -19,21 +19,21 @@ import type { HostedCheckpoint } from "./host.js";
 import { qualityOf } from "./live/quality.js";
 import { CAPACITY, ScoringModel, snapshotSpec } from "./scoring-model.js";
 
-/** In place of a log's writer: the state is a checkpoint's. */
+/** Epoch of a stored state that is a checkpoint's, and has no log writer. */
 const NO_LOG = -1;
 
-/** True where what was kept is a state of a log, and no checkpoint. */
+/** True if the stored state is one of a log, and not a checkpoint's. */
 export const isOfLog = ({ epoch }: KeptPlace): boolean => epoch !== NO_LOG;
 
-/** Where a model's rows are to lie, and how they are held in memory. */
+/** Where a model's rows are stored, and their precision in memory. */
 export interface Storing {
   readonly directory: RowDirectory;
   readonly precision: ServingPrecision | undefined;
 }
 
 /**
- * A model that serves, whose rows lie on disk. A change is kept first, in one transaction with its place in the log, so that the process
- * may end at any time; where it cannot be kept nothing has changed.
+ * A serving model whose rows are stored on disk. A change is stored first, in one transaction with its position in the
+ * log, so that the process may end at any time; if storing fails, nothing has changed.
  */
 export class StoredModel extends ScoringModel {
   private readonly database: RowDatabase;
@@ -45,7 +45,7 @@ export class StoredModel extends ScoringModel {
     this.directory = directory;
   }
 
-  /** @param kept over what an earlier server left, else empty */
+  /** @param kept whether to use the rows that an earlier server stored; else the store is emptied */
   static async over(spec: CompiledSpec, { directory, precision }: Storing, kept: boolean): Promise<StoredModel> {
     const database = await directory.database(kept);
     try {
@@ -59,7 +59,7 @@ export class StoredModel extends ScoringModel {
   }
 
   /**
-   * The model of a snapshot: over what was kept, where that is what the log is followed from.
+   * The model of a snapshot, using the stored rows if the log is followed from their state.
    * @throws HashbrookError log_mismatch
    */
   static ofSnapshot(spec: unknown, run: string, storing: Storing): Promise<StoredModel> {
@@ -68,7 +68,8 @@ export class StoredModel extends ScoringModel {
   }
 
   /**
-   * A checkpoint's model, of which no more than a piece is in memory: as it was kept, where it was.
+   * A checkpoint's model, of which only a chunk is in memory at a time; if the stored state is that checkpoint's, it is
+   * used.
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | row_store_mismatch | row_store_write
    */
   static ofCheckpoint(path: string, storing: Storing): Promise<HostedCheckpoint> {
@@ -123,7 +124,7 @@ export class StoredModel extends ScoringModel {
   }
 }
 
-/** @throws HashbrookError row_store_mismatch where another model's rows are in a directory */
+/** @throws HashbrookError row_store_mismatch if the directory contains another model's rows */
 export function checkRun({ kept, path }: Pick<RowDirectory, "kept" | "path">, run: string | null): void {
   if (!kept || run === null || kept.run === run) return;
   throw new HashbrookError(

@@ -5,7 +5,7 @@ import { HashbrookError } from "../core/errors.js";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** Answered without a token: probes. */
+    /** Answered without a token: for probes. */
     open?: boolean;
   }
 }

@@ -4,8 +4,8 @@ import type { RequestFailure, RequestReader } from "../decode/decoder.js";
 import { type Known, type ScoreRequest, splitScoreRequest } from "./request.js";
 
 /**
- * A request as the objects it is made of. Slower than reading it as it comes, and in need of no special form: it takes every request
- * there is, and knows the words for what is wrong with one.
+ * A request parsed into objects. Slower than reading it as it arrives, but without restrictions on its form: it accepts
+ * every valid request, and produces the error messages for invalid ones.
  */
 export class WholeRequest {
   private readonly request: ScoreRequest;
@@ -19,7 +19,7 @@ export class WholeRequest {
     return this.request.candidates.length;
   }
 
-  /** The bytes of the options object, where there is one. */
+  /** The bytes of the options object, if there is one. */
   get options(): Uint8Array | undefined {
     return this.request.options;
   }
@@ -30,7 +30,8 @@ export class WholeRequest {
   }
 
   /**
-   * Reads candidates from the `from`-th on as rows from `row` to before `most`. @returns how many
+   * Reads candidates from index `from` on as rows `row` to `most` (exclusive).
+   * @returns the number of candidates read
    * @throws HashbrookError request_invalid naming the candidate and the member
    */
   read(requests: RequestReader, from: number, row: number, most: number): number {
@@ -42,7 +43,10 @@ export class WholeRequest {
   }
 }
 
-/** The error for a member that cannot be decoded: it is the context's unless the candidate has a member of that path itself. */
+/**
+ * The error for a member that cannot be decoded. It is the context's unless the candidate has a member at that path
+ * itself.
+ */
 function rejected(failure: RequestFailure, candidates: readonly Uint8Array[], from: number): HashbrookError {
   const { candidate, code, column } = failure;
   const own =
@@ -53,7 +57,9 @@ function rejected(failure: RequestFailure, candidates: readonly Uint8Array[], fr
   });
 }
 
-/** Whether a member decides what stands at a path: it is there, or something that is no object on the way to it. */
+/**
+ * Whether an object determines the value at a path: it has the path, or a value that is not an object on the way to it.
+ */
 function hasPath(object: unknown, path: string): boolean {
   if (!isObject(object)) return true;
   if (Object.hasOwn(object, path)) return true;

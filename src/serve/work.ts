@@ -7,7 +7,7 @@ import type { RequestBody } from "./request-body.js";
 import type { Predicted, ScoringModel } from "./scoring-model.js";
 import { TensorBody } from "./tensor-body.js";
 
-/** A request is short while no more than so many bytes of it are unread: some hundred candidates. */
+/** A request counts as short while at most this many bytes of it are unread: some hundred candidates. */
 export const SHORT_BYTES = 16 << 10;
 
 /** A request in progress: its body, the reading position, and the scores so far. */
