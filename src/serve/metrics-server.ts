@@ -3,7 +3,7 @@ import { createApp } from "./app.js";
 import { addHealth } from "./health.js";
 
 /** The state of a process that serves no scores, such as a trainer. */
-export interface Told {
+export interface ProcessState {
   readonly ready: boolean;
   /** Why it is not ready; null if it is. */
   readonly reason: string | null;
@@ -14,8 +14,8 @@ export interface Told {
 }
 
 /** `GET /metrics`, `GET /v2/health/live`, `GET /v2/health/ready` (503 with a reason) and their short forms; nothing else. */
-export function createMetricsServer(told: Told): FastifyInstance {
+export function createMetricsServer(state: ProcessState): FastifyInstance {
   const app = createApp({}, "GET /metrics, GET /v2/health/live, GET /v2/health/ready");
-  addHealth(app, { readiness: () => ({ ready: told.ready, reason: told.reason }), metrics: told });
+  addHealth(app, { readiness: () => ({ ready: state.ready, reason: state.reason }), metrics: state });
   return app;
 }

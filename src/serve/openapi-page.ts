@@ -27,7 +27,7 @@ details{border:1px solid #8885;border-radius:6px;margin:.5rem 0;padding:.5rem .8
 summary b{display:inline-block;min-width:3.2rem}code,pre{font:13px/1.45 ui-monospace,monospace}pre{overflow:auto}`;
 
 function section(method: string, path: string, { summary, parameters, requestBody, responses }: Operation): string {
-  const told = parameters.map(
+  const items = parameters.map(
     ({ name, in: where, description = "" }) =>
       `<li><code>${escaped(name)}</code> (${where}) ${escaped(description)}</li>`,
   );
@@ -38,7 +38,7 @@ function section(method: string, path: string, { summary, parameters, requestBod
     ([status, { description, content = {} }]) => `<h4>${escaped(status)} ${escaped(description)}</h4>${pre(content)}`,
   );
   return `<details><summary><b>${method.toUpperCase()}</b> <code>${escaped(path)}</code> ${escaped(summary)}</summary>
-${told.length > 0 ? `<ul>${told.join("")}</ul>` : ""}${bodies.join("")}${answers.join("")}</details>`;
+${items.length > 0 ? `<ul>${items.join("")}</ul>` : ""}${bodies.join("")}${answers.join("")}</details>`;
 }
 
 const pre = (value: object) => `<pre>${escaped(JSON.stringify(value, null, 2))}</pre>`;

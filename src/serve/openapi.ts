@@ -3,7 +3,7 @@ import type { Endpoint } from "./endpoint.js";
 import { ErrorAnswer } from "./schemas.js";
 
 /** A documented route. */
-export interface Told {
+export interface DocumentedRoute {
   readonly method: string;
   /** In fastify's notation. */
   readonly url: string;
@@ -11,7 +11,7 @@ export interface Told {
 }
 
 /** The OpenAPI 3.1 document of a server's endpoints. @param version of the package */
-export function openApi(routes: readonly Told[], version: string): object {
+export function openApi(routes: readonly DocumentedRoute[], version: string): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const { method, url, endpoint } of routes) {
     const path = pathOf(url);
@@ -30,7 +30,7 @@ function pathOf(url: string): string {
   return url.replace(/(?<!:):(\w+)(\([^)]*\))?/g, "{$1}").replaceAll("::", ":");
 }
 
-function operation(url: string, method: string, { summary, body, answer, others = {}, ...told }: Endpoint): object {
+function operation(url: string, method: string, { summary, body, answer, others = {}, ...parts }: Endpoint): object {
   const answers = Object.entries(others).map(([status, description]) => [
     status,
     { description, ...json(errorOr(answer)) },
@@ -38,7 +38,7 @@ function operation(url: string, method: string, { summary, body, answer, others 
   return {
     summary,
     operationId: `${method.toLowerCase()}${pathOf(url).replace(/\W+/g, "_").replace(/_$/, "")}`,
-    parameters: [...inPath(url, told.parameters), ...inQuery(told.query), ...inHeaders(told.headers)],
+    parameters: [...inPath(url, parts.parameters), ...inQuery(parts.query), ...inHeaders(parts.headers)],
     ...(body && { requestBody: { required: true, content: contentOf(body) } }),
     responses: {
       200: { description: "OK", ...(typeof answer === "string" ? { content: { [answer]: {} } } : json(answer)) },
@@ -55,9 +55,9 @@ function contentOf(body: Readonly<Record<string, TSchema>>): object {
   return Object.fromEntries(Object.entries(body).map(([type, schema]) => [type, { schema }]));
 }
 
-function inPath(url: string, told: Endpoint["parameters"] = {}): object[] {
+function inPath(url: string, descriptions: Endpoint["parameters"] = {}): object[] {
   return [...url.matchAll(/(?<!:):(\w+)/g)].map(([, name]) => {
-    const description = told[name] ?? (name === "name" ? "The model's name." : undefined);
+    const description = descriptions[name] ?? (name === "name" ? "The model's name." : undefined);
     return { name, in: "path", required: true, schema: { type: "string", minLength: 1 }, description };
   });
 }

@@ -8,9 +8,7 @@ import { packOutcomes, unpackAsks } from "./packing.js";
 import { answerCalls, Transferred } from "./thread-calls.js";
 import { TurnCount } from "./turn-count.js";
 
-/**
- * A thread that has nothing to report for this long reports that, so that it can be told which requests are late or cancelled.
- */
+/** Interval of reports without results, in ms, so that the host can pass on which requests are late or cancelled. */
 const QUIET_MS = 10;
 
 const models = new Map<number, AttachedModel>();
@@ -32,16 +30,16 @@ function engineOf(host: number): Engine {
  * longer than a run takes.
  */
 async function runs(engine: Engine, tell: (part: Transferred<PackedOutcomes>) => void) {
-  let told = systemClock.now();
+  let lastReport = systemClock.now();
   for (;;) {
     const outcomes = await engine.run();
     const ends = engine.open === 0 || turns.waiting;
-    if (!ends && outcomes.length === 0 && systemClock.now() < told + QUIET_MS) continue;
+    if (!ends && outcomes.length === 0 && systemClock.now() < lastReport + QUIET_MS) continue;
     const packed = packOutcomes(outcomes, engine.open);
     const found = new Transferred(packed, [packed.scores.buffer]);
     if (ends) return found;
     tell(found);
-    told = systemClock.now();
+    lastReport = systemClock.now();
   }
 }
 

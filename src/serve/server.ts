@@ -7,7 +7,7 @@ import { type AppOptions, BODY_LIMIT, createApp } from "./app.js";
 import type { Explorer } from "./explore/policy.js";
 import type { Impressions } from "./impressions.js";
 import { Models } from "./models.js";
-import type { Told } from "./openapi.js";
+import type { DocumentedRoute } from "./openapi.js";
 import { ServeMetrics } from "./prometheus.js";
 import type { RouteContext, Routes } from "./routes/context.js";
 import { embeddingRoutes } from "./routes/embeddings.js";
@@ -66,10 +66,10 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
   const models = served instanceof Models ? served : Models.of(served);
   metrics.watch(models);
   const app = createApp(options, ENDPOINTS, new Admission(options.maxQueue ?? MAX_QUEUE, metrics));
-  const told: Told[] = [];
+  const documented: DocumentedRoute[] = [];
   app.addHook("onRoute", ({ url, method, config }) => {
     for (const one of [method].flat())
-      if (config?.endpoint && one !== "HEAD") told.push({ method: one, url, endpoint: config.endpoint });
+      if (config?.endpoint && one !== "HEAD") documented.push({ method: one, url, endpoint: config.endpoint });
   });
   shed(app, metrics, options);
   const counts = new AnswerCounts();
@@ -90,7 +90,7 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
   const log: RouteContext["log"] = ({ id }, { spec }, body, answered, drawn) => {
     if (spec) impressions?.offer({ request: id, body, scored: answered, spec, drawn });
   };
-  const context = { models, metrics, counts, count, scored, explorer, log, bodyLimit, told };
+  const context = { models, metrics, counts, count, scored, explorer, log, bodyLimit, documented };
   app.register(async (inner) => {
     for (const group of routes) group(inner, context);
   });

@@ -21,8 +21,8 @@ export interface SourceState {
 }
 
 /**
- * The decoding thread's side of opening a consumer. It is informed as early as possible, so that it can prepare while the model
- * loads. What it was told stays true, or opening fails.
+ * The decoding thread's side of opening a consumer. It is informed as early as possible, so that it can prepare while
+ * the model loads. If what it was informed of changes, opening fails.
  */
 export interface Upstream {
   join(): void;

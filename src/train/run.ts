@@ -43,11 +43,11 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
   readonly publish?: Partial<PublishSpec> | undefined;
   /** Rejected events also go to this Kafka topic. */
   readonly deadLetters?: Job["deadLetters"] | undefined;
-  /** Keep clicks that label nothing, late and repeated ones and those of no impression, in DIR/rejected/late.jsonl, and in a topic where one is named. */
+  /** Keep clicks that label nothing in DIR/rejected/late.jsonl, and in a topic if one is given. */
   readonly unused?: Job["unused"] | undefined;
   /** Path of a model spec (features/*.yaml), or a compiled one. */
   readonly model: string | CompiledSpec;
-  /** Called for everything the model spec may say, but that is rarely meant. */
+  /** Called for everything in the model spec that is valid but rarely meant. */
   readonly onSpecWarning?: ((warning: SpecWarning) => void) | undefined;
   /** Called with notes on unusual handling of the data, such as decoding them once for several epochs, into the run's directory. */
   readonly onNote?: ((note: string) => void) | undefined;
@@ -170,7 +170,7 @@ function refuseRejected({ out, data }: Job): void {
   if (existsSync(rejected) && data.length > 0) refuseInputs(rejected, namesOf(data));
 }
 
-/** The files that `--data` stands for. */
+/** The files that `--data` names. */
 function namesOf(data: readonly string[]): string[] {
   const files = data.filter((name) => !isCacheName(name));
   const cached = data.filter(isCacheName).flatMap(filesOfCache);
@@ -223,13 +223,13 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
   if (!Number.isSafeInteger(top) || top < 1)
     throw new HashbrookError("usage", `top ${top}: must be a whole number of at least 1`);
   const cut = cutOf(spec, options);
-  const apart = toldApart(spec, options, top);
+  const apart = breakdownOf(spec, options, top);
   const clicks = clicksOf(spec, options);
   return runPipeline({ ...job, ...cut, ...apart, clicks, checkpoint: checkpoint.path, passedOver }, options);
 }
 
 /** What eval breaks metrics down by, and the texts it needs for that. @throws HashbrookError usage */
-function toldApart(spec: CompiledSpec, { by, groupAuc = spec.metrics?.group }: EvaluateOptions, top: number) {
+function breakdownOf(spec: CompiledSpec, { by, groupAuc = spec.metrics?.group }: EvaluateOptions, top: number) {
   const source = by === undefined ? [] : bySource(spec, by);
   const grouped = groupAuc === undefined ? { group: null, kept: [] } : groupSpec(spec, groupAuc, source);
   const kept = [...source, ...grouped.kept];

@@ -11,7 +11,7 @@ export interface StartedFrom {
   readonly from: string | null;
   /** Examples it had learned. */
   readonly examples: number;
-  /** Weights of the tower, or of a model that learns event by event, were taken: then there is no warm-up. */
+  /** Weights of the tower, or of a model that learns event by event, were copied: then there is no warm-up. */
   readonly warm: boolean;
 }
 

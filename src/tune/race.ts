@@ -4,7 +4,7 @@ import { HashbrookError, type PlainError } from "../core/errors.js";
 import { BLOCK_EVENTS, type ScoredStream } from "../metrics/score-blocks.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Report } from "../train/metrics/report.js";
-import type { Round } from "../train/together/options.js";
+import type { ContenderReport, Round } from "../train/together/options.js";
 import { trainTogether } from "../train/together/together.js";
 import type { Metric } from "./question.js";
 import type { Rung, Schedule } from "./schedule.js";
@@ -105,15 +105,18 @@ export async function race(options: RaceOptions): Promise<RaceResult> {
   };
 }
 
-type Told = Awaited<ReturnType<typeof trainTogether>>["contenders"][number];
-
-function judgement(first: Told, others: readonly Told[], names: ReadonlySet<string>, { schedule }: RaceOptions) {
+function judgement(
+  first: ContenderReport,
+  others: readonly ContenderReport[],
+  names: ReadonlySet<string>,
+  { schedule }: RaceOptions,
+) {
   const from = schedule.rungs.at(-1)!.events;
   const window = { from, to: scoredTo(first.scores!) };
-  const stood = (told: Told) => known(standing(first.scores!, told.scores!, window));
+  const stood = (one: ContenderReport) => known(standing(first.scores!, one.scores!, window));
   const finished = others.filter(({ name, report, error }) => names.has(name) && report && !error);
   return {
-    judged: finished.map((told) => ({ name: told.name, bytes: told.report!.bytes_total, ...stood(told) })),
+    judged: finished.map((one) => ({ name: one.name, bytes: one.report!.bytes_total, ...stood(one) })),
     reference: { standing: stood(first), bytes: first.report!.bytes_total, report: first.report! },
   };
 }

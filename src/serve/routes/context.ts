@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest, onResponseHookHandler } from "fas
 import type { Scored } from "../engine.js";
 import type { Drawn, Explorer } from "../explore/policy.js";
 import type { Models } from "../models.js";
-import type { Told } from "../openapi.js";
+import type { DocumentedRoute } from "../openapi.js";
 import type { ServeMetrics } from "../prometheus.js";
 import type { Scorer } from "../scorer.js";
 import type { ServedModel } from "../served-model.js";
@@ -34,7 +34,7 @@ export interface RouteContext {
   /** Bytes. */
   readonly bodyLimit: number;
   /** The documented routes: complete once the server is ready. */
-  readonly told: readonly Told[];
+  readonly documented: readonly DocumentedRoute[];
 }
 
 /** A group of routes: adds itself to a server. */

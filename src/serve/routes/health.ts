@@ -11,8 +11,8 @@ export const healthRoutes: Routes = (app, { models, metrics }) =>
 
 function readiness({ ready, all }: Models): { readonly ready: boolean } {
   const named = (model: ServedModel) => ({ name: model.called, ...standing(model.stable), ready: model.ready });
-  const told = all.length === 1 ? standing(all[0].stable) : { models: all.map(named) };
-  return { ...told, ready };
+  const states = all.length === 1 ? standing(all[0].stable) : { models: all.map(named) };
+  return { ...states, ready };
 }
 
 /** The state of a scorer. */

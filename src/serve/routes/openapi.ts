@@ -7,8 +7,8 @@ import type { Routes } from "./context.js";
 const anything = Type.Unsafe<object>({ type: "object" });
 
 /** `GET /openapi.json`: every endpoint, from the schemas that requests are checked by; `GET /docs`: the same for people. */
-export const openApiRoutes: Routes = (app, { told }) => {
-  const document = () => openApi(told, packageVersion());
+export const openApiRoutes: Routes = (app, { documented }) => {
+  const document = () => openApi(documented, packageVersion());
   const asJson = { summary: "Every endpoint, as OpenAPI 3.1", answer: anything };
   const asPage = { summary: "Every endpoint, as a page", answer: "text/html" };
   app.get("/openapi.json", { config: { endpoint: asJson } }, async () => document());

@@ -62,8 +62,8 @@ export const scoreRoutes: Routes = (app, context) => {
       top_k === undefined ? undefined : best(scored.scores, top_k, drawnOf(scored)?.rank);
     if (!explain) return { scored: first, drawn, more: { top_k: ranked(first) } };
     const chosen = (scored: Scored) => ranked(scored)?.map(({ index }) => index) ?? [...scored.scores.keys()];
-    const { scored, explain: told } = await explained(scorer, body, first, chosen, limitsOf(request));
-    return { scored, drawn: drawnOf(scored), more: { top_k: ranked(scored), explain: told } };
+    const { scored, explain: explanation } = await explained(scorer, body, first, chosen, limitsOf(request));
+    return { scored, drawn: drawnOf(scored), more: { top_k: ranked(scored), explain: explanation } };
   }
 };
 

@@ -91,7 +91,7 @@ function chosen(
 }
 
 /** Errors of binary tensors are found by reading them as JSON, which may also find that there are none. */
-function retold(asJson: () => Promise<Scored>) {
+function rescoredAsJson(asJson: () => Promise<Scored>) {
   return (error: unknown) => {
     if (error instanceof HashbrookError && error.code === "request_invalid") return asJson();
     throw error;
@@ -108,7 +108,9 @@ async function answer(context: RouteContext, request: FastifyRequest<Path>, repl
   const timeout = asked.parameters?.timeout;
   const limits = limitsOf(request, timeout && timeout / 1000);
   const asJson = () => scorer.scored(body(), limits);
-  const scored = tensors ? await scorer.scored(bytes, { ...limits, tensors }).catch(retold(asJson)) : await asJson();
+  const scored = tensors
+    ? await scorer.scored(bytes, { ...limits, tensors }).catch(rescoredAsJson(asJson))
+    : await asJson();
   context.scored(request, model, body, scored);
   context.log(request, scorer, body, scored);
   const { header, binary } = answerOf(name, asked, scored);

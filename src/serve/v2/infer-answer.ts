@@ -21,7 +21,7 @@ export function answerOf(
   if (calibrated) all.set("calibrated", calibrated);
   const wanted = outputs ?? [...all.keys()].map((name) => ({ name, parameters: undefined }));
   const binary: Uint8Array[] = [];
-  const told = wanted.map(({ name, parameters: own }) => {
+  const encoded = wanted.map(({ name, parameters: own }) => {
     const values = all.get(name);
     if (!values) throw noOutput(name, [...all.keys()]);
     const base = { name, datatype: "FP32" as const, shape: [values.length] };
@@ -32,7 +32,7 @@ export function answerOf(
   });
   const { version, spec_hash } = model;
   const header = { model_name: name, model_version: String(version), ...(id !== undefined && { id }) };
-  return { header: { ...header, parameters: { spec_hash }, outputs: told }, binary };
+  return { header: { ...header, parameters: { spec_hash }, outputs: encoded }, binary };
 }
 
 function noOutput(name: string, names: readonly string[]): HashbrookError {

@@ -11,8 +11,8 @@ import { readFields, tensorOf } from "./places.js";
 export function metadataOf(name: string, { spec }: Scorer, versions: readonly Scorer[]) {
   if (!spec) throw new HashbrookError("not_ready", `model ${name}: has not been loaded yet`);
   const inputs = readFields(spec).map((field) => ({ name: field.name, ...tensorOf(field) }));
-  const told = spec.calibration ? ["score", "calibrated"] : ["score"];
-  const outputs = told.map((output) => ({ name: output, datatype: "FP32", shape: [-1] }));
+  const names = spec.calibration ? ["score", "calibrated"] : ["score"];
+  const outputs = names.map((output) => ({ name: output, datatype: "FP32", shape: [-1] }));
   const loaded = versions.flatMap(({ version }) => (version ? [String(version.version)] : []));
   return { name, versions: loaded, platform: "hashbrook", inputs, outputs };
 }

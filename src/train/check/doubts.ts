@@ -10,9 +10,9 @@ import type { RejectedRow } from "../rejects/rejects.js";
 import { rejectText } from "../rejects/rejects.js";
 import { latestTime, saidUnit, unitOf, YEAR_2000 } from "./time-unit.js";
 
-/** Events, including rejected ones, after which warnings are first given. */
+/** Number of events, including rejected ones, after which warnings are first given. */
 const FIRST_ROWS = 1000;
-/** Fewer events prove nothing. */
+/** Minimum number of events for a warning. */
 const LEAST_ROWS = 10;
 
 const LABEL_HINT = "is label.positive right, and are the events in the order they happened?";
@@ -26,8 +26,8 @@ interface Piece {
 }
 
 /**
- * Notices events that can be read but make no sense: one class only, fields that are always missing or constant, impossible
- * times, mostly rejects. The first events are all examined; later only what costs nothing.
+ * Detects events that can be read but make no sense: one class only, fields that are always missing or constant,
+ * impossible times, mostly rejects. The first events are all examined, later ones only as far as that costs nothing.
  */
 export class Doubts {
   private readonly spec: CompiledSpec;

@@ -21,7 +21,7 @@ export interface ByReport {
   readonly values: readonly (BinnedQuality & { readonly value: string })[];
   /** All other values together; null: there are none. */
   readonly rest: BinnedQuality | null;
-  /** Values that were distinguished: the first 1,000 that came. */
+  /** Number of values that were distinguished: the first 1,000 that occurred. */
   readonly distinct: number;
   /** Bins with about equal numbers of events. */
   readonly bins: readonly (BinnedQuality & { readonly from: number; readonly to: number })[];

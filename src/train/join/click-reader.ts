@@ -27,8 +27,8 @@ export interface ClickReaderState {
   readonly shown?: ClickReaderState;
 }
 
-/** What was rejected, decided and left unused since the last call. */
-export interface Told {
+/** What was rejected, decided by the clock and left unused since the last call of `takeNews`. */
+export interface LabelNews {
   readonly rejects: readonly RejectedRow[];
   readonly marks: readonly ClickMark[];
   readonly unused: readonly UnusedLabel[];
@@ -43,7 +43,7 @@ export interface LabelReader {
   follow(replay: readonly ClickMark[]): void;
   /** Whether an impression became positive by a certain age, in ms. @param time the impression's */
   clicked(low: number, high: number, time: number, age: number): boolean;
-  told(): Told;
+  takeNews(): LabelNews;
   /**
    * Reads every stream until none can bring an event in time with a time of `time` or before.
    * @param at for a topic of impressions, messages read so far; for files 0
@@ -149,7 +149,7 @@ export class ClickReader implements LabelReader {
     return this.index.next(low, high, after);
   }
 
-  told(): Told {
+  takeNews(): LabelNews {
     const { rejects, marks, unused } = this;
     [this.rejects, this.marks, this.unused] = [[], [], []];
     return { rejects, marks, unused };

@@ -1,5 +1,5 @@
 import type { JoinSpec } from "../../spec/compiled.js";
-import type { ClickReader, ClickReaderState, Told } from "./click-reader.js";
+import type { ClickReader, ClickReaderState, LabelNews } from "./click-reader.js";
 import { PairedReaders } from "./paired-readers.js";
 
 /** The join in which this one's conversions take the place of clicks. */
@@ -24,9 +24,9 @@ export class Conversions extends PairedReaders {
     return this.second.has(low, high, clicked - this.skew, time + age);
   }
 
-  protected toldOfSecond(): Told {
-    const told = this.second.told();
-    return { ...told, unused: told.unused.map((label) => ({ ...label, of: "conversions" as const })) };
+  protected newsOfSecond(): LabelNews {
+    const news = this.second.takeNews();
+    return { ...news, unused: news.unused.map((label) => ({ ...label, of: "conversions" as const })) };
   }
 
   async readUntil(time: number, at: number): Promise<void> {

@@ -4,14 +4,14 @@ import type { DecodedBatch } from "../stream.js";
 /** Final labels, in the order of the impressions: a batch without fields. */
 export class FinalLabels {
   /** Impressions that were reported, or skipped. */
-  told: number;
+  reported: number;
   private batch: Batch;
 
   /** @param capacity largest number reported between two calls of `take` */
-  constructor(capacity: number, told: number) {
+  constructor(capacity: number, reported: number) {
     const layout = labelLayout(capacity);
     this.batch = new Batch(layout, 0, new ArrayBuffer(layout.bytes));
-    this.told = told;
+    this.reported = reported;
   }
 
   /**
@@ -20,12 +20,12 @@ export class FinalLabels {
    * @param wanted whether to report the n-th impression
    * @param label the label of a row
    */
-  tell(batch: Batch, first: number, wanted: (n: number) => boolean, label: (row: number) => boolean): void {
-    const rows = [...Array(batch.rows).keys()].filter((row) => first + row >= this.told && wanted(first + row));
+  report(batch: Batch, first: number, wanted: (n: number) => boolean, label: (row: number) => boolean): void {
+    const rows = [...Array(batch.rows).keys()].filter((row) => first + row >= this.reported && wanted(first + row));
     const before = this.batch.rows;
     this.batch = appendRows(this.batch, batch, rows);
     for (const [i, row] of rows.entries()) this.batch.labels[before + i] = Number(label(row));
-    this.told = Math.max(this.told, first + batch.rows);
+    this.reported = Math.max(this.reported, first + batch.rows);
   }
 
   /** What was added since the last call; null: nothing. */

@@ -35,7 +35,7 @@ export class Joiner {
   async join(decoded: DecodedBatch, at: number): Promise<DecodedBatch> {
     const batch = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
     if (batch.rows > 0) await this.label(batch, at);
-    const { rejects, marks, unused } = this.clicks.told();
+    const { rejects, marks, unused } = this.clicks.takeNews();
     return {
       ...decoded,
       rejects: [...decoded.rejects, ...rejects],

@@ -1,5 +1,5 @@
 import type { CompiledSpec, JoinSpec } from "../../spec/compiled.js";
-import type { ClickReader, ClickReaderState, Told } from "./click-reader.js";
+import type { ClickReader, ClickReaderState, LabelNews } from "./click-reader.js";
 import { PairedReaders } from "./paired-readers.js";
 
 /** The join in which a spec's impressions take the place of clicks, by their key. */
@@ -33,8 +33,8 @@ export class LastTouch extends PairedReaders {
   }
 
   /** Problems with impressions are reported when they are learned. */
-  protected toldOfSecond(): Told {
-    return { ...this.second.told(), rejects: [], unused: [] };
+  protected newsOfSecond(): LabelNews {
+    return { ...this.second.takeNews(), rejects: [], unused: [] };
   }
 
   async readUntil(time: number, at: number): Promise<void> {

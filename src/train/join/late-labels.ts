@@ -145,7 +145,7 @@ export class LateLabels {
 
   /** Adds the state after the batch, and the labels settled with it. */
   private handedOut(decoded: DecodedBatch): DecodedBatch {
-    const { rejects, marks, unused } = this.options.clicks.told();
+    const { rejects, marks, unused } = this.options.clicks.takeNews();
     const settled = this.final.take();
     return {
       ...decoded,
@@ -256,11 +256,11 @@ export class LateLabels {
   private tell(batch: Batch, first: number): void {
     const { window } = this.options.spec;
     const once = (n: number) => !this.repeated.has(n);
-    this.final.tell(batch, first, once, (row) => this.clickedUntil(batch, row, window));
+    this.final.report(batch, first, once, (row) => this.clickedUntil(batch, row, window));
   }
 
   private get state(): JoinState {
-    const { told: settled } = this.final;
+    const { reported: settled } = this.final;
     const { rows, reached, corrected, joined, tails } = this;
     const known = Number.isFinite(reached) ? reached : null;
     const files = this.options.files?.() ?? [];
@@ -288,7 +288,7 @@ export class LateLabels {
       if (!batch) return;
       const { rows } = tail.state;
       tail.pass();
-      if (rows + batch.rows <= this.final.told) continue;
+      if (rows + batch.rows <= this.final.reported) continue;
       const newest = batch.times.reduce((newest, time) => Math.max(newest, time));
       await this.options.clicks.readUntil(newest + tail.age, this.at);
       this.tell(batch, rows);

@@ -1,4 +1,4 @@
-import type { ClickReader, ClickReaderState, LabelReader, Told } from "./click-reader.js";
+import type { ClickReader, ClickReaderState, LabelNews, LabelReader } from "./click-reader.js";
 import type { ClickMark } from "./click-stream.js";
 
 /** Clicks and a second stream that is read in parallel; together they label impressions. */
@@ -30,11 +30,11 @@ export abstract class PairedReaders implements LabelReader {
   }
 
   /** What to report of the second reader. */
-  protected abstract toldOfSecond(): Told;
+  protected abstract newsOfSecond(): LabelNews;
 
-  told(): Told {
+  takeNews(): LabelNews {
     const { streams } = this.clicks;
-    const [clicks, own] = [this.clicks.told(), this.toldOfSecond()];
+    const [clicks, own] = [this.clicks.takeNews(), this.newsOfSecond()];
     const marks = own.marks.map((mark) => ({ ...mark, partition: mark.partition + streams }));
     return {
       rejects: [...clicks.rejects, ...own.rejects],

@@ -89,7 +89,7 @@ export class StreamHead {
   }
 
   /** The newest time reached; Infinity when there is nothing more. */
-  get told(): number {
+  get reached(): number {
     return this.ended ? Number.POSITIVE_INFINITY : this.newest;
   }
 
@@ -98,7 +98,7 @@ export class StreamHead {
    * @returns false if the stream becomes quiet before that
    */
   async readUntil(time: number, take: TakeClick): Promise<boolean> {
-    while (this.told - this.lateness <= time) {
+    while (this.reached - this.lateness <= time) {
       if (!(await this.fill())) return this.ended;
       while (this.at < this.run!.rows && this.newest - this.lateness <= time) this.take(take);
     }

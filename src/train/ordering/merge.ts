@@ -18,12 +18,13 @@ export interface TopicPosition {
 }
 
 /**
- * What was decided by the clock or by what was at hand, and must be decided alike in a replay: after `at` messages
+ * A decision that depended on the clock or on what had arrived, and must be repeated in a replay: after `at` messages
  *
  * - turn: the turn went to another partition than the next one;
  * - close: the batch was closed before it was full;
- * - partitions: so many partitions take turns from here on, since the topic was given more (noted at the beginning, too);
- * - anew: what was noted of later places is void, since messages it speaks of are lost.
+ * - partitions: this number of partitions take turns from here on, since the topic was given more (also recorded at the
+ *   beginning);
+ * - anew: decisions about later positions are void, since messages that they refer to were lost.
  */
 export type MergeDecision =
   | { readonly kind: "turn"; readonly at: number; readonly partition: number }

@@ -4,7 +4,10 @@ import { xxh64 } from "../../kernels/hash.js";
 import type { ClickMark } from "../join/click-stream.js";
 import type { MergeDecision } from "./merge.js";
 
-/** A decision of the merge, of the join or of the run's operator, or: after `at` examples the delta log's entry `number` was published. */
+/**
+ * A decision of the merge, of the join or of the run's operator, or the fact that after `at` examples the delta log's
+ * entry `number` was published.
+ */
 export type Decision =
   | MergeDecision
   | ClickMark
@@ -22,17 +25,17 @@ const LINE =
   /^((turn|publish|partitions) (\d+) (\d+)|(close|anew) (\d+)|mark (\d+) (\d+) (\d+) (\d+)|resume (\d+) (\d+) (\d+)) ([0-9a-f]{16})$/;
 
 /**
- * `order.log` of a run's directory: everything about the order of learning that followed from the clock or from what was at
- * hand, one line each, in the order it happened. A run that is killed and resumed follows it, so that what it had published
- * before comes out the same again. A line cut short by a kill, and what follows it, is dropped.
+ * `order.log` of a run's directory: everything about the order of learning that depended on the clock or on what had
+ * arrived, one line per decision, in the order it happened. A run that is killed and resumed follows it, so that it
+ * publishes the same entries again. A line truncated by a kill, and everything after it, is dropped.
  *
- *     turn <messages> <partition> <checksum>
- *     close <messages> <checksum>
- *     partitions <messages> <count> <checksum>
- *     publish <examples> <number> <checksum>     takes the place of those with its number or a higher one
- *     resume <examples> <hold> <number> <checksum>
- *     mark <messages> <stream of clicks> <clicks> <time> <checksum>
- *     anew <messages> <checksum>                 takes the place of what was decided for after it
+ * turn <messages> <partition> <checksum>
+ * close <messages> <checksum>
+ * partitions <messages> <count> <checksum>
+ * publish <examples> <number> <checksum>     replaces those with its number or a higher one
+ * resume <examples> <hold> <number> <checksum>
+ * mark <messages> <stream of clicks> <clicks> <time> <checksum>
+ * anew <messages> <checksum>                 replaces decisions about what comes after it
  */
 export class OrderLog {
   readonly path: string;

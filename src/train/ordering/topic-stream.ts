@@ -15,7 +15,7 @@ export interface TopicStreamOptions {
   /** Rows of the next batch, at most a batch's capacity. Default: that. */
   readonly wanted?: () => number;
   /** After the topic's last message there is a final batch, possibly empty, with `epochs` 1. */
-  readonly tellsEnd?: boolean;
+  readonly reportsEnd?: boolean;
   /** A batch of a quiet topic is closed when its first event has waited this long, in ms. */
   readonly lingerMs: number;
   readonly clock: Clock;
@@ -56,7 +56,7 @@ export async function* decodedMessages(
     const due = batch.messages > 0 && (log.failed || clock.now() - openedAt >= lingerMs);
     const next = merge.next(due);
     if (next === "end") {
-      if (options.tellsEnd) yield { ...take(), epochs: 1 };
+      if (options.reportsEnd) yield { ...take(), epochs: 1 };
       else if (batch.messages > 0) yield take();
       return;
     }

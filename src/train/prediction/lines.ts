@@ -1,6 +1,6 @@
 import { type KeptValue, keptRows } from "../../decode/kept-rows.js";
 
-/** How predictions are written: one score per line, a table with a header, or one object per line. */
+/** Formats of predictions: one score per line, a table with a header, or one object per line. */
 export const predictionFormats = ["scores", "tsv", "csv", "jsonl"] as const;
 /** The format of a line of predictions (docs/FORMATS.md). */
 export type PredictionFormat = (typeof predictionFormats)[number];

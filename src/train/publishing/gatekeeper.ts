@@ -188,10 +188,10 @@ export class Gatekeeper {
     const state = `${hold?.number}/${hold?.breaches.length}/${hold && recovered}/${this.good}`;
     if (state === this.written) return;
     const { store } = this.options;
-    const told = hold && { ...hold, text: holdText(hold) };
+    const written = hold && { ...hold, text: holdText(hold) };
     const { action } = this.gate;
     const { examples, good } = this;
-    writeGateFile(store.fenced, store.directory, { action, examples, hold: told, recovered, good });
+    writeGateFile(store.fenced, store.directory, { action, examples, hold: written, recovered, good });
     this.written = state;
   }
 }

@@ -55,8 +55,8 @@ export class Publication {
   private dirty = false;
   private failure: HashbrookError | null = null;
   private lastMs: number;
-  /** Whether followers were told that publication is on hold. */
-  private told = false;
+  /** Whether followers were notified that publication is on hold. */
+  private holdReported = false;
 
   private constructor(options: PublicationOptions, sink: DeltaSink) {
     const { model, spec, state, order, clock } = options;
@@ -125,7 +125,7 @@ export class Publication {
     if (this.failure) return false;
     const { clock, spec } = this.options;
     const waited = clock.now() - this.lastMs;
-    if (this.held !== null) return this.state.number >= 0 && (!this.told || waited >= HEARTBEAT_MS);
+    if (this.held !== null) return this.state.number >= 0 && (!this.holdReported || waited >= HEARTBEAT_MS);
     if (waited < spec.everyMs) return false;
     return this.dirty || waited >= HEARTBEAT_MS || this.state.number < 0 || (await this.sink.needsSnapshot());
   }
@@ -133,7 +133,7 @@ export class Publication {
   /**
    * Publishes what has changed since the last entry. The model must not learn meanwhile.
    * @param ending the run ends with it: a failure is reported by `throwFailure`, after the checkpoint
-   * @throws HashbrookError log_fenced, log_write, kafka_…, store_…; not the last three once the run was told to stop
+   * @throws HashbrookError log_fenced, log_write, kafka_…, store_…; not the last three once the run was asked to stop
    */
   async publish(examples: number, ending = false): Promise<void> {
     try {
@@ -159,7 +159,7 @@ export class Publication {
     else order.append([{ kind: "publish", at: examples, number: this.state.number + 1 }]);
     order.sync();
     this.lastMs = clock.now();
-    this.told = this.held !== null;
+    this.holdReported = this.held !== null;
     if (this.held !== null) {
       this.forget();
       return this.publisher.publishHeld(this.held);

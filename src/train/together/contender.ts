@@ -52,7 +52,7 @@ export class Contender {
     this.since = since;
   }
 
-  /** Number of events it has met, learned and rejected. */
+  /** Number of events it has received, learned and rejected. */
   get place(): number {
     const { examples, rejected } = this.trainer.runMetrics;
     return examples + rejected;

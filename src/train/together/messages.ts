@@ -5,7 +5,7 @@ import type { Job } from "../job.js";
 import type { Progress, Report } from "../metrics/report.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 
-/** What a learning thread is given: its contenders, by number. */
+/** The task of a learning thread: its contenders, by number. */
 export interface LearnerData {
   readonly contenders: readonly { readonly contender: number; readonly job: Job }[];
   /** Milliseconds between two reports of every contender's figures; null: none. */

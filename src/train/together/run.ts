@@ -50,7 +50,7 @@ export class TogetherRun {
   private aborted = false;
   private ended = 0;
   private interruption: HashbrookError | null = null;
-  private told = 0;
+  private reportedAt = 0;
   private settle: { resolve: () => void; reject: (error: unknown) => void } = { resolve() {}, reject() {} };
 
   constructor(given: TogetherRunOptions) {
@@ -142,9 +142,9 @@ export class TogetherRun {
   /** All contenders have reported their start positions: decoding begins. */
   private async begin(): Promise<void> {
     const { options, jobs, roundExamples } = this.given;
-    const told = this.starts as StreamStart[];
-    const entrants = jobs.map((job, i) => ({ name: options.contenders[i].name, job, start: told[i] }));
-    let followed: TopicStarts = { starts: told, missing: told.map(() => []) };
+    const reported = this.starts as StreamStart[];
+    const entrants = jobs.map((job, i) => ({ name: options.contenders[i].name, job, start: reported[i] }));
+    let followed: TopicStarts = { starts: reported, missing: reported.map(() => []) };
     try {
       this.streams = await streamsOf(entrants);
       if (jobs[0].topic) followed = followOne(entrants);
@@ -213,8 +213,8 @@ export class TogetherRun {
 
   private tellProgress(): void {
     const now = systemClock.now();
-    if (now - this.told < PROGRESS_MS / 2) return;
-    this.told = now;
+    if (now - this.reportedAt < PROGRESS_MS / 2) return;
+    this.reportedAt = now;
     const active = [...this.outcomes.keys()].filter((i) => !this.outcomes[i]);
     this.given.options.onProgress?.(this.standings.progress(active));
   }
@@ -246,7 +246,7 @@ export class TogetherRun {
 
   private report(seconds: number): TogetherReport {
     const { contenders } = this.given.options;
-    const told = {
+    const progress = {
       reference: contenders[0].name,
       contenders: contenders.map(({ name, out }, i): ContenderReport => {
         const { report = null, error = null } = this.outcomes[i] ?? {};
@@ -256,7 +256,7 @@ export class TogetherRun {
       workers: this.learners.length,
       seconds,
     };
-    return withPairs(told, this.standings.pairs());
+    return withPairs(progress, this.standings.pairs());
   }
 
   private async close(): Promise<void> {

@@ -4,7 +4,7 @@ import type { Figures } from "./messages.js";
 import type { Pair, Round, TogetherProgress } from "./options.js";
 
 /** Significance level: the rate at which equal models may be called different. */
-const TELLING = 0.05;
+const SIGNIFICANCE = 0.05;
 
 /** The newest figures of every contender, and their comparison. */
 export class Standings {
@@ -42,8 +42,8 @@ export class Standings {
   private pair(name: string, difference: PairedDifference): Pair {
     const { p, logloss } = difference;
     const p_all = p === null ? null : Math.min(1, p * (this.names.length - 1));
-    const told = p_all !== null && p_all < TELLING;
-    const verdict = told ? (logloss.difference < 0 ? "better" : "worse") : null;
+    const isSignificant = p_all !== null && p_all < SIGNIFICANCE;
+    const verdict = isSignificant ? (logloss.difference < 0 ? "better" : "worse") : null;
     return { name, reference: this.names[0], ...difference, p_all, verdict };
   }
 
@@ -73,6 +73,6 @@ export class Standings {
 }
 
 /** The same, with pairs that are computed when they are read. */
-export function withPairs<T extends object>(told: T, pairs: () => Pair[]): T & { readonly pairs: readonly Pair[] } {
-  return Object.defineProperty(told, "pairs", { get: pairs, enumerable: true }) as T & { readonly pairs: Pair[] };
+export function withPairs<T extends object>(target: T, pairs: () => Pair[]): T & { readonly pairs: readonly Pair[] } {
+  return Object.defineProperty(target, "pairs", { get: pairs, enumerable: true }) as T & { readonly pairs: Pair[] };
 }

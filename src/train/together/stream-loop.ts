@@ -35,7 +35,7 @@ export class StreamLoop {
   /** The members' start positions. */
   private readonly places = new Map<number, StreamPosition>();
   private round: number;
-  private told = systemClock.now();
+  private reportedAt = systemClock.now();
   private committed: StreamPosition | null = null;
 
   constructor(message: StreamMessage, options: LoopOptions) {
@@ -192,8 +192,8 @@ export class StreamLoop {
 
   private tellProgress(): void {
     const { progressMs, tell } = this.options;
-    if (progressMs === null || systemClock.now() - this.told < progressMs) return;
-    this.told = systemClock.now();
+    if (progressMs === null || systemClock.now() - this.reportedAt < progressMs) return;
+    this.reportedAt = systemClock.now();
     for (const [contender, each] of this.left)
       tell({ type: "progress", contender, figures: each.figures(this.source) });
   }

@@ -128,7 +128,7 @@ export class Validation {
     return this.tooEarly(time);
   }
 
-  /** Where many validation events are earlier than what was learned: the model knows what came after them. */
+  /** Warns if many validation events are earlier than what was learned: the model has seen what came after them. */
   private tooEarly(time: string | undefined): Warning[] {
     const { examples, earlier } = this.newest ?? { examples: 0, earlier: null };
     if (time === undefined || earlier === null || earlier === undefined || earlier <= FEW * examples) return [];

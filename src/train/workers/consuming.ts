@@ -11,7 +11,7 @@ import type { FromConsumer, FromDecoder, SourceHealth, ToConsumer, ToDecoder } f
 const PROGRESS_MS = 250;
 const IDLE_MS = 25;
 
-/** What a consuming thread is given. */
+/** The task of a consuming thread. */
 export interface ConsumeTask {
   readonly job: Job;
   /** To the decoding thread. */
@@ -26,7 +26,7 @@ export class Consuming {
   private readonly task: ConsumeTask;
   private readonly inbox: FromDecoder[] = [];
   private wake = () => {};
-  /** Consumed buffers that the decoding thread has not been told of yet. */
+  /** Consumed buffers that the decoding thread has not been notified of yet. */
   private freed: number[] = [];
   /** Whether the consumer signals good moments for decoding the next batch. */
   private spares = false;
@@ -34,7 +34,7 @@ export class Consuming {
   /** The state of the source, and why the consumer itself cannot continue, if it cannot. */
   private source: SourceHealth | null = null;
   private blocked: string | null = null;
-  private told = systemClock.now();
+  private reportedAt = systemClock.now();
   private report = () => {};
   private committed: StreamPosition | null = null;
 
@@ -117,7 +117,7 @@ export class Consuming {
   private reporter(consumer: Consumer): () => void {
     return () => {
       const { blocked, source } = this;
-      this.told = systemClock.now();
+      this.reportedAt = systemClock.now();
       const health = blocked === null ? source : { ready: false, reason: blocked, lag: source?.lag ?? [] };
       this.tell({ type: "progress", progress: { ...consumer.progress(), source: health } });
     };
@@ -175,7 +175,7 @@ export class Consuming {
       }
       if (message.type === "end") return message.endedBy;
       if (message.type === "error") {
-        // As when it is told to stop, it must not wait indefinitely.
+        // As when it is reportedAt to stop, it must not wait indefinitely.
         if (consumer.progress().unsaved > 0) this.stopping.abort();
         throw await keptAtFailure(consumer, fromPlainError(message.error));
       }
@@ -203,7 +203,7 @@ export class Consuming {
       this.freed.push(message.slot);
       if (!this.spares) this.free();
       this.tellCommitted(consumer);
-      if (systemClock.now() - this.told >= PROGRESS_MS) this.report();
+      if (systemClock.now() - this.reportedAt >= PROGRESS_MS) this.report();
     }
   }
 }

@@ -24,7 +24,7 @@ const STATE_MS = 500;
 /** What the consumer needs to know about the source with every batch. */
 type Known = Pick<BatchMessage, "fingerprints" | "totalBytes" | "ends">;
 
-/** What a decoding thread is given. */
+/** The task of a decoding thread. */
 export interface DecodeTask {
   readonly job: Job;
   /** To the consumers, which all learn the same batches. */
@@ -59,7 +59,7 @@ export class Decoding {
     this.job = job;
     this.starts = starts;
     this.topicModules = job.topic ? loadTopicModules() : null;
-    this.topicModules?.catch(() => {}); // whoever waits for it is told
+    this.topicModules?.catch(() => {}); // the rejection is handled where it is awaited
     this.outlets = new Outlets(ports, {
       message: (message, port) => this.take(message, port),
       left: () =>
@@ -198,7 +198,7 @@ export class Decoding {
     const joining = this.topicModules!.then(({ joinTopic, GroupMember }) =>
       joinTopic(topic, new GroupMember(this.job.out)),
     );
-    joining.catch(() => {}); // whoever waits for it is told
+    joining.catch(() => {}); // the rejection is handled where it is awaited
     return joining;
   }
 
@@ -264,7 +264,7 @@ export class Decoding {
     const openLate = async () => {
       const { openReader } = await import("../join/open.js");
       const { LateTopic } = await import("../join/open-late-topic.js");
-      const endless = { ...options, limit: Number.POSITIVE_INFINITY, tellsEnd: true };
+      const endless = { ...options, limit: Number.POSITIVE_INFINITY, reportsEnd: true };
       const head = (wanted: () => number) => decodedMessages(log, merge, decoder, { ...endless, wanted });
       const clicks = () => openReader(job, { state: start.join, fresh: false, replay: marksOf(start) });
       const opened = new LateTopic(job, { log, merge, decoder, head, clicks, start });

@@ -26,15 +26,15 @@ const PARTING_MS = 2_000;
  */
 export async function runPipeline(job: Job, options: PipelineOptions = {}): Promise<Report> {
   const { port1, port2 } = new MessageChannel();
-  const { port1: told, port2: control } = new MessageChannel();
+  const { port1: local, port2: control } = new MessageChannel();
   const { follower = null } = options;
   const decoder = Thread.take("train/workers/decode-worker.js");
   const consumer = Thread.take("train/workers/consumer-worker.js");
-  const stop = () => told.postMessage({ type: "stop" } satisfies ToConsumer);
+  const stop = () => local.postMessage({ type: "stop" } satisfies ToConsumer);
   options.signal?.addEventListener("abort", stop, { once: true });
   try {
     return await new Promise<Report>((resolve, reject) => {
-      told.on("message", (message: FromConsumer) => {
+      local.on("message", (message: FromConsumer) => {
         if (message.type === "progress") options.onProgress?.(message.progress);
         else if (message.type === "done") resolve(message.report);
         else reject(fromPlainError(message.error));
@@ -46,7 +46,7 @@ export async function runPipeline(job: Job, options: PipelineOptions = {}): Prom
     });
   } finally {
     options.signal?.removeEventListener("abort", stop);
-    told.close();
+    local.close();
     await Promise.all([decoder.release(PARTING_MS), consumer.release(PARTING_MS)]);
   }
 }
