@@ -10,6 +10,22 @@ import { layOnnxruntime, thisPlatform } from "./onnxruntime.mjs";
 const ASSEMBLY = "src/kernels/assembly";
 const OUT = "dist/kernels";
 const MADE = "dist/sources.made";
+/**
+ * What a start loads, an array a bundle: its entries and, by name, modules whose own file holds all that they load, less what a group before has.
+ * Node finds, reads and links a file in about a millisecond of processor time; where many commands share modules, they would be in a hundred files.
+ */
+const BUNDLES = [
+  [["index", "portable/node", "portable/client"]], // with one HashbrookError
+  [["cli/main"], { program: "cli/program", spec: "spec/parse", train: "cli/train" }],
+  [["train/workers/decode-worker"], { decoding: "train/workers/decoding" }],
+  [["train/workers/consumer-worker"], { consumers: "train/(trainer|evaluation/evaluator|prediction/predictor)" }],
+  [["train/workers/lanes-worker"]],
+  [["train/together/learner-worker"]],
+  [["checkpoints/writer-worker"]],
+  [["serve/model-worker"]],
+  [["serve/scoring-worker"]],
+  [["impression-log/log-worker"]],
+];
 
 mkdirSync(OUT, { recursive: true });
 const only = process.argv[2];
@@ -108,23 +124,25 @@ function removeStale() {
 async function bundle() {
   const inside = /^(commander|typebox|yaml)(\/|$)/;
   const external = (id) => /^[a-z@]/.test(id) && !inside.test(id);
+  const plain = { platform: "node", logLevel: "warn" };
   for (const door of ["./dist/schema/typebox.js", "./dist/schema/compile.js"])
-    await build({ input: door, output: { file: door }, platform: "node", logLevel: "warn" });
+    await build({ ...plain, input: door, output: { file: door } });
   rmSync("dist/chunks", { recursive: true, force: true });
-  for (const entries of [
-    ["index", "portable/node", "portable/client"], // with one HashbrookError
-    "cli/main",
-    "train/workers/decode-worker",
-    "train/workers/consumer-worker",
-    "train/workers/lanes-worker",
-    "train/together/learner-worker",
-    "checkpoints/writer-worker",
-    "serve/model-worker",
-    "serve/scoring-worker",
-    "impression-log/log-worker",
-  ]) {
-    const input = Object.fromEntries([entries].flat().map((entry) => [entry, `./dist/${entry}.js`]));
-    const output = { dir: "dist", entryFileNames: "[name].js", chunkFileNames: "chunks/[name]-[hash].js" };
-    await build({ input, external, output, platform: "node", logLevel: "warn" });
-  }
+  for (const [entries, groups = {}] of BUNDLES)
+    await build({
+      ...plain,
+      external,
+      input: Object.fromEntries(entries.map((entry) => [entry, `./dist/${entry}.js`])),
+      output: {
+        dir: "dist",
+        entryFileNames: "[name].js",
+        chunkFileNames: "chunks/[name]-[hash].js",
+        comments: { legal: true, annotation: false, jsdoc: false },
+        codeSplitting: { groups: Object.entries(groups).map(groupOf) },
+      },
+    });
+}
+
+function groupOf([name, modules], i) {
+  return { name, test: new RegExp(`/dist/${modules}\\.js$`), priority: 100 - i };
 }
