@@ -1,5 +1,5 @@
 /**
- * Hashbrook: a recommender-system sparse embedding engine. The functions here are what the command line is made of.
+ * Hashbrook: a recommender-system sparse embedding engine. The command line is built from the functions here.
  *
  * `train` learns a model from events, `evaluate` and `predict` score files with it, `Scorer` answers requests in process and
  * `createServer` over HTTP; `parseSpec` and `loadSpec` read model specs. What goes wrong is a `HashbrookError`.

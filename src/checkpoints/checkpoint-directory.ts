@@ -87,7 +87,7 @@ export class CheckpointDirectory {
 
   /**
    * Reads every file and compares it with its checksum, holding little of it at a time.
-   * @throws checkpoint_damaged naming the file, and the block and bytes where the damage lies
+   * @throws checkpoint_damaged naming the file, and the damaged block and bytes
    */
   verify(): void {
     for (const entry of this.manifest.files) {

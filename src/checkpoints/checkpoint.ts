@@ -114,7 +114,7 @@ export class Checkpoint {
   /**
    * Reads every file and compares it with its checksum, with bounded memory.
    * @param verification directories it has verified for other checkpoints are not read again
-   * @throws checkpoint_damaged naming the file, and the block and bytes where the damage lies
+   * @throws checkpoint_damaged naming the file, and the damaged block and bytes
    */
   verify(verification = new Verification()): void {
     for (const directory of this.chain) verification.of(directory);

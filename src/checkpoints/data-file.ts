@@ -10,7 +10,7 @@ type Sink = (slice: Uint8Array) => void;
 /** Small enough that a slice is hashed twice and written while it is in the processor's cache. */
 const SLICE_BYTES = 1 << 20;
 
-/** A table's blocks have a file of their own; other blocks share one by the first part of their names. */
+/** A table's blocks have a separate file; other blocks are grouped into files by the first part of their names. */
 function fileOf(block: string): string {
   const [group, table] = block.split("/");
   return `${encodeURIComponent(group === "table" ? `${group}-${table}` : group)}.safetensors`;

@@ -42,7 +42,7 @@ export class KeptLines {
   /**
    * @param directory the run's directory
    * @param name of the file
-   * @param length `bytesWritten` of the checkpoint that is resumed from; 0 starts anew
+   * @param length `bytesWritten` of the checkpoint that is resumed from; 0: a new file
    * @throws checkpoint_mismatch when the file is shorter than the checkpoint says; checkpoint_write
    */
   constructor(directory: string, name: string, length = 0, files: Files = nodeFiles) {

@@ -21,7 +21,7 @@ export interface SafetensorsLayout {
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
-/** The description of a tensor beside its name. */
+/** The description of a tensor, without its name. */
 export const tensorProperties = {
   dtype: Type.Enum(Object.keys(dtypeBytes) as Dtype[]),
   shape: Type.Array(Count),
@@ -79,7 +79,7 @@ function encodeHeader(entries: ReadonlyMap<string, unknown>): Uint8Array {
 }
 
 /**
- * Reads and checks the header of a safetensors file of `size` bytes, holding 8 MiB at most. Tensors must lie inside the file,
+ * Reads and checks the header of a safetensors file of `size` bytes, holding 8 MiB at most. Tensors must be inside the file,
  * without overlaps or gaps.
  * @throws checkpoint_damaged naming `path` and what is wrong
  */

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 
-/** A command: what the program's help says of it, and its module, which is loaded only if it is asked for. */
+/** A command: its line in the program's help, and its module, which is loaded only if requested. */
 export interface CommandEntry {
   readonly about: string;
   /** Its arguments, as its usage shows them. Default: none. */

@@ -5,7 +5,7 @@ import { ensureBytes } from "../kernels/wasm.js";
 /** Bytes beyond every allocation that vector loads and stores may touch. */
 const SLACK = 64;
 
-/** Allocates zeroed parts of a kernel's memory, one after the other; nothing is ever freed. */
+/** Allocates consecutive zeroed regions of a kernel's memory, which are never freed. */
 export class Arena {
   readonly #memory: WebAssembly.Memory;
   #end: number;

@@ -16,7 +16,7 @@ export function rejectOf(
   return { code, ...row, value, expected: expectedInstead(spec, code, row.column, columns) };
 }
 
-/** What would have been accepted in place of a value, in a few words. @param columns of the file */
+/** A short description of what would have been accepted instead of a value. @param columns of the file */
 function expectedInstead(spec: CompiledSpec, code: RejectCode, column: string, columns: number): string {
   if (code === "column_count") return `${columns} columns`;
   if (code === "bad_label" || code === "unknown_label") return expectedLabel(spec);

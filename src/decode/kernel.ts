@@ -80,7 +80,7 @@ export interface ScanKernel {
   getFailedSlot(): number;
 }
 
-/** An instance of the kernel with a memory of its own. */
+/** An instance of the kernel with its own memory. */
 export function scanKernel(): { memory: WebAssembly.Memory; kernel: ScanKernel } {
   const number = (at: number, size: number): number => {
     return Number(Buffer.from(memory.buffer, at >>> 0, size >>> 0).toString("latin1"));

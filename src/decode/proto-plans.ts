@@ -9,7 +9,7 @@ import { manyOf, ProtoLayout, wireOf } from "./proto-layout.js";
 const DIRECT = 1024;
 const SLACK = 64;
 
-/** A field that is read, and where it lies. */
+/** A field that is read, and its position. */
 interface Laid {
   readonly field: MessageField;
   readonly place: Place | undefined;

@@ -35,7 +35,7 @@ export class RequestCursor {
     return this.body.length - this.next;
   }
 
-  /** Size of the window for so many candidates. */
+  /** Size of the window for a number of candidates. */
   bytesFor(candidates: number): number {
     if (this.candidates === 0) return FIRST_BYTES;
     return Math.ceil((this.next / this.candidates) * candidates * 1.25) + SPARE_BYTES;

@@ -39,7 +39,7 @@ const Header = Type.Object({
   calibration: Type.Optional(Type.Object({ slices: Count, values: Count, names: Type.Array(Type.String()) })),
 });
 
-/** The content of an entry beside its arrays. */
+/** The content of an entry except its arrays. */
 export type EntryFacts = Compiled<typeof facts>;
 /** The JSON of a part: its facts, and the lengths of its arrays in their order. */
 export type EntryHeader = Immutable<Static<typeof Header>>;

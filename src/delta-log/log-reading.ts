@@ -26,7 +26,7 @@ export interface LogReadingOptions<M> {
   readonly change: (step: () => Promise<void>) => Promise<void>;
 }
 
-/** Checksums of applied entries that are kept, to tell duplicates from conflicts. */
+/** Checksums of applied entries that are kept, to distinguish duplicates from conflicts. */
 const REMEMBERED = 4096;
 
 /** A snapshot being loaded. */

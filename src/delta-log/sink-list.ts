@@ -13,7 +13,7 @@ export class SinkList implements DeltaSink {
     return false;
   }
 
-  /** Writes to one after the other, in the order given. */
+  /** Writes to each in turn, in the order given. */
   async append(entry: Entry): Promise<void> {
     for (const sink of this.sinks) await sink.append(entry);
   }

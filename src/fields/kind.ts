@@ -21,9 +21,9 @@ export interface FieldContext {
 export interface FieldKind<C extends TProperties = TProperties> {
   /** For types that a spec can write. Others are compiled from another type. */
   readonly description?: string;
-  /** Its options in a spec, beside `name` and `type` (`from` and `table` included, where it has them). */
+  /** Its options in a spec, in addition to `name` and `type` (including `from` and `table`, if it has them). */
   readonly source?: TProperties;
-  /** Its members in a compiled spec, beside `name` and `type`; all are required. */
+  /** Its members in a compiled spec, in addition to `name` and `type`; all are required. */
   readonly compiled: C;
   /** For types that a spec cannot write: the type that compiles to it. */
   readonly writtenAs?: string;

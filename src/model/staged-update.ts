@@ -2,7 +2,7 @@ import type { ServingRows, ServingState } from "../delta-log/state.js";
 import { StagedRows } from "../tables/staged-rows.js";
 import type { RowStore } from "../tables/table.js";
 
-/** An update in progress of a model that others read. Every step must run while nobody reads. */
+/** An update in progress of a model that others read. Every step must run while there is no reader. */
 export interface StagedUpdate {
   /** Steps with no visible effect. */
   stage(): Generator<void>;

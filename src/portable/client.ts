@@ -43,7 +43,7 @@ export interface ScoreRequest<Candidate extends object = object, Context extends
   readonly candidates: readonly Candidate[];
   /** The model's name; default: the only one. */
   readonly model?: string;
-  /** Also return the best so many. */
+  /** Also return this many of the best candidates. */
   readonly topK?: number;
   /** Also return each field's contribution to the logit. */
   readonly explain?: boolean;

@@ -1,4 +1,4 @@
-/** A report's content, independent of how it is drawn. Texts are unescaped: whoever draws them escapes them. */
+/** A report's content, independent of how it is drawn. Texts are unescaped: the renderer escapes them. */
 export interface ReportData {
   readonly title: string;
   /** A line below the title. */

@@ -9,7 +9,7 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import type { ValidationState } from "../train/validation/validation.js";
 
-/** A curve is by windows if there are at least so many; else by equal parts of the stream. */
+/** Minimum number of windows for a curve by windows; else it is by equal parts of the stream. */
 const WINDOWS = 8;
 
 /** A run's newest checkpoint, without its weights. */

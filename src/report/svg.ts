@@ -12,7 +12,7 @@ const BAR_HEIGHT = 20;
 const BARS_WIDTH = 440;
 const NAME_WIDTH = 160;
 const MOST_NAME = 22;
-/** Lines with at most so many points have markers. */
+/** Maximum number of points of a line with markers. */
 const MARKED = 40;
 /** Most labels beside points. */
 const NAMED = 12;

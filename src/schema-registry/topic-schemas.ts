@@ -22,7 +22,7 @@ export interface Stretch {
   readonly ends: Uint32Array;
 }
 
-/** Unknown ids are remembered, and each costs a request: after so many, a run requests no more. */
+/** Unknown ids are remembered, and each costs a request: after this many, a run requests no more. */
 const MOST_UNKNOWN = 1000;
 
 /** Gives a reader the schemas of a topic's events: those of the checkpoint, and others from the registry. */

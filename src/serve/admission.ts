@@ -33,7 +33,7 @@ export class Admission {
     this.refusal = new Refusal(503, { "content-type": "application/json", "retry-after": RETRY_AFTER }, body);
   }
 
-  /** A handler to use in place of `handler`. */
+  /** Wraps `handler`. */
   guard(handler: Handler): Handler {
     return (request, response) => {
       if (request.method !== "POST") return handler(request, response);

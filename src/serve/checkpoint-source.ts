@@ -17,7 +17,7 @@ export interface CheckpointSource {
   readonly quality: ServedQuality | null;
   /** A store's learned rows, in chunks. */
   rowsOf(store: StoreSpec): Iterable<ServingRows>;
-  /** Everything that is served beside rows. */
+  /** Everything that is served, except the rows. */
   readonly beside: ServingState;
   close(): Promise<void>;
 }

@@ -36,7 +36,7 @@ class Gone {
 const MOST = 86_400_000;
 
 /**
- * When a client gives up, on the monotonic clock; undefined if it does not say.
+ * When a client stops waiting, on the monotonic clock; undefined if it states none.
  * @throws HashbrookError request_invalid if the header is not a number of milliseconds
  */
 export function deadlineOf({ headers }: FastifyRequest): number | undefined {

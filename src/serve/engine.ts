@@ -53,7 +53,7 @@ export interface EngineOptions {
 const RUN_MS = 1;
 /**
  * If rows take long, runs may take longer than that: with fewer rows each would cost a fifth more, since weights are packed
- * anew in every run.
+ * again in every run.
  */
 const LEAST_ROWS = 128;
 /** A smaller run takes about as long as one with this many rows. */

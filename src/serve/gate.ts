@@ -9,7 +9,7 @@ const HEAD = 8;
 const LOOK_MS = 100;
 
 /**
- * Lets several threads read what one thread changes: a change waits until nobody reads, and nobody reads during a change.
+ * Lets several threads read what one thread changes: a change waits until there is no reader, and readers wait during a change.
  * Uncontended, both take next to no time.
  */
 export class Gate {
@@ -20,7 +20,7 @@ export class Gate {
   private readonly place: number;
   private inside = false;
 
-  /** Allocates a gate's memory for so many readers. */
+  /** Allocates a gate's memory for a number of readers. */
   static memoryFor(readers: number): SharedArrayBuffer {
     return new SharedArrayBuffer(HEAD + 4 * (READERS + readers));
   }
@@ -33,7 +33,7 @@ export class Gate {
     this.place = READERS + reader;
   }
 
-  /** Examples learned by what is read. */
+  /** Examples learned by the model that is read. */
   get examples(): number {
     return this.learned[0];
   }
@@ -77,7 +77,7 @@ export class Gate {
     this.open(READERS + reader);
   }
 
-  /** The result of `read` for someone who is not a registered reader; undefined if something changed meanwhile. */
+  /** The result of `read` for a caller that is not a registered reader; undefined if something changed meanwhile. */
   peek<T>(read: () => T): T | undefined {
     const { changes, places } = this;
     try {
@@ -88,7 +88,7 @@ export class Gate {
     }
   }
 
-  /** Runs a change while nobody reads. */
+  /** Runs a change while there is no reader. */
   change(step: () => void, examples: number): void {
     this.move(() => {
       step();
@@ -97,7 +97,7 @@ export class Gate {
     });
   }
 
-  /** Moves data while nobody reads: readers must be told, though they see no change. */
+  /** Moves data while there is no reader. Readers must be notified, though the values do not change. */
   move(step: () => void): void {
     this.close(() => {
       step();
@@ -105,7 +105,7 @@ export class Gate {
     });
   }
 
-  /** Runs something while nobody reads, without telling readers. */
+  /** Runs a step while there is no reader, without notifying readers. */
   close(step: () => void): void {
     const { places } = this;
     Atomics.store(places, WRITER, 1);

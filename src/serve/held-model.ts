@@ -35,7 +35,7 @@ export class HeldModel {
     this.calibration = new SharedValue(shared.calibration);
   }
 
-  /** Creates an empty one for so many readers. */
+  /** Creates an empty model for a number of readers. */
   static async create(
     spec: CompiledSpec,
     { id, readers, precision }: { id: number; readers: number; precision: ServingPrecision | undefined },
@@ -115,7 +115,7 @@ export class HeldModel {
     return made!;
   }
 
-  /** Runs steps while nobody reads, for a moment at a time, and lets others read in between. */
+  /** Runs steps while there is no reader, for a moment at a time, and lets readers continue in between. */
   private async inSlices(steps: Iterator<void>): Promise<void> {
     for (let done = false; !done; await sleep(REST_MS)) {
       this.gate.close(() => {

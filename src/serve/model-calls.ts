@@ -18,7 +18,7 @@ export interface SharedModel {
   readonly spec: CompiledSpec;
   readonly precision: ServingPrecision | undefined;
   readonly stores: ReadonlyMap<string, SharedStore>;
-  /** The memory of its Gate, and of what is served beside rows. */
+  /** The memory of its Gate, and of everything that is served except rows. */
   readonly gate: SharedArrayBuffer;
   readonly dense: SharedArrayBuffer;
   /** A SharedValue of its calibrator's state. */

@@ -2,7 +2,7 @@ import { type CompiledField, fieldOf } from "../fields/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { learnsByEvent } from "../towers/index.js";
 
-/** A spec's description for those who send requests: fields, the meaning of missing ones, and tables. */
+/** A spec's description for clients: fields, the meaning of missing ones, and tables. */
 export function cardOf(spec: CompiledSpec) {
   return {
     label: spec.label,

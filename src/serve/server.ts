@@ -38,7 +38,7 @@ export interface ServerOptions extends AppOptions {
 }
 
 const MAX_QUEUE = 256;
-/** Longer than the slowest slice of any request: a client that waits so long for the HTTP thread should use another server. */
+/** Longer than the slowest slice of any request: a client that waits longer for the HTTP thread should use another server. */
 const MAX_EVENT_LOOP_DELAY_MS = 500;
 /** Number of an answer's first scores that the dashboard's histogram counts. */
 const SHOWN = 32;

@@ -8,7 +8,7 @@ export const SIMULATED_ROW_BYTES = 256;
 export interface Reader {
   /** Reads what is available: 1..target.length bytes, or 0 at the end. */
   read(target: Uint8Array): number | Promise<number>;
-  /** Bytes of the stored form (compressed where it is) consumed so far, counted from the input's beginning. */
+  /** Bytes of the stored form (compressed or not) consumed so far, counted from the input's beginning. */
   readonly consumed: number;
   close(): void;
 }
@@ -30,7 +30,7 @@ export interface Input {
   readonly rowFrom?: (byte: number) => number | null;
   /** The final value of its readers' `consumed`, if it is known although `bytes` is not. */
   readonly extent?: number;
-  /** Size of the decompressed content, null where it is known only after reading. */
+  /** Size of the decompressed content; null if it is known only after reading. */
   readonly content: number | null;
   /** False: can be read only once, from the start (stdin, a pipe). */
   readonly repeatable: boolean;

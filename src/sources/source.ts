@@ -23,7 +23,7 @@ export interface SourceFile {
 }
 
 /**
- * Bytes from a list of files, one after the other. Files are never joined: the end of each is reported, so a last line
+ * Bytes from a list of files, in order. Files are never joined: the end of each is reported, so a last line
  * without a newline stays a line of its own. Every method throws HashbrookError, naming the file: `source_missing`,
  * `source_unreadable`, `source_changed`.
  */

@@ -71,7 +71,7 @@ export interface EventFormat {
   readonly header: boolean;
   /** One byte, tsv and csv only. */
   readonly separator: string;
-  /** Texts that mean "missing", beside the empty one; absent: none. */
+  /** Texts that mean "missing", in addition to the empty one; absent: none. */
   readonly null_values?: readonly string[];
   /** JSON strings may be numbers; absent: only in a label. */
   readonly numbers_as_strings?: true;
@@ -126,7 +126,7 @@ export interface LabelSpec {
   readonly time: TimeSpec | null;
   /** Event id (hashed with seed 0). */
   readonly id: string | null;
-  /** Values that identify an event instead of an id, and the clicks on it (hashed one after the other); absent: none. */
+  /** Values that identify an event instead of an id, and the clicks on it (hashed in sequence); absent: none. */
   readonly key?: readonly string[];
   /** Number of events among which an id counts once; present only if there is an id. */
   readonly id_window?: number;
@@ -162,7 +162,7 @@ export interface LabelStreamSpec {
 export const tiesOf = ({ id, key }: Pick<LabelSpec, "id" | "key">): readonly string[] =>
   key ?? (id === null ? [] : [id]);
 
-/** The sources of an event's values beside its fields, in the order they are read. */
+/** The sources of an event's values other than its fields, in the order they are read. */
 export const headPaths = (label: Pick<LabelSpec, "from" | "weight" | "time" | "id" | "key" | "oracle">): string[] =>
   [label.from, label.weight, label.time?.from, ...tiesOf(label), label.oracle].filter((path) => path != null);
 
@@ -269,7 +269,7 @@ export interface CompiledCell {
    */
   readonly kind: "single" | "bag" | "number" | "bias";
   /**
-   * A bag that is pooled after the table: the vectors of so many items (the field's `max_length`) are laid side by side, followed by zeros.
+   * A bag that is pooled after the table: the vectors of up to `items` items (the field's `max_length`) are concatenated and padded with zeros.
    * Absent: the table combines them into one.
    */
   readonly items?: number;

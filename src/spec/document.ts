@@ -31,7 +31,7 @@ export class SpecDocument {
     return new SpecDocument(this.document.clone());
   }
 
-  /** The plain value at a place; undefined where there is none. */
+  /** The plain value at a path; undefined if there is none. */
   get(path: SpecPath): unknown {
     const node = path.length === 0 ? this.document.contents : this.document.getIn(path, true);
     return isNode(node) ? node.toJS(this.document) : node;
@@ -48,7 +48,7 @@ export class SpecDocument {
     this.document.setIn(path, node);
   }
 
-  /** Removes what is at a place. */
+  /** Removes the value at a path. */
   delete(path: SpecPath): void {
     this.document.deleteIn(path);
   }

@@ -30,7 +30,7 @@ export type EncodingSource = TableOptions & { readonly encoding?: string };
 
 /** The share of a table's budget for its admission filter, at most, if the spec gives no capacity. */
 const FILTER_SHARE = 0.1;
-/** Options that some encodings have, beside those under their names. */
+/** Options that some encodings have, in addition to those under their names. */
 const ONLY = {
   admission: ({ lifecycle }: AnyKind) => lifecycle,
   eviction: ({ lifecycle }: AnyKind) => lifecycle,

@@ -3,7 +3,7 @@ import type { Problems } from "../schema/problems.js";
 import type { LanesSpec } from "./compiled.js";
 
 /**
- * Measured cost, in points of AUC, of an update of so many events, by staleness (Globo's clicks,
+ * Measured cost, in points of AUC, of an update of this many events, by staleness (Globo's clicks,
  * `bench/results/lanes.json`).
  */
 const COSTS: readonly (readonly [events: number, costs: readonly [now: number, stale: number]])[] = [

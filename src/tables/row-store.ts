@@ -18,7 +18,7 @@ export { PACKED } from "./rows.js";
 export { type ServingPrecision, type StoreOptions, servingPrecisions } from "./store-options.js";
 
 /**
- * The rows of one table in a kernel instance of their own, with the optimizer set up: the common part of fixed and growing
+ * The rows of one table in a separate kernel instance, with the optimizer set up: the common part of fixed and growing
  * stores. All addresses and views become invalid after anything that may add rows.
  */
 export abstract class RowStore {

@@ -132,7 +132,7 @@ const eviction = {
 };
 export type EvictionSpec = Compiled<typeof eviction>;
 
-/** The members of every encoding and store in a compiled spec, beside the encoding's kind. */
+/** The members of every encoding and store in a compiled spec, in addition to the encoding's kind. */
 export const rowProperties = {
   /** Names its blocks `table/<name>/…` in a checkpoint and its rows in the delta log. */
   name: Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_-]{0,63}(\\.[a-z]+)*$" }),

@@ -16,7 +16,7 @@ export const factorTable = {
 /**
  * Reports tables without pairs of fields, or with more factors than a row may have.
  * @param others number of fields that a field is paired with
- * @param fits whether a vector may have so many factors. Default: any number
+ * @param fits whether a vector may have this number of factors. Default: any number
  */
 export function checkFactors(
   kind: string,

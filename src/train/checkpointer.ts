@@ -18,7 +18,7 @@ export interface CheckpointerOptions {
   readonly clock: Clock;
   /** Seconds between checkpoints; 0: not by time. The first ones come sooner, unless `patient`. */
   readonly seconds: number;
-  /** Also one every so many examples; null: not by examples. With neither, there is only the final one, by `finish`. */
+  /** Number of examples between checkpoints; null: not by examples. With neither, there is only the final one, by `finish`. */
   readonly every: number | null;
   /** Checkpoints to keep. */
   readonly keep: number;
@@ -26,7 +26,7 @@ export interface CheckpointerOptions {
   readonly resumed: ParentRef | null;
   /** Examples learned so far. */
   readonly examples: number;
-  /** Rows are copied as soon as the changed ones amount to so many bytes, so that no copy takes long. Default 4 MiB. */
+  /** Size of changed rows, in bytes, at which they are copied, so that no copy takes long. Default 4 MiB. */
   readonly mostChangedBytes?: number;
   /**
    * The first save is a full one, written synchronously, and rows are tracked only from then on: cheaper for runs that need not
@@ -48,11 +48,11 @@ const MOST_CHANGED_BYTES = 4 << 20;
  * never lives long still makes progress.
  */
 const EARLY_MS = 500;
-/** A save is due after so many copies for it, whatever the clock says. */
+/** Number of copies after which a save is due, whatever the time. */
 const MOST_COPIES = 8;
 
 /**
- * A run's checkpoints: during learning, increments, copied between two batches and written by a thread of their own; at the end
+ * A run's checkpoints: during learning, increments, copied between two batches and written by a separate thread; at the end
  * a full one, whose bytes do not depend on the increments before it.
  */
 export class Checkpointer {

@@ -12,7 +12,7 @@ export const DEDUP = "dedup/ids";
  */
 export class DedupWindow {
   private readonly ring: Uint32Array;
-  /** Part of the hash for positions in the index, so that nobody can craft colliding ids. */
+  /** Part of the hash for positions in the index, so that colliding ids cannot be constructed. */
   private readonly secret = { low: Number(hashSecret() & 0xffffffffn) | 0, high: Number(hashSecret() >> 32n) | 0 };
   /**
    * Open addressing, with two words per slot: position in the ring + 1 (0 = free), and the id's lower half, so that a search

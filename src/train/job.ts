@@ -59,7 +59,7 @@ export interface Job extends TrainSettings {
 export type ClicksSpec = LabelsGiven & { readonly conversions?: LabelsGiven; readonly shown?: LabelsGiven };
 
 /**
- * The source of clicks or conversions: files, or a topic beside that of the impressions. A partition counts as quiet if nothing
+ * The source of clicks or conversions: files, or a topic in addition to that of the impressions. A partition counts as quiet if nothing
  * has arrived for `quietMs`.
  */
 export type LabelsGiven =

@@ -15,7 +15,7 @@ import type { StartedFrom } from "./start-model.js";
 import type { ValidationState } from "./validation/validation.js";
 import type { StreamStart } from "./workers/thread-messages.js";
 
-/** What a checkpoint's manifest stores beside the spec. */
+/** The metadata in a checkpoint's manifest, in addition to the spec. */
 export interface TrainMeta {
   /** null before anything was read. */
   readonly position: StreamPosition | null;
@@ -45,7 +45,7 @@ export interface TrainMeta {
 export function isAhead(entry: Decision, meta: TrainMeta | undefined): boolean {
   if (!meta) return true;
   if (entry.kind === "resume") return entry.hold > (meta.gate?.lifted ?? 0);
-  // A checkpoint without a publisher: the entries are from a time when changes were published, which now starts anew.
+  // A checkpoint without a publisher: the entries are from a time when changes were published, which now starts again.
   if (entry.kind === "publish") return meta.publisher !== undefined && entry.number > meta.publisher.number;
   const { position } = meta;
   return !position || !("messages" in position) || entry.at >= position.messages;

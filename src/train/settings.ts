@@ -40,7 +40,7 @@ export interface TrainSettings extends StreamSettings {
    * learned: 0.2 is the last fifth. Default: null, none.
    */
   readonly validateLast: number | null;
-  /** Stop after so many epochs without a better validation logloss, and keep the best epoch's weights. Default: null, never. */
+  /** Stop after this many epochs without a better validation logloss, and keep the best epoch's weights. Default: null, never. */
   readonly earlyStop: number | null;
   /**
    * With `resume`: learn files again that this run has learned before. Default false: only what is new in `data` is learned.
@@ -53,7 +53,7 @@ export interface TrainSettings extends StreamSettings {
   readonly maxSkipped: number;
   /** Seconds between checkpoints. Default 60; 0 = only at the end. */
   readonly checkpointSeconds: number;
-  /** Also checkpoint every so many examples. Default: null, by time only. */
+  /** Number of examples between additional checkpoints. Default: null, by time only. */
   readonly checkpointEvery: number | null;
   /** Checkpoints to keep. Default 3. */
   readonly keep: number;

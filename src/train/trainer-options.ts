@@ -7,7 +7,7 @@ import type { StreamPosition } from "./job.js";
 import type { Scored } from "./scored.js";
 import type { RetryOptions } from "./workers/retry.js";
 
-/** A trainer's options beside its job. */
+/** A trainer's options, in addition to its job. */
 export interface TrainerOptions {
   readonly clock: Clock;
   /** The port from which a follower in this process reads the delta log; null: there is none. */

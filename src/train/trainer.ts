@@ -231,7 +231,7 @@ export class Trainer implements Consumer {
     await this.settling.settle();
   }
 
-  /** Ends the run, after followers were told and what it learned was saved. @throws gate_held */
+  /** Ends the run after notifying followers and saving what was learned. @throws gate_held */
   private async halt(keeper: Gatekeeper): Promise<never> {
     const { path } = await this.checkpointer.finish(this.runMetrics.examples, this.content());
     throw keeper.halted(path);

@@ -20,11 +20,11 @@ export interface TuneOptions {
   readonly out?: string | undefined;
   /** Approximate time limit: "30m". If all of the data would take longer, only their first part is used. Default: all. */
   readonly time?: string | undefined;
-  /** Use only the first so many events. Default: all. */
+  /** Use only this many of the first events. Default: all. */
   readonly limit?: number | undefined;
   /** Values of the spec to try: "tables.ids.dim=4,8,16", "tables.*.optimizer.ftrl.alpha=0.05:1:log". */
   readonly set?: readonly string[] | undefined;
-  /** With `set`: try so many random combinations instead of all. */
+  /** With `set`: try this many random combinations instead of all. */
   readonly random?: number | undefined;
   /** Search for learning rates on the first 5 % of the events instead. */
   readonly rates?: boolean | undefined;

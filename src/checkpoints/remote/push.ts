@@ -45,7 +45,7 @@ export async function pushCheckpoint(
   for (const part of [...chain].reverse()) if (!known.has(part.checksum)) await upload.directory(part);
   const rejected = await upload.rejected(checkpoint);
   const head = { format: FORMAT, spec_hash: specHash, chain: parts, rejected, before: before?.chain ?? [] };
-  // Listed before the head is written: whoever has added an object by now has read an earlier head, and can no longer write
+  // Listed before the head is written: a writer that has added an object by now has read an earlier head, and can no longer write
   // theirs.
   const there = await store.list();
   upload.refuseMissing(there);

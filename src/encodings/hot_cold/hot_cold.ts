@@ -35,7 +35,7 @@ export class HotColdEncoding implements Encoding {
   private readonly hot: StoreEncoding;
   private readonly cold: Encoding;
   private readonly parts: KeyPartition;
-  /** None in a replica, which is told which ids are hot. */
+  /** None in a replica, which receives the hot ids. */
   private readonly scores: Hotness | null;
   private readonly byGradient: boolean;
   private readonly threshold: number;

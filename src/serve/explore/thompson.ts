@@ -3,7 +3,7 @@ import { tooMany } from "../request.js";
 import { byHighest, normal, normalBelow } from "./draws.js";
 import type { Policy } from "./policy.js";
 
-/** Limit, since computing the probability of each to come first takes some milliseconds for so many. */
+/** Maximum number of candidates: computing the probability of each to come first then takes some milliseconds. */
 export const MOST_CANDIDATES = 1000;
 /** Draws beyond this many standard deviations are neglected. */
 const REACH = 6;

@@ -38,7 +38,7 @@ export class KafkaLog implements PartitionedLog {
   private readonly cluster: TopicCluster;
   private readonly consumer: TopicConsumer;
   private readonly watch: NodeJS.Timeout;
-  /** The topic's id, which tells it from another one of the same name; null if the brokers report none. */
+  /** The topic's id, which distinguishes it from another one of the same name; null if the brokers report none. */
   id: string | null = null;
   /** Empty until reading begins. */
   private parts: readonly Partition[] = [];

@@ -23,7 +23,7 @@ export class FileFeeds {
   readonly rooms: readonly Room[];
   /** The data. */
   readonly inputs: readonly Input[];
-  /** Held-out events in files of their own; may be empty. */
+  /** Held-out events in separate files; may be empty. */
   readonly validation: readonly Input[];
   private readonly job: Reading;
   private readonly room: () => Room;

@@ -1,6 +1,6 @@
 import type { FileBegin } from "../stream.js";
 
-/** What a checkpoint stores about the list of files being learned, beside the position in it: plain JSON. */
+/** What a checkpoint stores about the list of files being learned, in addition to the position in it: plain JSON. */
 export interface Pass {
   /** Examples learned before this list. */
   readonly from: number;

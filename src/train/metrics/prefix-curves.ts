@@ -123,7 +123,7 @@ export class PrefixCurves {
   }
 }
 
-/** Bytes of a table if its vectors had so many components: shorter rows, if rows are vectors. */
+/** Bytes of a table if its vectors had `prefix` components: shorter rows, if rows are vectors. */
 function cutBytes(table: Table, prefix: number): number {
   const saved = table.stores
     .filter(({ spec }) => spec.dim === table.spec.dim)

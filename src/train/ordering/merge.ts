@@ -13,7 +13,7 @@ export interface TopicPosition {
   readonly messages: number;
   /** The last message before this position in every partition, null if there is none; used to recognise the topic. */
   readonly last?: readonly (MessagePrint | null)[];
-  /** The topic's id, which tells it from another topic of the same name. Absent if the brokers report none. */
+  /** The topic's id, which distinguishes it from another topic of the same name. Absent if the brokers report none. */
   readonly topic_id?: string;
 }
 
@@ -63,7 +63,7 @@ export class Merge {
   private replay: readonly MergeDecision[];
   /** Number of the replay's decisions that were followed. */
   private followed = 0;
-  /** The first so many partitions take turns; 0 = not decided yet. */
+  /** Number of partitions (the first ones) that take turns; 0: not decided yet. */
   private width: number;
   private losses = 0;
   private fresh: MergeDecision[] = [];

@@ -27,7 +27,7 @@ export interface OpenBatchOptions {
  */
 const MOST_MESSAGES = 1 << 16;
 const MOST_BYTES = 64 << 20;
-/** The record time of one in so many messages of a batch is kept: which ones must not depend on how they arrived. */
+/** Interval, in messages, of the record times that are kept; which ones must not depend on how messages arrived. */
 const TIME_EVERY = 64;
 
 /** The batch being filled, with the rejects and record times of its messages. */

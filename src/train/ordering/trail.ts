@@ -33,7 +33,7 @@ export class Trail {
     }
   }
 
-  /** Drops turns before so many messages, which nobody will repeat. */
+  /** Drops turns before a number of messages, which will not be repeated. */
   forget(messages: number): void {
     const old = this.indexOf(messages);
     if (old < this.count / 2) return;
@@ -43,7 +43,7 @@ export class Trail {
     this.gone += old;
   }
 
-  /** The turns after so many messages. They end, for now, where this trail ends. */
+  /** The turns after a number of messages. They end, for now, where this trail ends. */
   from(messages: number): Lead {
     const trail = this;
     let place = this.gone + this.indexOf(messages);
@@ -79,7 +79,7 @@ export class Trail {
     return turn < 0 ? { kind: "partitions", at, count: -1 - turn } : { kind: "turn", at, partition: turn };
   }
 
-  /** Index of the first turn after so many messages. */
+  /** Index of the first turn after a number of messages. */
   private indexOf(messages: number): number {
     let [low, high] = [0, this.count];
     while (low < high) {

@@ -19,7 +19,7 @@ import type { Decision, OrderLog } from "../ordering/order-log.js";
 import { RetryingSink, type RetryOptions } from "../workers/retry.js";
 import type { Gatekeeper } from "./gatekeeper.js";
 
-/** While nothing is learned, an entry is published this often, so that followers can tell silence from failure. */
+/** While nothing is learned, an entry is published this often, so that followers can distinguish silence from failure. */
 const HEARTBEAT_MS = 10_000;
 
 export interface PublicationOptions {
@@ -42,7 +42,7 @@ export interface PublicationOptions {
 
 /**
  * Publishes a run's changes by the clock, and before every checkpoint. Every entry is recorded in the order log first, so that
- * a killed run publishes the same entries again, at the same points, before the clock decides anew.
+ * a killed run publishes the same entries again, at the same points, before the clock decides again.
  */
 export class Publication {
   private readonly options: PublicationOptions;

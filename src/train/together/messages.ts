@@ -32,7 +32,7 @@ export interface Proceed {
   readonly type: "proceed";
   readonly stream: number;
   readonly drop: readonly number[];
-  /** Nothing is saved for those who leave. */
+  /** Nothing is saved for those that leave. */
   readonly discard: boolean;
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
 import type { DeltaSink, Entry } from "../../delta-log/delta-log.js";
 
-/** A run that cannot send retries until brokers or stores answer, or it is told to stop. */
+/** A run that cannot send retries until brokers or stores answer, or it is asked to stop. */
 export interface RetryOptions {
   readonly stop: AbortSignal;
   /** Called with the reason why the run cannot continue; null when it can again. */
@@ -16,7 +16,7 @@ const RETRY_MS = 1_000;
 /**
  * Retries `work` as long as no broker or store answers: an outage pauses a trainer, it does not end it. The work must be
  * idempotent.
- * @param what what is waited for, as in the reason
+ * @param what name of the awaited service, for the reason
  * @throws HashbrookError kafka_unreachable, store_unreachable only after `stop`; all others at once
  */
 export async function retried<T>(what: string, work: () => Promise<T>, { stop, waiting }: RetryOptions): Promise<T> {

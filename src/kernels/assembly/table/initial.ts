@@ -1,6 +1,6 @@
 // A new row's weights: weight i is the (i + 1)-th output of the splitmix64 generator (Steele et al. 2014) started at
 // id ^ table seed, where id is the key (exact tables) or the row number (hash tables); its top 24 bits u give
-// init * (2u + 1 - 2^24) / 2^24, which lies inside (-init, init), is symmetric around 0 and never 0.
+// init * (2u + 1 - 2^24) / 2^24, which is inside (-init, init), is symmetric around 0 and never 0.
 
 export const GOLDEN: u64 = 0x9e3779b97f4a7c15;
 const HALF_STEP: f32 = 1.0 / 16777216.0;
