@@ -21,8 +21,8 @@ export interface ChangedRows {
 }
 
 /**
- * The rows of one block that changed since the previous checkpoint, including all by which the block has grown; `shape` is the
- * whole block's current one.
+ * The rows of one block that changed since the previous checkpoint, including all by which the block has grown; `shape`
+ * is the whole block's current one.
  */
 export interface Patch extends TensorSpec, ChangedRows {}
 
@@ -55,9 +55,9 @@ const MOST_INCREMENTS = 32;
 const LEAST_BYTES = 64 << 20;
 
 /**
- * Writes a run's increments, prunes, and compacts: a long chain is merged into a full checkpoint at its newest increment, which
- * it replaces. Compaction proceeds in steps of 16 MiB, between which increments are saved; they may build on the increment
- * being replaced, since the compacted checkpoint also answers to its checksum.
+ * Writes a run's increments, prunes, and compacts: a long chain is merged into a full checkpoint at its newest
+ * increment, which it replaces. Compaction proceeds in steps of 16 MiB, between which increments are saved; they may
+ * build on the increment being replaced, since the compacted checkpoint also answers to its checksum.
  *
  * As with full checkpoints, a kill or a failure at any step leaves either the previous or the new state, complete.
  */
@@ -83,9 +83,10 @@ export class ChainWriter {
   }
 
   /**
-   * Saves an increment durably, prunes, and begins a compaction if one is due. An increment with as many examples as the
-   * previous one (only other state has changed) is merged into it.
-   * @throws checkpoint_write (what was saved before is unaffected), checkpoint_locked, checkpoint_damaged (found while merging)
+   * Saves an increment durably, prunes, and begins a compaction if one is due. An increment with as many examples as
+   * the previous one (only other state has changed) is merged into it.
+   * @throws checkpoint_write (what was saved before is unaffected), checkpoint_locked, checkpoint_damaged (found while
+   *   merging)
    */
   save(increment: Increment): Saved {
     const path = this.pathOf(increment.examples);
@@ -126,7 +127,9 @@ export class ChainWriter {
     return this.compaction !== null || this.removals.size > 0;
   }
 
-  /** Starts removing obsolete checkpoints: manifests now, so that no reader takes them for damaged, the rest in steps. */
+  /**
+   * Starts removing obsolete checkpoints: manifests now, so that no reader takes them for damaged, the rest in steps.
+   */
   private prune(): void {
     for (const path of this.store.superseded(this.options.keep, this.compaction?.path)) {
       if (this.removals.has(path)) continue;

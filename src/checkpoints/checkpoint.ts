@@ -23,9 +23,9 @@ export interface CheckpointContent {
 }
 
 /**
- * An open checkpoint: a full one, or an increment with the checkpoints it builds on. Both read the same: an increment's blocks
- * are those of its base, overlaid with the changed rows of every increment since. Manifests, file sizes and headers have been
- * checked. Every read of a block verifies that block's checksums; `verify` verifies all.
+ * An open checkpoint: a full one, or an increment with the checkpoints it builds on. Both read the same: an increment's
+ * blocks are those of its base, overlaid with the changed rows of every increment since. Manifests, file sizes and
+ * headers have been checked. Every read of a block verifies that block's checksums; `verify` verifies all.
  */
 export class Checkpoint {
   readonly path: string;
@@ -84,7 +84,8 @@ export class Checkpoint {
   }
 
   /**
-   * Reads one block into `target` (say, a table's memory), which must have the block's size; on damage its content is undefined.
+   * Reads one block into `target` (say, a table's memory), which must have the block's size; on damage its content is
+   * undefined.
    * @throws as `read`; checkpoint_mismatch when the sizes differ
    */
   readInto(name: string, target: Uint8Array): void {

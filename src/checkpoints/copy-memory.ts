@@ -5,8 +5,8 @@ const SMALL_BYTES = PIECE_BYTES / 64;
 const MOST_SPARE = 16;
 
 /**
- * A pool of memory for copies of rows that are handed to another thread and returned, because the system is slow to provide new
- * memory. Only buffers of one size are pooled, at most 128 MiB of them.
+ * A pool of memory for copies of rows that are handed to another thread and returned, because the system is slow to
+ * provide new memory. Only buffers of one size are pooled, at most 128 MiB of them.
  */
 export class CopyMemory {
   private readonly spare: ArrayBuffer[] = [];

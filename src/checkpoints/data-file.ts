@@ -17,7 +17,8 @@ function fileOf(block: string): string {
 }
 
 /**
- * A block that is read while it is being written: `pieces` yields its bytes, 16 MiB at a time (the last piece may be shorter).
+ * A block that is read while it is being written: `pieces` yields its bytes, 16 MiB at a time (the last piece may be
+ * shorter).
  */
 export interface StreamedBlock extends TensorSpec {
   pieces(): Iterable<Uint8Array>;

@@ -29,8 +29,8 @@ export class DirectoryWriter {
   }
 
   /**
-   * Writes a checkpoint's directory; the manifest is renamed into place when all else is on disk. If it fails or is abandoned
-   * (`return()`), what was written is removed.
+   * Writes a checkpoint's directory; the manifest is renamed into place when all else is on disk. If it fails or is
+   * abandoned (`return()`), what was written is removed.
    * @param given files to move into it
    */
   *write(

@@ -2,8 +2,8 @@ import type { ChangedRows, Patch } from "./chain-writer.js";
 import { patchRowBytes } from "./patch.js";
 
 /**
- * Merges a patch with earlier copies of its block's rows, oldest first, keeping the newest copy of every row. Rows the block no
- * longer has are left out.
+ * Merges a patch with earlier copies of its block's rows, oldest first, keeping the newest copy of every row. Rows the
+ * block no longer has are left out.
  */
 export function joinRows(earlier: readonly ChangedRows[], patch: Patch): Patch {
   if (earlier.length === 0) return patch;

@@ -24,8 +24,8 @@ export interface Processes {
 export const systemProcesses: Processes = {
   self: () => ({ pid: process.pid, started: startTime(process.pid) ?? 0, machine: machine() }),
   alive(id) {
-    // A pid of another boot or container means nothing here. That owner is most likely gone (a restarted container); if not, it
-    // stops at its next save, which finds its lock taken.
+    // A pid of another boot or container means nothing here. That owner is most likely gone (a restarted container); if
+    // not, it stops at its next save, which finds its lock taken.
     if (id.machine !== machine()) return false;
     return id.started === 0 ? answersSignal(id.pid) : startTime(id.pid) === id.started;
   },

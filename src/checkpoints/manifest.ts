@@ -59,7 +59,10 @@ const Described = Type.Object({
   parent: Type.Optional(Parent),
   /** Blocks of which only changed rows are stored: their names, dtypes and shapes when the patch is applied. */
   patches: Type.Optional(Type.Array(Tensor)),
-  /** Checksum of the increment that this compacted checkpoint replaces: references to that one as a parent apply to this. */
+  /**
+   * Checksum of the increment that this compacted checkpoint replaces: references to that one as a parent apply to
+   * this.
+   */
   replaces: Type.Optional(Type.String()),
 });
 

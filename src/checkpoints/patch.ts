@@ -126,7 +126,9 @@ export class ChainBlock implements TensorSpec {
     this.patches = patched.map((directory, i) => new PatchCursor(directory, specs[i], specs[i + 1] ?? found)).reverse();
   }
 
-  /** Fills `target`, 16 MiB at most, with the bytes from `at` on (a multiple of 16 MiB, ascending from call to call). */
+  /**
+   * Fills `target`, 16 MiB at most, with the bytes from `at` on (a multiple of 16 MiB, ascending from call to call).
+   */
   fill(target: Uint8Array, at: number): void {
     const base = this.base;
     const held = base ? Math.max(0, Math.min(base.block.bytes - at, CHUNK_BYTES)) : 0;

@@ -28,8 +28,8 @@ const BUFFER_BYTES = 256 << 10;
 /**
  * A file in a run's folder `rejected`: one JSON object per line, in stream order.
  *
- * Its length is part of every checkpoint (`sync` first, then save `bytesWritten`): on resume the file is truncated to that
- * length, so that the replay neither loses nor repeats a line.
+ * Its length is part of every checkpoint (`sync` first, then save `bytesWritten`): on resume the file is truncated to
+ * that length, so that the replay neither loses nor repeats a line.
  */
 export class KeptLines {
   readonly path: string;

@@ -79,8 +79,8 @@ function encodeHeader(entries: ReadonlyMap<string, unknown>): Uint8Array {
 }
 
 /**
- * Reads and checks the header of a safetensors file of `size` bytes, holding 8 MiB at most. Tensors must be inside the file,
- * without overlaps or gaps.
+ * Reads and checks the header of a safetensors file of `size` bytes, holding 8 MiB at most. Tensors must be inside the
+ * file, without overlaps or gaps.
  * @throws checkpoint_damaged naming `path` and what is wrong
  */
 export function readSafetensorsLayout(files: Files, file: number, size: number, path: string): SafetensorsLayout {

@@ -12,8 +12,8 @@ const POLL_MS = 2;
 const PARTING_MS = 1_000;
 
 /**
- * The trainer's handle to a thread that writes increments while learning continues. One save at a time; `poll` returns its
- * outcome.
+ * The trainer's handle to a thread that writes increments while learning continues. One save at a time; `poll` returns
+ * its outcome.
  */
 export class WriterThread {
   /** Memory for copies to be handed over. */

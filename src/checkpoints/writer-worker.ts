@@ -65,8 +65,8 @@ class Writing {
   }
 
   /**
-   * Compacts in steps, between which increments have priority. If they come without a pause, compaction gets half of the time:
-   * no chain may grow faster than it is compacted.
+   * Compacts in steps, between which increments have priority. If they come without a pause, compaction gets half of
+   * the time: no chain may grow faster than it is compacted.
    */
   private compact(leastMs: number): void {
     const end = systemClock.now() + leastMs;

@@ -219,8 +219,8 @@ function numberOf(text: string): number {
 }
 
 /**
- * Reports a mistyped flag, with the one that was probably meant, before the flag that is then missing, which commander would
- * report.
+ * Reports a mistyped flag, with the one that was probably meant, before the flag that is then missing, which commander
+ * would report.
  * @throws CommanderError
  */
 export function refuseUnknownFlags(command: Command, args: readonly string[]): void {

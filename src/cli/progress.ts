@@ -14,8 +14,8 @@ export interface ProgressOptions {
 }
 
 /**
- * Shows progress on standard error: one line rewritten in place on a terminal; otherwise a line every few seconds, or JSON
- * lines.
+ * Shows progress on standard error: one line rewritten in place on a terminal; otherwise a line every few seconds, or
+ * JSON lines.
  */
 export function progressReporter(
   stream: Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns">,

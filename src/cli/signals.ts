@@ -1,4 +1,6 @@
-/** Aborts at the first Ctrl-C or SIGTERM, with the signal's name as its reason; the second one ends the process at once. */
+/**
+ * Aborts at the first Ctrl-C or SIGTERM, with the signal's name as its reason; the second one ends the process at once.
+ */
 export function stopSignal(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {

@@ -7,8 +7,8 @@ const LOG_MS = 5000;
 const JSON_MS = 1000;
 
 /**
- * Shows the progress of tuning on standard error: a line rewritten in place on a terminal, otherwise lines now and then, or
- * JSON lines.
+ * Shows the progress of tuning on standard error: a line rewritten in place on a terminal, otherwise lines now and
+ * then, or JSON lines.
  */
 export function tuneProgress(
   stream: Pick<NodeJS.WriteStream, "write" | "isTTY">,

@@ -2,7 +2,8 @@ import { dirname } from "node:path";
 import { type Files, quietly, writeFully } from "./files.js";
 
 /**
- * A file that is written under a temporary name in the same directory. Call `finish`, then `publish`, then sync its directory.
+ * A file that is written under a temporary name in the same directory. Call `finish`, then `publish`, then sync its
+ * directory.
  */
 export class AtomicFile {
   readonly path: string;

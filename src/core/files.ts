@@ -185,7 +185,10 @@ export function outputError(path: string, cause: unknown): HashbrookError {
   return new HashbrookError("source_unreadable", `${path}: cannot be written: ${(cause as Error).message}`, { cause });
 }
 
-/** The error for a failed write to `path`: `checkpoint_write`, naming the system's reason. Errors with a code of ours pass unchanged. */
+/**
+ * The error for a failed write to `path`: `checkpoint_write`, naming the system's reason. Errors with a code of ours
+ * pass unchanged.
+ */
 export function writeError(path: string, error: unknown): HashbrookError {
   if (error instanceof HashbrookError) return error;
   const reason = error instanceof Error ? error.message : String(error);

@@ -124,7 +124,10 @@ export async function writeOut(out: OutputFile, bytes: Uint8Array): Promise<void
   }
 }
 
-/** @returns bytes written: 0 where a pipe is full, since Node makes standard output non-blocking once a thread is started */
+/**
+ * @returns bytes written: 0 where a pipe is full, since Node makes standard output non-blocking once a thread is
+ *   started
+ */
 function tryWrite({ name, file }: OutputFile, bytes: Uint8Array, at: number): number {
   try {
     return writeSync(file, bytes, at);

@@ -16,8 +16,8 @@ interface Head {
 }
 
 /**
- * Plain data and arrays as bytes: u32 length of a JSON text, the text, then the arrays, each at a multiple of 8 bytes (little-endian,
- * as everywhere).
+ * Plain data and arrays as bytes: u32 length of a JSON text, the text, then the arrays, each at a multiple of 8 bytes
+ * (little-endian, as everywhere).
  */
 export function packArrays(head: unknown, arrays: readonly Packable[]): Uint8Array {
   const described: Head = { head, arrays: arrays.map((array) => [kindOf(array), array.length]) };

@@ -155,7 +155,10 @@ function layBuckets(context: FieldContext, field: Field<"buckets">, index: numbe
   countDistinct(context, cells, index);
 }
 
-/** Address of u16[SMALL_NUMBERS]: the buckets of 0, 1, 2, ... among these boundaries. Fields with equal boundaries share it. */
+/**
+ * Address of u16[SMALL_NUMBERS]: the buckets of 0, 1, 2, ... among these boundaries. Fields with equal boundaries share
+ * it.
+ */
 function smallBuckets({ arena, smallTables }: FieldContext, boundaries: readonly number[]): number {
   const name = boundaries.join();
   let at = smallTables.get(name);

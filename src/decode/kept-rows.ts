@@ -46,7 +46,10 @@ export class KeptBytes {
   }
 }
 
-/** The rows in `bytes`, as `Decoder.take` hands them over, in the order of the stream. @param columns values of a row */
+/**
+ * The rows in `bytes`, as `Decoder.take` hands them over, in the order of the stream.
+ * @param columns values of a row
+ */
 export function* keptRows(bytes: Uint8Array, columns: number): Generator<KeptRow> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kinds = kindsOfSlots();

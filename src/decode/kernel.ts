@@ -12,7 +12,10 @@ export const LINE_FORMAT = { json: 0, vw: 1, libsvm: 2, libffm: 3 } as const;
  */
 export const REQUEST = { more: 0, last: 1, odd: 2 } as const;
 
-/** Exports of the kernel module `scan` (src/kernels/assembly/scan/index.ts). Addresses and sizes are unsigned 32-bit numbers. */
+/**
+ * Exports of the kernel module `scan` (src/kernels/assembly/scan/index.ts). Addresses and sizes are unsigned 32-bit
+ * numbers.
+ */
 export interface ScanKernel {
   heapBase(): number;
   configure(plan: number, joined: number, powers: number): void;
@@ -28,7 +31,10 @@ export interface ScanKernel {
   /** @param format one of LINE_FORMAT */
   scanLines(limit: number, capacity: number, format: number): number;
   scanMessage(start: number, end: number, format: number): number;
-  /** One message whose bytes from `body` on are one Avro record. @param steps where the steps that read it are (struct Step) */
+  /**
+   * One message whose bytes from `body` on are one Avro record.
+   * @param steps where the steps that read it are (struct Step)
+   */
   scanAvro(start: number, body: number, end: number, steps: number, stepsEnd: number): number;
   /** As `scanAvro`, for a Protobuf message. @param message address of its plan (struct Message) */
   scanProtobuf(start: number, body: number, end: number, message: number): number;

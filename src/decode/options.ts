@@ -15,7 +15,9 @@ export interface DecoderOptions {
   readonly capacity: number;
   /** Default: the spec's. A server decodes JSON whatever the spec's format is; paths are then the column names. */
   readonly format?: Format;
-  /** Default true. False, for scoring: label, weight, time and id may be missing (label NaN, weight 1, time and id 0). */
+  /**
+   * Default true. False, for scoring: label, weight, time and id may be missing (label NaN, weight 1, time and id 0).
+   */
   readonly requireLabel?: boolean;
   /** Events have no label: it is 0 until it is filled in later. Default false. */
   readonly unlabelled?: boolean;

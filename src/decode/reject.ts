@@ -25,7 +25,10 @@ export const rejectCodes = [
   "missing_id",
   /** Not exactly as many numbers as the vector's length. */
   "bad_vector",
-  /** csv: text beside a quoted value, a quote inside an unquoted one, or a quote that is never closed. The row ends with its line. */
+  /**
+   * csv: text beside a quoted value, a quote inside an unquoted one, or a quote that is never closed. The row ends with
+   * its line.
+   */
   "bad_quote",
   /**
    * vw: no bar, more words than `label importance base tag` before it, a repeated namespace that the spec reads, or one

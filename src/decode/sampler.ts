@@ -11,7 +11,10 @@ export interface Constant {
   readonly column: string;
   /** Empty: the value was always missing. */
   readonly value: string;
-  /** If nothing was found: the most similar name in the first row, if any; the column itself if it is present, but null or empty. */
+  /**
+   * If nothing was found: the most similar name in the first row, if any; the column itself if it is present, but null
+   * or empty.
+   */
   readonly near: string | null;
 }
 

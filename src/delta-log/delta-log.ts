@@ -15,8 +15,8 @@ export interface DeltaSink {
   /** True if a replica that starts now would find no snapshot. */
   needsSnapshot(): Promise<boolean>;
   /**
-   * Resolves when followers can find the entry (and, in a directory or topic, it is durable). An existing copy of the entry is
-   * kept or replaced.
+   * Resolves when followers can find the entry (and, in a directory or topic, it is durable). An existing copy of the
+   * entry is kept or replaced.
    * @throws HashbrookError log_fenced when a later writer has taken over; log_write
    */
   append(entry: Entry): Promise<void>;
@@ -64,7 +64,9 @@ export interface DeltaSource {
    * An entry is identified by its content, never by a key or file name, which any writer to the log may get wrong.
    */
   follow(from: FollowFrom, signal: AbortSignal): AsyncIterable<Delivery>;
-  /** The run of the model whose entries are in the log, null before there are any. Implemented only if that is cheap. */
+  /**
+   * The run of the model whose entries are in the log, null before there are any. Implemented only if that is cheap.
+   */
   run?(): Promise<string | null>;
   /** Closes connections and watches; `follow` must have ended. */
   close(): Promise<void>;

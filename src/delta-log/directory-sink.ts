@@ -57,8 +57,8 @@ export class DirectorySink implements DeltaSink {
   }
 
   /**
-   * Removes what an earlier writer wrote from `number` on, since this one continues differently from there. Its mark tells
-   * followers to read from there again.
+   * Removes what an earlier writer wrote from `number` on, since this one continues differently from there. Its mark
+   * tells followers to read from there again.
    */
   private takeOver(number: number): void {
     const { files, directory } = this;
@@ -111,8 +111,8 @@ export class DirectorySink implements DeltaSink {
   }
 
   /**
-   * Removes files from which no follower will begin. Files with a higher number than the newest snapshot's do not belong to
-   * this log.
+   * Removes files from which no follower will begin. Files with a higher number than the newest snapshot's do not
+   * belong to this log.
    */
   private prune(newest: number): void {
     const { deltas, snapshots } = listLog(this.files, this.directory);

@@ -2,7 +2,8 @@ import { HashbrookError } from "../core/errors.js";
 import { xxh64 } from "../kernels/hash.js";
 
 /**
- * Sent with a part without belonging to it: a part that is sent again after a crash has the same bytes, but another envelope.
+ * Sent with a part without belonging to it: a part that is sent again after a crash has the same bytes, but another
+ * envelope.
  */
 export interface Envelope {
   /** The writer's generation: later ones take precedence. */

@@ -14,8 +14,8 @@ const facts = {
   /** Examples learned. */
   version: Count,
   /**
-   * The predecessor: for a delta the link of the entry before it, for a snapshot the link of the delta with its number; zeros
-   * in snapshot 0. See `linkOf`.
+   * The predecessor: for a delta the link of the entry before it, for a snapshot the link of the delta with its number;
+   * zeros in snapshot 0. See `linkOf`.
    */
   link: hex,
   part: Count,

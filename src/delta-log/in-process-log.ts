@@ -15,7 +15,8 @@ type ToFollower =
   | { readonly type: "caught-up"; readonly id: number };
 
 /**
- * The writing end of an in-process log: nothing is stored; a follower gets a snapshot with the next entry after its request.
+ * The writing end of an in-process log: nothing is stored; a follower gets a snapshot with the next entry after its
+ * request.
  */
 export class InProcessSink implements DeltaSink {
   private readonly port: MessagePort;

@@ -26,8 +26,8 @@ const keyOf = (kind: Entry["kind"], number: number, part: number, parts: number)
 const KEY = /^(delta|snapshot)\/(\d{12,})\/(\d+)\/(\d+)$/;
 
 /**
- * Writes the delta log into a topic with one partition: one message per part, each with its own key, so that compaction drops
- * only what was rewritten or deleted.
+ * Writes the delta log into a topic with one partition: one message per part, each with its own key, so that compaction
+ * drops only what was rewritten or deleted.
  */
 export class KafkaSink implements DeltaSink {
   private readonly kafka: KafkaOptions;

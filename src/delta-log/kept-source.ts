@@ -2,7 +2,10 @@ import type { Delivery, DeltaSource, FollowFrom } from "./delta-log.js";
 import type { Frame } from "./frame.js";
 import { readKept } from "./kept-frame.js";
 
-/** A delta log whose follower has stored a state of it: that state is delivered first, once, followed by the log after it. */
+/**
+ * A delta log whose follower has stored a state of it: that state is delivered first, once, followed by the log after
+ * it.
+ */
 export class KeptSource implements DeltaSource {
   private readonly log: DeltaSource;
   private kept: Frame | null;

@@ -18,8 +18,8 @@ export interface LogReadingOptions<M> {
   /** The newest entry that was counted as applied, in any reading. */
   readonly counted: { number: number; epoch: number };
   /**
-   * The missing entry, if the previous reading ended at it, too: reading again would not help, so it waits for the entry or a
-   * later snapshot. null: none.
+   * The missing entry, if the previous reading ended at it, too: reading again would not help, so it waits for the
+   * entry or a later snapshot. null: none.
    */
   readonly lost: number | null;
   /** Runs a step that changes the model; while it serves, between two answers. */

@@ -8,8 +8,8 @@ import type { Entry } from "./delta-log.js";
 export const HEAD_KEY = "head.json";
 const FORMAT = 1;
 /**
- * Snapshots kept; deltas up to the oldest of them are removed. A follower that reads the newest one has time for two more
- * before it is removed.
+ * Snapshots kept; deltas up to the oldest of them are removed. A follower that reads the newest one has time for two
+ * more before it is removed.
  */
 const KEPT = 3;
 
@@ -18,7 +18,9 @@ const Head = Type.Object({
   format: Type.Literal(FORMAT),
   /** Hash of the model's spec. */
   run: hex,
-  /** Which writer's entries count, by number: without gaps within a span, and the last one's `to` is the newest entry. */
+  /**
+   * Which writer's entries count, by number: without gaps within a span, and the last one's `to` is the newest entry.
+   */
   spans: Type.Array(Type.Object({ epoch: Count, from: Count, to: Count })),
   /** Oldest first. */
   snapshots: Type.Array(Type.Object({ epoch: Count, number: Count })),
@@ -53,8 +55,8 @@ export const oldestOf = ({ snapshots }: ObjectHead): number => snapshots[0]?.num
 export const spanOf = ({ spans }: ObjectHead, number: number): Span | undefined => spans.find(({ to }) => to >= number);
 
 /**
- * The head with one more entry. Entries of earlier writers from its number on no longer count; a log of another model is
- * replaced.
+ * The head with one more entry. Entries of earlier writers from its number on no longer count; a log of another model
+ * is replaced.
  */
 export function withEntry(
   before: ObjectHead | null,

@@ -22,8 +22,8 @@ function kindOf(url: string): "directory" | "objects" | "topic" {
 }
 
 /**
- * Opens the writing end of the delta log at `url`: a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC (created if missing),
- * objects:DIR or s3://BUCKET/PREFIX.
+ * Opens the writing end of the delta log at `url`: a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC (created if
+ * missing), objects:DIR or s3://BUCKET/PREFIX.
  * @throws HashbrookError usage; kafka_…; store_…
  */
 export async function openSink(url: string, writer: WriterFacts): Promise<DeltaSink> {

@@ -91,7 +91,10 @@ export function int4Bytes(dim: number): number {
   return (dim + 1) >> 1;
 }
 
-/** Rows of `dim` weights as numbers in [-7, 7], two per byte: the even one in the low bits. Each row begins with a new byte. */
+/**
+ * Rows of `dim` weights as numbers in [-7, 7], two per byte: the even one in the low bits. Each row begins with a new
+ * byte.
+ */
 export function toInt4(weights: Float32Array, dim: number): { scales: Float32Array; nibbles: Uint8Array } {
   const { scales, values } = toSteps(weights, dim, 7);
   const nibbles = new Uint8Array(scales.length * int4Bytes(dim));

@@ -27,8 +27,8 @@ export interface PublisherState {
   /** Link of the last entry: the next one names it, so that an entry is never applied to another predecessor. */
   readonly link: string;
   /**
-   * What was learned since the previous entries was not published and will not be: this number stands for it. Followers miss an
-   * entry, and start over with the snapshot after the next one.
+   * What was learned since the previous entries was not published and will not be: this number stands for it. Followers
+   * miss an entry, and start over with the snapshot after the next one.
    */
   readonly unpublished?: true;
   /** Examples at the last publication; present only if publication may be held. */
@@ -39,11 +39,11 @@ export interface PublisherState {
 const LEAST_DELTAS = 60;
 
 /**
- * Numbers and writes the delta log of one model. The first entry (number 0) is a snapshot. Entry n contains the rows that
- * changed since entry n - 1; a snapshot with number n contains everything learned up to entry n. After a resume from a
- * checkpoint the same changes give the same numbers and bytes. A snapshot is due after `snapshotEvery` deltas, and as soon as
- * the deltas after the last one (60 at least) have as many bytes as it had: small models get them more often, because a
- * follower that lost an entry waits for one.
+ * Numbers and writes the delta log of one model. The first entry (number 0) is a snapshot. Entry n contains the rows
+ * that changed since entry n - 1; a snapshot with number n contains everything learned up to entry n. After a resume
+ * from a checkpoint the same changes give the same numbers and bytes. A snapshot is due after `snapshotEvery` deltas,
+ * and as soon as the deltas after the last one (60 at least) have as many bytes as it had: small models get them more
+ * often, because a follower that lost an entry waits for one.
  */
 export class Publisher {
   private readonly options: PublisherOptions;

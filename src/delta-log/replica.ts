@@ -48,10 +48,10 @@ const RETRY_MS = 20;
 const LONGEST_WAIT_MS = 5000;
 
 /**
- * A model that follows a delta log. Entries are applied in the order of their numbers, each as a whole, between two answers.
- * Damaged or foreign messages are skipped: the next entry's link shows whether anything is missing. After a gap or a conflict
- * the log is read again from its newest snapshot into a new model, while the old one answers until the new one has caught up.
- * If that ends at the same gap, it waits for the missing entry or the next snapshot.
+ * A model that follows a delta log. Entries are applied in the order of their numbers, each as a whole, between two
+ * answers. Damaged or foreign messages are skipped: the next entry's link shows whether anything is missing. After a
+ * gap or a conflict the log is read again from its newest snapshot into a new model, while the old one answers until
+ * the new one has caught up. If that ends at the same gap, it waits for the missing entry or the next snapshot.
  */
 export class Replica<M extends ReplicaModel> {
   private readonly options: ReplicaOptions<M>;
@@ -158,8 +158,8 @@ export class Replica<M extends ReplicaModel> {
   }
 
   /**
-   * Changes the model that answers. A change that fails half-way leaves no usable model; one that could not be stored was not
-   * begun.
+   * Changes the model that answers. A change that fails half-way leaves no usable model; one that could not be stored
+   * was not begun.
    */
   private change(step: () => Promise<void>): Promise<void> {
     return this.options.exclusive(async () => {

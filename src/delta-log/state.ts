@@ -34,8 +34,8 @@ export interface CalibrationState {
 }
 
 /**
- * A part of what a model predicts with, as plain data. Parts can be written into a serving model in any order; all parts of one
- * packing together make it predict with the trainer's bits.
+ * A part of what a model predicts with, as plain data. Parts can be written into a serving model in any order; all
+ * parts of one packing together make it predict with the trainer's bits.
  */
 export interface ServingState {
   readonly tables: readonly ServingRows[];

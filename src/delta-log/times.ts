@@ -8,8 +8,8 @@ export function sampleEvenly(values: readonly number[], most = MOST_TIMES): numb
 }
 
 /**
- * Samples the times of the events learned since the last entry: every k-th, with k doubling as more come, so that it stays
- * small and the same events give the same times.
+ * Samples the times of the events learned since the last entry: every k-th, with k doubling as more come, so that it
+ * stays small and the same events give the same times.
  */
 export class EventTimes {
   private kept: number[] = [];

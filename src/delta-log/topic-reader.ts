@@ -7,8 +7,8 @@ const AHEAD = 64;
 const HEARTBEAT_MS = 1000;
 
 /**
- * Reads a topic's partition 0 from any offset on, one message at a time, without committing. If the last offset of a batch has
- * no message, one without key and value stands for it.
+ * Reads a topic's partition 0 from any offset on, one message at a time, without committing. If the last offset of a
+ * batch has no message, one without key and value stands for it.
  */
 export class TopicReader implements TopicReading {
   private readonly consumer: Consumer;

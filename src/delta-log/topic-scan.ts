@@ -55,7 +55,9 @@ class RunScan {
       .find((snapshot) => from.accepts(snapshot));
   }
 
-  /** Whether the entries after the snapshot are here, too, if there are any: otherwise it is a copy of an old snapshot. */
+  /**
+   * Whether the entries after the snapshot are here, too, if there are any: otherwise it is a copy of an old snapshot.
+   */
   isFollowed({ number }: Snapshot): boolean {
     if (!this.isLog) return false;
     const later = [...this.deltas.values()].filter((delta) => {

@@ -53,7 +53,10 @@ export class TopicSource implements DeltaSource {
   async close(): Promise<void> {}
 }
 
-/** Offset of the newest complete snapshot that is accepted, searched in growing windows from the end; null if there is none. */
+/**
+ * Offset of the newest complete snapshot that is accepted, searched in growing windows from the end; null if there is
+ * none.
+ */
 async function newestSnapshot(
   reader: TopicReading,
   from: FollowFrom,
@@ -74,7 +77,10 @@ async function newestSnapshot(
   return null;
 }
 
-/** Frames from the reader's position on; if there is no snapshot at that position, frames before the next one are skipped. */
+/**
+ * Frames from the reader's position on; if there is no snapshot at that position, frames before the next one are
+ * skipped.
+ */
 async function* deliver(
   reader: TopicReading,
   from: FollowFrom,

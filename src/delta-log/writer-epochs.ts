@@ -1,6 +1,6 @@
 /**
- * Decides which entries count if several writers wrote one log. A writer that restarts from a checkpoint has a higher epoch and
- * diverges from some number on: entries of earlier writers from there on no longer count.
+ * Decides which entries count if several writers wrote one log. A writer that restarts from a checkpoint has a higher
+ * epoch and diverges from some number on: entries of earlier writers from there on no longer count.
  */
 export class WriterEpochs {
   /** The lowest number seen for each epoch. */

@@ -51,15 +51,18 @@ export interface Inner<I extends string = string> {
 }
 
 /**
- * The description of a kind of encoding: its options in a spec and in a compiled spec, what follows from them, its bytes, and,
- * loaded on demand, the implementation. `S` and `C` are the schemas of the options under its own name.
+ * The description of a kind of encoding: its options in a spec and in a compiled spec, what follows from them, its
+ * bytes, and, loaded on demand, the implementation. `S` and `C` are the schemas of the options under its own name.
  */
 export interface Kind<S extends TProperties, C extends TProperties, I extends string = never> {
   /** A description for the schema. */
   readonly description: string;
   /** "fixed": a number of rows that a spec or its budget gives; "growing": one per key; "none". */
   readonly rows: "fixed" | "growing" | "none";
-  /** It consists of rows only, one per key: they can be split into `shards`, and used by models that learn event by event. */
+  /**
+   * It consists of rows only, one per key: they can be split into `shards`, and used by models that learn event by
+   * event.
+   */
   readonly store?: true;
   /** Vectors come from a network, whose weights all keys share. */
   readonly decodes?: true;
@@ -86,7 +89,9 @@ export interface Kind<S extends TProperties, C extends TProperties, I extends st
   pool?(own: Own<C, I>, spec: EncodingBase): StoreSpec;
   /** Floats of a row. Default: the table's dim. */
   rowDim?(own: Own<C, I>, spec: EncodingBase): number;
-  /** Bytes when it is full: rows with optimizer state, index, sketch, decoder. `inner`: the same for another encoding. */
+  /**
+   * Bytes when it is full: rows with optimizer state, index, sketch, decoder. `inner`: the same for another encoding.
+   */
   bytes(own: Own<C, I>, spec: EncodingBase, inner: (spec: EncodingBase) => number): number;
   /** The tables that its options split one into, if they do. */
   split?(given: Given<S, I>, whole: Whole, path: string, problems: Problems): readonly FieldTable[] | undefined;

@@ -15,8 +15,8 @@ import { snapshotPieces } from "./snapshot.js";
 import { wholeOnnx } from "./whole/whole.js";
 
 /**
- * The files to write in addition to `model.json`. `onnx`: the tower; `safetensors`, `npy`: the tables; `scorer`: everything
- * that `hashbrook/scorer` needs.
+ * The files to write in addition to `model.json`. `onnx`: the tower; `safetensors`, `npy`: the tables; `scorer`:
+ * everything that `hashbrook/scorer` needs.
  */
 export type ExportFormat = "onnx" | "safetensors" | "npy" | "scorer";
 export const exportFormats: readonly ExportFormat[] = ["onnx", "safetensors", "npy", "scorer"];
@@ -24,8 +24,8 @@ export const defaultFormats: readonly ExportFormat[] = ["onnx", "safetensors", "
 const tableFormats = ["safetensors", "npy"] as const;
 
 /**
- * The content of the ONNX file. `tower`: what follows the tables, `tower.onnx`; `whole`: also rows and the last steps of
- * hashing, `model.onnx`.
+ * The content of the ONNX file. `tower`: what follows the tables, `tower.onnx`; `whole`: also rows and the last steps
+ * of hashing, `model.onnx`.
  */
 export type OnnxScope = "tower" | "whole";
 export const onnxScopes: readonly OnnxScope[] = ["tower", "whole"];

@@ -31,9 +31,9 @@ interface Column {
 }
 
 /**
- * Writes a table's keys (U64 [rows]) and weights (F32 [rows, dim]) into `directory`: `<table>.safetensors` with the tensors
- * `keys` and `weights`, and `<table>.keys.npy` and `<table>.weights.npy`. Row i of one belongs to row i of the other. The files
- * are renamed into place when all are complete; existing ones are replaced.
+ * Writes a table's keys (U64 [rows]) and weights (F32 [rows, dim]) into `directory`: `<table>.safetensors` with the
+ * tensors `keys` and `weights`, and `<table>.keys.npy` and `<table>.weights.npy`. Row i of one belongs to row i of the
+ * other. The files are renamed into place when all are complete; existing ones are replaced.
  * @returns the paths written
  * @throws checkpoint_write; internal if the chunks do not contain `rows` rows
  */
@@ -47,8 +47,8 @@ export function exportTable(
 }
 
 /**
- * As `exportTable`, pausing after every chunk to let other work go first. If it is not continued (`return`), nothing is left
- * behind.
+ * As `exportTable`, pausing after every chunk to let other work go first. If it is not continued (`return`), nothing is
+ * left behind.
  */
 export function* exportTableSteps(
   directory: string,

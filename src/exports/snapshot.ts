@@ -4,7 +4,8 @@ import type { Precision } from "../delta-log/precision.js";
 import type { LoadedModel } from "../model/load.js";
 
 /**
- * A model as one file, piece by piece: a snapshot of the delta log that was never sent, so equal models give equal bytes.
+ * A model as one file, piece by piece: a snapshot of the delta log that was never sent, so equal models give equal
+ * bytes.
  * @param precision of the rows' weights
  */
 export function* snapshotPieces({ model, spec, specHash, examples }: LoadedModel, precision: Precision) {

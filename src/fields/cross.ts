@@ -4,7 +4,10 @@ import { Type } from "../schema/typebox.js";
 import { fieldKind } from "./kind.js";
 import { table } from "./options.js";
 
-/** The combination of two or more fields as one categorical value. Its fields' ranges are expanded before it is compiled. */
+/**
+ * The combination of two or more fields as one categorical value. Its fields' ranges are expanded before it is
+ * compiled.
+ */
 export const cross = fieldKind({
   description: "The combination of two or more fields as one categorical value.",
   source: {

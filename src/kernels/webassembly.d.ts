@@ -1,4 +1,5 @@
-// The part of the WebAssembly JavaScript API that the kernels use; TypeScript keeps its own copy in the DOM library only.
+// The part of the WebAssembly JavaScript API that the kernels use; TypeScript keeps its own copy in the DOM library
+// only.
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);

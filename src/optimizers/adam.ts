@@ -8,8 +8,8 @@ const defaults = { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 
 const decay = (options = {}) => Type.Number({ minimum: 0, exclusiveMaximum: 1, ...options });
 
 /**
- * Adam (Kingma & Ba 2015). In a table it is lazy: a step moves only the rows in the batch, and the bias correction counts the
- * table's steps.
+ * Adam (Kingma & Ba 2015). In a table it is lazy: a step moves only the rows in the batch, and the bias correction
+ * counts the table's steps.
  */
 export const adam = optimizerKind({
   description: "Adam.",

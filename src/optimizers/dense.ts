@@ -31,9 +31,10 @@ interface Region {
 }
 
 /**
- * The dense weights of a tower and their optimizer, in one unshared memory that never grows: weights and gradients are views
- * which ONNX Runtime reads and writes in place. The update kernels are those of the embedding tables. For optimizers that treat
- * rows as a whole (row-wise AdaGrad, group lasso), a parameter [r, c] is r rows if c is a multiple of 4, else one row.
+ * The dense weights of a tower and their optimizer, in one unshared memory that never grows: weights and gradients are
+ * views which ONNX Runtime reads and writes in place. The update kernels are those of the embedding tables. For
+ * optimizers that treat rows as a whole (row-wise AdaGrad, group lasso), a parameter [r, c] is r rows if c is a
+ * multiple of 4, else one row.
  */
 export class DenseOptimizer {
   private readonly optimizer: Optimizer;
@@ -46,8 +47,8 @@ export class DenseOptimizer {
   private changes = 0;
 
   /**
-   * @param name distinguishes several in one model: it is part of the names of blocks that belong to no parameter. The tower's
-   * has none.
+   * @param name distinguishes several in one model: it is part of the names of blocks that belong to no parameter. The
+   *   tower's has none.
    */
   constructor(spec: OptimizerSpec, parameters: readonly Parameter[], name?: string) {
     this.powersName = name === undefined ? "dense/powers" : `dense/${name}/powers`;
@@ -95,7 +96,10 @@ export class DenseOptimizer {
     this.changes++;
   }
 
-  /** One optimizer step over all weights with their gradients times `scale` (1 / rows turns a batch's sum into its mean). */
+  /**
+   * One optimizer step over all weights with their gradients times `scale` (1 / rows turns a batch's sum into its
+   * mean).
+   */
   step(scale: number): void {
     this.changes++;
     this.kernel.beginStep();
@@ -163,7 +167,10 @@ export class DenseOptimizer {
     );
   }
 
-  /** Weights and slots as `dense/<parameter>/<slot>`, and Adam's powers of beta as `dense/powers` (`dense/<name>/powers`). Data are views. */
+  /**
+   * Weights and slots as `dense/<parameter>/<slot>`, and Adam's powers of beta as `dense/powers`
+   * (`dense/<name>/powers`). Data are views.
+   */
   blocks(): Block[] {
     const blocks: Block[] = this.regions.flatMap((region) =>
       this.tensors(region).map(({ slot, shape, view }) => {

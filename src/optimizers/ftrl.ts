@@ -10,9 +10,9 @@ const usual = (knob: "alpha" | "beta") =>
   `Default ${defaults[knob]}; ${single[knob]} in wide and in models that learn event by event.`;
 
 /**
- * FTRL-Proximal (McMahan et al. 2013), with the group lasso over rows if l21 > 0 (Yue et al. 2021, with the denominator (beta +
- * sqrt(n)) / alpha + l2). Rows hold z and n; weights are derived. Rows start at the z that yields their initial weights, which
- * needs beta > 0 or l2 > 0 (else they start at 0).
+ * FTRL-Proximal (McMahan et al. 2013), with the group lasso over rows if l21 > 0 (Yue et al. 2021, with the denominator
+ * (beta + sqrt(n)) / alpha + l2). Rows hold z and n; weights are derived. Rows start at the z that yields their initial
+ * weights, which needs beta > 0 or l2 > 0 (else they start at 0).
  */
 export const ftrl = optimizerKind({
   description: "FTRL-Proximal (McMahan 2013); with l21 > 0 group-lasso FTRL.",

@@ -1,7 +1,10 @@
 import { optimizerKind } from "./kind.js";
 import { adagradKnobs } from "./knobs.js";
 
-/** AdaGrad with one accumulator per row, the sum of mean(g²) over the row's weights (as in DLRM): half of AdaGrad's memory. */
+/**
+ * AdaGrad with one accumulator per row, the sum of mean(g²) over the row's weights (as in DLRM): half of AdaGrad's
+ * memory.
+ */
 export const rowwiseAdagrad = optimizerKind({
   description: "AdaGrad, with one accumulator per row.",
   ...adagradKnobs,

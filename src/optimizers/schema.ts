@@ -44,7 +44,8 @@ export const Optimizer = Type.Unsafe<OptimizerSpec>(
 
 /**
  * Resolves an optimizer: its name alone, or its name and some of its options.
- * @param single whether it is for single weights that learn event by event, or in a linear part: some have other defaults there
+ * @param single whether it is for single weights that learn event by event, or in a linear part: some have other
+ *   defaults there
  */
 export function compileOptimizer(
   source: OptimizerSource,

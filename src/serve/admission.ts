@@ -10,9 +10,9 @@ export const RETRY_AFTER = "1";
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * Limits the number of requests that wait for their scores. Others are refused before anything of them is read, since an
- * overloaded server must spend as little as possible on requests it will not answer: half of a constant answer by the
- * framework.
+ * Limits the number of requests that wait for their scores. Others are refused before anything of them is read, since
+ * an overloaded server must spend as little as possible on requests it will not answer: half of a constant answer by
+ * the framework.
  */
 export class Admission {
   private readonly most: number;

@@ -23,8 +23,8 @@ export interface CheckpointSource {
 }
 
 /**
- * Opens a checkpoint for serving, and passes it to `use`; retries once, in case a running trainer replaced the checkpoint by a
- * compacted one meanwhile.
+ * Opens a checkpoint for serving, and passes it to `use`; retries once, in case a running trainer replaced the
+ * checkpoint by a compacted one meanwhile.
  * @param path a run's directory (its newest intact checkpoint) or one checkpoint's directory
  * @param dims prefixes that nested vectors are cut to: the model is then loaded whole
  * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch

@@ -18,7 +18,8 @@ export function limitsOf(request: FastifyRequest, wait = Number.POSITIVE_INFINIT
 }
 
 /**
- * Whether the client is gone. Creating a request's own AbortSignal would take as long as everything else about a small request.
+ * Whether the client is gone. Creating a request's own AbortSignal would take as long as everything else about a small
+ * request.
  */
 class Gone {
   private readonly raw: IncomingMessage;

@@ -52,8 +52,8 @@ export interface EngineOptions {
 /** Target duration of a run: requests that come meanwhile wait no longer. */
 const RUN_MS = 1;
 /**
- * If rows take long, runs may take longer than that: with fewer rows each would cost a fifth more, since weights are packed
- * again in every run.
+ * If rows take long, runs may take longer than that: with fewer rows each would cost a fifth more, since weights are
+ * packed again in every run.
  */
 const LEAST_ROWS = 128;
 /** A smaller run takes about as long as one with this many rows. */
@@ -64,7 +64,10 @@ const TIMED_ROWS = 64;
  */
 const FASTER = 0.5;
 const SLOWER = 0.05;
-/** A request whose model changes between its runs is restarted this many times; then it is scored while changes are blocked. */
+/**
+ * A request whose model changes between its runs is restarted this many times; then it is scored while changes are
+ * blocked.
+ */
 const RESTARTS = 2;
 
 /** Candidates of one request within a run. */
@@ -75,10 +78,10 @@ interface Segment {
 }
 
 /**
- * Scores requests, several in a run. Short ones are included whole, in order of arrival; long ones share half of the remaining
- * rows, part by part in turn; and a run with long ones is followed by one with only short ones, if there are any. So a short
- * one waits for the run in progress and for requests before it. All candidates of a request are scored by one version of the
- * model.
+ * Scores requests, several in a run. Short ones are included whole, in order of arrival; long ones share half of the
+ * remaining rows, part by part in turn; and a run with long ones is followed by one with only short ones, if there are
+ * any. So a short one waits for the run in progress and for requests before it. All candidates of a request are scored
+ * by one version of the model.
  */
 export class Engine {
   private readonly options: EngineOptions;
@@ -138,7 +141,9 @@ export class Engine {
     return shortAlone ? short : works;
   }
 
-  /** Reads candidates of requests: reading a piece of every request in every run would cost more than scoring its rows. */
+  /**
+   * Reads candidates of requests: reading a piece of every request in every run would cost more than scoring its rows.
+   */
   private fill(works: readonly Work[], now: Answering): Segment[] {
     const segments: Segment[] = [];
     const [short, long] = [works.filter(isShort), works.filter((work) => !isShort(work))];
@@ -168,8 +173,8 @@ export class Engine {
   }
 
   /**
-   * Scores the rows that were read; long requests that have waited since have priority next time. @param gathered called when
-   * the tables are no longer needed
+   * Scores the rows that were read; long requests that have waited since have priority next time. @param gathered
+   * called when the tables are no longer needed
    */
   private async score(segments: readonly Segment[], now: Answering, gathered: () => void): Promise<void> {
     const rows = segments.at(-1)?.to ?? 0;

@@ -72,7 +72,8 @@ const COMMA = Buffer.from(",");
 const END = Buffer.from("]}");
 
 /**
- * An object with one more member at its end, which takes precedence over earlier ones. @param member with the closing bracket
+ * An object with one more member at its end, which takes precedence over earlier ones. @param member with the closing
+ * bracket
  */
 function withMember(object: Uint8Array, member: Uint8Array): Uint8Array[] {
   const open = object.subarray(0, -1);

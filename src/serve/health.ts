@@ -22,7 +22,10 @@ const ready: Endpoint = {
 const live: Endpoint = { summary: "Whether the server runs", answer: Type.Object({ live: Type.Literal(true) }) };
 const counted: Endpoint = { summary: "What Prometheus reads", answer: "text/plain" };
 
-/** `GET /v2/health/live` and `/healthz`, `GET /v2/health/ready` and `/readyz` (503 while it is not ready), `GET /metrics`. */
+/**
+ * `GET /v2/health/live` and `/healthz`, `GET /v2/health/ready` and `/readyz` (503 while it is not ready), `GET
+ * /metrics`.
+ */
 export function addHealth(app: FastifyInstance, { readiness, metrics }: Standing): void {
   for (const path of ["/v2/health/live", "/healthz"])
     app.get(path, { config: { endpoint: live, open: true } }, async () => ({ live: true }));

@@ -58,8 +58,8 @@ export class HeldModel {
   }
 
   /**
-   * Applies the parts of an update, of which readers see all or nothing. Parts are validated before readers must wait; most of
-   * a large update is staged beside what they read, a few rows at a time.
+   * Applies the parts of an update, of which readers see all or nothing. Parts are validated before readers must wait;
+   * most of a large update is staged beside what they read, a few rows at a time.
    */
   async apply(states: readonly ServingState[], examples: number): Promise<void> {
     const { serving } = this.model;

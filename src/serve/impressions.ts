@@ -25,7 +25,8 @@ export interface Impressions {
 export interface LogCounts {
   readonly written: number;
   /**
-   * Not written, by reason: the queue was full; the disk or the topic did not accept them; an event or a request was too long.
+   * Not written, by reason: the queue was full; the disk or the topic did not accept them; an event or a request was
+   * too long.
    */
   readonly dropped: { readonly queue: number; readonly write: number; readonly too_long: number };
   /** Bytes of requests waiting to be written. */

@@ -13,7 +13,10 @@ export interface ProcessState {
   text(): Promise<string>;
 }
 
-/** `GET /metrics`, `GET /v2/health/live`, `GET /v2/health/ready` (503 with a reason) and their short forms; nothing else. */
+/**
+ * `GET /metrics`, `GET /v2/health/live`, `GET /v2/health/ready` (503 with a reason) and their short forms; nothing
+ * else.
+ */
 export function createMetricsServer(state: ProcessState): FastifyInstance {
   const app = createApp({}, "GET /metrics, GET /v2/health/live, GET /v2/health/ready");
   addHealth(app, { readiness: () => ({ ready: state.ready, reason: state.reason }), metrics: state });

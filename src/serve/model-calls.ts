@@ -44,8 +44,8 @@ export type ModelCalls = {
   /** Creates an empty model of a spec, which must have the hash `run`. */
   readonly open: readonly [Opening & { readonly spec: unknown; readonly run: string }, SharedModel];
   /**
-   * Loads the model of a run's newest checkpoint, or of one checkpoint; model number `before` is changed into it if the spec is
-   * the same.
+   * Loads the model of a run's newest checkpoint, or of one checkpoint; model number `before` is changed into it if the
+   * spec is the same.
    */
   readonly load: readonly [
     Opening & { readonly path: string; readonly before: number | undefined; readonly dims: Dims | undefined },
@@ -90,8 +90,8 @@ export type ScoringCalls = {
   readonly detach: readonly [{ readonly id: number }, undefined];
   readonly unseen: readonly [{ readonly id: number }, readonly UnseenIds[]];
   /**
-   * Takes requests of a host, drops some, and runs a model as a `Lane` does, reporting results as they are finished; null:
-   * there is no model.
+   * Takes requests of a host, drops some, and runs a model as a `Lane` does, reporting results as they are finished;
+   * null: there is no model.
    */
   readonly turn: readonly [
     {

@@ -183,7 +183,9 @@ export class ServeMetrics {
     }
   }
 
-  /** Predicted over actual by slice, for raw and calibrated probabilities; the slice of all events has an empty name. */
+  /**
+   * Predicted over actual by slice, for raw and calibrated probabilities; the slice of all events has an empty name.
+   */
   private slices(models: Models): void {
     new Gauge({
       name: "hashbrook_predicted_over_actual",

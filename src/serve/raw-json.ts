@@ -43,8 +43,8 @@ export function elementsAt(text: Uint8Array, at: number): (readonly [from: numbe
 }
 
 /**
- * The value bytes of a JSON object's members, unchanged: a number keeps its text. Of repeated names the last counts, as in
- * JSON.parse.
+ * The value bytes of a JSON object's members, unchanged: a number keeps its text. Of repeated names the last counts, as
+ * in JSON.parse.
  * @param text a valid JSON object
  */
 export function rawMembers(text: Uint8Array): Map<string, Uint8Array> {

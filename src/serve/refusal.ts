@@ -18,9 +18,9 @@ export class Refusal {
   }
 
   /**
-   * Answers a request of which only the head was read. If the connection is kept alive and no answer is pending on it, the
-   * bytes are written directly: constructing an answer in Node takes a third of a refusal's time. `finish` tells Node that it
-   * was answered.
+   * Answers a request of which only the head was read. If the connection is kept alive and no answer is pending on it,
+   * the bytes are written directly: constructing an answer in Node takes a third of a refusal's time. `finish` tells
+   * Node that it was answered.
    */
   answer({ httpVersion }: IncomingMessage, response: ServerResponse): void {
     const { socket, shouldKeepAlive } = response;

@@ -10,8 +10,8 @@ export interface ScoreRequest {
   /** The raw JSON bytes of the options object, if there is one. */
   readonly options: Uint8Array | undefined;
   /**
-   * Dotted paths of members no field reads, after "context." or "candidates[].": reported to the caller, otherwise ignored. At
-   * most 100.
+   * Dotted paths of members no field reads, after "context." or "candidates[].": reported to the caller, otherwise
+   * ignored. At most 100.
    */
   readonly unknown: readonly string[];
 }
@@ -30,8 +30,9 @@ const MEMBERS = ["context", "candidates", "options"];
 const EMPTY_OBJECT = new TextEncoder().encode("{}");
 
 /**
- * Splits a request body `{"context": {...}, "candidates": [{...}, ...], "options": {...}}` into byte ranges. The ranges go to
- * the decoder unchanged, so a number keeps its text (64-bit ids are never rounded) and is hashed just as in training.
+ * Splits a request body `{"context": {...}, "candidates": [{...}, ...], "options": {...}}` into byte ranges. The ranges
+ * go to the decoder unchanged, so a number keeps its text (64-bit ids are never rounded) and is hashed just as in
+ * training.
  * @param known every member that a field reads
  * @throws HashbrookError request_invalid naming the place, items_too_many
  */

@@ -131,7 +131,8 @@ export function snapshotSpec(spec: unknown, run: string): CompiledSpec {
 }
 
 /**
- * Every member path that a field reads, and those of label, weight, time and id, which requests made from events may contain.
+ * Every member path that a field reads, and those of label, weight, time and id, which requests made from events may
+ * contain.
  */
 function knownPaths({ label, fields }: CompiledSpec): string[] {
   return [...headPaths(label), ...fields.flatMap((field) => ("from" in field ? [field.from] : []))];

@@ -1,4 +1,5 @@
-// A thread that scores: it reads requests, looks their rows up in tables that all such threads share, and runs the tower.
+// A thread that scores: it reads requests, looks their rows up in tables that all such threads share, and runs the
+// tower.
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../core/clock.js";
 import { AttachedModel } from "./attached-model.js";
@@ -26,8 +27,8 @@ function engineOf(host: number): Engine {
 }
 
 /**
- * Runs until nothing is left or others want a turn, and reports results meanwhile: the dispatching thread may be busy for
- * longer than a run takes.
+ * Runs until nothing is left or others want a turn, and reports results meanwhile: the dispatching thread may be busy
+ * for longer than a run takes.
  */
 async function runs(engine: Engine, tell: (part: Transferred<PackedOutcomes>) => void) {
   let lastReport = systemClock.now();

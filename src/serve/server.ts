@@ -33,12 +33,18 @@ export interface ServerOptions extends AppOptions {
   readonly impressions?: Impressions | undefined;
   /** Randomises the order of candidates: answers have `rank` and `propensity`. Default: none. @internal */
   readonly explorer?: Explorer | undefined;
-  /** Requests per second that a client (its token, else its address) may send; more are refused with 429. Default: no limit. */
+  /**
+   * Requests per second that a client (its token, else its address) may send; more are refused with 429. Default: no
+   * limit.
+   */
   readonly rateLimit?: number | undefined;
 }
 
 const MAX_QUEUE = 256;
-/** Longer than the slowest slice of any request: a client that waits longer for the HTTP thread should use another server. */
+/**
+ * Longer than the slowest slice of any request: a client that waits longer for the HTTP thread should use another
+ * server.
+ */
 const MAX_EVENT_LOOP_DELAY_MS = 500;
 /** Number of an answer's first scores that the dashboard's histogram counts. */
 const SHOWN = 32;
@@ -56,10 +62,10 @@ const routes: readonly Routes[] = [
 ];
 
 /**
- * The HTTP server of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready` (503 until
- * the models are loaded and fresh enough), and `GET /metrics` in Prometheus' text format. Requests beyond its capacity are
- * refused with 503 or 429 and `Retry-After`. Every error has the body `{"error": message, "code", "hint"}`, with a 4xx for a
- * bad request.
+ * The HTTP server of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready`
+ * (503 until the models are loaded and fresh enough), and `GET /metrics` in Prometheus' text format. Requests beyond
+ * its capacity are refused with 503 or 429 and `Retry-After`. Every error has the body `{"error": message, "code",
+ * "hint"}`, with a 4xx for a bad request.
  */
 export function createServer(served: Scorer | Models, options: ServerOptions = {}): FastifyInstance {
   const metrics = options.metrics ?? new ServeMetrics();

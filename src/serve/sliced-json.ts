@@ -10,8 +10,8 @@ export function hasLongList(answer: Answer): boolean {
 }
 
 /**
- * An answer as JSON. Long lists of numbers are serialized in slices, with other requests in between, since ten thousand numbers
- * take milliseconds. @param answer its numbers are finite
+ * An answer as JSON. Long lists of numbers are serialized in slices, with other requests in between, since ten thousand
+ * numbers take milliseconds. @param answer its numbers are finite
  */
 export async function slicedJson(answer: Answer): Promise<string> {
   const members: string[] = [];

@@ -13,8 +13,8 @@ declare module "fastify" {
 const TOKEN = /^[\x21-\x7e]{16,}$/;
 
 /**
- * The tokens in a file, one per line: several, so that each client may have its own, and one can be replaced without a gap.
- * Empty lines and those that begin with # are ignored.
+ * The tokens in a file, one per line: several, so that each client may have its own, and one can be replaced without a
+ * gap. Empty lines and those that begin with # are ignored.
  * @throws HashbrookError usage
  */
 export function readTokens(file: string): string[] {
@@ -43,8 +43,8 @@ export function checkedTokens(text: string, from: string): string[] {
 }
 
 /**
- * A hook that admits requests with `Authorization: Bearer TOKEN`, and all requests to open routes. Digests are compared in
- * constant time, so timing reveals neither a token's length nor its beginning.
+ * A hook that admits requests with `Authorization: Bearer TOKEN`, and all requests to open routes. Digests are compared
+ * in constant time, so timing reveals neither a token's length nor its beginning.
  */
 export function requireToken(tokens: readonly string[]): onRequestAsyncHookHandler {
   const expected = tokens.map(digest);

@@ -1,4 +1,7 @@
-/** Counts the calls a scoring thread was given and has begun, so that it notices during a turn whether another one waits. */
+/**
+ * Counts the calls a scoring thread was given and has begun, so that it notices during a turn whether another one
+ * waits.
+ */
 export class TurnCount {
   /** To be passed to the thread. */
   readonly memory: SharedArrayBuffer;

@@ -11,7 +11,8 @@ const LOOK_MS = 1000;
 const RETRY_LOOKS = 10;
 
 /**
- * The newest checkpoint of a run that should be served; undefined if there is none, or the directory is a single checkpoint.
+ * The newest checkpoint of a run that should be served; undefined if there is none, or the directory is a single
+ * checkpoint.
  */
 function newestOf(directory: string): string | undefined {
   try {
@@ -45,8 +46,8 @@ export class RunWatch {
   private held = false;
 
   /**
-   * @param serve serves the newest checkpoint of a directory, or one checkpoint; if the newest fails it is called again ten
-   * seconds later
+   * @param serve serves the newest checkpoint of a directory, or one checkpoint; if the newest fails it is called again
+   *   ten seconds later
    */
   constructor(directory: string, serve: (path: string) => Promise<void>) {
     this.directory = directory;

@@ -7,7 +7,9 @@ import { xxh64 } from "../kernels/hash.js";
 export interface Messages {
   readonly length: number;
   readonly bytes: Uint8Array;
-  /** Message i's value is bytes [starts[i], ends[i]); empty where it has none. The byte at ends[i] belongs to no value. */
+  /**
+   * Message i's value is bytes [starts[i], ends[i]); empty where it has none. The byte at ends[i] belongs to no value.
+   */
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
   /** Offsets in the partition, rising; exact up to 2^53. */

@@ -1,6 +1,9 @@
 import { defaults as rows } from "../tables/spec.js";
 
-/** Defaults of the spec language that belong to no kind (those are with the kinds, e.g. in src/towers, src/encodings). `features/README.md` and the JSON Schema quote these values. */
+/**
+ * Defaults of the spec language that belong to no kind (those are with the kinds, e.g. in src/towers, src/encodings).
+ * `features/README.md` and the JSON Schema quote these values.
+ */
 export const defaults = {
   separator: { tsv: "\t", csv: "," },
   header: false,

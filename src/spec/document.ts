@@ -79,7 +79,10 @@ export class SpecDocument {
     return expandIn(this.get([]), path);
   }
 
-  /** Checks the document against `shape`, as `readShape` does; an edited document has no places: problems name the first line. */
+  /**
+   * Checks the document against `shape`, as `readShape` does; an edited document has no places: problems name the first
+   * line.
+   */
   read(shape: Shape, problems: Problems): unknown {
     return readDocument(this.document, shape, problems, () => NOWHERE);
   }

@@ -53,7 +53,10 @@ export function crossKeys(spec: CompiledSpec, cross: string, texts: readonly str
   return keysInTables(spec, cross, (seed) => xxh64(components, seed));
 }
 
-/** Component keys as 8-byte little-endian numbers; a component's seed is XXH64(its name, `train.seed`), whatever the table. */
+/**
+ * Component keys as 8-byte little-endian numbers; a component's seed is XXH64(its name, `train.seed`), whatever the
+ * table.
+ */
 function componentBytes(
   spec: CompiledSpec,
   cross: Extract<CompiledField, { of: readonly string[] }>,

@@ -16,8 +16,8 @@ export function filterBytes({ admission }: Pick<StoreSpec, "admission">): number
 }
 
 /**
- * Bytes of a store's index: for a fixed store, two bitmaps; for an exact one, a power of two of groups with at most ten rows
- * each, and two bytes of bitmap per group. Rounded up to cache lines.
+ * Bytes of a store's index: for a fixed store, two bitmaps; for an exact one, a power of two of groups with at most ten
+ * rows each, and two bytes of bitmap per group. Rounded up to cache lines.
  */
 function indexBytes({ encoding, rows }: StoreSpec): number {
   if (encoding === "hash") return 128 * Math.ceil(rows / 512);

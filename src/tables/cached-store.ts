@@ -11,10 +11,10 @@ const DEFAULT_KEY = 0xffffffffffffffffn;
 const BESIDE = 16;
 
 /**
- * A serving store that caches recently used rows; all rows are kept in a `RowKeeper`. The rows a batch needs are loaded before
- * it is gathered, so a row that is not in memory is one that was never learned. Rows of a hash table are keyed by row number.
- * When memory is full, rows are evicted by CLOCK, but never those of the current batch, for which more memory is taken if
- * necessary.
+ * A serving store that caches recently used rows; all rows are kept in a `RowKeeper`. The rows a batch needs are loaded
+ * before it is gathered, so a row that is not in memory is one that was never learned. Rows of a hash table are keyed
+ * by row number. When memory is full, rows are evicted by CLOCK, but never those of the current batch, for which more
+ * memory is taken if necessary.
  */
 export class CachedStore extends ExactStore {
   override readonly whole = false;
@@ -92,7 +92,8 @@ export class CachedStore extends ExactStore {
   }
 
   /**
-   * Those of the first `count` keys whose rows are not in memory, ascending; the others' rows stay there until the next batch.
+   * Those of the first `count` keys whose rows are not in memory, ascending; the others' rows stay there until the next
+   * batch.
    */
   private missing(count: number): BigUint64Array {
     const { kernel, memory, packing } = this;

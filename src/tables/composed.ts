@@ -26,9 +26,9 @@ export interface Composition {
 }
 
 /**
- * Vectors composed of several rows per key, from one fixed pool: k hashed rows, or a row from each of k partitions; summed,
- * multiplied, concatenated, or weighted by learned importances, which are in a second pool. Rows are updated once per batch,
- * with the gradients of all keys that share them.
+ * Vectors composed of several rows per key, from one fixed pool: k hashed rows, or a row from each of k partitions;
+ * summed, multiplied, concatenated, or weighted by learned importances, which are in a second pool. Rows are updated
+ * once per batch, with the gradients of all keys that share them.
  */
 export class ComposedEncoding implements Encoding {
   readonly dim: number;

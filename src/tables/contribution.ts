@@ -11,7 +11,8 @@ export interface TableContribution {
   /** For the decoder network, if there is one. */
   readonly decoder?: DecoderContribution;
   /**
-   * For a table whose shards are held elsewhere: the part for each of them, instead of the above. Absent once it has been sent.
+   * For a table whose shards are held elsewhere: the part for each of them, instead of the above. Absent once it has
+   * been sent.
    */
   readonly shards?: readonly ShardContribution[];
   /** Number of keys that were sent to the owners of their rows. */

@@ -14,8 +14,9 @@ import type { ShardKeys } from "./shard-share.js";
 import type { Table } from "./table.js";
 
 /**
- * A table whose vectors an encoding computes: this front finds a batch's distinct keys, spreads their vectors over the cells
- * (combining bags), and sums the gradients that come back for each key. Keys, vectors and gradients are copied between the two.
+ * A table whose vectors an encoding computes: this front finds a batch's distinct keys, spreads their vectors over the
+ * cells (combining bags), and sums the gradients that come back for each key. Keys, vectors and gradients are copied
+ * between the two.
  */
 export class EncodedTable implements Table {
   readonly name: string;

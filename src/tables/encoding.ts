@@ -6,7 +6,9 @@ import type { ShardKeys, ShardShare, TableSizes } from "./shard-share.js";
 import type { Sharing } from "./sharing.js";
 import type { EncodingBase } from "./spec.js";
 
-/** The position in the stream that admission, eviction and hotness depend on. The same for every encoding of a model. */
+/**
+ * The position in the stream that admission, eviction and hotness depend on. The same for every encoding of a model.
+ */
 export interface StreamTime {
   /** Event time in ms since the epoch of the newest event so far; 0 if the spec has no time. */
   readonly time: number;
@@ -14,16 +16,19 @@ export interface StreamTime {
   readonly examples: number;
 }
 
-/** "learn" creates rows for new keys; "score" changes nothing; "lane" changes nothing either, but keeps what gradients need. */
+/**
+ * "learn" creates rows for new keys; "score" changes nothing; "lane" changes nothing either, but keeps what gradients
+ * need.
+ */
 export type GatherMode = "learn" | "score" | "lane";
 
 /** For when nothing depends on the clock. */
 export const NO_TIME: StreamTime = { time: 0, examples: 0 };
 
 /**
- * Maps distinct keys to vectors and learns from their gradients: the interface of every encoding. A batch goes through these
- * steps, always with the same keys: write `keys`, `gather`, read `vectors`; to learn, write `gradients`, `backward`, check
- * `gradientsFinite`, then `apply` (or nothing: the batch is skipped).
+ * Maps distinct keys to vectors and learns from their gradients: the interface of every encoding. A batch goes through
+ * these steps, always with the same keys: write `keys`, `gather`, read `vectors`; to learn, write `gradients`,
+ * `backward`, check `gradientsFinite`, then `apply` (or nothing: the batch is skipped).
  *
  * All views become invalid after anything that may grow a memory: request them again.
  */
@@ -57,8 +62,8 @@ export interface Encoding extends Learner {
 /** An encoding as lanes learn it, instead of `gather("learn")` and `backward`. */
 export interface LanedEncoding {
   /**
-   * For the first `count` keys: those whose rows are held elsewhere, by shard; fetch them before `gather`. Absent: all are
-   * here.
+   * For the first `count` keys: those whose rows are held elsewhere, by shard; fetch them before `gather`. Absent: all
+   * are here.
    */
   remoteKeys?(count: number): readonly ShardKeys[];
   /** Fills `vectors` for the first `count` keys, and changes nothing. */
@@ -66,8 +71,8 @@ export interface LanedEncoding {
   /** After `gradients` were written: returns the contribution. @param keys those of `gather` */
   contribute(keys: BigUint64Array): Promise<TableContribution>;
   /**
-   * Sums contributions; `gradientsFinite` and `apply` follow. Absent: contributions are vectors' gradients, summed as if no
-   * network decodes.
+   * Sums contributions; `gradientsFinite` and `apply` follow. Absent: contributions are vectors' gradients, summed as
+   * if no network decodes.
    */
   fold?(parts: readonly TableContribution[], factor: number, clock: StreamTime): void;
   /** Sizes of rows that other processes hold; null or absent: all are here. */

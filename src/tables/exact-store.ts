@@ -3,9 +3,9 @@ import { RowStore, type StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 
 /**
- * One row for every distinct 64-bit key, in order of creation; grows, or stays within its budget. The place of a removed row is
- * taken by the last row or by a new one. A checkpoint holds the raw rows [key u64][state f32…]; the index is rebuilt from their
- * keys.
+ * One row for every distinct 64-bit key, in order of creation; grows, or stays within its budget. The place of a
+ * removed row is taken by the last row or by a new one. A checkpoint holds the raw rows [key u64][state f32…]; the
+ * index is rebuilt from their keys.
  */
 export class ExactStore extends RowStore {
   /** @param keyed false if its keys are row numbers of a hash table */

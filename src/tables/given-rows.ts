@@ -3,8 +3,8 @@ import { PACKED, type RowChunk } from "./rows.js";
 
 /**
  * Copies keys (or numbers) and weights of rows into a store's memory, `PACKED` of them at a time.
- * @param use called with the address of the keys (u64 each), their number, the address of the weights (f32[count × dim]), and
- * the first one's index in the chunk
+ * @param use called with the address of the keys (u64 each), their number, the address of the weights (f32[count ×
+ *   dim]), and the first one's index in the chunk
  */
 export function eachGiven(
   { memory, packing, layout: { dim } }: Pick<RowStore, "memory" | "packing" | "layout">,

@@ -3,8 +3,8 @@ import { RowStore, type StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 
 /**
- * The hashing trick: a fixed number of rows, row = key mod rows; colliding keys share a row. A bitmap marks the rows that were
- * learned; the others still predict with their initial weights. Exported "keys" are row numbers.
+ * The hashing trick: a fixed number of rows, row = key mod rows; colliding keys share a row. A bitmap marks the rows
+ * that were learned; the others still predict with their initial weights. Exported "keys" are row numbers.
  */
 export class HashStore extends RowStore {
   constructor(spec: StoreSpec, options: StoreOptions) {

@@ -2,8 +2,8 @@ import { HashbrookError } from "../core/errors.js";
 import { type SplitKernel, splitKernel } from "../kernels/split.js";
 
 /**
- * Divides a batch's distinct keys among parts, and back: vectors from the parts are put into the batch's order, gradients into
- * the parts' order. Everything is in one memory that never grows, so all views stay valid.
+ * Divides a batch's distinct keys among parts, and back: vectors from the parts are put into the batch's order,
+ * gradients into the parts' order. Everything is in one memory that never grows, so all views stay valid.
  */
 export class KeyPartition {
   readonly kernel: SplitKernel;

@@ -4,8 +4,8 @@ import type { HotnessCounters } from "./encoding.js";
 import type { RowStore } from "./row-store.js";
 
 /**
- * Something that learns: rows and dense weights, with gradients that are propagated back to them and then applied. Implemented
- * by tables and encodings.
+ * Something that learns: rows and dense weights, with gradients that are propagated back to them and then applied.
+ * Implemented by tables and encodings.
  */
 export interface Learner {
   /** The row stores inside, in a fixed order: increments and the delta log iterate over them. */
@@ -16,9 +16,14 @@ export interface Learner {
   readonly hotness?: HotnessCounters | null;
   /** Propagates the gradients back to the weights inside; changes no weight. */
   backward(): void | Promise<void>;
-  /** False when a gradient holds NaN, infinity or anything over 1e15 (whose square would not stay finite). After `backward`. */
+  /**
+   * False when a gradient holds NaN, infinity or anything over 1e15 (whose square would not stay finite). After
+   * `backward`.
+   */
   gradientsFinite(): boolean;
-  /** One optimizer step with the gradients of `backward`: one update per distinct row, in the order of first appearance. */
+  /**
+   * One optimizer step with the gradients of `backward`: one update per distinct row, in the order of first appearance.
+   */
   apply(): void;
   /** f32[dim]: a key's current vector, learned or not. For inspection. */
   vectorOf(key: bigint): Float32Array | Promise<Float32Array>;

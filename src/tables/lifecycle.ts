@@ -26,7 +26,8 @@ export interface LifecycleCounts {
     readonly capacity: number;
   };
   /**
-   * Rows created for ids whose row was removed earlier: an estimate from a sample of removed ids, rather too low than too high.
+   * Rows created for ids whose row was removed earlier: an estimate from a sample of removed ids, rather too low than
+   * too high.
    */
   readonly readmitted: number;
 }

@@ -9,8 +9,8 @@ import type { ShardKeys } from "./shard-share.js";
 import type { Table } from "./table.js";
 
 /**
- * A table with rows shorter than the tower's vectors, which are padded with zeros: what remains of nested vectors that were
- * cut.
+ * A table with rows shorter than the tower's vectors, which are padded with zeros: what remains of nested vectors that
+ * were cut.
  */
 export class PaddedTable implements Table {
   readonly name: string;

@@ -164,7 +164,10 @@ export abstract class RowStore {
     this.kernel.collectRemoved();
   }
 
-  /** The keys or numbers of rows removed since the last call (or `trackRemoved`) that do not exist now: distinct, ascending. */
+  /**
+   * The keys or numbers of rows removed since the last call (or `trackRemoved`) that do not exist now: distinct,
+   * ascending.
+   */
   takeRemoved(): BigUint64Array {
     return this.removedKeys.take();
   }

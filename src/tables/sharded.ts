@@ -26,9 +26,10 @@ export function openRows(spec: Sharded, options: EncodingOptions): Encoding {
 }
 
 /**
- * A `hash` or `exact` table over several memories of up to 4 GiB: every key belongs to one shard, by a separate hash, and a
- * shard is a store named `<table>.<number>`. Rows, budget and filter are divided among the shards. In an exact table the
- * shards' rows equal those of the undivided table bit for bit (except for the random rounding of low precisions).
+ * A `hash` or `exact` table over several memories of up to 4 GiB: every key belongs to one shard, by a separate hash,
+ * and a shard is a store named `<table>.<number>`. Rows, budget and filter are divided among the shards. In an exact
+ * table the shards' rows equal those of the undivided table bit for bit (except for the random rounding of low
+ * precisions).
  */
 export class ShardedEncoding implements Encoding {
   readonly dim: number;

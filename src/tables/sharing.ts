@@ -52,8 +52,8 @@ export class StoreSharing {
   }
 
   /**
-   * Reserves the readers' workspaces, each as large as the owner's from `start` on. Call after the owner has allocated all of
-   * it.
+   * Reserves the readers' workspaces, each as large as the owner's from `start` on. Call after the owner has allocated
+   * all of it.
    * @param row bytes that `open` needs
    */
   static begin(

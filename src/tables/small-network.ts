@@ -46,14 +46,14 @@ export function networkRows(rows: number): number {
 }
 
 /**
- * A small network from rows to vectors, with its weights and their optimizer. It runs on one thread, because its batches vary
- * in size, and several threads could add in a different order for each.
+ * A small network from rows to vectors, with its weights and their optimizer. It runs on one thread, because its
+ * batches vary in size, and several threads could add in a different order for each.
  */
 export class SmallNetwork {
   readonly weights: DenseOptimizer;
   /**
-   * Running statistics of batch norm, each moved towards the batches' by gradient steps on the squared distance. Null without
-   * batch norm.
+   * Running statistics of batch norm, each moved towards the batches' by gradient steps on the squared distance. Null
+   * without batch norm.
    */
   readonly statistics: DenseOptimizer | null;
   private readonly outputs: number;
@@ -130,8 +130,8 @@ export class SmallNetwork {
   }
 
   /**
-   * Sets the gradients to the sum of contributions times `factor`, and the statistics' differences to their mean weighted by
-   * rows.
+   * Sets the gradients to the sum of contributions times `factor`, and the statistics' differences to their mean
+   * weighted by rows.
    */
   fold(parts: readonly DecoderContribution[], factor: number): void {
     const ran = parts.filter(({ rows }) => rows > 0);

@@ -106,8 +106,8 @@ export const options = {
 export type TableOptions = Static<TObject<typeof options>>;
 
 /**
- * Which new ids of an exact store get a row. The others share one default row. Exactly one of threshold and probability is
- * present.
+ * Which new ids of an exact store get a row. The others share one default row. Exactly one of threshold and probability
+ * is present.
  */
 const admission = {
   /** Occurrences before an id gets a row, 2 to 65535. */
@@ -147,7 +147,9 @@ export const rowProperties = {
   precision: Type.Optional(Type.Enum(["f16", "int8", "int4", "int2", "q2.13"])),
   /** How they are rounded. Absent: stochastically, by the model's seed. */
   rounding: Type.Optional(Type.Literal("nearest")),
-  /** Bytes of index and rows it never exceeds; at that size `eviction.policy` makes room. Absent: limited by its memory. */
+  /**
+   * Bytes of index and rows it never exceeds; at that size `eviction.policy` makes room. Absent: limited by its memory.
+   */
   budget: Type.Optional(compiled.count(Number.MAX_SAFE_INTEGER)),
   admission: Type.Optional(Type.Object(admission, closed)),
   eviction: Type.Optional(Type.Object(eviction, closed)),

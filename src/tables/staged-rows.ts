@@ -11,8 +11,9 @@ interface Changed {
 }
 
 /**
- * An update of an exact serving store that is read meanwhile, in steps of a few hundred rows: staged rows are invisible, then
- * all become visible at once, and settling them changes nothing visible. Every step must run while there is no reader.
+ * An update of an exact serving store that is read meanwhile, in steps of a few hundred rows: staged rows are
+ * invisible, then all become visible at once, and settling them changes nothing visible. Every step must run while
+ * there is no reader.
  */
 export class StagedRows {
   private readonly store: RowStore;

@@ -88,7 +88,8 @@ export class StoreEncoding extends StoreLearner implements Encoding {
   }
 
   /**
-   * Creates rows for new keys that start at the given vectors instead of initial weights. Overwrites `keys` and `vectors`.
+   * Creates rows for new keys that start at the given vectors instead of initial weights. Overwrites `keys` and
+   * `vectors`.
    * @param keys at most `capacity`
    * @param vectors f32[keys × dim]
    * @throws HashbrookError table_full, and nothing has changed

@@ -17,7 +17,8 @@ export interface StoreOptions {
   /** A replica's table: rows hold only weights, `put` writes them, nothing can be learned. Default false. */
   readonly serving?: boolean;
   /**
-   * Precision of a replica's rows: f32 by default. Rows of one weight have no scale, so f16 is used instead of int8 and int4.
+   * Precision of a replica's rows: f32 by default. Rows of one weight have no scale, so f16 is used instead of int8 and
+   * int4.
    */
   readonly servingPrecision?: ServingPrecision | undefined;
   /** Its rows are shared by several threads. Default: not shared. */

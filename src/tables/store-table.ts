@@ -13,8 +13,8 @@ import { StoreLearner } from "./store-learner.js";
 import type { Table } from "./table.js";
 
 /**
- * A `hash` or `exact` table: the batch's keys go straight to the rows of one store, in one kernel. A row is read once and
- * updated once per batch.
+ * A `hash` or `exact` table: the batch's keys go straight to the rows of one store, in one kernel. A row is read once
+ * and updated once per batch.
  */
 export class StoreTable extends StoreLearner implements Table {
   readonly name: string;

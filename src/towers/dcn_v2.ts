@@ -9,8 +9,8 @@ import { batchTower } from "./kind.js";
 const defaults = { ...noKnobs, hidden: [256, 128], cross_layers: 2, rank: 0 };
 
 /**
- * DCN V2 (Wang et al. 2021), parallel: cross layers x' = x0 ⊙ (W x + b) + x beside an MLP over x0; logit = linear over both,
- * concatenated. rank > 0 makes W = V U with U [width, rank], V [rank, width]; 0 is a full W.
+ * DCN V2 (Wang et al. 2021), parallel: cross layers x' = x0 ⊙ (W x + b) + x beside an MLP over x0; logit = linear over
+ * both, concatenated. rank > 0 makes W = V U with U [width, rank], V [rank, width]; 0 is a full W.
  */
 export const dcnV2 = batchTower({
   description: "Cross network beside an MLP (Wang 2021).",

@@ -6,8 +6,8 @@ import { batchTower } from "./kind.js";
 const defaults = { ...noKnobs, residual: [256, 256] };
 
 /**
- * Deep Crossing (Shan et al. 2016): x0 = all inputs, concatenated; per residual unit x' = relu(x + w1 · relu(w0 · x + b0) +
- * b1), with a configurable inner width and the outer width of x0; logit = w · x + b.
+ * Deep Crossing (Shan et al. 2016): x0 = all inputs, concatenated; per residual unit x' = relu(x + w1 · relu(w0 · x +
+ * b0) + b1), with a configurable inner width and the outer width of x0; logit = w · x + b.
  */
 export const deepCrossing = batchTower({
   description: "Residual units over the concatenated embeddings (Shan 2016).",

@@ -10,9 +10,9 @@ const KIND = "deep_ffm";
 const defaults = { hidden: [32, 16] };
 
 /**
- * A field-aware factorization machine (Juan et al. 2016) under an MLP: logit = sum of z + MLP(z, numbers, vectors), where z
- * holds for every pair of fields i < j the products, factor by factor, of i's vector for j and j's for i. `wide` is the linear
- * part.
+ * A field-aware factorization machine (Juan et al. 2016) under an MLP: logit = sum of z + MLP(z, numbers, vectors),
+ * where z holds for every pair of fields i < j the products, factor by factor, of i's vector for j and j's for i.
+ * `wide` is the linear part.
  */
 export const deepFfm = batchTower({
   description:

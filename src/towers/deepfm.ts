@@ -5,8 +5,8 @@ import { batchTower } from "./kind.js";
 const defaults = { ...noKnobs, hidden: [256, 128] };
 
 /**
- * DeepFM (Guo et al. 2017): logit = sum over pairs of fields of e_i · e_j + MLP(all inputs), with shared embeddings. The
- * paper's linear part is the wide table. Pairs by Rendle's identity: ½ (|Σ_i e_i|² − Σ_i |e_i|²).
+ * DeepFM (Guo et al. 2017): logit = sum over pairs of fields of e_i · e_j + MLP(all inputs), with shared embeddings.
+ * The paper's linear part is the wide table. Pairs by Rendle's identity: ½ (|Σ_i e_i|² − Σ_i |e_i|²).
  */
 export const deepFm = batchTower({
   description: "FM and MLP over the same embeddings, with `wide` as the linear part (Guo 2017).",

@@ -7,9 +7,9 @@ import { batchTower } from "./kind.js";
 const defaults = { ...noKnobs, hidden: [256, 128], bottom: [64] };
 
 /**
- * DLRM (Naumov et al. 2019): a bottom MLP turns the dense inputs (numbers, vectors) into one more vector of the tables' dim;
- * the dot products of all pairs of vectors, concatenated with that dense vector, go through the top MLP. Without dense inputs
- * there is no bottom MLP.
+ * DLRM (Naumov et al. 2019): a bottom MLP turns the dense inputs (numbers, vectors) into one more vector of the tables'
+ * dim; the dot products of all pairs of vectors, concatenated with that dense vector, go through the top MLP. Without
+ * dense inputs there is no bottom MLP.
  */
 export const dlrm = batchTower({
   description: "Dot products of all pairs of embeddings, then an MLP (Naumov 2019).",

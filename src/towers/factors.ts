@@ -5,8 +5,8 @@ import type { Given } from "./kind.js";
 const MOST = 4096;
 
 /**
- * Tables of field-aware towers: a key has a vector of `dim` factors for each other field. Fields of different kinds share a
- * table, so their values are kept apart.
+ * Tables of field-aware towers: a key has a vector of `dim` factors for each other field. Fields of different kinds
+ * share a table, so their values are kept apart.
  */
 export const factorTable = {
   defaults: { dim: 4, init: 0.05, salt: "field" },

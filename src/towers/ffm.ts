@@ -5,8 +5,8 @@ import { eventTower } from "./kind.js";
 const sizes = { rule: "2 or a multiple of 4", fits: (dim: number) => dim === 2 || dim % 4 === 0 };
 
 /**
- * Field-aware factorization machine (Juan et al. 2016): a row has `dim` factors for each other field of its table, followed by
- * the linear weight.
+ * Field-aware factorization machine (Juan et al. 2016): a row has `dim` factors for each other field of its table,
+ * followed by the linear weight.
  */
 export const ffm = eventTower({
   description: "Field-aware factorization machine: `dim` factors per key for each other field. Learns event by event.",

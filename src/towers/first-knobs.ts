@@ -3,8 +3,8 @@ import { widths } from "../schema/compiled.js";
 import { Type } from "../schema/typebox.js";
 
 /**
- * The options of the first seven towers. The compiled form of each has all of them, empty or 0 if unused, because spec hashes
- * depend on it. Later towers have only their own options.
+ * The options of the first seven towers. The compiled form of each has all of them, empty or 0 if unused, because spec
+ * hashes depend on it. Later towers have only their own options.
  */
 export const firstKnobs = {
   residual: widths,

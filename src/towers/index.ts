@@ -50,8 +50,8 @@ export function tableDefaults(option: "dim" | "init" | "salt"): string {
 }
 
 /**
- * Floats per row of one of the model's tables, and how many of them are initialised at random: the rest, behind them, starts at
- * 0.
+ * Floats per row of one of the model's tables, and how many of them are initialised at random: the rest, behind them,
+ * starts at 0.
  */
 export function rowOf(
   kind: TowerKind,
@@ -62,8 +62,8 @@ export function rowOf(
 }
 
 /**
- * The number, in src/kernels/assembly/table/event-models.ts, of the model in a table of an event-learned tower; a wide part is
- * linear.
+ * The number, in src/kernels/assembly/table/event-models.ts, of the model in a table of an event-learned tower; a wide
+ * part is linear.
  */
 export function eventModelOf(kind: TowerKind, { role }: { readonly role: "embedding" | "wide" }): number {
   const tower = role === "wide" ? lr : towerOf(kind);

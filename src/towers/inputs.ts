@@ -50,7 +50,8 @@ export interface TowerInputs {
 
 /**
  * Adds the inputs of `shape` to a graph: `x_<table>`, `numbers`, `vectors`, `wide`, `length_<bag>`.
- * @param shared true for rows that have the same items in every pooled bag: these are additionally given once, as `items_<bag>`
+ * @param shared true for rows that have the same items in every pooled bag: these are additionally given once, as
+ *   `items_<bag>`
  */
 export function graphInputs(graph: Graph, shape: TowerShape, shared = false): GraphInputs {
   const optional = (name: string, width: number) => (width > 0 ? graph.input(name, ["B", width]) : undefined);
@@ -88,8 +89,8 @@ export function stack(graph: Graph, inputs: TowerInputs): Tensor {
 }
 
 /**
- * The sum of every row, [B, width] → [B, 1]. Computed as a product with ones, because onnxruntime's reductions round depending
- * on a row's position in memory, and a row's logit must not depend on its batch.
+ * The sum of every row, [B, width] → [B, 1]. Computed as a product with ones, because onnxruntime's reductions round
+ * depending on a row's position in memory, and a row's logit must not depend on its batch.
  */
 export function rowSum(graph: Graph, x: Tensor): Tensor {
   const width = x.shape[1] as number;

@@ -19,7 +19,8 @@ interface TableRules {
   /** The only `dim` it can have, and why. */
   readonly only?: { readonly dim: number; readonly why: string };
   /**
-   * The compiled table's dim, if it differs from the one in the spec: computed from that and the number of fields with a table.
+   * The compiled table's dim, if it differs from the one in the spec: computed from that and the number of fields with
+   * a table.
    */
   readonly dim?: (dim: number, fields: number) => number;
 }
@@ -51,8 +52,8 @@ export interface BatchTower<S extends TProperties = TProperties, C extends TProp
 }
 
 /**
- * A model with one table (and the wide part's) that learns event by event, in the table's kernel: it has no dense weights and
- * no graph.
+ * A model with one table (and the wide part's) that learns event by event, in the table's kernel: it has no dense
+ * weights and no graph.
  */
 export interface EventTower<S extends TProperties = TProperties, C extends TProperties = TProperties>
   extends Kind<S, C> {
@@ -60,8 +61,8 @@ export interface EventTower<S extends TProperties = TProperties, C extends TProp
   /** Its number in src/kernels/assembly/table/event-models.ts. */
   readonly model: number;
   /**
-   * Floats per row of a table of `dim`: the first `drawn` are initialised at random, the rest starts at 0. The last one is the
-   * linear weight.
+   * Floats per row of a table of `dim`: the first `drawn` are initialised at random, the rest starts at 0. The last one
+   * is the linear weight.
    */
   row(dim: number): { readonly floats: number; readonly drawn: number };
   /** Its logits [B, 1] as a graph, for exports: equal to the kernel's, up to rounding. */

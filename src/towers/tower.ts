@@ -16,21 +16,24 @@ export const OUTPUT_BIAS = "score.b";
 export interface Tower {
   readonly parameters: readonly Parameter[];
   /**
-   * Inputs also `labels` [B, 1] (0 to 1) and `weights` [B, 1] (importance). Outputs `logits` [B, 1]; `d_x_<table>`, `d_wide`
-   * and `d_<parameter>`: gradients of the sum over the batch of weight · binary cross-entropy(logit, label).
+   * Inputs also `labels` [B, 1] (0 to 1) and `weights` [B, 1] (importance). Outputs `logits` [B, 1]; `d_x_<table>`,
+   * `d_wide` and `d_<parameter>`: gradients of the sum over the batch of weight · binary cross-entropy(logit, label).
    */
   readonly train: Graph;
   /** Output `logits` [B, 1]. */
   readonly infer: Graph;
-  /** The same for rows that have the same items in every pooled bag: see `graphInputs`. Present if there are pooled bags. */
+  /**
+   * The same for rows that have the same items in every pooled bag: see `graphInputs`. Present if there are pooled
+   * bags.
+   */
   readonly shared?: Graph;
 }
 
 /**
  * Builds a tower's graphs and initial weights.
  * @param seed the weights' seed: same seed, same shape, same bytes
- * @param weighsFakes events are also weighted by 1 + p if positive, 1 - p² if negative, with p = sigmoid(logit) treated as a
- * constant
+ * @param weighsFakes events are also weighted by 1 + p if positive, 1 - p² if negative, with p = sigmoid(logit) treated
+ *   as a constant
  * @throws HashbrookError spec_invalid when the tower does not support such a shape
  */
 export function buildTower(tower: TowerKnobs, shape: TowerShape, seed: number, weighsFakes = false): Tower {

@@ -18,7 +18,10 @@ export interface CheckpointerOptions {
   readonly clock: Clock;
   /** Seconds between checkpoints; 0: not by time. The first ones come sooner, unless `patient`. */
   readonly seconds: number;
-  /** Number of examples between checkpoints; null: not by examples. With neither, there is only the final one, by `finish`. */
+  /**
+   * Number of examples between checkpoints; null: not by examples. With neither, there is only the final one, by
+   * `finish`.
+   */
   readonly every: number | null;
   /** Checkpoints to keep. */
   readonly keep: number;
@@ -29,13 +32,13 @@ export interface CheckpointerOptions {
   /** Size of changed rows, in bytes, at which they are copied, so that no copy takes long. Default 4 MiB. */
   readonly mostChangedBytes?: number;
   /**
-   * The first save is a full one, written synchronously, and rows are tracked only from then on: cheaper for runs that need not
-   * continue learning meanwhile. Default false.
+   * The first save is a full one, written synchronously, and rows are tracked only from then on: cheaper for runs that
+   * need not continue learning meanwhile. Default false.
    */
   readonly patient?: boolean;
   /**
-   * For blocks held by other processes: their files at each save; all checkpoints are then full and synchronous. null: not
-   * available now. Default: all blocks are here.
+   * For blocks held by other processes: their files at each save; all checkpoints are then full and synchronous. null:
+   * not available now. Default: all blocks are here.
    */
   readonly elsewhere?: Elsewhere | undefined;
   /** Called for every checkpoint when it is durable, in order, with the meta it was saved with. */
@@ -44,16 +47,16 @@ export interface CheckpointerOptions {
 
 const MOST_CHANGED_BYTES = 4 << 20;
 /**
- * The first save by time comes this soon after something was learned, the next ones at intervals that double: so a process that
- * never lives long still makes progress.
+ * The first save by time comes this soon after something was learned, the next ones at intervals that double: so a
+ * process that never lives long still makes progress.
  */
 const EARLY_MS = 500;
 /** Number of copies after which a save is due, whatever the time. */
 const MOST_COPIES = 8;
 
 /**
- * A run's checkpoints: during learning, increments, copied between two batches and written by a separate thread; at the end
- * a full one, whose bytes do not depend on the increments before it.
+ * A run's checkpoints: during learning, increments, copied between two batches and written by a separate thread; at the
+ * end a full one, whose bytes do not depend on the increments before it.
  */
 export class Checkpointer {
   private readonly options: CheckpointerOptions;
@@ -85,8 +88,8 @@ export class Checkpointer {
   }
 
   /**
-   * Whether to `save` now: enough time or examples have passed, or many rows have changed, and no save is in progress. If many
-   * rows have changed, they are copied here for the next save, so that its own copy stays short.
+   * Whether to `save` now: enough time or examples have passed, or many rows have changed, and no save is in progress.
+   * If many rows have changed, they are copied here for the next save, so that its own copy stays short.
    * @throws HashbrookError the failure of an earlier save: checkpoint_write, checkpoint_locked, checkpoint_damaged
    */
   due(examples: number): boolean {
@@ -97,7 +100,8 @@ export class Checkpointer {
     const { changes } = this;
     if (!changes || !this.crowded(examples, changes)) return false;
     if (!busy && this.ahead >= (MOST_COPIES - 1) * this.limit) return true;
-    // Copies take no more memory than the rows themselves, or than one save; changes beyond that wait for the next save.
+    // Copies take no more memory than the rows themselves, or than one save; changes beyond that wait for the next
+    // save.
     if (this.ahead < Math.max(this.rowBytes, MOST_COPIES * this.limit)) this.copyAhead(examples, changes);
     return false;
   }

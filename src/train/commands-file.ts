@@ -5,8 +5,8 @@ import { join } from "node:path";
 export const COMMANDS = "commands.jsonl";
 
 /**
- * Records a command line in a run's directory, unless it equals the previous one. For information only: a failure to write is
- * ignored.
+ * Records a command line in a run's directory, unless it equals the previous one. For information only: a failure to
+ * write is ignored.
  * @param command what follows the program's name
  */
 export function noteCommand(directory: string, command: readonly string[]): void {

@@ -27,7 +27,9 @@ export interface SourceState {
 export interface Upstream {
   join(): void;
   start(start: StreamStart): void;
-  /** Called in every batch at a good moment to decode the next one. If it is never called, that moment is a batch's end. */
+  /**
+   * Called in every batch at a good moment to decode the next one. If it is never called, that moment is a batch's end.
+   */
   spare(): void;
 }
 

@@ -6,17 +6,17 @@ import { hashSecret } from "../core/chance.js";
 export const DEDUP = "dedup/ids";
 
 /**
- * The ids of the last `window` learned events: an event whose id is among them is a duplicate (a producer's retry, an upstream
- * replay). Ids are 64-bit hashes, so two different ids collide with a probability of window / 2^64 per event. Memory: 24 to 40
- * bytes per id.
+ * The ids of the last `window` learned events: an event whose id is among them is a duplicate (a producer's retry, an
+ * upstream replay). Ids are 64-bit hashes, so two different ids collide with a probability of window / 2^64 per event.
+ * Memory: 24 to 40 bytes per id.
  */
 export class DedupWindow {
   private readonly ring: Uint32Array;
   /** Part of the hash for positions in the index, so that colliding ids cannot be constructed. */
   private readonly secret = { low: Number(hashSecret() & 0xffffffffn) | 0, high: Number(hashSecret() >> 32n) | 0 };
   /**
-   * Open addressing, with two words per slot: position in the ring + 1 (0 = free), and the id's lower half, so that a search
-   * does not leave the index.
+   * Open addressing, with two words per slot: position in the ring + 1 (0 = free), and the id's lower half, so that a
+   * search does not leave the index.
    */
   private readonly index: Uint32Array;
   private readonly mask: number;
@@ -45,8 +45,8 @@ export class DedupWindow {
   }
 
   /**
-   * The rows of a batch to learn, as `rest`. Corrections at its end repeat ids; their duplicates were removed when they were
-   * read.
+   * The rows of a batch to learn, as `rest`. Corrections at its end repeat ids; their duplicates were removed when they
+   * were read.
    * @param corrections number of rows at its end
    */
   learned(batch: Batch, corrections: number | undefined, shared: boolean): Batch {

@@ -19,8 +19,8 @@ interface Rate {
 }
 
 /**
- * Ends a run that has stopped learning: too many of its newest examples changed nothing, because their gradients were not
- * finite.
+ * Ends a run that has stopped learning: too many of its newest examples changed nothing, because their gradients were
+ * not finite.
  */
 export class Divergence {
   private readonly most: number;

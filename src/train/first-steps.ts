@@ -26,14 +26,15 @@ const FOLLOWED = 256;
 const MOST_MEAN = 2;
 
 /**
- * The warm-up of a tower. Its output bias starts where it predicts the base rate: the spec's `label.prior`, or that of the
- * first events, each scored before its label is counted. Its steps are small at first and grow with the number of events
- * learned, since the length of a step hardly depends on its rows. lr and fm learn event by event and find the rate within some
- * hundred events (starting from the rate of the first sixteen did worse): they only use a given `label.prior`.
+ * The warm-up of a tower. Its output bias starts where it predicts the base rate: the spec's `label.prior`, or that of
+ * the first events, each scored before its label is counted. Its steps are small at first and grow with the number of
+ * events learned, since the length of a step hardly depends on its rows. lr and fm learn event by event and find the
+ * rate within some hundred events (starting from the rate of the first sixteen did worse): they only use a given
+ * `label.prior`.
  *
- * Steps are parts of the stream's batches and depend only on earlier events. So neither batches nor checkpoints move, and
- * nothing depends on chunks, threads or resuming. Lanes divide a step evenly; for a topic, whose lanes read independently, a
- * round is the step (`laneRows`).
+ * Steps are parts of the stream's batches and depend only on earlier events. So neither batches nor checkpoints move,
+ * and nothing depends on chunks, threads or resuming. Lanes divide a step evenly; for a topic, whose lanes read
+ * independently, a round is the step (`laneRows`).
  */
 export class FirstSteps {
   private reached: FirstStepsState | null;
@@ -73,8 +74,8 @@ export class FirstSteps {
   }
 
   /**
-   * Calls `model.learn` for one part of the batch after another. The rate of positives is that of all rows, which logits are
-   * corrected to.
+   * Calls `model.learn` for one part of the batch after another. The rate of positives is that of all rows, which
+   * logits are corrected to.
    */
   async learn(model: Model, batch: Batch, taken?: Uint8Array): Promise<Learned> {
     // The lanes' contributions are a complete round already.
@@ -94,8 +95,8 @@ export class FirstSteps {
   }
 
   /**
-   * With lanes, after a round: the bias follows its labels, which every process then knows. A run that is stopped keeps its
-   * last round pending; one that ends flushes it.
+   * With lanes, after a round: the bias follows its labels, which every process then knows. A run that is stopped keeps
+   * its last round pending; one that ends flushes it.
    */
   folded(model: Model, round: Folded | null): void {
     const before = this.reached;

@@ -25,15 +25,17 @@ export interface Job extends TrainSettings {
   readonly publish: PublishSpec | null;
   /** Rejected events also go to this Kafka topic; null: they do not. */
   readonly deadLetters: { readonly kafka: KafkaOptions; readonly topic: string } | null;
-  /** Clicks that label nothing are kept in the run's directory and, if given, in a topic; null: they are only counted. */
+  /**
+   * Clicks that label nothing are kept in the run's directory and, if given, in a topic; null: they are only counted.
+   */
   readonly unused: { readonly topic: { readonly kafka: KafkaOptions; readonly topic: string } | null } | null;
   /** train: the run's directory. */
   readonly out: string | null;
   /** predict: where the rows' lines go. */
   readonly output: (OutputFile & LineOptions) | null;
   /**
-   * Sources of values whose texts are kept: for `output.columns` (predict), for a calibration's slices (train), for a breakdown
-   * (eval).
+   * Sources of values whose texts are kept: for `output.columns` (predict), for a calibration's slices (train), for a
+   * breakdown (eval).
    */
   readonly kept: readonly string[];
   /** eval: the field to break metrics down by, its source being in `kept`; null: none. */
@@ -53,14 +55,14 @@ export interface Job extends TrainSettings {
 }
 
 /**
- * The source of clicks, and of conversions if they are separate; if clicks have a key, also that of the impressions, which are
- * read a second time.
+ * The source of clicks, and of conversions if they are separate; if clicks have a key, also that of the impressions,
+ * which are read a second time.
  */
 export type ClicksSpec = LabelsGiven & { readonly conversions?: LabelsGiven; readonly shown?: LabelsGiven };
 
 /**
- * The source of clicks or conversions: files, or a topic in addition to that of the impressions. A partition counts as quiet if nothing
- * has arrived for `quietMs`.
+ * The source of clicks or conversions: files, or a topic in addition to that of the impressions. A partition counts as
+ * quiet if nothing has arrived for `quietMs`.
  */
 export type LabelsGiven =
   | { readonly files: readonly string[] }

@@ -4,9 +4,9 @@ import { xxh64 } from "../kernels/hash.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 
 /**
- * Decides which negatives are learned: a seeded share of them, by the hash of the event's id, so that the decision is the same
- * wherever an event occurs again; if events have no id, by the hash of the event's number in the stream, which a replay
- * reproduces.
+ * Decides which negatives are learned: a seeded share of them, by the hash of the event's id, so that the decision is
+ * the same wherever an event occurs again; if events have no id, by the hash of the event's number in the stream, which
+ * a replay reproduces.
  */
 export class NegativeSampling {
   private readonly below: number;

@@ -19,8 +19,8 @@ export interface ReplayOptions extends Pick<TrainOptions, Kept> {
 }
 
 /**
- * Learns a range of a Kafka topic again, into a new model. The order is that of `train`: the same range gives the same bytes.
- * To continue after it, `train` with `resume` and the same directory and topic.
+ * Learns a range of a Kafka topic again, into a new model. The order is that of `train`: the same range gives the same
+ * bytes. To continue after it, `train` with `resume` and the same directory and topic.
  * @throws HashbrookError output_exists if the directory holds a model; as `train`
  */
 export async function replay({ topic, ...options }: ReplayOptions): Promise<Report> {

@@ -69,7 +69,8 @@ export interface Beginning {
 }
 
 /**
- * Where the job's run begins: after the newest checkpoint. All checkpoints were verified, so no other one can take its place.
+ * Where the job's run begins: after the newest checkpoint. All checkpoints were verified, so no other one can take its
+ * place.
  * @throws as `resume`; checkpoint_write
  */
 export function begin(job: Job, store: CheckpointStore): Beginning {

@@ -17,38 +17,42 @@ export interface TrainSettings extends StreamSettings {
   /** Milliseconds that an event of a quiet topic waits for others before its batch is learned. Default 50. */
   readonly lingerMs: number;
   /**
-   * Continue from the directory's newest checkpoint: an interrupted list of files, or new ones. Default false: a directory that
-   * holds a model is an error.
+   * Continue from the directory's newest checkpoint: an interrupted list of files, or new ones. Default false: a
+   * directory that holds a model is an error.
    */
   readonly resume: boolean;
   /**
-   * The directory of a run or checkpoint from which a new run's tables and tower start, matched by name, as far as they mean
-   * the same; ignored by a resumed run. Default: null, start from nothing.
+   * The directory of a run or checkpoint from which a new run's tables and tower start, matched by name, as far as they
+   * mean the same; ignored by a resumed run. Default: null, start from nothing.
    */
   readonly initFrom: string | null;
   /** Tables of a new run whose ids start from pretrained vectors (`item2vec`). Default: null, none. */
   readonly initTables: readonly TableVectors[] | null;
   /**
-   * The parts that do not learn: `tower`, `tables.<name>`; `none`: all learn. Default: null: as in the run that is resumed,
-   * else all learn.
+   * The parts that do not learn: `tower`, `tables.<name>`; `none`: all learn. Default: null: as in the run that is
+   * resumed, else all learn.
    */
   readonly freeze: readonly string[] | null;
   /** Passes over the data. Default 1. */
   readonly epochs: number;
   /**
-   * Share of the data, its last part by bytes (by time, if data are in time order), that is scored after every epoch and never
-   * learned: 0.2 is the last fifth. Default: null, none.
+   * Share of the data, its last part by bytes (by time, if data are in time order), that is scored after every epoch
+   * and never learned: 0.2 is the last fifth. Default: null, none.
    */
   readonly validateLast: number | null;
-  /** Stop after this many epochs without a better validation logloss, and keep the best epoch's weights. Default: null, never. */
+  /**
+   * Stop after this many epochs without a better validation logloss, and keep the best epoch's weights. Default: null,
+   * never.
+   */
   readonly earlyStop: number | null;
   /**
-   * With `resume`: learn files again that this run has learned before. Default false: only what is new in `data` is learned.
+   * With `resume`: learn files again that this run has learned before. Default false: only what is new in `data` is
+   * learned.
    */
   readonly again: boolean;
   /**
-   * End with `diverged` once more than this share of the newest 10,000 to 20,000 examples changed nothing, because their
-   * gradients were not finite; checked from 1,000 examples of this run on. Default 0.1; 1 = never.
+   * End with `diverged` once more than this share of the newest 10,000 to 20,000 examples changed nothing, because
+   * their gradients were not finite; checked from 1,000 examples of this run on. Default 0.1; 1 = never.
    */
   readonly maxSkipped: number;
   /** Seconds between checkpoints. Default 60; 0 = only at the end. */

@@ -10,8 +10,8 @@ interface Saves {
 }
 
 /**
- * If the source fails between two batches, the trainer saves what it has learned, since any batch boundary is a valid position
- * to resume from.
+ * If the source fails between two batches, the trainer saves what it has learned, since any batch boundary is a valid
+ * position to resume from.
  * @returns the failure, mentioning that
  */
 export async function keptAtFailure(trainer: Saves, failure: HashbrookError): Promise<HashbrookError> {

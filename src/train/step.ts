@@ -23,11 +23,11 @@ export interface Learners {
 }
 
 /**
- * One step of test-then-train (progressive validation, McMahan 2013): every event is scored by the model as it was before the
- * event was learned, the score is counted, and only then does the event change anything.
+ * One step of test-then-train (progressive validation, McMahan 2013): every event is scored by the model as it was
+ * before the event was learned, the score is counted, and only then does the event change anything.
  *
- * `model.learn` is: gather the rows of every table → one run of the tower (forward, loss, backward) → sum the gradients of each
- * row → optimizers. lr and fm do the same one event at a time.
+ * `model.learn` is: gather the rows of every table → one run of the tower (forward, loss, backward) → sum the gradients
+ * of each row → optimizers. lr and fm do the same one event at a time.
  *
  * @param decoded what the decoder reports about the batch: changes of its distinct-id sketches, and rows learned before
  * @returns rows that were scored but not learned, because their gradient was not finite

@@ -125,8 +125,8 @@ export function decodedBatches(
 }
 
 /**
- * The batches of a feed. All are full except the very last one, so their boundaries do not depend on files, chunks, rejected
- * rows or on where the run was started.
+ * The batches of a feed. All are full except the very last one, so their boundaries do not depend on files, chunks,
+ * rejected rows or on where the run was started.
  */
 export async function* batchesOf(feed: Feed, options: StreamOptions): AsyncGenerator<DecodedBatch> {
   let { epoch } = options.start;

@@ -14,7 +14,9 @@ export interface TrainerOptions {
   readonly follower: MessagePort | null;
   readonly retry: RetryOptions;
   readonly upstream: Upstream;
-  /** When several models learn the same batches: called with this one's scores. The batches' memory is then read-only. */
+  /**
+   * When several models learn the same batches: called with this one's scores. The batches' memory is then read-only.
+   */
   readonly scored?: Scored;
   /** Shards of tables held by other processes. Default: none. */
   readonly shards?: ShardsElsewhere | undefined;

@@ -21,11 +21,11 @@ import {
 } from "./head.js";
 
 /**
- * Copies the checkpoint in a store into a run's directory, from which `train --resume` continues. Existing files are not copied
- * again; copies are verified, and become a checkpoint only when everything is on disk.
- * @throws HashbrookError checkpoint_missing if the store has none, checkpoint_damaged, checkpoint_locked while a run writes
- * into the directory, output_exists if it holds another run's or later checkpoints, checkpoint_write; store_unreachable,
- * store_refused
+ * Copies the checkpoint in a store into a run's directory, from which `train --resume` continues. Existing files are
+ * not copied again; copies are verified, and become a checkpoint only when everything is on disk.
+ * @throws HashbrookError checkpoint_missing if the store has none, checkpoint_damaged, checkpoint_locked while a run
+ *   writes into the directory, output_exists if it holds another run's or later checkpoints, checkpoint_write;
+ *   store_unreachable, store_refused
  */
 export async function pullCheckpoint(
   store: ObjectReader,
@@ -97,7 +97,10 @@ function refuseOthers(files: Files, directory: string, { spec_hash, chain }: Rem
   }
 }
 
-/** Whether a checkpoint has this spec, or is damaged: an unreadable one is no reason to refuse the copy that replaces it. */
+/**
+ * Whether a checkpoint has this spec, or is damaged: an unreadable one is no reason to refuse the copy that replaces
+ * it.
+ */
 function isOf(spec: string | null, encoded: Uint8Array, path: string): boolean {
   try {
     return decodeManifest(encoded, path).spec_hash === spec;

@@ -22,11 +22,12 @@ import {
 } from "./head.js";
 
 /**
- * Copies a run's newest checkpoint, or one checkpoint, to a store of objects, transferring only what is missing there. It
- * becomes visible at the moment the store's `checkpoint.json` names it, which is written only if unchanged since it was read.
+ * Copies a run's newest checkpoint, or one checkpoint, to a store of objects, transferring only what is missing there.
+ * It becomes visible at the moment the store's `checkpoint.json` names it, which is written only if unchanged since it
+ * was read.
  * @param path a run's directory, or one checkpoint's
- * @throws HashbrookError checkpoint_…; checkpoint_locked if somebody else copies at the same time, output_exists if the store
- * has a later checkpoint or one of another spec; store_unreachable, store_refused
+ * @throws HashbrookError checkpoint_…; checkpoint_locked if somebody else copies at the same time, output_exists if the
+ *   store has a later checkpoint or one of another spec; store_unreachable, store_refused
  */
 export async function pushCheckpoint(
   path: string,
@@ -45,8 +46,8 @@ export async function pushCheckpoint(
   for (const part of [...chain].reverse()) if (!known.has(part.checksum)) await upload.directory(part);
   const rejected = await upload.rejected(checkpoint);
   const head = { format: FORMAT, spec_hash: specHash, chain: parts, rejected, before: before?.chain ?? [] };
-  // Listed before the head is written: a writer that has added an object by now has read an earlier head, and can no longer write
-  // theirs.
+  // Listed before the head is written: a writer that has added an object by now has read an earlier head, and can no
+  // longer write theirs.
   const there = await store.list();
   upload.refuseMissing(there);
   const data = new TextEncoder().encode(`${JSON.stringify(head)}\n`);
@@ -128,8 +129,8 @@ class Upload {
   }
 
   /**
-   * @throws HashbrookError checkpoint_locked if something written is not among `keys`: somebody else has removed it, not
-   * knowing it
+   * @throws HashbrookError checkpoint_locked if something written is not among `keys`: somebody else has removed it,
+   *   not knowing it
    */
   refuseMissing(keys: readonly string[]): void {
     const there = new Set(keys);

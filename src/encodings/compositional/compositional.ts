@@ -4,8 +4,8 @@ import type { EncodingBase } from "../../tables/spec.js";
 import { type CompositionalOptions, poolOf } from "./spec.js";
 
 /**
- * A key's rows are the digits or remainders of its id, one in each partition. Except in the first partition, rows start around
- * 1, as factors.
+ * A key's rows are the digits or remainders of its id, one in each partition. Except in the first partition, rows start
+ * around 1, as factors.
  */
 export function createCompositional(spec: EncodingBase, own: CompositionalOptions, options: EncodingOptions): Encoding {
   const { partitions, combine, scheme, range } = own;

@@ -9,8 +9,8 @@ export function equalRadices(rows: number, count: number): number[] | undefined 
 }
 
 /**
- * The same with pairwise coprime sizes, which makes remainders unique below their product (Chinese remainder theorem); `rows`
- * rows in total at most.
+ * The same with pairwise coprime sizes, which makes remainders unique below their product (Chinese remainder theorem);
+ * `rows` rows in total at most.
  */
 export function chineseRemainders(rows: number, count: number): number[] | undefined {
   const sizes: number[] = [];

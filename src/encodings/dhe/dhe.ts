@@ -14,12 +14,12 @@ const CODE_POWER = { uniform: 1 / 3, gaussian: 1 } as const;
 const GIB = 2 ** 30;
 
 /**
- * Deep hash embedding (Kang et al. 2021): k hash functions turn a key into a dense code, and a small network decodes it. There
- * are no rows: every key, seen or not, has a vector, and all share the network's weights.
+ * Deep hash embedding (Kang et al. 2021): k hash functions turn a key into a dense code, and a small network decodes
+ * it. There are no rows: every key, seen or not, has a vector, and all share the network's weights.
  *
- * The distinct keys of a training batch are decoded together and normalised by their own statistics, each key counting once.
- * Scoring uses the running statistics, so that a vector depends on its key and the weights alone; a scorer caches the vectors
- * of hot keys until a weight changes.
+ * The distinct keys of a training batch are decoded together and normalised by their own statistics, each key counting
+ * once. Scoring uses the running statistics, so that a vector depends on its key and the weights alone; a scorer caches
+ * the vectors of hot keys until a weight changes.
  */
 export class DheEncoding implements Encoding {
   readonly dim: number;

@@ -5,7 +5,9 @@ import { Type } from "../../schema/typebox.js";
 import { denseBytes } from "../../tables/bytes.js";
 import { encoding, type Own } from "../kind.js";
 
-/** Of the configurations a CPU can train, a long code, a narrow decoder and AdaGrad learned best (docs/COMPRESSION.md). */
+/**
+ * Of the configurations a CPU can train, a long code, a narrow decoder and AdaGrad learned best (docs/COMPRESSION.md).
+ */
 const defaults = {
   hashes: 128,
   code: "gaussian",
@@ -75,8 +77,8 @@ export const dhe = encoding({
 });
 
 /**
- * Bytes of the decoder: layers of `width` over a code of `hashes`, each with a bias (or, with batch norm, scale, shift, running
- * mean and variance), and a last one of `dim`.
+ * Bytes of the decoder: layers of `width` over a code of `hashes`, each with a bias (or, with batch norm, scale, shift,
+ * running mean and variance), and a last one of `dim`.
  */
 function decoderBytes({ hashes, width, depth, batch_norm, optimizer }: DheOptions, { dim }: { dim: number }): number {
   const layer = (inputs: number) => (inputs + (batch_norm ? 2 : 1)) * width;

@@ -21,11 +21,11 @@ export async function createHotCold(
 }
 
 /**
- * CAFE (Zhang et al. 2024): hot ids own a row, out of a fixed number; the others use another encoding. An id is hot if it has a
- * row, in a trainer as in a replica. During training, a sketch scores ids by the norm of their gradient relative to the batch's
- * mean, or (hotness: frequency) by the batches they occur in. An id whose score passes the threshold gets a row at the start of
- * the next learning batch: a free one, or that of a clearly colder id, which becomes cold again. A new row starts at its id's
- * current vector, with fresh optimizer state.
+ * CAFE (Zhang et al. 2024): hot ids own a row, out of a fixed number; the others use another encoding. An id is hot if
+ * it has a row, in a trainer as in a replica. During training, a sketch scores ids by the norm of their gradient
+ * relative to the batch's mean, or (hotness: frequency) by the batches they occur in. An id whose score passes the
+ * threshold gets a row at the start of the next learning batch: a free one, or that of a clearly colder id, which
+ * becomes cold again. A new row starts at its id's current vector, with fresh optimizer state.
  */
 export class HotColdEncoding implements Encoding {
   readonly dim: number;

@@ -6,7 +6,9 @@ import type { HotnessCounters } from "../../tables/encoding.js";
 import type { EncodingBase } from "../../tables/spec.js";
 import type { HotColdOptions } from "./spec.js";
 
-/** Most ids that are promoted after one batch, which bounds the time it takes. The saved state has room for this many. */
+/**
+ * Most ids that are promoted after one batch, which bounds the time it takes. The saved state has room for this many.
+ */
 const PROMOTIONS = 1024;
 
 /** Ids that will get a row before the next batch, in the order in which they became hot. */
@@ -18,12 +20,15 @@ export interface Pending {
 }
 
 /**
- * How hot the ids of a table are: HotSketch (Zhang et al. 2024) for ids without a row, and one score per row for those with
- * one. An id with more than a share gamma of all scores stays in a sketch of w buckets, wherever it is placed, with a
- * probability over 1 - (1 - gamma) / (3 gamma w). Its size is fixed: 16 bytes per id the sketch can hold and 4 per row.
+ * How hot the ids of a table are: HotSketch (Zhang et al. 2024) for ids without a row, and one score per row for those
+ * with one. An id with more than a share gamma of all scores stays in a sketch of w buckets, wherever it is placed,
+ * with a probability over 1 - (1 - gamma) / (3 gamma w). Its size is fixed: 16 bytes per id the sketch can hold and 4
+ * per row.
  */
 export class Hotness {
-  /** u64[capacity], u32[capacity] (0xffffffff: no row) and f32[capacity]: keys, rows and gains of the batch to observe. */
+  /**
+   * u64[capacity], u32[capacity] (0xffffffff: no row) and f32[capacity]: keys, rows and gains of the batch to observe.
+   */
   readonly keys: BigUint64Array;
   readonly rows: Uint32Array;
   readonly gains: Float32Array;

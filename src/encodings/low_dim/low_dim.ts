@@ -27,8 +27,8 @@ export async function createLowDim(
 }
 
 /**
- * Short rows and one matrix (Ginart et al. 2021, mixed dimension embeddings): vector = row · P, with P [row's dim, dim]. Both
- * are learned: the rows like any table's, P like a tower's weights.
+ * Short rows and one matrix (Ginart et al. 2021, mixed dimension embeddings): vector = row · P, with P [row's dim,
+ * dim]. Both are learned: the rows like any table's, P like a tower's weights.
  */
 export class LowDimEncoding implements Encoding {
   readonly dim: number;

@@ -2,9 +2,9 @@ import { type Problems, suggestion } from "../../schema/problems.js";
 import type { FieldTable, Whole } from "../kind.js";
 
 /**
- * The popularity rule of mixed dimensions (Ginart et al. 2019, MDE): a field with n distinct ids gets d * (fewest / n)^alpha
- * floats, rounded to a power of two, at least 1. Each field becomes a table, <table>-<field>; one that keeps all d floats needs
- * no projection.
+ * The popularity rule of mixed dimensions (Ginart et al. 2019, MDE): a field with n distinct ids gets d * (fewest /
+ * n)^alpha floats, rounded to a power of two, at least 1. Each field becomes a table, <table>-<field>; one that keeps
+ * all d floats needs no projection.
  * @param distinct ids of each field
  * @param own the other options of low_dim
  */

@@ -6,7 +6,10 @@ import type { EncodingBase, StoreSpec } from "../../tables/spec.js";
 import { StoreEncoding } from "../../tables/store-encoding.js";
 import type { MultiHashOptions } from "./spec.js";
 
-/** A key's candidate rows are given by its hashes; its importances, which start around 1, by the key modulo their number. */
+/**
+ * A key's candidate rows are given by its hashes; its importances, which start around 1, by the key modulo their
+ * number.
+ */
 export function createMultiHash(spec: EncodingBase, own: MultiHashOptions, options: EncodingOptions): Encoding {
   const importances = new StoreEncoding(importanceStore(spec, own), { ...options, unitRows: 0 });
   const parts = pooled(spec.rows, own.hashes);

@@ -5,7 +5,8 @@ import { keyColumn } from "../../spec/key-column.js";
 import { search } from "./rows.js";
 
 /**
- * Nodes for calibrated logits: src/calibration/curve.ts in ONNX operators, in f64, with each row on the curve of its slice.
+ * Nodes for calibrated logits: src/calibration/curve.ts in ONNX operators, in f64, with each row on the curve of its
+ * slice.
  * @param logits f32 [B, 1]
  * @returns f32 [B, 1]
  */

@@ -4,8 +4,8 @@ import { MAX_DEVIATIONS, type Numbers } from "../../model/numbers.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 
 /**
- * Nodes that preprocess the numeric columns, as src/model/numbers.ts does: missing values replaced, standardized ones scaled in
- * f64.
+ * Nodes that preprocess the numeric columns, as src/model/numbers.ts does: missing values replaced, standardized ones
+ * scaled in f64.
  * @param raw f32 [B, columns], NaN for missing values
  */
 export function resolveNumbers(nodes: OnnxNodes, raw: string, numbers: Numbers, spec: CompiledSpec): string {

@@ -32,12 +32,12 @@ const VALUES =
   "numbers: NaN where a value is missing; log1p and the like are applied before.";
 
 /**
- * A model in one ONNX file: inputs are the fields' 64-bit hash keys, and raw numbers; outputs `logits`, `probability` and, if
- * the model has a calibrator, `calibrated`, all f32 [B, 1]. Keys that were never learned have the weights that training would
- * initialise them with.
+ * A model in one ONNX file: inputs are the fields' 64-bit hash keys, and raw numbers; outputs `logits`, `probability`
+ * and, if the model has a calibrator, `calibrated`, all f32 [B, 1]. Keys that were never learned have the weights that
+ * training would initialise them with.
  * @param identity texts stored in the file in addition to the description of its inputs
- * @throws HashbrookError usage if a table's rows are not found by a single key, or the file would be larger than ONNX files can
- * be
+ * @throws HashbrookError usage if a table's rows are not found by a single key, or the file would be larger than ONNX
+ *   files can be
  */
 export function wholeOnnx(loaded: WholeModel, identity: Readonly<Record<string, string>>): Uint8Array {
   const { model, spec } = loaded;
@@ -122,7 +122,10 @@ function addOutputs(nodes: OnnxNodes, { spec, model: { calibrator } }: WholeMode
   addProbability(nodes, calibratedLogits(nodes, spec, calibrator, "logits"), "calibrated");
 }
 
-/** As src/kernels/assembly/metric/logistic.ts: in f64, rounded to f32 and kept inside (0, 1). @param logits f32 [B, 1] */
+/**
+ * As src/kernels/assembly/metric/logistic.ts: in f64, rounded to f32 and kept inside (0, 1).
+ * @param logits f32 [B, 1]
+ */
 function addProbability(nodes: OnnxNodes, logits: string, name: string): void {
   const one = nodes.constant(Float64Array.of(1));
   const power = nodes.make("Exp", [nodes.make("Neg", [nodes.cast(logits, "f64")])]);

@@ -2,8 +2,8 @@ import { byHighest } from "./draws.js";
 import type { Policy } from "./policy.js";
 
 /**
- * At every rank, with probability `epsilon` a random one of the remaining candidates, else the best of them; the first among
- * equals.
+ * At every rank, with probability `epsilon` a random one of the remaining candidates, else the best of them; the first
+ * among equals.
  */
 export function epsilonGreedy(epsilon: number): Policy {
   return ({ logits, rng }) => {

@@ -2,8 +2,8 @@ import { byHighest, openUniform } from "./draws.js";
 import type { Policy } from "./policy.js";
 
 /**
- * At every rank, one of the remaining candidates with a probability proportional to exp(logit / temperature): drawn at once, as
- * the order of logit / temperature plus Gumbel noise.
+ * At every rank, one of the remaining candidates with a probability proportional to exp(logit / temperature): drawn at
+ * once, as the order of logit / temperature plus Gumbel noise.
  */
 export function softmax(temperature: number): Policy {
   return ({ logits, rng }) => {

@@ -53,8 +53,8 @@ export function firstShares(means: Float64Array, deviations: Float32Array): Floa
 }
 
 /**
- * Quadrature points and weights for the densities above `lowest`, which all of them reach down to: determined by the narrowest
- * ones that reach so far up. Some hundred points, however many densities there are.
+ * Quadrature points and weights for the densities above `lowest`, which all of them reach down to: determined by the
+ * narrowest ones that reach so far up. Some hundred points, however many densities there are.
  */
 function* pointsOf(
   some: readonly number[],

@@ -5,7 +5,9 @@ import type { Model } from "../../model/model.js";
 import { hasKeyedRows, hasRow } from "../../tables/similarities.js";
 import type { Table } from "../../tables/table.js";
 
-/** A sample of a field's ids in recent requests: how many were looked up, and how many of them are unknown to the model. */
+/**
+ * A sample of a field's ids in recent requests: how many were looked up, and how many of them are unknown to the model.
+ */
 export interface UnseenIds {
   readonly field: string;
   readonly looked: number;

@@ -6,7 +6,9 @@ import type { Routes } from "./context.js";
 
 const anything = Type.Unsafe<object>({ type: "object" });
 
-/** `GET /openapi.json`: every endpoint, from the schemas that requests are checked by; `GET /docs`: the same for people. */
+/**
+ * `GET /openapi.json`: every endpoint, from the schemas that requests are checked by; `GET /docs`: the same for people.
+ */
 export const openApiRoutes: Routes = (app, { documented }) => {
   const document = () => openApi(documented, packageVersion());
   const asJson = { summary: "Every endpoint, as OpenAPI 3.1", answer: anything };

@@ -40,7 +40,8 @@ function files(): readonly (readonly [path: string, type: string, text: Buffer |
 }
 
 /**
- * `GET /`: a dashboard of the models and the last minutes' requests; `GET /v1/live`: its data. The page itself needs no token.
+ * `GET /`: a dashboard of the models and the last minutes' requests; `GET /v1/live`: its data. The page itself needs no
+ * token.
  */
 export const pageRoutes: Routes = (app, { models, metrics }) => {
   app.get("/v1/live", { config: { endpoint } }, async () => ({

@@ -19,8 +19,9 @@ const endpoint: Endpoint = {
 };
 
 /**
- * `POST /v1/models/{name}:score`, and `POST /v1/score` for the only model: scores of a context's candidates, by the version that
- * the split chooses; `POST /v1/models/{name}/versions/{version}:score` and `…/labels/{label}:score` by the one that is named.
+ * `POST /v1/models/{name}:score`, and `POST /v1/score` for the only model: scores of a context's candidates, by the
+ * version that the split chooses; `POST /v1/models/{name}/versions/{version}:score` and `…/labels/{label}:score` by the
+ * one that is named.
  */
 export const scoreRoutes: Routes = (app, context) => {
   const { models, count } = context;

@@ -8,8 +8,8 @@ import { fieldFor } from "./places.js";
 import type { InputTensor } from "./schemas.js";
 
 /**
- * Positions of the tensors of a body after its header; undefined if it has any that are not binary, or anything is unusual,
- * which reading it as JSON explains.
+ * Positions of the tensors of a body after its header; undefined if it has any that are not binary, or anything is
+ * unusual, which reading it as JSON explains.
  * @param from where the first tensor begins
  * @throws HashbrookError request_invalid if a tensor is for no field
  */

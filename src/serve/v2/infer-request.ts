@@ -22,7 +22,8 @@ export interface InferRequest {
 }
 
 /**
- * Reads an inference request: a JSON header, followed by binary tensors if there is an `Inference-Header-Content-Length`.
+ * Reads an inference request: a JSON header, followed by binary tensors if there is an
+ * `Inference-Header-Content-Length`.
  * @throws HashbrookError request_invalid naming the place, items_too_many
  */
 export function readInfer(request: FastifyRequest, bytes: Uint8Array, spec: CompiledSpec): InferRequest {

@@ -75,8 +75,8 @@ export class KafkaProducer {
   }
 
   /**
-   * Sends the records in their order (within a partition) and waits until the cluster has them. Calls made meanwhile wait
-   * for their turn.
+   * Sends the records in their order (within a partition) and waits until the cluster has them. Calls made meanwhile
+   * wait for their turn.
    * @throws kafka_unreachable (after all attempts), kafka_topic_missing, kafka_auth, kafka_failed
    */
   send(records: readonly KafkaRecord[]): Promise<void> {

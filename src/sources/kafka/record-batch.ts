@@ -98,7 +98,10 @@ async function wholeBatch(
   };
 }
 
-/** Record => length attributes timestampDelta offsetDelta keyLength key valueLength value headers; numbers are zigzag varints. */
+/**
+ * Record => length attributes timestampDelta offsetDelta keyLength key valueLength value headers; numbers are zigzag
+ * varints.
+ */
 function readRecords(bytes: Uint8Array, count: number, first: number, firstTime: number): Messages {
   if (!(count >= 0 && count * LEAST_RECORD_BYTES <= bytes.length)) throw new Error("it has more records than bytes");
   const places = emptyPlaces(count);

@@ -1,4 +1,7 @@
-/** Arithmetic of the simulator: only + − × ÷ and square root, so that every machine and Node version gives the same bytes. */
+/**
+ * Arithmetic of the simulator: only + − × ÷ and square root, so that every machine and Node version gives the same
+ * bytes.
+ */
 
 /** e^x for |x| <= 40, to 1e-13: 2^k times the Taylor polynomial of the remainder. */
 export function exp(x: number): number {

@@ -9,13 +9,14 @@ const activations = ["relu", "sigmoid", "mish"] as const;
 const defaults = { hidden: [36], activation: "relu" } as const;
 
 /**
- * Target attention of the Deep Interest Network (Zhou et al. 2018): Σ over the items v of (1 + MLP([v, q, v − q, v · q])) v,
- * with q the query. As in the paper, weights are not normalised: many relevant items weigh more than one. The 1, which is not
- * in the paper, makes the initial pooling a plain sum, so that items learn before the MLP distinguishes them.
+ * Target attention of the Deep Interest Network (Zhou et al. 2018): Σ over the items v of (1 + MLP([v, q, v − q, v ·
+ * q])) v, with q the query. As in the paper, weights are not normalised: many relevant items weigh more than one. The
+ * 1, which is not in the paper, makes the initial pooling a plain sum, so that items learn before the MLP distinguishes
+ * them.
  *
- * Measured on the stream of `bench/attention.ts`, in AUC: without the 1 it loses 0.004, divided by the number of items 0.008,
- * as a softmax 0.017, which is all of its advantage over the items' mean; sigmoid units lose 0.009, a second hidden layer gains
- * nothing.
+ * Measured on the stream of `bench/attention.ts`, in AUC: without the 1 it loses 0.004, divided by the number of items
+ * 0.008, as a softmax 0.017, which is all of its advantage over the items' mean; sigmoid units lose 0.009, a second
+ * hidden layer gains nothing.
  */
 export const attention = pooling({
   description: "Pools a bag's items by their relevance to the query (Zhou 2018).",
@@ -56,8 +57,8 @@ export const attention = pooling({
 });
 
 /**
- * [v, q, v − q, v · q] · w + b for every item, [B, most, width]. Computed by parts, without concatenating the four: v (w_v +
- * w_d) + q (w_q − w_d) + (v · q) w_p. The first part is computed once for rows that have the same items.
+ * [v, q, v − q, v · q] · w + b for every item, [B, most, width]. Computed by parts, without concatenating the four: v
+ * (w_v + w_d) + q (w_q − w_d) + (v · q) w_p. The first part is computed once for rows that have the same items.
  */
 function firstLayer(layers: Layers, name: string, { vectors, distinct, query }: Items, width: number): Tensor {
   const { graph } = layers;

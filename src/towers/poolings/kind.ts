@@ -15,7 +15,8 @@ export interface Items {
 }
 
 /**
- * A way to reduce a bag's items to one vector that has weights of its own, and so belongs to the graph rather than the table.
+ * A way to reduce a bag's items to one vector that has weights of its own, and so belongs to the graph rather than the
+ * table.
  */
 export interface Pooling<S extends TProperties = TProperties, C extends TProperties = TProperties> {
   readonly description: string;

@@ -15,8 +15,8 @@ export const isPlausible = (time: number, now: number): boolean => time >= YEAR_
 export const latestTime = (now: number): number => now + MS_OF_YEAR;
 
 /**
- * The unit in which a number is a plausible time, if there is one: units differ by a factor of a thousand, so there is at most
- * one.
+ * The unit in which a number is a plausible time, if there is one: units differ by a factor of a thousand, so there is
+ * at most one.
  */
 export function unitOf(number: number, now: number): TimeUnit | undefined {
   const units = Object.keys(timeUnits) as TimeUnit[];
@@ -42,8 +42,9 @@ export function unitHint(spec: CompiledSpec, { code, value }: RejectedRow, now =
 }
 
 /**
- * Refuses a declared unit of event times at the first batch, if most events have a plausible time in another unit and not in
- * this one (before 2000, or after the next year). Milliseconds are the default rather than declared: they only cause a warning.
+ * Refuses a declared unit of event times at the first batch, if most events have a plausible time in another unit and
+ * not in this one (before 2000, or after the next year). Milliseconds are the default rather than declared: they only
+ * cause a warning.
  */
 export class TimeUnitCheck {
   private readonly time: CompiledSpec["label"]["time"];

@@ -55,7 +55,9 @@ export function groupSpec(
   return { group: { field, text: kept.length }, kept: bySource(spec, field, "--group-auc") };
 }
 
-/** AUC by group for events that are only scored: exact up to about four million events, then for a share of the groups. */
+/**
+ * AUC by group for events that are only scored: exact up to about four million events, then for a share of the groups.
+ */
 export class EvaluatedGroups {
   private readonly group: GroupSpec;
   private readonly column: KeyColumn | null;
@@ -88,8 +90,8 @@ export class EvaluatedGroups {
 }
 
 /**
- * AUC by group for events scored before they were first learned: over a hash-based sample of the groups that shrinks as the
- * stream grows, and over windows.
+ * AUC by group for events scored before they were first learned: over a hash-based sample of the groups that shrinks as
+ * the stream grows, and over windows.
  */
 export class LearnedGroups {
   private readonly field: string;

@@ -14,7 +14,8 @@ export const cacheFeed = (inputs: readonly CachedInput[], options: CacheFeedOpti
 
 /**
  * The files of `cache:DIR` arguments; null if the data are not caches.
- * @throws as in event-cache; usage if labels come from clicks; cache_mismatch if predict needs rows that the cache lacks
+ * @throws as in event-cache; usage if labels come from clicks; cache_mismatch if predict needs rows that the cache
+ *   lacks
  */
 export function cachedInputs(
   data: readonly string[],

@@ -28,9 +28,9 @@ export interface DecodedOnce {
 }
 
 /**
- * For a run of several epochs, decodes the data into a cache within its directory and learns from that; checkpoints and reports
- * are the same. Not for fewer than three epochs, a part of the data, a resumed run, inputs that cannot be read twice, or too
- * little disk space.
+ * For a run of several epochs, decodes the data into a cache within its directory and learns from that; checkpoints and
+ * reports are the same. Not for fewer than three epochs, a part of the data, a resumed run, inputs that cannot be read
+ * twice, or too little disk space.
  * @returns null if the data are to be read directly
  */
 export async function decodeOnce(job: Job, { signal, onNote }: DecodeOnceOptions): Promise<DecodedOnce | null> {

@@ -39,8 +39,8 @@ export interface Plan {
 }
 
 /**
- * Decides what to learn of the given files. A run's first list is learned completely. An interrupted list is continued. Of
- * another list, what was learned before is left out: files are recognised by their content, whatever their names.
+ * Decides what to learn of the given files. A run's first list is learned completely. An interrupted list is continued.
+ * Of another list, what was learned before is left out: files are recognised by their content, whatever their names.
  * @throws already_learned when a list of earlier files contains nothing new; source_changed
  */
 export function planFiles(job: Job, inputs: readonly Input[], start: Start): Promise<Plan> {
@@ -121,7 +121,10 @@ class Planner {
     return true;
   }
 
-  /** Whether an input begins like a file of the list, and like none of which more was learned: a file may contain all of another. */
+  /**
+   * Whether an input begins like a file of the list, and like none of which more was learned: a file may contain all of
+   * another.
+   */
   private async isThat(input: Input, known: { readonly bytes: number; readonly hash: string }): Promise<boolean> {
     if (!(await this.heads.matches(input, known))) return false;
     const most = await this.heads.find(input, [...this.current, ...this.earlier]);
@@ -159,8 +162,8 @@ class Planner {
   }
 
   /**
-   * Inputs, from index `first` on, that were learned before: with --again they are learned from their start, but do not count
-   * towards progressive quality.
+   * Inputs, from index `first` on, that were learned before: with --again they are learned from their start, but do not
+   * count towards progressive quality.
    */
   private async seen(inputs: readonly Input[], first: number, files: readonly LearnedFile[]) {
     const begins: Record<number, FileBegin> = {};

@@ -7,7 +7,9 @@ import { decodedBatches, START } from "../stream.js";
 import type { ClickPlace, ClickRun, ClickSource, ClickStream } from "./click-stream.js";
 import { keptOfClick, textsOf } from "./unused-label.js";
 
-/** Clicks read at a time. Reading can restart only between such runs, so this number is part of a checkpoint's meaning. */
+/**
+ * Clicks read at a time. Reading can restart only between such runs, so this number is part of a checkpoint's meaning.
+ */
 const RUN = 1024;
 
 /** The spec with which the decoder reads clicks: an id and a time, and no fields. */

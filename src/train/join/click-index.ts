@@ -11,9 +11,9 @@ const FIRST_ROOM = 1 << 10;
 const GROWTH = 1.25;
 
 /**
- * Clicks that may still belong to an impression, found by the impression's id: 34 to 45 bytes per click (hash chains of ids, a
- * tree by time for each, and a queue per stream, all in typed arrays that grow by a quarter). A repeated click is stored twice,
- * so results do not depend on which came first.
+ * Clicks that may still belong to an impression, found by the impression's id: 34 to 45 bytes per click (hash chains of
+ * ids, a tree by time for each, and a queue per stream, all in typed arrays that grow by a quarter). A repeated click
+ * is stored twice, so results do not depend on which came first.
  */
 export class ClickIndex {
   /** Clicks in the index. */
@@ -85,8 +85,8 @@ export class ClickIndex {
   }
 
   /**
-   * Reports the tags of the clicks on an id between times `from` and `to` that were not reported before; each costs its depth
-   * only once.
+   * Reports the tags of the clicks on an id between times `from` and `to` that were not reported before; each costs its
+   * depth only once.
    */
   claim(low: number, high: number, span: readonly [from: number, to: number], tell: (tag: number) => void): void {
     const { tags } = this;

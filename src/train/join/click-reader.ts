@@ -19,7 +19,9 @@ export interface ClickReaderState {
   readonly floor: number | null;
   /** Times of the oldest impressions of the last batches. */
   readonly oldest: readonly number[];
-  /** If unused clicks are kept: for each stream a bit per click in the index, in base64, 1 if an impression claimed it. */
+  /**
+   * If unused clicks are kept: for each stream a bit per click in the index, in base64, 1 if an impression claimed it.
+   */
   readonly claimed?: readonly string[];
   /** If impressions are labelled by conversions that came after a click. */
   readonly conversions?: ClickReaderState;
@@ -49,20 +51,24 @@ export interface LabelReader {
    * @param at for a topic of impressions, messages read so far; for files 0
    */
   readUntil(time: number, at: number): Promise<void>;
-  /** Removes what is older than any future impression. @param oldest of the impressions looked up since the last call */
+  /**
+   * Removes what is older than any future impression.
+   * @param oldest of the impressions looked up since the last call
+   */
   forget(oldest: number): void;
   close(): Promise<void>;
 }
 
 /**
- * Impressions of all partitions arrive within this many batches: apart from the lateness, no future one is older than the
- * oldest of these.
+ * Impressions of all partitions arrive within this many batches: apart from the lateness, no future one is older than
+ * the oldest of these.
  */
 const LAGGING_BATCHES = 16;
 
 /**
- * The clicks in which impressions are looked up. They are read into an index just as far as needed; which are late depends on
- * their own stream alone. So the result depends neither on which stream is faster, nor on where a run was killed.
+ * The clicks in which impressions are looked up. They are read into an index just as far as needed; which are late
+ * depends on their own stream alone. So the result depends neither on which stream is faster, nor on where a run was
+ * killed.
  */
 export class ClickReader implements LabelReader {
   private readonly spec: JoinSpec;

@@ -42,8 +42,8 @@ export interface ClickSource {
 }
 
 /**
- * Records that a stream of clicks was quiet while others advanced: its remaining events are treated as if they were that new.
- * This depends on the clock, so it is recorded for replays.
+ * Records that a stream of clicks was quiet while others advanced: its remaining events are treated as if they were
+ * that new. This depends on the clock, so it is recorded for replays.
  */
 export interface ClickMark {
   readonly kind: "mark";

@@ -12,8 +12,8 @@ const QUIET_MS = 10_000;
 type Given = TrainOptions | Pick<EvaluateOptions, "data" | "clicks" | "conversions">;
 
 /**
- * The source of clicks given by `clicks` or `clicksTopic`; null: events contain their labels. @throws usage if there is nothing
- * to join with
+ * The source of clicks given by `clicks` or `clicksTopic`; null: events contain their labels. @throws usage if there is
+ * nothing to join with
  */
 export function clicksOf(spec: CompiledSpec, options: Given): ClicksSpec | null {
   const {

@@ -16,15 +16,15 @@ export interface JoinCounts {
   /** With `join.correct`: impressions learned whose label is not final yet. */
   readonly awaited?: number;
   /**
-   * With `join.conversions`: the same counts for these; `joined` then counts impressions with a click and a conversion after
-   * it.
+   * With `join.conversions`: the same counts for these; `joined` then counts impressions with a click and a conversion
+   * after it.
    */
   readonly conversions?: { readonly count: number; readonly duplicates: number; readonly late: number };
 }
 
 /**
- * The state of a join between two batches: a pure function of the impressions and clicks before it. Plain JSON, part of every
- * checkpoint.
+ * The state of a join between two batches: a pure function of the impressions and clicks before it. Plain JSON, part of
+ * every checkpoint.
  */
 export interface JoinState extends ClickReaderState, Omit<JoinCounts, "conversions"> {
   /** With `join.correct`. */

@@ -5,9 +5,9 @@ import type { LabelReader } from "./click-reader.js";
 import type { JoinState } from "./join-counts.js";
 
 /**
- * Labels impressions by clicks: the interval join of stream processors, inside the trainer, with an index over the rarer
- * stream. Clicks are read just as far as a batch needs them: until every stream has reached a click newer than the batch's
- * newest impression plus window and lateness, or has ended.
+ * Labels impressions by clicks: the interval join of stream processors, inside the trainer, with an index over the
+ * rarer stream. Clicks are read just as far as a batch needs them: until every stream has reached a click newer than
+ * the batch's newest impression plus window and lateness, or has ended.
  */
 export class Joiner {
   private readonly spec: JoinSpec;

@@ -8,9 +8,9 @@ export function ofImpressions({ events, label }: CompiledSpec, join: JoinSpec): 
 }
 
 /**
- * Clicks that name a key instead of an impression, and belong to the last impression with that key before them (apart from the
- * skew). Impressions are therefore read a second time, ahead of those being labelled: an impression gets the clicks between it
- * and the next one of its key.
+ * Clicks that name a key instead of an impression, and belong to the last impression with that key before them (apart
+ * from the skew). Impressions are therefore read a second time, ahead of those being labelled: an impression gets the
+ * clicks between it and the next one of its key.
  */
 export class LastTouch extends PairedReaders {
   private readonly skew: number;

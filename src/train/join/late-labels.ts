@@ -61,10 +61,10 @@ const PIECES = 4;
 const MOST = 0.95;
 
 /**
- * Learns impressions at once, and again those that got a click: every age of the ladder reads the impressions once more when
- * they have reached it, and finds those whose first click came since the previous age. These corrections are appended to the
- * batch that is learned next. The last age yields the final labels, which scores wait for. Everything depends only on the order
- * and times of impressions and clicks.
+ * Learns impressions at once, and again those that got a click: every age of the ladder reads the impressions once more
+ * when they have reached it, and finds those whose first click came since the previous age. These corrections are
+ * appended to the batch that is learned next. The last age yields the final labels, which scores wait for. Everything
+ * depends only on the order and times of impressions and clicks.
  */
 export class LateLabels {
   private readonly options: LateLabelsOptions;
@@ -190,8 +190,8 @@ export class LateLabels {
   }
 
   /**
-   * Most corrections in a batch: it has at least one impression and, as long as impressions come, there is always room for a
-   * piece.
+   * Most corrections in a batch: it has at least one impression and, as long as impressions come, there is always room
+   * for a piece.
    */
   private get room(): number {
     return Math.min(pieceRows(this.options.layout), this.left - 1);

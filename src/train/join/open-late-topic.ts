@@ -32,8 +32,8 @@ interface Opened {
 const IDLE_MS = 1_000;
 
 /**
- * Impressions of a topic, learned at once and corrected: every age of the ladder reads the topic again, in the order in which
- * it was learned.
+ * Impressions of a topic, learned at once and corrected: every age of the ladder reads the topic again, in the order in
+ * which it was learned.
  */
 export class LateTopic {
   private readonly job: Job;

@@ -12,7 +12,9 @@ export interface StreamHeadState {
   readonly rejects: number;
   /** Clicks read before that place. */
   readonly before: number;
-  /** Times that the stream was assumed to have reached, each after a number of clicks from that place on; absent: none. */
+  /**
+   * Times that the stream was assumed to have reached, each after a number of clicks from that place on; absent: none.
+   */
   readonly marks?: readonly Mark[];
 }
 

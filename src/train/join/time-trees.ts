@@ -5,9 +5,10 @@ const NONE = -1;
 const [OWN, BELOW] = [1, 2];
 
 /**
- * Search trees by time over numbered nodes, 16 bytes each (17 with marks): treaps (Seidel and Aragon, 1996), whose priorities
- * are hashes of the node numbers. A tree of n nodes has a depth of about 2 ln n, whatever the order of insertions and removals.
- * Nodes with equal times are ordered by number. A tree is represented by its root; -1 is an empty one.
+ * Search trees by time over numbered nodes, 16 bytes each (17 with marks): treaps (Seidel and Aragon, 1996), whose
+ * priorities are hashes of the node numbers. A tree of n nodes has a depth of about 2 ln n, whatever the order of
+ * insertions and removals. Nodes with equal times are ordered by number. A tree is represented by its root; -1 is an
+ * empty one.
  */
 export class TimeTrees {
   /** Nodes visited so far. */
@@ -77,7 +78,9 @@ export class TimeTrees {
     return found;
   }
 
-  /** Removes the marks of nodes with times from `from` to `to`, in time order. Subtrees without marks are not visited. */
+  /**
+   * Removes the marks of nodes with times from `from` to `to`, in time order. Subtrees without marks are not visited.
+   */
   unmark(root: number, [from, to]: readonly [number, number], tell: (at: number) => void): void {
     const { marks } = this;
     if (!marks || root === NONE || marks[root] === 0) return;

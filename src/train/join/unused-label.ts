@@ -4,9 +4,9 @@ import { type JoinSpec, tiesOf } from "../../spec/compiled.js";
 /** A click that labels nothing. */
 export interface UnusedLabel {
   /**
-   * late: its stream had reached a click newer by more than the lateness. repeated: an earlier click still in the index named
-   * this id (with a key: and had the same time), whether or not it counted. orphan: no impression had it in its window, and no
-   * future one can be old enough.
+   * late: its stream had reached a click newer by more than the lateness. repeated: an earlier click still in the index
+   * named this id (with a key: and had the same time), whether or not it counted. orphan: no impression had it in its
+   * window, and no future one can be old enough.
    */
   readonly reason: "late" | "repeated" | "orphan";
   /** As received: the id, or the key's values. */
@@ -22,7 +22,10 @@ export interface UnusedLabel {
 /** The values of a click that a decoder keeps for this. */
 export const keptOfClick = ({ clicks }: JoinSpec): readonly string[] => [...tiesOf(clicks), clicks.time.from];
 
-/** These values for each click in what a decoder kept; undefined if it kept nothing. @param values number of them per click */
+/**
+ * These values for each click in what a decoder kept; undefined if it kept nothing.
+ * @param values number of them per click
+ */
 export function textsOf(kept: Uint8Array | undefined, values: number): readonly (readonly string[])[] | undefined {
   if (!kept || kept.length === 0) return undefined;
   const rows = [...keptRows(kept, values)].filter(({ rejected }) => rejected === null);

@@ -6,8 +6,8 @@ import { type RetryOptions, retried } from "../workers/retry.js";
 import type { UnusedLabel } from "./unused-label.js";
 
 /**
- * Keeps clicks that label nothing: in `rejected/late.jsonl`, whose valid length a checkpoint stores, and in a topic, which may
- * contain them twice after a kill.
+ * Keeps clicks that label nothing: in `rejected/late.jsonl`, whose valid length a checkpoint stores, and in a topic,
+ * which may contain them twice after a kill.
  */
 export class UnusedLabels {
   private readonly file: KeptLines;

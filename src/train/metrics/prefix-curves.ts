@@ -61,8 +61,8 @@ const COST = 0.05;
 const FORWARD = 1 / 3;
 
 /**
- * The size curves of nested vectors: events are scored with every prefix before they are learned. During learning only some
- * batches are scored, to bound the cost; which ones depends on the number of events.
+ * The size curves of nested vectors: events are scored with every prefix before they are learned. During learning only
+ * some batches are scored, to bound the cost; which ones depends on the number of events.
  */
 export class PrefixCurves {
   private readonly spec: CompiledSpec;

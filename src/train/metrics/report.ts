@@ -90,7 +90,10 @@ export interface TableReport {
 
 /** A sign in the data that the model may not learn what it should. */
 export interface Warning {
-  /** one_class, always_missing, constant_field, time_before_2000, time_in_future, mostly_rejected, validation_earlier or validation_empty. */
+  /**
+   * one_class, always_missing, constant_field, time_before_2000, time_in_future, mostly_rejected, validation_earlier or
+   * validation_empty.
+   */
   readonly code: string;
   /** The field or source concerned, if there is one. */
   readonly field: string | null;
@@ -145,7 +148,8 @@ export interface Progress {
   /** For calibrated probabilities; null if the spec has no calibration. */
   readonly calibrated: Quality | null;
   /**
-   * AUC within groups (GAUC) over the last complete window; null before the first, and if the spec's `metrics` name no groups.
+   * AUC within groups (GAUC) over the last complete window; null before the first, and if the spec's `metrics` name no
+   * groups.
    */
   readonly group_auc: number | null;
   /** Signals, and whether publication is on hold; present if the spec has a gate. */
@@ -179,9 +183,9 @@ export interface Progress {
 }
 
 /**
- * The report of a finished job; with `--json`, the last line of standard output. `logloss`, `auc`, `normalized_entropy`,
- * `calibration`, `window`, `second_half`, `last_tenth` and the oracle's figures cover events scored before they were first
- * learned.
+ * The report of a finished job; with `--json`, the last line of standard output. `logloss`, `auc`,
+ * `normalized_entropy`, `calibration`, `window`, `second_half`, `last_tenth` and the oracle's figures cover events
+ * scored before they were first learned.
  */
 export interface Report extends Quality {
   /** Examples learned (or scored), later epochs included. */
@@ -208,13 +212,15 @@ export interface Report extends Quality {
   readonly examples_per_second: number;
   /** Over the last complete window (`train.window` events), or the incomplete one. */
   readonly window: Quality;
-  /** Over events scored after they had been learned in an earlier epoch: measures memorisation. null if there are none. */
+  /**
+   * Over events scored after they had been learned in an earlier epoch: measures memorisation. null if there are none.
+   */
   readonly seen: Quality | null;
   /** Present if the spec has a calibration. */
   readonly calibrated?: CalibratedReport;
   /**
-   * For nested vectors: the quality of every prefix. train: over a sample of the newest events; eval: with `curves`, over the
-   * events scored.
+   * For nested vectors: the quality of every prefix. train: over a sample of the newest events; eval: with `curves`,
+   * over the events scored.
    */
   readonly nested?: NestedReport;
   /** AUC within groups of events (GAUC), if the spec's `metrics` or eval's `groupAuc` name a field for it. */
@@ -240,8 +246,8 @@ export interface Report extends Quality {
   /** The same over the last tenth. */
   readonly oracle_last_tenth: Quality | null;
   /**
-   * Values, event times and batches whose effect on statistics, clock or weights was limited, because they were too far from
-   * earlier ones.
+   * Values, event times and batches whose effect on statistics, clock or weights was limited, because they were too far
+   * from earlier ones.
    */
   readonly clipped: Clipped;
   /** In the order of the compiled spec. */

@@ -5,8 +5,8 @@ import { fieldOf } from "../../fields/index.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 
 /**
- * Sources of the texts of the slices' values, which are kept beside the events. For slices of crosses and buckets there are
- * only keys.
+ * Sources of the texts of the slices' values, which are kept beside the events. For slices of crosses and buckets there
+ * are only keys.
  */
 export function sliceSource({ calibration, fields }: CompiledSpec): string[] {
   const field = fields.find(({ name }) => name === calibration?.by);

@@ -31,8 +31,8 @@ function inHeaders(messages: Messages, i: number): InHeaders | undefined {
 }
 
 /**
- * Converts message i, a CloudEvent in binary mode, to one in structured mode, in new memory: one JSON object, with attributes
- * as texts. Undefined if it is in structured mode already, has no value, or one that is not JSON.
+ * Converts message i, a CloudEvent in binary mode, to one in structured mode, in new memory: one JSON object, with
+ * attributes as texts. Undefined if it is in structured mode already, has no value, or one that is not JSON.
  */
 export function structured(messages: Messages, i: number): Uint8Array | undefined {
   const event = inHeaders(messages, i);
@@ -42,8 +42,8 @@ export function structured(messages: Messages, i: number): Uint8Array | undefine
 }
 
 /**
- * Decodes message i, a CloudEvent in binary mode whose data a schema describes. If it is not in binary mode, its schema counts
- * as unknown.
+ * Decodes message i, a CloudEvent in binary mode whose data a schema describes. If it is not in binary mode, its schema
+ * counts as unknown.
  */
 export function decodeWithSchema(decoder: Decoder, schemas: BinaryEvents, messages: Messages, i: number): void {
   const { bytes, starts, ends, offsets } = messages;

@@ -50,10 +50,11 @@ export interface Lead {
 export const TURN = 256;
 
 /**
- * Merges the partitions of a log into one order that a replay reproduces: round robin, `TURN` messages per turn. A partition
- * that is empty (according to the log: slow is not empty) is skipped; that, and closing a batch while all partitions are empty,
- * are decisions. The same messages and the same decisions give the same order; a log that is no longer written to gives the
- * same decisions. Partitions that are new since `position` join when nothing is left to replay.
+ * Merges the partitions of a log into one order that a replay reproduces: round robin, `TURN` messages per turn. A
+ * partition that is empty (according to the log: slow is not empty) is skipped; that, and closing a batch while all
+ * partitions are empty, are decisions. The same messages and the same decisions give the same order; a log that is no
+ * longer written to gives the same decisions. Partitions that are new since `position` join when nothing is left to
+ * replay.
  */
 export class Merge {
   private readonly log: PartitionedLog;
@@ -123,8 +124,8 @@ export class Merge {
   }
 
   /**
-   * What comes next: messages to `take` from; "close": the batch ends here; "wait": nothing is available; "end": all partitions
-   * have reached their stops.
+   * What comes next: messages to `take` from; "close": the batch ends here; "wait": nothing is available; "end": all
+   * partitions have reached their stops.
    * @param due whether a batch with events in it has waited long enough
    */
   next(due: boolean): MessageRun | "close" | "wait" | "end" {
@@ -204,7 +205,8 @@ export class Merge {
   }
 
   /**
-   * The available messages of the partition whose turn it is: up to the end of the turn and to the next decision of a replay.
+   * The available messages of the partition whose turn it is: up to the end of the turn and to the next decision of a
+   * replay.
    */
   private run(): MessageRun | null {
     const partition = this.turn;

@@ -14,16 +14,16 @@ export interface OpenBatchOptions {
   /** The topic's number of a partition, if the merge numbers them differently. Default: the same. */
   readonly partitionOf?: (partition: number) => number;
   /**
-   * A batch is closed once messages without a row, such as rejected ones, have so many bytes. Default: they count like all
-   * others.
+   * A batch is closed once messages without a row, such as rejected ones, have so many bytes. Default: they count like
+   * all others.
    */
   readonly mostRejected?: number;
 }
 
 /**
- * A batch of mostly rejected or empty messages is closed after so many of them, or so many bytes: a topic full of malformed
- * messages must neither fill the memory nor keep its offsets from being saved. This depends on the messages alone, so a replay
- * does the same.
+ * A batch of mostly rejected or empty messages is closed after so many of them, or so many bytes: a topic full of
+ * malformed messages must neither fill the memory nor keep its offsets from being saved. This depends on the messages
+ * alone, so a replay does the same.
  */
 const MOST_MESSAGES = 1 << 16;
 const MOST_BYTES = 64 << 20;

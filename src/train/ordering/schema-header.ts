@@ -6,8 +6,8 @@ const NO_HEADERS = 0;
 
 /**
  * The id of message i's schema in its headers: byte 1 and a GUID of 16 bytes, or byte 0 and a number of 4. What follows
- * (Protobuf: the message's index in the schema) is appended after a colon, in hex. Undefined if there is none: the id is before
- * the value, if anywhere.
+ * (Protobuf: the message's index in the schema) is appended after a colon, in hex. Undefined if there is none: the id
+ * is before the value, if anywhere.
  */
 export function schemaHeader(messages: Messages, i: number): string | undefined {
   if (!messages.keysAt || messages.bytes[messages.ends[i]] === NO_HEADERS) return undefined;

@@ -27,14 +27,17 @@ export interface TopicStreamOptions {
   readonly schemas?: TopicSchemas | undefined;
 }
 
-/** The client library reads from the network in this thread, so it must get a turn this often, or socket buffers fill up. */
+/**
+ * The client library reads from the network in this thread, so it must get a turn this often, or socket buffers fill
+ * up.
+ */
 const TURN_MS = 2;
 /** How long to wait for news if nothing is due. */
 const IDLE_MS = 1_000;
 
 /**
- * Log → merge → decoder → batches, in the merge's order. A message is an event; an empty one is skipped. If the log fails, what
- * is available is delivered before the error.
+ * Log → merge → decoder → batches, in the merge's order. A message is an event; an empty one is skipped. If the log
+ * fails, what is available is delivered before the error.
  */
 export async function* decodedMessages(
   log: PartitionedLog,

@@ -7,8 +7,8 @@ export class Trail {
   /** Messages covered so far. */
   messages: number;
   /**
-   * For each turn, the number of messages before it, and its partition; or -1 - the number of partitions that take turns from
-   * there on.
+   * For each turn, the number of messages before it, and its partition; or -1 - the number of partitions that take
+   * turns from there on.
    */
   private at = new Float64Array(FIRST_ROOM);
   private turn = new Int32Array(FIRST_ROOM);

@@ -114,8 +114,8 @@ export class Gatekeeper {
   }
 
   /**
-   * A checkpoint is durable. @param gate its state when the checkpoint was taken: a run resumed during a hold is held again,
-   * whatever was accepted since
+   * A checkpoint is durable. @param gate its state when the checkpoint was taken: a run resumed during a hold is held
+   * again, whatever was accepted since
    */
   committed(path: string, gate: unknown): void {
     if (!(gate as GateState | undefined)?.hold) this.unjudged.push(basename(path));
@@ -128,7 +128,10 @@ export class Gatekeeper {
     this.write();
   }
 
-  /** Whether publication resumes now, as it did before or by the operator's command. @param next number of the next entry */
+  /**
+   * Whether publication resumes now, as it did before or by the operator's command.
+   * @param next number of the next entry
+   */
   resumes(examples: number, next: number): boolean {
     const [planned] = this.planned;
     if (planned) return planned.at <= examples && planned.number <= next;

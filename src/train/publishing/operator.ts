@@ -45,10 +45,10 @@ export function resumePublishing(directory: string): GateFile {
 }
 
 /**
- * Takes a run back to its newest checkpoint that is known to be good: later ones, and the recorded order of events, are moved
- * to `rolled-back/`. Later events are learned again when the trainer is started.
+ * Takes a run back to its newest checkpoint that is known to be good: later ones, and the recorded order of events, are
+ * moved to `rolled-back/`. Later events are learned again when the trainer is started.
  * @throws HashbrookError checkpoint_locked while a trainer is running; checkpoint_missing if none is known to be good;
- * checkpoint_damaged
+ *   checkpoint_damaged
  */
 export function rollBack(directory: string): RolledBack {
   const state = publishStatus(directory);

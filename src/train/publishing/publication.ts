@@ -19,7 +19,9 @@ import type { Decision, OrderLog } from "../ordering/order-log.js";
 import { RetryingSink, type RetryOptions } from "../workers/retry.js";
 import type { Gatekeeper } from "./gatekeeper.js";
 
-/** While nothing is learned, an entry is published this often, so that followers can distinguish silence from failure. */
+/**
+ * While nothing is learned, an entry is published this often, so that followers can distinguish silence from failure.
+ */
 const HEARTBEAT_MS = 10_000;
 
 export interface PublicationOptions {
@@ -41,8 +43,8 @@ export interface PublicationOptions {
 }
 
 /**
- * Publishes a run's changes by the clock, and before every checkpoint. Every entry is recorded in the order log first, so that
- * a killed run publishes the same entries again, at the same points, before the clock decides again.
+ * Publishes a run's changes by the clock, and before every checkpoint. Every entry is recorded in the order log first,
+ * so that a killed run publishes the same entries again, at the same points, before the clock decides again.
  */
 export class Publication {
   private readonly options: PublicationOptions;
@@ -98,8 +100,8 @@ export class Publication {
   }
 
   /**
-   * If the run is ending anyway, its last checkpoint is more important than delivering its last changes: publishes nothing
-   * more, and followers get a snapshot from the run that continues.
+   * If the run is ending anyway, its last checkpoint is more important than delivering its last changes: publishes
+   * nothing more, and followers get a snapshot from the run that continues.
    */
   private giveUp(failure: HashbrookError): void {
     this.failure = failure;
@@ -176,8 +178,8 @@ export class Publication {
   }
 
   /**
-   * Publishes what was held back as a snapshot, after a number that is skipped, because a run that was killed meanwhile does
-   * not know which rows changed.
+   * Publishes what was held back as a snapshot, after a number that is skipped, because a run that was killed meanwhile
+   * does not know which rows changed.
    */
   resume(): void {
     if (this.state.number < 0) return;
@@ -203,7 +205,9 @@ export class Publication {
   }
 }
 
-/** True for failures of the delta log's brokers, stores or disks; false for another writer, or the run's own directory. */
+/**
+ * True for failures of the delta log's brokers, stores or disks; false for another writer, or the run's own directory.
+ */
 function isOfPublishing(error: unknown): error is HashbrookError {
   return error instanceof HashbrookError && /^kafka_|^store_|^log_write$/.test(error.code);
 }

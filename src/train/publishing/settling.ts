@@ -51,8 +51,8 @@ export class Settling {
   }
 
   /**
-   * Publishes and saves what is due. A checkpoint does not record which rows are not published yet, so an entry precedes it;
-   * while entries of a killed run are repeated, a checkpoint comes right after one of them.
+   * Publishes and saves what is due. A checkpoint does not record which rows are not published yet, so an entry
+   * precedes it; while entries of a killed run are repeated, a checkpoint comes right after one of them.
    */
   async settle(): Promise<void> {
     const { publication } = this;

@@ -3,7 +3,8 @@ import { unitHint } from "../check/time-unit.js";
 import type { RejectedRow } from "./rejects.js";
 
 /**
- * What to do about a rejected event; undefined: it is not clear from the event alone. @param now ms since 1970, by this machine
+ * What to do about a rejected event; undefined: it is not clear from the event alone. @param now ms since 1970, by this
+ * machine
  */
 export function rejectHint(spec: CompiledSpec, reject: RejectedRow, now?: number): string | undefined {
   return unitHint(spec, reject, now) ?? clicksHint(spec, reject);

@@ -43,8 +43,8 @@ export class Contender {
   }
 
   /**
-   * Sets where it starts, where the stream begins, and the event from which its scores are compared. Batches before `at` are
-   * skipped: it has learned them already.
+   * Sets where it starts, where the stream begins, and the event from which its scores are compared. Batches before
+   * `at` are skipped: it has learned them already.
    */
   begin(at: StreamPosition, stream: StreamPosition, since: number): void {
     this.startsAt = isBefore(stream, at) ? at : null;

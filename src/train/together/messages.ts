@@ -58,8 +58,8 @@ export type FromLearner =
   | { readonly type: "done"; readonly contender: number; readonly report: Report | null; readonly figures: Figures }
   | { readonly type: "failed"; readonly contender: number; readonly error: PlainError }
   /**
-   * The source has failed. `saved` is the checkpoint of what was learned until then, or why there is none; "" if nothing was
-   * learned.
+   * The source has failed. `saved` is the checkpoint of what was learned until then, or why there is none; "" if
+   * nothing was learned.
    */
   | { readonly type: "interrupted"; readonly contender: number; readonly error: PlainError; readonly saved: string }
   /** The thread has nothing more to do. */

@@ -28,13 +28,16 @@ export interface TogetherOptions extends Given<TrainSettings> {
   readonly out?: string | undefined;
   /** Files scored after every epoch and never learned; with `validateLast`, an error. */
   readonly validate?: string | readonly string[] | undefined;
-  /** Learning threads; contenders are distributed among them. Default: as many as contenders, at most the number of cores. */
+  /**
+   * Learning threads; contenders are distributed among them. Default: as many as contenders, at most the number of
+   * cores.
+   */
   readonly workers?: number | undefined;
   /** Examples per round; rounded to a multiple of the largest batch. Default 65,536. */
   readonly roundExamples?: number | undefined;
   /**
-   * Called at the end of every round, when all contenders have learned the same events. None continues until it has answered.
-   * After `resume`, rounds that any contender has already passed are not reported.
+   * Called at the end of every round, when all contenders have learned the same events. None continues until it has
+   * answered. After `resume`, rounds that any contender has already passed are not reported.
    */
   readonly onRound?: ((round: Round) => RoundVerdict | undefined | Promise<RoundVerdict | undefined>) | undefined;
   /** Called about once a second. */
@@ -68,8 +71,8 @@ export interface Pair extends PairedDifference {
   /** The name of the reference. */
   readonly reference: string;
   /**
-   * `p` times the number of models compared with the reference (Bonferroni): the probability that any of them would look so
-   * different by chance.
+   * `p` times the number of models compared with the reference (Bonferroni): the probability that any of them would
+   * look so different by chance.
    */
   readonly p_all: number | null;
   /** By logloss, if `p_all` is below 0.05; null: not decided yet. */

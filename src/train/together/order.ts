@@ -16,9 +16,9 @@ export interface TopicStarts {
 }
 
 /**
- * Every model has its own log of the order, so that it can continue alone. After a kill the logs end at different positions.
- * The model that is furthest ahead was saved after everything in its log up to that point: all others follow that log, and
- * later entries of their own logs become void, since nothing saved depends on them.
+ * Every model has its own log of the order, so that it can continue alone. After a kill the logs end at different
+ * positions. The model that is furthest ahead was saved after everything in its log up to that point: all others follow
+ * that log, and later entries of their own logs become void, since nothing saved depends on them.
  * @throws checkpoint_mismatch if a model is new, and others have learned from the topic before
  */
 export function followOne(entrants: readonly Entrant[]): TopicStarts {

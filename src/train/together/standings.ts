@@ -26,8 +26,8 @@ export class Standings {
   }
 
   /**
-   * For all contenders but the reference with figures, as of now. Computed on first use, because leaving out every block in
-   * turn for each contender is expensive, and most callbacks do not use it.
+   * For all contenders but the reference with figures, as of now. Computed on first use, because leaving out every
+   * block in turn for each contender is expensive, and most callbacks do not use it.
    */
   pairs(): () => Pair[] {
     const [reference, ...others] = this.figures;

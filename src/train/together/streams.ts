@@ -14,9 +14,9 @@ export interface Entrant {
 }
 
 /**
- * Groups contenders that can share a decoding thread and its batches: they decode events identically, have the same batch size,
- * and continue in the same list of files, at ends of the same batches. Each group is decoded separately, so that every model
- * gets exactly what it would get alone.
+ * Groups contenders that can share a decoding thread and its batches: they decode events identically, have the same
+ * batch size, and continue in the same list of files, at ends of the same batches. Each group is decoded separately, so
+ * that every model gets exactly what it would get alone.
  * @returns numbers of entrants, in order
  * @throws usage if a topic or a pipe would have to be read more than once; as `planFiles`
  */

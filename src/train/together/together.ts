@@ -14,11 +14,12 @@ const ROUND = 65_536;
 const TOWER_COST = 4;
 
 /**
- * Trains several models on one stream of events: events are decoded once for all models that read them alike, and every model's
- * checkpoint has the bytes of training it alone. Models are distributed among threads. A model that fails is dropped and
- * reported, and the others continue.
- * @throws HashbrookError usage; what prevents a model from starting (output_exists, checkpoint_mismatch, checkpoint_locked, …),
- * before anything is learned; a failure of the source; the first model's failure if none is left
+ * Trains several models on one stream of events: events are decoded once for all models that read them alike, and every
+ * model's checkpoint has the bytes of training it alone. Models are distributed among threads. A model that fails is
+ * dropped and reported, and the others continue.
+ * @throws HashbrookError usage; what prevents a model from starting (output_exists, checkpoint_mismatch,
+ *   checkpoint_locked, …), before anything is learned; a failure of the source; the first model's failure if none is
+ *   left
  */
 export async function trainTogether(options: TogetherOptions): Promise<TogetherReport> {
   const { contenders, onProgress: _, ...rest } = options;

@@ -11,8 +11,8 @@ import type { Job } from "../job.js";
 import type { ValidationState } from "./validation.js";
 
 /**
- * The checkpoint of the epoch with the lowest validation logloss, in `DIR/best`: a complete model, from which the run takes its
- * weights at the end.
+ * The checkpoint of the epoch with the lowest validation logloss, in `DIR/best`: a complete model, from which the run
+ * takes its weights at the end.
  */
 export class BestEpoch {
   private readonly store: CheckpointStore;

@@ -18,9 +18,9 @@ export interface ValidatedOptions {
 }
 
 /**
- * Batches to learn and, after the batch in which a pass over the data ends, all validation events. If several passes end in one
- * batch they are validated once. Validation changes no batch that is learned. A run that ends at its limit is validated at that
- * point (`epoch` null).
+ * Batches to learn and, after the batch in which a pass over the data ends, all validation events. If several passes
+ * end in one batch they are validated once. Validation changes no batch that is learned. A run that ends at its limit
+ * is validated at that point (`epoch` null).
  */
 export async function* validated(
   batches: AsyncIterable<DecodedBatch>,

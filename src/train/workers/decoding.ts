@@ -175,7 +175,10 @@ export class Decoding {
     return opened;
   }
 
-  /** Impressions with their labels. The clicks are opened with the first impression, and so only in the process that learns. */
+  /**
+   * Impressions with their labels. The clicks are opened with the first impression, and so only in the process that
+   * learns.
+   */
   private async *labelled(
     pieces: AsyncIterable<Piece>,
     layout: BatchLayout,

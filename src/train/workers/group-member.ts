@@ -6,8 +6,8 @@ import type { Membership } from "../../sources/kafka/membership.js";
 
 /**
  * The file `member` of a run's directory: the member id that its process has, or had, in the consumer group, and the
- * directory's inode. Whoever holds the directory's lock knows that the process with that id is dead, and takes its place in the
- * group; in a copy of the directory (another inode) that would be wrong.
+ * directory's inode. Whoever holds the directory's lock knows that the process with that id is dead, and takes its
+ * place in the group; in a copy of the directory (another inode) that would be wrong.
  */
 export class GroupMember implements Membership {
   id: string | null = null;

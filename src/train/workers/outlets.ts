@@ -9,7 +9,9 @@ export interface OutletEvents {
   left(): void;
 }
 
-/** The consumers of a decoding thread: all receive what is sent, and a buffer is free again when all have returned it. */
+/**
+ * The consumers of a decoding thread: all receive what is sent, and a buffer is free again when all have returned it.
+ */
 export class Outlets {
   /** Buffers held by each consumer. */
   private readonly held: Map<MessagePort, Set<number>>;

@@ -16,12 +16,14 @@ export interface PipelineOptions {
   readonly follower?: MessagePort | undefined;
 }
 
-/** How long the decoding thread may take to leave its consumer group: otherwise the group waits for the missing member. */
+/**
+ * How long the decoding thread may take to leave its consumer group: otherwise the group waits for the missing member.
+ */
 const PARTING_MS = 2_000;
 
 /**
- * Runs a job in two threads: source + decoder in one, model + metrics in the other; batches pass between them in four shared
- * buffers, used in turn. The calling thread stays free. Threads are reused by later jobs.
+ * Runs a job in two threads: source + decoder in one, model + metrics in the other; batches pass between them in four
+ * shared buffers, used in turn. The calling thread stays free. Threads are reused by later jobs.
  * @throws HashbrookError whatever went wrong in a worker
  */
 export async function runPipeline(job: Job, options: PipelineOptions = {}): Promise<Report> {

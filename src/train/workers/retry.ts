@@ -14,8 +14,8 @@ const LATE_MS = 5_000;
 const RETRY_MS = 1_000;
 
 /**
- * Retries `work` as long as no broker or store answers: an outage pauses a trainer, it does not end it. The work must be
- * idempotent.
+ * Retries `work` as long as no broker or store answers: an outage pauses a trainer, it does not end it. The work must
+ * be idempotent.
  * @param what name of the awaited service, for the reason
  * @throws HashbrookError kafka_unreachable, store_unreachable only after `stop`; all others at once
  */
@@ -38,8 +38,8 @@ export async function retried<T>(what: string, work: () => Promise<T>, { stop, w
 }
 
 /**
- * A delta log that waits for its brokers or its store. Entries are sent again in full: followers recognise them by their
- * numbers.
+ * A delta log that waits for its brokers or its store. Entries are sent again in full: followers recognise them by
+ * their numbers.
  */
 export class RetryingSink implements DeltaSink {
   private readonly sink: DeltaSink;

@@ -75,8 +75,8 @@ export interface BatchMessage {
 }
 
 /**
- * Decoder → consumer. The buffers are shared once and used in turn: transferring one with every batch would make the garbage
- * collector believe that memory is short.
+ * Decoder → consumer. The buffers are shared once and used in turn: transferring one with every batch would make the
+ * garbage collector believe that memory is short.
  */
 export type FromDecoder =
   | { readonly type: "buffers"; readonly buffers: readonly Room[] }

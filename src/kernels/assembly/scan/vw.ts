@@ -1,4 +1,5 @@
-// One example of Vowpal Wabbit's text format → slots: `label [importance [base]] ['tag]|namespace feature[:value] ... |...`.
+// One example of Vowpal Wabbit's text format → slots: `label [importance [base]] ['tag]|namespace feature[:value] ...
+// |...`.
 import { BAD_VW, OK } from "./codes";
 import { Node, findMember } from "./json";
 import { parseNumber } from "./number";

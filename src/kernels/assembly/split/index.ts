@@ -1,6 +1,6 @@
-// Kernel module `split`: a batch's distinct keys divided among parts (the shards of a table; hot and cold rows), the parts'
-// vectors put back in the batch's order, and the batch's gradients put in the parts' order. "Part order" = all keys of part 0,
-// then those of part 1, …, each part's in the batch's order.
+// Kernel module `split`: a batch's distinct keys divided among parts (the shards of a table; hot and cold rows), the
+// parts' vectors put back in the batch's order, and the batch's gradients put in the parts' order. "Part order" = all
+// keys of part 0, then those of part 1, …, each part's in the batch's order.
 import { mix } from "../table/initial";
 import { copyFloats, sumLanes } from "../table/lanes";
 import { workspaceOf } from "../table/memory";
@@ -32,7 +32,10 @@ let partAt: usize = 0;
 /** u32[capacity]: the place in the batch of each key in part order. */
 let orderAt: usize = 0;
 
-/** Takes the memory for batches of up to `capacity` keys; at most 256 parts. False where the memory limit does not allow it. */
+/**
+ * Takes the memory for batches of up to `capacity` keys; at most 256 parts. False where the memory limit does not allow
+ * it.
+ */
 export function open(capacity: u32, dim_: u32, parts_: u32): bool {
   dim = dim_;
   parts = parts_;

@@ -20,7 +20,10 @@ export function denseInitialise(w: usize, a: usize, b: usize, rows: u32, columns
   }
 }
 
-/** One step over a parameter w[rows, columns] with gradient g of the same shape, times `scale`. Call `beginStep` before the first. */
+/**
+ * One step over a parameter w[rows, columns] with gradient g of the same shape, times `scale`. Call `beginStep` before
+ * the first.
+ */
 export function denseStep(w: usize, a: usize, b: usize, g: usize, rows: u32, columns: u32, scale: f32): void {
   const bytes = (<usize>((columns + 3) & ~3)) << 2;
   const apart = apartBytes(bytes);

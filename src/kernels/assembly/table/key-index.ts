@@ -11,8 +11,10 @@ const SLOTS: i32 = 0xfff;
 const PASSED: usize = 12;
 /** Average number of keys per group, at most: a load of 10/12. */
 export const GROUP_KEYS: u32 = 10;
-/** The same for a table with a budget, which stays full: at 9/12, after any number of removals, a search for a key that is
- * not there reads two lines (at 10/12 five), for one that is there 1.2. */
+/**
+ * The same for a table with a budget, which stays full: at 9/12, after any number of removals, a search for a key that
+ * is not there reads two lines (at 10/12 five), for one that is there 1.2.
+ */
 export const FULL_GROUP_KEYS: u32 = 9;
 
 /**
