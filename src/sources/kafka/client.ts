@@ -4,6 +4,7 @@ import { systemFailure } from "../failure.js";
 import { registerCodecs } from "./codecs.js";
 import { forgetHalfAnswers } from "./half-answers.js";
 import type { KafkaOptions } from "./options.js";
+import { wholeAnswers } from "./whole-answers.js";
 
 export type { Admin, Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "kafkajs";
 export { type Compression, compressionTypes, kafkaZstdAvailable, registerCodecs } from "./codecs.js";
@@ -67,6 +68,7 @@ function config(options: KafkaOptions): KafkaConfig {
     requestTimeout: requestTimeoutMs,
     retry: retryOptions(options),
     ssl: tls(options.ssl),
+    socketFactory: wholeAnswers,
     // Copied, because the client adds a member to the object.
     ...(sasl && { sasl: { ...sasl } as KafkaConfig["sasl"] }),
   };

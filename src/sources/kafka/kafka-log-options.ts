@@ -14,7 +14,7 @@ export interface KafkaLogOptions {
   readonly client?: KafkaClientName | undefined;
   /** What to do if the topic's retention has deleted the next messages to read. */
   readonly onLost: OnLost;
-  /** Without a group: selects the partitions to read. Default: all. */
+  /** Without a group: selects the partitions to read; `include` adds others later. Default: all. */
   readonly only?: ((partition: number) => boolean) | undefined;
   /**
    * Without a group: brokers respond as soon as there is a message, for topics with few, urgent messages. Default: they

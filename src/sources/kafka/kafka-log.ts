@@ -42,6 +42,8 @@ export class KafkaLog implements PartitionedLog {
   id: string | null = null;
   /** Empty until reading begins. */
   private parts: readonly Partition[] = [];
+  /** Read although `only` leaves them out. */
+  private readonly included = new Set<number>();
   private readonly room: number;
   private learned = new LastMessages([]);
   private failure: HashbrookError | null = null;
@@ -57,7 +59,7 @@ export class KafkaLog implements PartitionedLog {
     this.partitions = partitions;
     this.room = Math.max(LEAST_ROOM, Math.min(MOST_ROOM, ROOM / partitions));
     const reader: Reader = {
-      next: (partition) => (options.only?.(partition) === false ? undefined : this.parts[partition]?.next),
+      next: (partition) => (this.isRead(partition) ? this.parts[partition]?.next : undefined),
       accept: (batch) => this.accept(batch),
       full: () => this.parts.every((part) => part.paused),
       renewed: () => {
@@ -111,7 +113,7 @@ export class KafkaLog implements PartitionedLog {
    * @throws HashbrookError offsets_lost, stream_changed
    */
   begin(marks: readonly Watermarks[], offsets: readonly bigint[], last: readonly (MessagePrint | null)[]): void {
-    this.learned = new LastMessages(last);
+    this.learned = new LastMessages(last.map((print, p) => (this.isRead(p) ? print : null)));
     const parts = marks.map(({ high }, p) => partition(offsets[p], high));
     parts.forEach((part, p) => {
       const { low, high } = marks[p];
@@ -121,6 +123,18 @@ export class KafkaLog implements PartitionedLog {
     });
     this.parts = parts;
     this.consumer.begin();
+  }
+
+  /** Reads a partition that was left out so far, from an offset on. */
+  include(partition: number, offset: bigint): void {
+    if (this.isRead(partition)) return;
+    this.included.add(partition);
+    this.parts[partition].next = offset;
+    this.consumer.seek(partition);
+  }
+
+  private isRead(partition: number): boolean {
+    return this.options.only?.(partition) !== false || this.included.has(partition);
   }
 
   get state(): { ready: boolean; reason: string | null } {

@@ -19,7 +19,7 @@ const UNKNOWN_TOPIC = [3, 100, 103];
 const TOPIC_AUTHORIZATION_FAILED = 29;
 
 /**
- * Reads all partitions of a topic without a consumer group; nothing is committed. One request at a time to each broker
+ * Reads the partitions that are wanted of a topic without a consumer group; nothing is committed. One request at a time to each broker
  * that leads some of them.
  */
 export class PlainConsumer implements TopicConsumer {
@@ -54,7 +54,7 @@ export class PlainConsumer implements TopicConsumer {
 
   get state(): { ready: boolean; reason: string | null } {
     const silent = systemClock.now() - this.heardAt;
-    const asks = this.begun && this.paused.size < this.partitions;
+    const asks = this.begun && this.facts.leaders.some((leader) => this.wantedOf(leader).length > 0);
     if (this.reason === null && asks && silent > QUIET_MS)
       return { ready: false, reason: `no answer from the brokers for ${Math.round(silent / 1000)} s` };
     return { ready: this.reason === null, reason: this.reason };
@@ -66,8 +66,10 @@ export class PlainConsumer implements TopicConsumer {
     this.ask();
   }
 
-  /** Nothing to do: the next request fetches the reader's next offsets. */
-  seek(): void {}
+  /** The next request fetches the reader's next offsets. */
+  seek(): void {
+    this.ask();
+  }
 
   pause(partition: number): void {
     this.paused.add(partition);

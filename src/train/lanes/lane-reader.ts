@@ -100,7 +100,7 @@ export class LaneReader {
           hint: "begin this process again with --resume: it reads on from there",
         },
       );
-    this.taken();
+    if (this.batch.messages > 0) this.taken();
     this.merge = this.mergeFrom(position);
     this.start = position;
     this.ahead = null;

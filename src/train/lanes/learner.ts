@@ -45,11 +45,14 @@ export class Writer implements Learner {
   private readonly trainer: Trainer;
   private readonly topic: string;
   private readonly layout: ReturnType<typeof batchLayout>;
+  /** Of every round's batch. */
+  private readonly buffer: ArrayBuffer;
 
   private constructor(trainer: Trainer, job: Job) {
     this.trainer = trainer;
     this.topic = job.topic!.topic;
     this.layout = batchLayout(job.spec, job.spec.batch);
+    this.buffer = new ArrayBuffer(this.layout.bytes);
   }
 
   /** @throws as `Trainer.open` */
@@ -84,7 +87,7 @@ export class Writer implements Learner {
   }
 
   async fold(records: readonly LaneRecord[], position: LanesPosition): Promise<void> {
-    const batch = batchOf(this.layout, records);
+    const batch = batchOf(this.layout, records, this.buffer);
     const { rows, buffer } = batch;
     if (rows > 0) this.model.lanes!.give(records.map(({ contribution }) => contribution));
     const decoded: DecodedBatch = {

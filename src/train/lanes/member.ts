@@ -11,7 +11,7 @@ import { digestOf } from "./digest.js";
 import { LaneWork } from "./lane-work.js";
 import type { Learner } from "./learner.js";
 import { type Opened, openParts } from "./opening.js";
-import type { LaneShare, LanesOptions } from "./options.js";
+import { isOwn, type LaneShare, type LanesOptions } from "./options.js";
 import { isShardBlock } from "./owners/split-tables.js";
 import type { RowTraffic } from "./owners/traffic.js";
 import { joined, type LanesPosition, laneOf, startOf } from "./position.js";
@@ -232,7 +232,7 @@ class Member {
       }
       if (this.owns && this.rounds.over) return null;
       const now = systemClock.now();
-      if (begun === null && (known.size > 0 || this.work?.atHand)) begun = now;
+      if (begun === null && (!this.lingers || known.size > 0 || this.work?.atHand)) begun = now;
       const waited = begun === null ? 0 : now - begun;
       const due = this.lingers && begun !== null && waited >= this.job.lingerMs;
       const mine = lanes.filter((lane) => !known.has(lane) && this.works(lane, waited));
@@ -249,9 +249,16 @@ class Member {
   /** Whether a lane is worked here: it is of this process's share, or has told nothing for too long. */
   private works(lane: number, waited: number): boolean {
     if (this.owns || this.rounds.isUnread(lane)) return false;
-    const { number, of } = this.share;
-    if (lane % of === number % of) return true;
-    return waited >= takeoverAfter(this.share, this.options.takeoverMs, this.lingers ? this.job.lingerMs : 0);
+    if (isOwn(this.share, lane)) return true;
+    if (waited < takeoverAfter(this.share, this.options.takeoverMs, this.lingers ? this.job.lingerMs : 0)) return false;
+    this.readEventsOf(lane);
+    return true;
+  }
+
+  private readEventsOf(lane: number): void {
+    const { count } = this.job.spec.lanes!;
+    for (const [partition, offset] of this.at.offsets.entries())
+      if (partition % count === lane) this.log.include(partition, BigInt(offset));
   }
 
   /** @throws lanes_diverged */

@@ -3,7 +3,7 @@ import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import type { Membership } from "../../sources/kafka/membership.js";
 import type { Job } from "../job.js";
 import { type Learner, Replica, Writer } from "./learner.js";
-import type { LanesOptions } from "./options.js";
+import { isOwn, type LaneShare, type LanesOptions } from "./options.js";
 import { NO_OWNERS, type RowTraffic } from "./owners/traffic.js";
 import { LocalRounds, type Rounds } from "./rounds.js";
 
@@ -27,7 +27,7 @@ export async function openParts(job: Job, options: LanesOptions, stop: AbortSign
   const { share } = options;
   const learner = (share?.number ?? 0) === 0 ? await Writer.open(job, systemClock, stop) : await Replica.open(job);
   return opened(learner, async () => {
-    const log = await eventLog(job);
+    const log = await eventLog(job, share);
     const rounds = share ? await kafkaRounds(job, options.roundsTopic) : new LocalRounds();
     return { log, rounds, traffic: NO_OWNERS };
   });
@@ -43,11 +43,15 @@ export async function opened(learner: Learner, open: () => Promise<Omit<Opened, 
   }
 }
 
-/** The topic of events. */
-export async function eventLog({ topic: spec }: Job): Promise<KafkaLog> {
+/**
+ * The topic of events. If it has an end, only the partitions of the process's own lanes are read, until it takes over another lane. Without an
+ * end, the events of any lane begin a round, so all partitions are read.
+ */
+export async function eventLog({ topic: spec, spec: { lanes } }: Job, share: LaneShare | null): Promise<KafkaLog> {
   const { KafkaLog } = await import("../../sources/kafka/kafka-log.js");
-  const { kafka, topic, client, onLost } = spec!;
-  return KafkaLog.join({ kafka, topic, group: null, client, onLost, membership: NO_MEMBER });
+  const { kafka, topic, client, onLost, stop } = spec!;
+  const only = share && stop ? (partition: number) => isOwn(share, partition % lanes!.count) : undefined;
+  return KafkaLog.join({ kafka, topic, group: null, client, onLost, only, membership: NO_MEMBER });
 }
 
 /** The topic of rounds. */

@@ -8,6 +8,8 @@ export interface LaneShare {
   readonly of: number;
 }
 
+export const isOwn = ({ number, of }: LaneShare, lane: number): boolean => lane % of === number % of;
+
 /** Processes that hold the shards of tables between them. */
 export interface OwnersShare {
   readonly count: number;

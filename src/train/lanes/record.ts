@@ -88,10 +88,13 @@ export function unpackRecord(bytes: Uint8Array): LaneRecord {
   };
 }
 
-/** The round's events as one batch: all that is counted of them, without keys and numbers, which contributions stand for. */
-export function batchOf(layout: BatchLayout, records: readonly LaneRecord[]): Batch {
+/**
+ * The round's events as one batch: all that is counted of them, without keys and numbers, which contributions stand for.
+ * @param buffer of the layout's size, whose keys and numbers are left as they are
+ */
+export function batchOf(layout: BatchLayout, records: readonly LaneRecord[], buffer: ArrayBuffer): Batch {
   const rows = records.reduce((sum, { labels }) => sum + labels.length, 0);
-  const batch = new Batch(layout, rows, new ArrayBuffer(layout.bytes));
+  const batch = new Batch(layout, rows, buffer);
   let at = 0;
   for (const { labels, weights, oracle, times, ids } of records) {
     batch.labels.set(labels, at);

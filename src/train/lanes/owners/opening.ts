@@ -31,7 +31,7 @@ export async function openLane(job: Job, options: LanesOptions, stop: AbortSigna
     ? await Writer.open(job, systemClock, stop, elsewhere(job, client))
     : await Replica.open(job, { share: client.share });
   return opened(learner, async () => {
-    const log = await eventLog(job);
+    const log = await eventLog(job, share);
     const rounds = await kafkaRounds(job, topic);
     client.attach(rounds);
     const sender = await PushSender.open(job.topic!, rowsTopic(topic), mostShards(job.spec));
@@ -57,7 +57,7 @@ export async function openOwner(job: Job, options: LanesOptions): Promise<Opened
   const held: ShardShare = { holds: (shard) => shard % count === number, rows: null };
   const learner = await Replica.open(job, { share: held, folds: true });
   return opened(learner, async () => {
-    const log = await eventLog(job);
+    const log = await eventLog(job, null);
     const rounds = await kafkaRounds(job, topic);
     const reader = await PushReader.open(job.topic!, rowsTopic(topic), mostShards(job.spec), held.holds);
     const holder = holderOf(job, learner.model);

@@ -1,0 +1,43 @@
+import { expect, it } from "vitest";
+import { AnswerReader } from "../../../src/sources/kafka/whole-answers.js";
+import fc from "../../properties.js";
+
+function answer(content: Uint8Array): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(content.length);
+  return Buffer.concat([length, content]);
+}
+
+/** What is handed out of bytes that arrive in pieces of these lengths, in a buffer that each piece overwrites. */
+function read(bytes: Buffer, lengths: readonly number[]): Buffer[] {
+  const found: Buffer[] = [];
+  const reader = new AnswerReader((whole) => found.push(whole));
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const piece = new Uint8Array(bytes.subarray(at, at + lengths[i % lengths.length]));
+    at += piece.length;
+    reader.push(piece);
+    piece.fill(0xee);
+  }
+  return found;
+}
+
+const lengths = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 10 });
+
+it("hands out every answer whole, however it is cut on its way", () => {
+  const answers = fc.array(fc.uint8Array({ maxLength: 100 }), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(answers, lengths, (contents, lengths) => {
+      const sent = contents.map(answer);
+      expect(read(Buffer.concat(sent), lengths)).toEqual(sent);
+    }),
+  );
+});
+
+it("hands on the bytes of something that is no broker, all of them and in their order", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), lengths, (rest, lengths) => {
+      const bytes = Buffer.concat([answer(Buffer.from("an answer")), Buffer.from("HTTP/1.1 400 Bad Request"), rest]);
+      expect(Buffer.concat(read(bytes, lengths))).toEqual(bytes);
+    }),
+  );
+});
