@@ -48,7 +48,9 @@ export interface TableKernel {
   rowFor(key: bigint): number;
   /** Writes the u32 row of each of `count` u64 keys to `out`; 0xffffffff for keys that an exact table does not have. */
   rowsOf(keys: number, count: number, out: number): void;
-  /** `rowFor` for `count` u64 keys; new rows start with the weights f32[count × dim] at `given`. */
+  /**
+   * `rowFor` for `count` u64 keys; every row, new or not, is reset to start at the weights f32[count × dim] at `given`.
+   */
   plant(keys: number, count: number, given: number): void;
   /** Writes a serving row: f32[lanes] at `weights`. exact: after `reserve`. */
   put(key: bigint, weights: number): void;

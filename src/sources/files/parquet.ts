@@ -26,8 +26,8 @@ const parsers = {
 };
 
 /**
- * Decompresses a raw snappy block, as found in Parquet pages and Avro blocks. Its first varint is the decompressed
- * size.
+ * Decompresses a raw snappy block, for formats that hyparquet does not read (Avro). Its first varint is the
+ * decompressed size.
  * @param most maximum size accepted, in bytes
  * @throws Error for a damaged block or a larger size
  */

@@ -40,8 +40,8 @@ export function claim(key: u64, row: u32): u32 {
 }
 
 /**
- * `rowFor` for each of `count` keys (u64), but new rows start at the given weights, f32[count × dim], as if they had
- * been drawn. exact: call `reserve` before.
+ * `rowFor` for each of `count` keys (u64); every row, new or not, is reset to start at the given weights, f32[count ×
+ * dim], as if they had been drawn. exact: call `reserve` before.
  */
 export function plant(keys: usize, count: u32, given: usize): void {
   for (let u: u32 = 0; u < count; u++) {

@@ -128,30 +128,30 @@ class SharedTable {
 
 /** Writes the description to `at`, for other instances over this memory, while none of them reads. */
 export function share(at: usize): void {
-  const told = changetype<SharedTable>(at);
-  told.secret = secret;
-  told.indexBase = indexBase;
-  told.changesBase = changesBase;
-  told.rowsBase = rowsBase;
-  told.rowCount = rowCount;
-  told.rowCapacity = rowCapacity;
-  told.groupMask = groupMask;
-  told.hiddenFrom = hiddenFrom;
-  told.newerFrom = newerFrom;
-  told.goneFrom = goneFrom;
+  const shared = changetype<SharedTable>(at);
+  shared.secret = secret;
+  shared.indexBase = indexBase;
+  shared.changesBase = changesBase;
+  shared.rowsBase = rowsBase;
+  shared.rowCount = rowCount;
+  shared.rowCapacity = rowCapacity;
+  shared.groupMask = groupMask;
+  shared.hiddenFrom = hiddenFrom;
+  shared.newerFrom = newerFrom;
+  shared.goneFrom = goneFrom;
 }
 
 /** Reads the description; call after every change of the table. */
 export function refresh(at: usize): void {
-  const told = changetype<SharedTable>(at);
-  seedIndex(told.secret);
-  placeIndex(told.indexBase);
-  changesBase = told.changesBase;
-  placeRows(told.rowsBase);
-  rowCount = told.rowCount;
-  rowCapacity = told.rowCapacity;
-  setGroups(told.groupMask + 1);
-  see(told.hiddenFrom, told.newerFrom, told.goneFrom);
+  const shared = changetype<SharedTable>(at);
+  seedIndex(shared.secret);
+  placeIndex(shared.indexBase);
+  changesBase = shared.changesBase;
+  placeRows(shared.rowsBase);
+  rowCount = shared.rowCount;
+  rowCapacity = shared.rowCapacity;
+  setGroups(shared.groupMask + 1);
+  see(shared.hiddenFrom, shared.newerFrom, shared.goneFrom);
   rowMask = (rowCapacity & (rowCapacity - 1)) == 0 ? rowCapacity - 1 : 0;
 }
 
