@@ -34,8 +34,9 @@ export class TableFile {
     try {
       return await readerOf(new TableFile(files, file, files.stat(path)?.bytes ?? 0));
     } catch (cause) {
+      const empty = files.stat(path)?.bytes === 0;
       files.close(file);
-      throw damaged(cause);
+      throw damaged(empty ? new Error("the file is empty: 0 bytes") : cause);
     }
   }
 

@@ -75,6 +75,15 @@ describe("a Parquet file", () => {
     });
   });
 
+  it("of no bytes is called empty: its error spoke of an offset in a DataView", async () => {
+    const empty = join(temporary(), "empty.parquet");
+    writeFileSync(empty, "");
+    await expect(contentOf(empty)).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: expect.stringContaining("the file is empty: 0 bytes"),
+    });
+  });
+
   it("is refused where the spec reads no JSON", async () => {
     const data = join(FIXTURES, "none.parquet");
     await expect(report(["train", "--model", "features/criteo-lr.yaml", "--data", data, "--out", "x"])).rejects.toThrow(
