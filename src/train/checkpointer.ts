@@ -107,11 +107,13 @@ export class Checkpointer {
   }
 
   private isTime(examples: number): boolean {
-    const { every, seconds, clock, patient } = this.options;
-    const byExamples = every !== null && examples - this.taken.examples >= every;
+    const { every, seconds, clock, patient, elsewhere } = this.options;
+    const learned = examples - this.taken.examples;
+    if (every !== null && learned >= every) return true;
     const waited = clock.now() - this.taken.ms;
-    const early = !patient && waited >= this.earlyMs && examples > this.taken.examples;
-    return byExamples || (seconds > 0 && (early || waited >= seconds * 1000));
+    const early = !patient && waited >= this.earlyMs && learned > 0;
+    // Without examples an increment is small, but a checkpoint of several processes is a whole one.
+    return seconds > 0 && (early || (waited >= seconds * 1000 && (learned > 0 || !elsewhere)));
   }
 
   /** Copies what has changed and hands it to the writer. `content` is the complete state of model and run, as views. */

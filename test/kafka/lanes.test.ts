@@ -161,14 +161,15 @@ describeKafka("lanes of several processes", (kafka) => {
     expect(await roundsOf(grown)).toBe(20);
   }, 120_000);
 
-  it("go on where a lane is silent, which brings nothing to the rounds", async () => {
+  it("go on where a lane is silent, and save what they learned though nothing more comes: it stayed unsaved", async () => {
     const topic = await kafka.topic(LANES);
     const events = await rows(600);
     const out = temporary();
-    const [, ...args] = laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2", "--linger-ms", "30");
+    const times = ["--linger-ms", "30", "--checkpoint-seconds", "2"];
+    const [, ...args] = laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2", ...times);
     const live = ["train", ...args.filter((word) => word !== "--until" && word !== "end")];
     const launcher = start(live);
-    const all = said(launcher, /"examples":600,/);
+    const all = said(launcher, /"examples":600,.*"unsaved":0,/);
     const end = ended(launcher);
     await said(launcher, /"ready":true/);
     await kafka.produce(
@@ -176,6 +177,7 @@ describeKafka("lanes of several processes", (kafka) => {
       events.map((value, i) => ({ value, partition: i % (LANES - 1) })),
     );
     await all;
+    expect(openCheckpoint(out).checkpoint.examples).toBe(600);
     launcher.kill("SIGTERM");
     const outcome = await end;
     expect(reportOf(outcome)).toMatchObject({ examples: 600, ended_by: "stopped" });

@@ -34,6 +34,8 @@ export interface Learner {
   /** Where a new run begins. */
   begin(position: LanesPosition): Promise<void>;
   fold(records: readonly LaneRecord[], position: LanesPosition): Promise<void>;
+  /** Publishes and saves what is due while no round is worked. */
+  idle(): Promise<void>;
   /** null: there is another one to report. */
   progress(): Omit<Progress, "source"> | null;
   finish(endedBy: EndedBy): Promise<Report | null>;
@@ -111,6 +113,10 @@ export class Writer implements Learner {
     await this.trainer.consume(decoded, { fingerprints: this.fingerprints, totalBytes: null, ends: [] });
   }
 
+  idle(): Promise<void> {
+    return this.trainer.idle();
+  }
+
   private get fingerprints(): string[] {
     return [`kafka:${this.topic}`];
   }
@@ -176,6 +182,8 @@ export class Replica implements Learner {
       this.first.folded(this.model, await this.model.lanes!.fold(contributions));
     this.position = position;
   }
+
+  async idle(): Promise<void> {}
 
   progress(): null {
     return null;

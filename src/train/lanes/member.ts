@@ -239,6 +239,7 @@ class Member {
       const worked = await this.work?.work(mine, due);
       this.report();
       if (worked) continue;
+      if (begun === null) await this.learner.idle();
       await this.work?.lookAhead(this.grows ? this.learner.laneRowsAfter : round);
       await Promise.race([this.log.wait(WAIT_MS), this.rounds.wait(WAIT_MS)]);
     }
