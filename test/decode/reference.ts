@@ -630,12 +630,27 @@ function calendarOf({ kind, text }: Value, zone = 0): number | undefined {
 }
 
 /** A value as the spec's `null_values` and `numbers_as_strings` have it. */
-function declared({ events, fields }: CompiledSpec, from: string, value: Value): Value {
-  const own = fields.flatMap((field) => ("from" in field && field.from === from ? (field.null_values ?? []) : []));
-  const nulls = [...(events.null_values ?? []), ...own].map(bytesOf);
+function declared(spec: CompiledSpec, from: string, value: Value): Value {
   const scalar = ["text", "number", "boolean", "string"].includes(value.kind);
-  if (scalar && nulls.some((text) => text === latin1(value.text))) return missing;
-  return events.numbers_as_strings ? plainStrings(value) : value;
+  const nulls = nullsOf(spec, from);
+  if (scalar && nulls.size > 0 && nulls.has(latin1(value.text))) return missing;
+  return spec.events.numbers_as_strings ? plainStrings(value) : value;
+}
+
+/** By spec and column: asked for every value. */
+const nullsBySpec = new WeakMap<CompiledSpec, Map<string, Set<string>>>();
+
+function nullsOf(spec: CompiledSpec, from: string): Set<string> {
+  const columns = nullsBySpec.get(spec) ?? new Map<string, Set<string>>();
+  nullsBySpec.set(spec, columns);
+  const known = columns.get(from) ?? new Set(nullTexts(spec, from).map(bytesOf));
+  columns.set(from, known);
+  return known;
+}
+
+function nullTexts({ events, fields }: CompiledSpec, from: string): string[] {
+  const own = fields.flatMap((field) => ("from" in field && field.from === from ? (field.null_values ?? []) : []));
+  return [...(events.null_values ?? []), ...own];
 }
 
 function plainStrings(value: Value): Value {

@@ -21,6 +21,7 @@ export interface Kept {
 export class ReferenceRows {
   readonly rows: Kept[] = [];
   readonly removed: bigint[] = [];
+  private readonly byKey = new Map<bigint, Kept>();
   readonly evicted = { expire_time: 0, steps_to_live: 0, l2_weight_threshold: 0, all_zero: 0, capacity: 0 };
   private readonly rule: EvictionSpec;
   private readonly room: number;
@@ -49,7 +50,7 @@ export class ReferenceRows {
     this.now += events;
     this.seconds = Math.max(this.seconds, Math.floor(time / 1000));
     this.sweep();
-    const known = keys.map((key) => this.rows.find((row) => row.key === key));
+    const known = keys.map((key) => this.byKey.get(key));
     for (const row of known) if (row) this.use(row);
     keys.forEach((key, i) => {
       if (!known[i]) this.enter(key);
@@ -68,9 +69,10 @@ export class ReferenceRows {
     else {
       const at = this.victim();
       this.evicted.capacity++;
-      this.removed.push(this.rows[at].key);
+      this.forget(this.rows[at].key);
       this.rows[at] = row;
     }
+    this.byKey.set(key, row);
   }
 
   private sweep(): void {
@@ -102,9 +104,14 @@ export class ReferenceRows {
 
   private giveUp(at: number, reason: keyof ReferenceRows["evicted"]): void {
     this.evicted[reason]++;
-    this.removed.push(this.rows[at].key);
+    this.forget(this.rows[at].key);
     const last = this.rows.pop()!;
     if (at < this.rows.length) this.rows[at] = last;
+  }
+
+  private forget(key: bigint): void {
+    this.removed.push(key);
+    this.byKey.delete(key);
   }
 
   private victim(): number {
