@@ -11,6 +11,7 @@ import { bodyOf, served, trained } from "./serving/model.js";
 import { bareBeside, bareRun, decoding } from "./serving/parts.js";
 import { reload } from "./serving/reload.js";
 import { constant, server, unjoined, withServer } from "./serving/servers.js";
+import { stolenSince } from "./serving/stolen.js";
 
 const ratio = (a: number, b: number) => Number((a / b).toFixed(2));
 const TEN = served(10, 5000, [256, 256]);
@@ -37,10 +38,14 @@ export async function run(options: Options): Promise<object> {
     const found: object = {
       what: "Deep Crossing of 256-256, ten fields, one scoring thread; load generator on the same cores",
     };
+    const stolen_percent: Record<string, number> = {};
     for (const [name, part] of Object.entries(all)) {
-      if (options.only?.includes(name) ?? true) Object.assign(found, await part());
+      if (options.only && !options.only.includes(name)) continue;
+      const stolen = stolenSince();
+      Object.assign(found, await part());
+      stolen_percent[name] = stolen();
     }
-    return found;
+    return { ...found, stolen_percent };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
