@@ -237,17 +237,19 @@ function csvValues(
   let at = start;
   while (true) {
     if (file[at] === 34) {
-      const value: number[] = [];
+      const value: Uint8Array[] = [];
       at++;
-      while (file[at] !== 34 || file[at + 1] === 34) {
-        if (at >= file.length) return null;
-        if (file[at] === 34) at++;
-        value.push(file[at++]);
+      for (let closed = false; !closed; ) {
+        const quote = file.indexOf(34, at);
+        if (quote < 0) return null;
+        closed = file[quote + 1] !== 34;
+        value.push(file.subarray(at, closed ? quote : quote + 1));
+        at = closed ? quote : quote + 2;
       }
       at++;
       if (file[at] === 13 && (at + 1 === file.length || file[at + 1] === 10)) at++;
       if (at < file.length && file[at] !== separator && file[at] !== 10) return "bad";
-      values.push(Uint8Array.from(value));
+      values.push(Buffer.concat(value));
     } else {
       const from = at;
       for (; at < file.length && file[at] !== separator && file[at] !== 10; at++) if (file[at] === 34) return "bad";
