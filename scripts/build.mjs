@@ -22,8 +22,8 @@ const BUNDLES = [
   [["train/workers/lanes-worker"]],
   [["train/together/learner-worker"]],
   [["checkpoints/writer-worker"]],
-  [["serve/model-worker"]],
-  [["serve/scoring-worker"]],
+  [["serve/models/model-worker"]],
+  [["serve/threads/scoring-worker"]],
   [["impression-log/log-worker"]],
 ];
 

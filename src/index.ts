@@ -90,9 +90,17 @@ export { RowCache, type RowCacheCounts } from "./row-store/row-cache.js";
 export { RowDirectory, type RowStoreOptions } from "./row-store/row-directory.js";
 export type { SpecWarning } from "./schema/problems.js";
 export type { RegistryOptions } from "./schema-registry/registry.js";
-export type { Timeouts } from "./serve/app.js";
-export { Models } from "./serve/models.js";
-export { ServeMetrics } from "./serve/prometheus.js";
+export type { Timeouts } from "./serve/http/app.js";
+export { ServeMetrics } from "./serve/metrics/prometheus.js";
+export { Models } from "./serve/models/models.js";
+export {
+  type Label,
+  ServedModel,
+  type ServedState,
+  type ServedVersion,
+  type VersionName,
+  type Wanted,
+} from "./serve/models/served-model.js";
 export {
   type FollowOptions,
   type Health,
@@ -103,14 +111,6 @@ export {
   type Scores,
   type WorkerOptions,
 } from "./serve/scorer.js";
-export {
-  type Label,
-  ServedModel,
-  type ServedState,
-  type ServedVersion,
-  type VersionName,
-  type Wanted,
-} from "./serve/served-model.js";
 export { createServer, type ServerOptions } from "./serve/server.js";
 export type { OnLost } from "./sources/kafka/kafka-log-options.js";
 export type { TopicSpec, TopicStart, TopicStop } from "./sources/kafka/open-topic.js";

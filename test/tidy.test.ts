@@ -7,6 +7,7 @@ import { fieldKinds } from "../src/fields/index.js";
 import { optimizerKinds } from "../src/optimizers/index.js";
 import { learnsByEvent, towerKinds } from "../src/towers/index.js";
 import { poolingKinds } from "../src/towers/poolings/index.js";
+import { LONG } from "./long.js";
 
 /** Folders in the order data flows; a file may import from folders before its own (and from its own). */
 const LAYERS: readonly (readonly string[])[] = [
@@ -59,7 +60,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   hyparquet: /^sources\/files\/parquet\.ts$/,
   "apache-arrow": /^sources\/files\/arrow\.ts$/,
   fastify: /^serve\//,
-  "prom-client": /^(serve|train\/metrics)\/prometheus/,
+  "prom-client": /^(serve|train)\/metrics\/prometheus/,
   commander: /^cli\//,
   yaml: /^spec\//,
   typebox: /^schema\/(typebox|compile)\.ts$/,
@@ -233,6 +234,10 @@ describe("the source tree", () => {
     expect(kernels.filter(({ text }) => text.split("\n").length > MAX_KERNEL_LINES).map(({ file }) => file)).toEqual(
       [],
     );
+  });
+
+  it("has the test files that are known to take long", () => {
+    expect(LONG.filter((name) => !existsSync(resolve(root, "..", name)))).toEqual([]);
   });
 
   it("has files that read on few screens", () => {

@@ -4,8 +4,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
 import { parseBytes } from "../schema/units.js";
 import { Explorer } from "../serve/explore/policy.js";
+import { checkedTokens, readTokens } from "../serve/http/token.js";
 import type { ServerOptions } from "../serve/server.js";
-import { checkedTokens, readTokens } from "../serve/token.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
 import {
   counting,

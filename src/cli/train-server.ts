@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { InProcessSource } from "../delta-log/in-process-log.js";
-import { ServeMetrics } from "../serve/prometheus.js";
+import { ServeMetrics } from "../serve/metrics/prometheus.js";
 import { Scorer } from "../serve/scorer.js";
 import type { ServerOptions } from "../serve/server.js";
 import { TrainMetrics } from "../train/metrics/prometheus.js";
@@ -73,7 +73,7 @@ export class TrainServer {
   }
 
   private async tell(port: number, host: string): Promise<void> {
-    const { createMetricsServer } = await import("../serve/metrics-server.js");
+    const { createMetricsServer } = await import("../serve/metrics/metrics-server.js");
     const app = createMetricsServer(this.metrics);
     this.closing.push(() => app.close());
     const url = await listening(() => app.listen({ port, host }), "--metrics-port");

@@ -16,7 +16,9 @@ export function shippedSpecs(): string {
 }
 
 function packageFolder(): URL {
-  let folder = new URL(".", import.meta.url);
-  while (!existsSync(new URL("package.json", folder))) folder = new URL("..", folder);
-  return folder;
+  for (let folder = new URL(".", import.meta.url); ; folder = new URL("..", folder)) {
+    if (existsSync(new URL("package.json", folder))) return folder;
+    if (folder.pathname === new URL("..", folder).pathname)
+      throw new Error(`no package.json above ${fileURLToPath(import.meta.url)}: install the whole package`);
+  }
 }

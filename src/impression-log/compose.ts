@@ -1,5 +1,5 @@
 import { MAX_ROW } from "../decode/reject.js";
-import type { ModelVersion } from "../serve/engine.js";
+import type { ModelVersion } from "../serve/threads/engine.js";
 import { MEMBER } from "./impression.js";
 import type { Lines } from "./lines.js";
 import { EventWriter, type SplitRequest, type Stamp } from "./merge.js";

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
-import { membersAt } from "../serve/raw-json.js";
+import { membersAt } from "../serve/requests/raw-json.js";
 
 /** How an event was scored, stored before its members. */
 export interface Impression {

@@ -1,8 +1,8 @@
 import type { Skipped } from "../checkpoints/store.js";
 import { Decoder } from "../decode/decoder.js";
 import type { RejectCode } from "../decode/reject.js";
-import { LocalHost } from "../serve/local-host.js";
 import { CAPACITY, type Predicted, type ScoringModel } from "../serve/scoring-model.js";
+import { LocalHost } from "../serve/threads/local-host.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Dims } from "../spec/cut.js";
 import type { ServingPrecision } from "../tables/table.js";

@@ -1,6 +1,6 @@
 // The thread that writes a log of impressions: it merges requests' parts into events, and waits for disks and brokers.
 import { parentPort } from "node:worker_threads";
-import { answerCalls } from "../serve/thread-calls.js";
+import { answerCalls } from "../serve/threads/thread-calls.js";
 import type { LogCalls } from "./log-calls.js";
 import { LogWriter } from "./log-writer.js";
 import { openSink } from "./open-sink.js";

@@ -1,5 +1,5 @@
-import { elementsAt, hasMembers, type Member, membersAt } from "../serve/raw-json.js";
-import { type Known, knownMembers, placeOf } from "../serve/request.js";
+import { elementsAt, hasMembers, type Member, membersAt } from "../serve/requests/raw-json.js";
+import { type Known, knownMembers, placeOf } from "../serve/requests/request.js";
 import type { Lines } from "./lines.js";
 import type { Shape } from "./shape.js";
 

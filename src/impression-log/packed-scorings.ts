@@ -1,5 +1,5 @@
 import { joined } from "../core/joined.js";
-import type { ModelVersion } from "../serve/engine.js";
+import type { ModelVersion } from "../serve/threads/engine.js";
 import type { Scoring } from "./compose.js";
 
 /** Several requests packed into two pieces of memory, since a message's cost grows with its number of objects. Plain data. */

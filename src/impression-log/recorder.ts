@@ -3,7 +3,7 @@ import { builtFile } from "../core/built-file.js";
 import { wallTime } from "../core/clock.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { Answered, Impressions, LogCounts } from "../serve/impressions.js";
-import { ThreadCalls } from "../serve/thread-calls.js";
+import { ThreadCalls } from "../serve/threads/thread-calls.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import type { Scoring, Serving } from "./compose.js";

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
+import { WholeRequest } from "../serve/requests/whole-request.js";
 import { CAPACITY, ScoringModel } from "../serve/scoring-model.js";
-import { WholeRequest } from "../serve/whole-request.js";
 import { compiledFromJson } from "../spec/compile.js";
 import { specHash } from "../spec/hash.js";
 import { readSnapshot } from "./snapshot.js";

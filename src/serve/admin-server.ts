@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Static, Type } from "../schema/typebox.js";
-import { type AppOptions, createApp } from "./app.js";
-import { checked, MODEL, parsed, refused } from "./endpoint.js";
-import type { Models } from "./models.js";
+import { type AppOptions, createApp } from "./http/app.js";
+import { checked, MODEL, parsed, refused } from "./http/endpoint.js";
+import type { Models } from "./models/models.js";
+import { labels } from "./models/served-model.js";
 import { strict } from "./schemas.js";
 import type { Scorer } from "./scorer.js";
-import { labels } from "./served-model.js";
 
 export interface AdminOptions extends AppOptions {
   /** Clients with one of these tokens may change what is served, and read any checkpoint that the server can read. */

@@ -1,10 +1,10 @@
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import type { Scored } from "./engine.js";
-import { rawElements, rawMembers } from "./raw-json.js";
-import { tooMany } from "./request.js";
+import { rawElements, rawMembers } from "./requests/raw-json.js";
+import { tooMany } from "./requests/request.js";
 import type { Explanation } from "./schemas.js";
 import { MAX_CANDIDATES, type ScoreOptions, type Scorer } from "./scorer.js";
+import type { Scored } from "./threads/engine.js";
 
 /** Attempts at an explanation before the model changes after its candidates were scored. */
 const ATTEMPTS = 3;

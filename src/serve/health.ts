@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "../schema/typebox.js";
-import type { Endpoint } from "./endpoint.js";
+import type { Endpoint } from "./http/endpoint.js";
 
 /** The state of a process. */
 export interface Standing {

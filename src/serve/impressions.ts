@@ -1,6 +1,6 @@
 import type { CompiledSpec } from "../spec/compiled.js";
-import type { Scored } from "./engine.js";
 import type { Drawn } from "./explore/policy.js";
+import type { Scored } from "./threads/engine.js";
 
 /** A request that was answered. */
 export interface Answered {

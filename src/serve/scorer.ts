@@ -11,21 +11,21 @@ import type { RowDirectory } from "../row-store/row-directory.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Dims } from "../spec/cut.js";
 import type { ServingPrecision } from "../tables/table.js";
-import { Dispatcher, type ScoreOptions } from "./dispatcher.js";
 import type { Found, Question } from "./embeddings/ask.js";
 import { tooFast } from "./embeddings/steady.js";
-import type { ModelVersion, Scored } from "./engine.js";
-import type { Current, Host, HostedCheckpoint, HostedModel } from "./host.js";
-import { hostOf } from "./host-of.js";
 import type { TableFacts } from "./live/fill.js";
 import type { ServedQuality } from "./live/quality.js";
-import { isOfLog } from "./stored-model.js";
-import type { ScoringThreads } from "./threads.js";
-import { RunWatch } from "./watch.js";
+import { isOfLog } from "./models/stored-model.js";
+import { RunWatch } from "./models/watch.js";
+import { Dispatcher, type ScoreOptions } from "./threads/dispatcher.js";
+import type { ModelVersion, Scored } from "./threads/engine.js";
+import type { Current, Host, HostedCheckpoint, HostedModel } from "./threads/host.js";
+import { hostOf } from "./threads/host-of.js";
+import type { ScoringThreads } from "./threads/threads.js";
 
-export type { ScoreOptions } from "./dispatcher.js";
-export type { ModelVersion } from "./engine.js";
-export { MAX_CANDIDATES } from "./json-body.js";
+export { MAX_CANDIDATES } from "./requests/json-body.js";
+export type { ScoreOptions } from "./threads/dispatcher.js";
+export type { ModelVersion } from "./threads/engine.js";
 
 /** An answer to a request. */
 export interface Scores {

@@ -11,9 +11,9 @@ import { compiledFromJson } from "../spec/compile.js";
 import { type CompiledSpec, headPaths } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import type { ServingPrecision } from "../tables/table.js";
-import type { HostedModel } from "./host.js";
 import { UnseenCounts } from "./live/unseen.js";
-import { type Known, knownMembers } from "./request.js";
+import { type Known, knownMembers } from "./requests/request.js";
+import type { HostedModel } from "./threads/host.js";
 
 /** Most candidates scored in one run. */
 export const CAPACITY = 512;

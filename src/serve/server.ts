@@ -2,13 +2,15 @@ import rateLimit from "@fastify/rate-limit";
 import underPressure from "@fastify/under-pressure";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { HashbrookError } from "../core/errors.js";
-import { Admission } from "./admission.js";
-import { type AppOptions, BODY_LIMIT, createApp } from "./app.js";
 import type { Explorer } from "./explore/policy.js";
+import { Admission } from "./http/admission.js";
+import { type AppOptions, BODY_LIMIT, createApp } from "./http/app.js";
+import type { DocumentedRoute } from "./http/openapi.js";
 import type { Impressions } from "./impressions.js";
-import { Models } from "./models.js";
-import type { DocumentedRoute } from "./openapi.js";
-import { ServeMetrics } from "./prometheus.js";
+import { ServeMetrics } from "./metrics/prometheus.js";
+import { AnswerCounts } from "./metrics/stats.js";
+import { Models } from "./models/models.js";
+import { Shadows } from "./models/shadow.js";
 import type { RouteContext, Routes } from "./routes/context.js";
 import { embeddingRoutes } from "./routes/embeddings.js";
 import { healthRoutes } from "./routes/health.js";
@@ -18,8 +20,6 @@ import { pageRoutes } from "./routes/page.js";
 import { scoreRoutes } from "./routes/score.js";
 import { v2Routes } from "./routes/v2.js";
 import type { Scorer } from "./scorer.js";
-import { Shadows } from "./shadow.js";
-import { AnswerCounts } from "./stats.js";
 
 /** How a server listens to its clients. */
 export interface ServerOptions extends AppOptions {

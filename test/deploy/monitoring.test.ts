@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { InProcessSource } from "../../src/delta-log/in-process-log.js";
-import { Models } from "../../src/serve/models.js";
-import { ServeMetrics } from "../../src/serve/prometheus.js";
+import { ServeMetrics } from "../../src/serve/metrics/prometheus.js";
+import { Models } from "../../src/serve/models/models.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { TrainMetrics } from "../../src/train/metrics/prometheus.js";
 import { text, yaml } from "./files.js";

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { listenOptions } from "../../src/cli/serve-options.js";
+import { checkedTokens, readTokens } from "../../src/serve/http/token.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer, type ServerOptions } from "../../src/serve/server.js";
-import { checkedTokens, readTokens } from "../../src/serve/token.js";
 import { twoVersions } from "./served.js";
 
 const TOKENS = ["the-first-client's-token", "the-second-client's-token"];

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { isObject } from "../../src/core/json.js";
 import { Decoder } from "../../src/decode/decoder.js";
 import { RequestCursor } from "../../src/decode/request.js";
-import { type Known, knownMembers, namesOf, splitScoreRequest } from "../../src/serve/request.js";
+import { type Known, knownMembers, namesOf, splitScoreRequest } from "../../src/serve/requests/request.js";
 import { rowsOf } from "../decode/feed.js";
 import { everySpec, rowText } from "../decode/generate.js";
 import fc from "../properties.js";

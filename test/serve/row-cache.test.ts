@@ -9,9 +9,9 @@ import { Rng } from "../../src/core/rng.js";
 import { RowCache } from "../../src/row-store/row-cache.js";
 import { RowDirectory } from "../../src/row-store/row-directory.js";
 import { valkeyAddress } from "../../src/row-store/valkey.js";
-import { Dispatcher } from "../../src/serve/dispatcher.js";
-import type { Current, HostedModel } from "../../src/serve/host.js";
-import { LocalHost } from "../../src/serve/local-host.js";
+import { Dispatcher } from "../../src/serve/threads/dispatcher.js";
+import type { Current, HostedModel } from "../../src/serve/threads/host.js";
+import { LocalHost } from "../../src/serve/threads/local-host.js";
 import { tower } from "./served-specs.js";
 import { bodyOf, candidate, trainerOf } from "./trainer.js";
 

@@ -18,8 +18,8 @@ import { openStore } from "../../src/object-store/open-store.js";
 import { openDatabase, openTable } from "../../src/row-store/lmdb.js";
 import { RowDatabase } from "../../src/row-store/row-database.js";
 import { RowDirectory } from "../../src/row-store/row-directory.js";
+import { checkRun } from "../../src/serve/models/stored-model.js";
 import { Scorer } from "../../src/serve/scorer.js";
-import { checkRun } from "../../src/serve/stored-model.js";
 import { tower } from "./served-specs.js";
 import { bodyOf, candidate, trainerOf } from "./trainer.js";
 

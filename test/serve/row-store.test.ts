@@ -6,9 +6,9 @@ import { Rng } from "../../src/core/rng.js";
 import { decodePart } from "../../src/delta-log/entry.js";
 import type { KeptPlace } from "../../src/delta-log/live.js";
 import { RowDirectory } from "../../src/row-store/row-directory.js";
-import { Dispatcher } from "../../src/serve/dispatcher.js";
-import type { Current, HostedModel } from "../../src/serve/host.js";
-import { LocalHost, type LocalOptions } from "../../src/serve/local-host.js";
+import { Dispatcher } from "../../src/serve/threads/dispatcher.js";
+import type { Current, HostedModel } from "../../src/serve/threads/host.js";
+import { LocalHost, type LocalOptions } from "../../src/serve/threads/local-host.js";
 import { servedSpecs, tower } from "./served-specs.js";
 import { bodyOf, candidate, trainerOf } from "./trainer.js";
 

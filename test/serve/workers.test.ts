@@ -3,11 +3,11 @@ import type { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import type { ServingState } from "../../src/delta-log/state.js";
-import { Dispatcher } from "../../src/serve/dispatcher.js";
-import type { Current, Host, HostedModel } from "../../src/serve/host.js";
-import { LocalHost } from "../../src/serve/local-host.js";
-import { ScoringThreads } from "../../src/serve/threads.js";
-import type { TurnCount } from "../../src/serve/turn-count.js";
+import { Dispatcher } from "../../src/serve/threads/dispatcher.js";
+import type { Current, Host, HostedModel } from "../../src/serve/threads/host.js";
+import { LocalHost } from "../../src/serve/threads/local-host.js";
+import { ScoringThreads } from "../../src/serve/threads/threads.js";
+import type { TurnCount } from "../../src/serve/threads/turn-count.js";
 import { servedSpecs, tower } from "./served-specs.js";
 import { bodyOf, candidate, trainerOf } from "./trainer.js";
 

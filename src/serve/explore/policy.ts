@@ -1,7 +1,7 @@
 import { HashbrookError } from "../../core/errors.js";
 import { Rng } from "../../core/rng.js";
 import { xxh64 } from "../../kernels/hash.js";
-import type { Scored } from "../engine.js";
+import type { Scored } from "../threads/engine.js";
 import { epsilonGreedy } from "./epsilon-greedy.js";
 import { softmax } from "./softmax.js";
 import { thompson } from "./thompson.js";

@@ -1,5 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
-import { tooMany } from "../request.js";
+import { tooMany } from "../requests/request.js";
 import { byHighest, normal, normalBelow } from "./draws.js";
 import type { Policy } from "./policy.js";
 

@@ -1,4 +1,4 @@
-import type { Models } from "../models.js";
+import type { Models } from "../models/models.js";
 import type { TableFill } from "./fill.js";
 import type { ServedQuality } from "./quality.js";
 import type { UnseenIds } from "./unseen.js";

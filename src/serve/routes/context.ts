@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyRequest, onResponseHookHandler } from "fastify";
-import type { Scored } from "../engine.js";
 import type { Drawn, Explorer } from "../explore/policy.js";
-import type { Models } from "../models.js";
-import type { DocumentedRoute } from "../openapi.js";
-import type { ServeMetrics } from "../prometheus.js";
+import type { DocumentedRoute } from "../http/openapi.js";
+import type { ServeMetrics } from "../metrics/prometheus.js";
+import type { AnswerCounts } from "../metrics/stats.js";
+import type { Models } from "../models/models.js";
+import type { ServedModel } from "../models/served-model.js";
 import type { Scorer } from "../scorer.js";
-import type { ServedModel } from "../served-model.js";
-import type { AnswerCounts } from "../stats.js";
+import type { Scored } from "../threads/engine.js";
 
 declare module "fastify" {
   interface FastifyRequest {

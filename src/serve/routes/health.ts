@@ -1,8 +1,8 @@
 import type { ReplicaStatus } from "../../delta-log/replica.js";
 import { addHealth } from "../health.js";
-import type { Models } from "../models.js";
+import type { Models } from "../models/models.js";
+import type { ServedModel } from "../models/served-model.js";
 import type { Scorer } from "../scorer.js";
-import type { ServedModel } from "../served-model.js";
 import type { Routes } from "./context.js";
 
 /** The server's state: ready once every model is loaded and fresh enough. */

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../../core/errors.js";
-import { MODEL } from "../endpoint.js";
-import { cardOf } from "../model-card.js";
+import { MODEL } from "../http/endpoint.js";
+import { cardOf } from "../models/model-card.js";
 import { ModelAnswer, ModelsAnswer } from "../schemas.js";
 import type { Routes } from "./context.js";
 

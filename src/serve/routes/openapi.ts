@@ -1,6 +1,6 @@
 import { Type } from "../../schema/typebox.js";
-import { openApi } from "../openapi.js";
-import { pageOf } from "../openapi-page.js";
+import { openApi } from "../http/openapi.js";
+import { pageOf } from "../http/openapi-page.js";
 import { packageVersion } from "../package-version.js";
 import type { Routes } from "./context.js";
 

@@ -3,7 +3,7 @@ import helmet from "@fastify/helmet";
 import { builtFile } from "../../core/built-file.js";
 import { plotFile } from "../../core/plot-file.js";
 import { Type } from "../../schema/typebox.js";
-import type { Endpoint } from "../endpoint.js";
+import type { Endpoint } from "../http/endpoint.js";
 import { liveModels } from "../live/models.js";
 import type { Routes } from "./context.js";
 

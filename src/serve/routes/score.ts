@@ -1,15 +1,15 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { withCandidates } from "../columns.js";
-import { limitsOf } from "../deadline.js";
-import { bytesOf, checked, type Endpoint, MODEL, parsed } from "../endpoint.js";
-import type { Scored } from "../engine.js";
 import { best, explained } from "../explain.js";
 import type { Drawn } from "../explore/policy.js";
-import { keyOf } from "../models.js";
+import { limitsOf } from "../http/deadline.js";
+import { bytesOf, checked, type Endpoint, MODEL, parsed } from "../http/endpoint.js";
+import { type Answer, hasLongList, slicedJson } from "../http/sliced-json.js";
+import { keyOf } from "../models/models.js";
+import type { Label, ServedModel, Wanted } from "../models/served-model.js";
+import { withCandidates } from "../requests/columns.js";
 import { ScoreAnswer, ScoreBody, ScoreRequestOptions } from "../schemas.js";
 import type { Scorer } from "../scorer.js";
-import type { Label, ServedModel, Wanted } from "../served-model.js";
-import { type Answer, hasLongList, slicedJson } from "../sliced-json.js";
+import type { Scored } from "../threads/engine.js";
 import type { Routes } from "./context.js";
 
 const endpoint: Endpoint = {

@@ -1,5 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
-import type { Scored } from "../engine.js";
+import type { Scored } from "../threads/engine.js";
 import type { InferAnswer, InferBody } from "./schemas.js";
 
 /** An answer: JSON, followed by binary tensors if there are any. */

@@ -1,6 +1,6 @@
 import { HashbrookError } from "../../core/errors.js";
+import type { AnswerCounts } from "../metrics/stats.js";
 import type { Scorer } from "../scorer.js";
-import type { AnswerCounts } from "../stats.js";
 import { readFields, tensorOf } from "./places.js";
 
 /**

@@ -1,5 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
-import { rawElements } from "../raw-json.js";
+import { rawElements } from "../requests/raw-json.js";
 import { type Datatype, datatypes } from "./datatypes.js";
 import type { InputTensor } from "./schemas.js";
 

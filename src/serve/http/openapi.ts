@@ -1,0 +1,85 @@
+import type { TSchema } from "../../schema/typebox.js";
+import { ErrorAnswer } from "../schemas.js";
+import type { Endpoint } from "./endpoint.js";
+
+/** A documented route. */
+export interface DocumentedRoute {
+  readonly method: string;
+  /** In fastify's notation. */
+  readonly url: string;
+  readonly endpoint: Endpoint;
+}
+
+/** The OpenAPI 3.1 document of a server's endpoints. @param version of the package */
+export function openApi(routes: readonly DocumentedRoute[], version: string): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const { method, url, endpoint } of routes) {
+    const path = pathOf(url);
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operation(url, method, endpoint) };
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: "Hashbrook", version, description: "Scores of click-through models, and their embeddings." },
+    paths,
+    components: { schemas: { Error: ErrorAnswer } },
+  };
+}
+
+/** `/v1/models/:name([^:/]+)::score` is `/v1/models/{name}:score`. */
+function pathOf(url: string): string {
+  return url.replace(/(?<!:):(\w+)(\([^)]*\))?/g, "{$1}").replaceAll("::", ":");
+}
+
+function operation(url: string, method: string, { summary, body, answer, others = {}, ...parts }: Endpoint): object {
+  const answers = Object.entries(others).map(([status, description]) => [
+    status,
+    { description, ...json(errorOr(answer)) },
+  ]);
+  return {
+    summary,
+    operationId: `${method.toLowerCase()}${pathOf(url).replace(/\W+/g, "_").replace(/_$/, "")}`,
+    parameters: [...inPath(url, parts.parameters), ...inQuery(parts.query), ...inHeaders(parts.headers)],
+    ...(body && { requestBody: { required: true, content: contentOf(body) } }),
+    responses: {
+      200: { description: "OK", ...(typeof answer === "string" ? { content: { [answer]: {} } } : json(answer)) },
+      ...Object.fromEntries(answers),
+      default: { description: "An error", ...json({ $ref: "#/components/schemas/Error" }) },
+    },
+  };
+}
+
+const errorOr = (answer: TSchema | string) => (typeof answer === "string" ? {} : answer);
+const json = (schema: object) => ({ content: { "application/json": { schema } } });
+
+function contentOf(body: Readonly<Record<string, TSchema>>): object {
+  return Object.fromEntries(Object.entries(body).map(([type, schema]) => [type, { schema }]));
+}
+
+function inPath(url: string, descriptions: Endpoint["parameters"] = {}): object[] {
+  return [...url.matchAll(/(?<!:):(\w+)/g)].map(([, name]) => {
+    const description = descriptions[name] ?? (name === "name" ? "The model's name." : undefined);
+    return { name, in: "path", required: true, schema: { type: "string", minLength: 1 }, description };
+  });
+}
+
+function inQuery(query: Endpoint["query"]): object[] {
+  const { properties = {}, required = [] } = (query ?? {}) as {
+    properties?: Record<string, TSchema>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: "query",
+    required: required.includes(name),
+    schema,
+  }));
+}
+
+function inHeaders(headers: Endpoint["headers"] = {}): object[] {
+  return Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: "header",
+    schema: { type: "string" },
+    description,
+  }));
+}

@@ -1,0 +1,251 @@
+import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
+import { systemClock } from "../../core/clock.js";
+import type { ReplicaStatus } from "../../delta-log/replica.js";
+import type { RowCacheCounts } from "../../row-store/row-cache.js";
+import type { LogCounts } from "../impressions.js";
+import { TrafficWindow } from "../live/window.js";
+import type { Models } from "../models/models.js";
+import type { Health } from "../scorer.js";
+
+/** Seconds; an answer should take milliseconds. */
+const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const FRESHNESS_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300];
+
+/** A scorer's Prometheus metrics. One per process or server, with its own registry. */
+export class ServeMetrics {
+  /** The content type of `text`. */
+  readonly contentType: string;
+  /** Another source of metrics in the process, such as a trainer. */
+  beside: {
+    /** Its metrics, in Prometheus' text format. */
+    text(): Promise<string>;
+  } | null = null;
+  /** The last ten minutes' requests, for the dashboard. @internal */
+  readonly traffic = new TrafficWindow(systemClock);
+  private readonly registry = new Registry();
+  private readonly requests: Counter<"status">;
+  private readonly candidates: Counter;
+  private readonly latency: Histogram;
+  private readonly freshness: Histogram;
+  private readonly freshnessSummary: Summary;
+  private readonly refusals: Counter<"reason">;
+  private readonly shadowDifference: Summary<"model">;
+
+  constructor() {
+    const registers = [this.registry];
+    this.contentType = this.registry.contentType;
+    this.requests = new Counter({
+      name: "hashbrook_score_requests_total",
+      help: "Score requests by HTTP status",
+      labelNames: ["status"],
+      registers,
+    });
+    this.candidates = new Counter({
+      name: "hashbrook_score_candidates_total",
+      help: "Candidates scored",
+      registers,
+    });
+    this.latency = new Histogram({
+      name: "hashbrook_score_seconds",
+      help: "Time from a score request's arrival to its answer",
+      buckets: LATENCY_BUCKETS,
+      registers,
+    });
+    this.freshness = new Histogram({
+      name: "hashbrook_freshness_seconds",
+      help: "Time from an event to its visibility in a score, of a sample of the events",
+      buckets: FRESHNESS_BUCKETS,
+      registers,
+    });
+    this.freshnessSummary = new Summary({
+      name: "hashbrook_freshness_quantile_seconds",
+      help: "Percentiles of the freshness of the last minute",
+      percentiles: [0.5, 0.99],
+      maxAgeSeconds: 60,
+      ageBuckets: 6,
+      registers,
+    });
+    this.refusals = new Counter({
+      name: "hashbrook_refused_requests_total",
+      help: "Score requests that were not scored, by the code of their answer",
+      labelNames: ["reason"],
+      registers,
+    });
+    this.shadowDifference = new Summary({
+      name: "hashbrook_shadow_difference",
+      help: "Mean absolute difference of a shadow's probabilities from those answered, per request",
+      labelNames: ["model"],
+      percentiles: [0.5, 0.99],
+      registers,
+    });
+  }
+
+  /** Counts an answered score request. */
+  answered(status: number, candidates: number, seconds: number): void {
+    this.requests.inc({ status: String(status) });
+    this.candidates.inc(candidates);
+    this.latency.observe(seconds);
+    this.traffic.answered(status, 1000 * seconds, candidates);
+  }
+
+  /** Records the ages, in seconds, of events that became visible. */
+  visible(ages: readonly number[]): void {
+    for (const age of ages) {
+      this.freshness.observe(age);
+      this.freshnessSummary.observe(age);
+    }
+  }
+
+  /** Counts a request that was refused, or cancelled before it was scored. @param reason the code of its answer */
+  refused(reason: string): void {
+    this.refusals.inc({ reason });
+  }
+
+  /** Records a shadow's answer. @param difference mean absolute difference to the probabilities answered */
+  shadowed(model: string, difference: number): void {
+    this.shadowDifference.observe({ model }, difference);
+  }
+
+  /** Adds the counts of the log of impressions. @internal */
+  watchLog(log: { readonly counts: LogCounts }): void {
+    const registers = [this.registry];
+    new Counter({
+      name: "hashbrook_impressions_logged_total",
+      help: "Candidates written to the log of impressions",
+      registers,
+      collect() {
+        this.reset();
+        this.inc(log.counts.written);
+      },
+    });
+    new Counter({
+      name: "hashbrook_impressions_dropped_total",
+      help: "Candidates of sampled requests that the log lacks, by reason: the queue was full, not written, too long",
+      labelNames: ["reason"],
+      registers,
+      collect() {
+        this.reset();
+        for (const [reason, count] of Object.entries(log.counts.dropped)) this.inc({ reason }, count);
+      },
+    });
+    new Gauge({
+      name: "hashbrook_impressions_waiting_bytes",
+      help: "Requests that wait to be written to the log of impressions",
+      registers,
+      collect() {
+        this.set(log.counts.waiting);
+      },
+    });
+  }
+
+  /** Adds the counts of the shared row cache. @internal */
+  watchRowCache(cache: { readonly counts: RowCacheCounts }): void {
+    new Counter({
+      name: "hashbrook_row_cache_rows_total",
+      help: "Rows asked of --row-cache: hit, or miss and read from the disk; error counts requests without an answer, or rows that were damaged",
+      labelNames: ["result"],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        const { hits, misses, errors } = cache.counts;
+        for (const [result, count] of Object.entries({ hit: hits, miss: misses, error: errors }))
+          this.inc({ result }, count);
+      },
+    });
+  }
+
+  /** Adds the state of the models, read when Prometheus scrapes. */
+  watch(models: Models): void {
+    this.gauge("hashbrook_ready", "1 while the model answers and is fresh enough", models, ({ ready }) =>
+      Number(ready),
+    );
+    const learned = "Examples the answering model had learned";
+    this.gauge("hashbrook_model_version", learned, models, ({ version }) => version?.version ?? 0);
+    const passedOver = "Damaged checkpoints passed over on the way to the one that answers";
+    this.gauge("hashbrook_passed_over_checkpoints", passedOver, models, (health) => health.passedOver.length);
+    const held = "1 while the trainer holds back what it learned, and the last good version answers";
+    this.gauge("hashbrook_held", held, models, (health) => Number(health.held !== null));
+    this.slices(models);
+    const replica = (
+      name: string,
+      help: string,
+      read: (status: ReplicaStatus) => number | null,
+      kind?: typeof Counter,
+    ) =>
+      this.gauge(`hashbrook_replica_${name}`, help, models, (health) => health.replica && read(health.replica), kind);
+    replica("entry", "Number of the delta log's last applied entry", ({ number }) => number ?? -1);
+    replica("epoch", "Generation of the writer that is followed", ({ epoch }) => epoch ?? -1);
+    const [stale, age] = ["Time since the newest applied entry was sent", "Time since the newest visible event"];
+    replica("staleness_seconds", stale, ({ staleness }) => staleness ?? Number.NaN);
+    replica("event_age_seconds", age, ({ eventAge }) => eventAge ?? Number.NaN);
+    for (const [name, help] of Object.entries(counted)) {
+      replica(`${name}_total`, help, (status) => status[name as keyof typeof counted], Counter);
+    }
+  }
+
+  /**
+   * Predicted over actual by slice, for raw and calibrated probabilities; the slice of all events has an empty name.
+   */
+  private slices(models: Models): void {
+    new Gauge({
+      name: "hashbrook_predicted_over_actual",
+      help: "Predicted over actual clicks by slice of the calibration, of the training events lately",
+      registers: [this.registry],
+      labelNames: ["model", "label", "slice", "probability"],
+      collect() {
+        this.reset();
+        for (const model of models.all) {
+          for (const [label, { slices }] of model.labelled) {
+            for (const { slice, ...ratios } of slices) {
+              const of = { model: model.called, label, slice: slice ?? "" };
+              for (const probability of ["raw", "calibrated"] as const)
+                if (ratios[probability] !== null) this.set({ ...of, probability }, ratios[probability]);
+            }
+          }
+        }
+      },
+    });
+  }
+
+  /** The Prometheus text, including that of `beside`. */
+  async text(): Promise<string> {
+    const own = await this.registry.metrics();
+    return this.beside ? `${own}\n${await this.beside.text()}` : own;
+  }
+
+  /** A gauge for every labelled version, read on demand; null: it has no value. */
+  private gauge(
+    name: string,
+    help: string,
+    models: Models,
+    read: (health: Health) => number | null,
+    Kind: typeof Gauge<"model" | "label"> | typeof Counter<"model" | "label"> = Gauge,
+  ): void {
+    const registers = [this.registry];
+    new Kind({
+      name,
+      help,
+      registers,
+      labelNames: ["model", "label"],
+      collect(this: Gauge<"model" | "label"> | Counter<"model" | "label">) {
+        this.reset();
+        for (const model of models.all) {
+          for (const [label, scorer] of model.labelled) {
+            const value = read(scorer.health());
+            if (value !== null) this.inc({ model: model.called, label }, value);
+          }
+        }
+      },
+    });
+  }
+}
+
+const counted = {
+  applied: "Entries applied, each once",
+  duplicates: "Entries that came again",
+  ignored: "Entries of earlier writers or other models",
+  gaps: "Gaps seen in the log's numbers",
+  conflicts: "Entries that contradicted what was applied",
+  damaged: "Messages and parts that are no entry or have a wrong byte: passed over",
+  resyncs: "Times the log was read again from a snapshot",
+} as const;

@@ -1,0 +1,77 @@
+import { batchLayout } from "../../core/batch.js";
+import type { CalibrationState } from "../../delta-log/state.js";
+import { createModel } from "../../model/create.js";
+import type { UnseenIds } from "../live/unseen.js";
+import { CAPACITY, ScoringModel } from "../scoring-model.js";
+import type { Answering } from "../threads/engine.js";
+import { Gate } from "../threads/gate.js";
+import type { SharedModel } from "./model-calls.js";
+import { SharedValue } from "./shared-value.js";
+
+/** Row counts of the runs that warm a model up. */
+const WARM_ROWS = [1, 64, CAPACITY];
+
+/** A model held by another thread, to score with. */
+export class AttachedModel {
+  private readonly scoring: ScoringModel;
+  private readonly gate: Gate;
+  private readonly shared: SharedModel;
+  private readonly calibration: SharedValue<CalibrationState>;
+  private moves = -1;
+
+  private constructor(scoring: ScoringModel, shared: SharedModel, reader: number) {
+    this.scoring = scoring;
+    this.shared = shared;
+    this.gate = new Gate(shared.gate, reader);
+    this.calibration = new SharedValue(shared.calibration);
+  }
+
+  /** Attaches to a model as reader number `reader`, and runs it a few times to warm it up. */
+  static async attach(shared: SharedModel, reader: number): Promise<AttachedModel> {
+    const { spec, precision, stores } = shared;
+    const sharing = { role: "reader", reader, stores } as const;
+    const layout = batchLayout(spec, CAPACITY);
+    const options = { layout, threads: 1, purpose: "serve", servingPrecision: precision, sharing } as const;
+    const attached = new AttachedModel(new ScoringModel(spec, await createModel(spec, options)), shared, reader);
+    await attached.warm();
+    return attached;
+  }
+
+  /** The current model, which does not change until `leave`. */
+  enter(): Answering {
+    const { gate, scoring, shared } = this;
+    gate.enter();
+    if (this.moves !== gate.moves) {
+      scoring.model.serving.refresh(shared.dense);
+      const calibration = this.calibration.read();
+      if (calibration) scoring.model.calibrator?.use(calibration);
+      this.moves = gate.moves;
+    }
+    return { scoring, examples: gate.examples, stamp: `${shared.id} ${gate.changes}` };
+  }
+
+  leave(): void {
+    this.gate.leave();
+  }
+
+  get unseen(): UnseenIds[] {
+    return this.scoring.unseen.counts;
+  }
+
+  close(): Promise<void> {
+    return this.scoring.close();
+  }
+
+  private async warm(): Promise<void> {
+    const empty = Buffer.from("{}");
+    try {
+      this.enter();
+      for (const rows of WARM_ROWS) {
+        this.scoring.requests.readParts(empty, new Array<Buffer>(rows).fill(empty));
+        await this.scoring.predict(rows);
+      }
+    } finally {
+      this.leave();
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { servedInstead } from "../../checkpoints/gate-file.js";
+import { MANIFEST } from "../../checkpoints/manifest.js";
+import { examplesOf, newestFirst } from "../../checkpoints/names.js";
+import { HashbrookError } from "../../core/errors.js";
+import { nodeFiles } from "../../core/files.js";
+
+const LOOK_MS = 1000;
+/** Delay after a checkpoint that could not be used, which may just have been replaced or removed. */
+const RETRY_LOOKS = 10;
+
+/**
+ * The newest checkpoint of a run that should be served; undefined if there is none, or the directory is a single
+ * checkpoint.
+ */
+function newestOf(directory: string): string | undefined {
+  try {
+    const instead = servedInstead(nodeFiles, directory);
+    if (instead) return `${instead.path} ${instead.text}`;
+    for (const name of newestFirst(readdirSync(directory))) {
+      const manifest = statSync(join(directory, name, MANIFEST), { throwIfNoEntry: false });
+      if (manifest) return `${name} ${manifest.mtimeMs} ${manifest.ino}`;
+    }
+  } catch {
+    // It may come back.
+  }
+  return undefined;
+}
+
+/** The checkpoints of a run, newest first. */
+function checkpointsOf(directory: string): { readonly path: string; readonly version: number }[] {
+  const names = newestFirst(readdirSync(directory));
+  return names.map((name) => ({ path: join(directory, name), version: examplesOf(name)! }));
+}
+
+/** Looks for a run's new checkpoints once a second, unless it was rolled back. */
+export class RunWatch {
+  private readonly directory: string;
+  private readonly serve: (path: string) => Promise<void>;
+  private seen: string | undefined;
+  private looks = 0;
+  private last: Promise<void> = Promise.resolve();
+  private readonly timer: NodeJS.Timeout;
+  private busy = false;
+  private held = false;
+
+  /**
+   * @param serve serves the newest checkpoint of a directory, or one checkpoint; if the newest fails it is called again
+   *   ten seconds later
+   */
+  constructor(directory: string, serve: (path: string) => Promise<void>) {
+    this.directory = directory;
+    this.serve = serve;
+    this.seen = newestOf(directory);
+    this.timer = setInterval(() => this.look(), LOOK_MS);
+    this.timer.unref();
+  }
+
+  /** Newer checkpoints are served as they appear. */
+  get follows(): boolean {
+    return !this.held;
+  }
+
+  /**
+   * Serves an earlier checkpoint of the run, and stays there until `goOn`.
+   * @param version examples it had learned; undefined: the newest before `before`
+   * @throws HashbrookError model_unknown naming the available versions; as loading a checkpoint
+   */
+  goTo(version: number | undefined, before: number): Promise<void> {
+    return this.inTurn(async () => {
+      const all = checkpointsOf(this.directory);
+      const found = all.find((one) => (version === undefined ? one.version < before : one.version === version));
+      if (!found) throw noCheckpoint(version, all);
+      await this.serve(found.path);
+      this.held = true;
+    });
+  }
+
+  /** Serves the newest checkpoint, and newer ones as they appear. */
+  goOn(): Promise<void> {
+    return this.inTurn(async () => {
+      this.held = false;
+      await this.serveNewest(newestOf(this.directory));
+    });
+  }
+
+  /** Stops watching, and waits for what is in progress. */
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.last;
+  }
+
+  private look(): void {
+    if (this.busy || this.held || ++this.looks < 0) return;
+    const newest = newestOf(this.directory);
+    if (newest === undefined || newest === this.seen) return;
+    this.busy = true;
+    const used = this.inTurn(async () => {
+      if (!this.held) await this.serveNewest(newest);
+    });
+    void used
+      .catch(() => {
+        this.looks = -RETRY_LOOKS;
+      })
+      .finally(() => {
+        this.busy = false;
+      });
+  }
+
+  private async serveNewest(newest: string | undefined): Promise<void> {
+    await this.serve(this.directory);
+    this.seen = newest;
+  }
+
+  private inTurn(step: () => Promise<void>): Promise<void> {
+    const done = this.last.then(step);
+    this.last = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function noCheckpoint(version: number | undefined, all: readonly { readonly version: number }[]): HashbrookError {
+  const here = all.map((one) => one.version).join(", ");
+  const what = version === undefined ? "there is no earlier checkpoint" : `no checkpoint has ${version} examples`;
+  return new HashbrookError("model_unknown", what, { hint: `checkpoints of the run: ${here || "none"}` });
+}

@@ -1,0 +1,213 @@
+import { systemClock } from "../../core/clock.js";
+import { HashbrookError } from "../../core/errors.js";
+import type { BodyTensor } from "../../decode/tensor-cursor.js";
+import type { Outcome, Scored } from "./engine.js";
+import { SHORT_BYTES } from "./work.js";
+
+/** Options of one request beside its body. */
+export interface ScoreOptions {
+  /** Cancels the request: what was not scored yet will not be. */
+  readonly signal?: Pick<AbortSignal, "aborted"> | undefined;
+  /** A time of `systemClock`: what was not scored by then is refused. */
+  readonly deadline?: number | undefined;
+  /** Positions of the body's binary tensors, if it consists of them. @internal */
+  readonly tensors?: readonly BodyTensor[] | undefined;
+}
+
+export interface Ask {
+  readonly id: number;
+  readonly body: Uint8Array;
+  /** Positions of the body's binary tensors; undefined: it is JSON. */
+  readonly tensors?: readonly BodyTensor[] | undefined;
+}
+
+/** A lane's report during a turn or after it: what is finished, and how many requests are left. */
+export interface TurnResult {
+  readonly outcomes: readonly Outcome[];
+  readonly open: number;
+}
+
+/** A place where requests are scored, one run at a time. */
+export interface Lane {
+  /**
+   * Takes requests, drops some, and runs: at least once, at most until none are left or another turn waits.
+   * @param told called during the turn with what is finished, and every few milliseconds as a sign of life
+   */
+  turn(asked: readonly Ask[], dropped: readonly number[], told: (result: TurnResult) => void): Promise<TurnResult>;
+}
+
+interface Pending extends Ask {
+  readonly options: ScoreOptions;
+  readonly resolve: (scored: Scored) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Limits on the requests and bytes that a lane takes in a turn, so that other lanes get some, too. */
+const MOST_ASKED = 256;
+const MOST_BYTES = 1 << 20;
+/**
+ * Turns given to a lane in advance if there is enough work, so that it need not wait for the dispatcher. A few short requests
+ * are joined in one turn instead.
+ */
+const MOST_TURNS = 2;
+/** Enough work to fill a run. */
+const FULL_BYTES = SHORT_BYTES;
+/**
+ * While every turn of the event loop brings another request, earlier ones wait for it, at most this long (ms): handing over
+ * each one alone takes as long as everything else about a small one.
+ */
+const JOIN_MS = 0.5;
+
+/** A lane and its current work. */
+interface Place {
+  readonly lane: Lane;
+  readonly given: Map<number, Pending>;
+  turns: number;
+  /** Requests it had left according to its last report. */
+  left: number;
+}
+
+/** Distributes requests to lanes: at once to an idle one, and to a busy one everything that has come since its last turn. */
+export class Dispatcher {
+  private readonly places: readonly Place[];
+  private readonly mostAsked: number;
+  private queue: Pending[] = [];
+  private next = 0;
+  private planned = false;
+  private readonly rest: (() => void)[] = [];
+
+  /** @param mostAsked most requests that a lane is given in a turn */
+  constructor(lanes: readonly Lane[], mostAsked = MOST_ASKED) {
+    this.mostAsked = mostAsked;
+    this.places = lanes.map((lane) => ({ lane, given: new Map(), turns: 0, left: 0 }));
+  }
+
+  /** Requests that have not been answered. */
+  get waiting(): number {
+    return this.places.reduce((sum, { given }) => sum + given.size, this.queue.length);
+  }
+
+  /** @throws HashbrookError whatever is wrong with the request; deadline_exceeded; request_aborted */
+  score(body: Uint8Array, options: ScoreOptions): Promise<Scored> {
+    return new Promise((resolve, reject) => {
+      this.queue.push({ id: this.next++, body, tensors: options.tensors, options, resolve, reject });
+      this.plan();
+    });
+  }
+
+  /** Waits until all requests are answered. */
+  async close(): Promise<void> {
+    while (this.waiting > 0) await new Promise<void>((resolve) => this.rest.push(resolve));
+  }
+
+  /** Joins requests that follow each other closely. */
+  private plan(): void {
+    if (this.planned) return;
+    this.planned = true;
+    this.giveSoon(0, systemClock.now() + JOIN_MS);
+  }
+
+  /** @param before number of requests one turn of the event loop earlier */
+  private giveSoon(before: number, until: number): void {
+    setImmediate(() => {
+      const { length } = this.queue;
+      if (length > before && length < this.mostAsked && systemClock.now() < until) return this.giveSoon(length, until);
+      this.planned = false;
+      this.give();
+    });
+  }
+
+  /** Gives every lane that can take more its next turn, idle ones first. */
+  private give(): void {
+    this.refuseLate();
+    for (let turns = 0; turns < MOST_TURNS; turns++) {
+      const free = this.places.filter(
+        (place) => place.turns === turns && (turns === 0 || place.left > 0 || isLong(place) || this.full),
+      );
+      free.forEach((place, i) => {
+        const asked = this.takeSome(free.length - i);
+        const dropped = this.late(place.given);
+        const goesOn = turns === 0 && place.given.size > 0;
+        if (asked.length + dropped.length > 0 || goesOn) void this.turn(place, asked, dropped);
+      });
+    }
+    if (this.waiting === 0) for (const resolve of this.rest.splice(0)) resolve();
+  }
+
+  /** Whether what waits is worth a run of its own. */
+  private get full(): boolean {
+    let bytes = 0;
+    for (const { body } of this.queue) {
+      bytes += body.byteLength;
+      if (bytes >= FULL_BYTES) return true;
+    }
+    return false;
+  }
+
+  private async turn(place: Place, asked: readonly Pending[], dropped: readonly number[]): Promise<void> {
+    const { lane, given } = place;
+    const hear = ({ outcomes, open }: TurnResult) => {
+      place.left = open;
+      for (const outcome of outcomes) settle(given, outcome);
+    };
+    for (const pending of asked) given.set(pending.id, pending);
+    place.turns++;
+    try {
+      const asks = asked.map(({ id, body, tensors }) => ({ id, body, tensors }));
+      const result = await lane.turn(asks, dropped, (part) => {
+        hear(part);
+        this.give();
+      });
+      hear(result);
+    } catch (error) {
+      for (const { reject } of given.values()) reject(error);
+      given.clear();
+    }
+    place.turns--;
+    this.give();
+  }
+
+  /** Takes a lane's share of the queue, given the number of lanes that can take some. */
+  private takeSome(lanes: number): Pending[] {
+    const share = Math.ceil(this.queue.length / lanes);
+    let count = 0;
+    let bytes = 0;
+    while (count < Math.min(share, this.mostAsked) && bytes < MOST_BYTES) bytes += this.queue[count++].body.byteLength;
+    return this.queue.splice(0, count);
+  }
+
+  /** Refuses requests in the queue that are late. */
+  private refuseLate(): void {
+    if (this.queue.length > 0) this.queue = this.queue.filter((pending) => !refusedLate(pending));
+  }
+
+  /** Refuses a lane's requests that are late. @returns their ids */
+  private late(given: Map<number, Pending>): number[] {
+    const late = [...given.values()].filter((pending) => refusedLate(pending)).map(({ id }) => id);
+    for (const id of late) given.delete(id);
+    return late;
+  }
+}
+
+function isLong({ given }: Place): boolean {
+  return [...given.values()].some(({ body }) => body.byteLength > SHORT_BYTES);
+}
+
+function settle(given: Map<number, Pending>, outcome: Outcome): void {
+  const pending = given.get(outcome.id);
+  given.delete(outcome.id);
+  if ("error" in outcome) pending?.reject(outcome.error);
+  else pending?.resolve(outcome);
+}
+
+/** Rejects a request whose client no longer waits. */
+function refusedLate({ options: { signal, deadline }, reject }: Pending): boolean {
+  if (signal?.aborted) {
+    reject(new HashbrookError("request_aborted", "the request was given up before it was scored"));
+    return true;
+  }
+  if (deadline === undefined || systemClock.now() < deadline) return false;
+  const hint = "ask for fewer candidates at a time, or give it longer";
+  reject(new HashbrookError("deadline_exceeded", "the request's deadline passed before it was scored", { hint }));
+  return true;
+}

@@ -1,0 +1,145 @@
+import type { MessagePort, TransferListItem, Worker } from "node:worker_threads";
+import { fromPlainError, HashbrookError, type PlainError, toPlainError } from "../../core/errors.js";
+
+/** The calls to a thread, by name: what is sent, the answer, and partial answers before it. */
+export type Calls = Readonly<Record<string, readonly [sent: unknown, answer: unknown, part?: unknown]>>;
+
+/** Instead of a call: asks the thread to end. */
+const END = "end";
+
+interface CallMessage {
+  readonly call: number;
+  readonly name: string;
+  readonly sent: unknown;
+}
+type AnswerMessage =
+  | { readonly call: number; readonly answer: unknown }
+  | { readonly call: number; readonly part: unknown }
+  | { readonly call: number; readonly error: PlainError };
+
+/** An answer, or a part of it, with memory to transfer. */
+export class Transferred<T> {
+  readonly answer: T;
+  readonly list: readonly TransferListItem[];
+
+  constructor(answer: T, list: readonly TransferListItem[]) {
+    this.answer = answer;
+    this.list = list;
+  }
+}
+
+/** A caller waiting for an answer. */
+interface Waiting {
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+  /** Receives partial answers. */
+  hear(part: unknown): void;
+}
+
+/** Calls a thread, which answers one call after the other. */
+export class ThreadCalls<C extends Calls> {
+  private readonly worker: Worker;
+  private readonly open = new Map<number, Waiting>();
+  private readonly what: string;
+  private next = 0;
+  private dead: HashbrookError | null = null;
+  /** Resolves when the thread has ended. */
+  readonly ended: Promise<void>;
+
+  /** @param what the thread's name, for errors */
+  constructor(worker: Worker, what: string) {
+    this.worker = worker;
+    this.what = what;
+    worker.on("message", (message: AnswerMessage) => this.settle(message));
+    let cause = "";
+    worker.on("error", (error) => {
+      cause = `: ${error.message}`;
+    });
+    this.ended = new Promise((resolve) => {
+      worker.on("exit", (code) => {
+        this.end(cause || ` with code ${code}`);
+        resolve();
+      });
+    });
+  }
+
+  get alive(): boolean {
+    return this.dead === null;
+  }
+
+  /**
+   * @param heard receives partial answers
+   * @throws HashbrookError what went wrong in the thread; internal if it has ended
+   */
+  call<N extends keyof C & string>(
+    name: N,
+    sent: C[N][0],
+    transfer: readonly TransferListItem[] = [],
+    heard: (part: C[N][2]) => void = () => {},
+  ): Promise<C[N][1]> {
+    if (this.dead) return Promise.reject(this.dead);
+    return new Promise((resolve, reject) => {
+      const call = this.next++;
+      this.open.set(call, { resolve: resolve as (answer: unknown) => void, reject, hear: heard });
+      this.worker.postMessage({ call, name, sent } satisfies CallMessage, [...transfer]);
+    });
+  }
+
+  /** Lets the thread end when it has answered: terminating it during a run of ONNX Runtime would end the process. */
+  async close(): Promise<void> {
+    if (this.alive) this.worker.postMessage(END);
+    await this.ended;
+  }
+
+  private settle(message: AnswerMessage): void {
+    const waiting = this.open.get(message.call);
+    if ("part" in message) {
+      waiting?.hear(message.part);
+      return;
+    }
+    this.open.delete(message.call);
+    if ("error" in message) waiting?.reject(fromPlainError(message.error));
+    else waiting?.resolve(message.answer);
+  }
+
+  private end(how: string): void {
+    const { open } = this;
+    this.dead = new HashbrookError("internal", `${this.what} ended${how}`);
+    for (const { reject } of open.values()) reject(this.dead);
+    open.clear();
+  }
+}
+
+type Found<T> = T | Transferred<T>;
+type Handlers<C extends Calls> = {
+  readonly [N in keyof C]: (
+    sent: C[N][0],
+    tell: (part: Found<C[N][2]>) => void,
+  ) => Found<C[N][1]> | Promise<Found<C[N][1]>>;
+};
+
+/** In the thread: answers calls in order. */
+export function answerCalls<C extends Calls>(port: MessagePort, handlers: Handlers<C>): void {
+  let last: Promise<void> = Promise.resolve();
+  port.on("message", (message: CallMessage | typeof END) => {
+    last = last.then(() => (message === END ? port.close() : answer(port, message, handlers)));
+  });
+}
+
+async function answer<C extends Calls>(
+  port: MessagePort,
+  { call, name, sent }: CallMessage,
+  handlers: Handlers<C>,
+): Promise<void> {
+  try {
+    const found = await handlers[name](sent, (part) => post(port, call, "part", part));
+    post(port, call, "answer", found);
+  } catch (error) {
+    port.postMessage({ call, error: toPlainError(error) });
+  }
+}
+
+function post(port: MessagePort, call: number, what: "answer" | "part", found: unknown): void {
+  if (found instanceof Transferred) port.postMessage({ call, [what]: found.answer }, [...found.list]);
+  else port.postMessage({ call, [what]: found });
+}

@@ -1,0 +1,20 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect, it } from "vitest";
+import { builtFile } from "../../src/core/built-file.js";
+import { temporary } from "../e2e/hashbrook.js";
+
+it("a file of the build is below the package's folder", () => {
+  expect(existsSync(builtFile("kernels/code.wasm"))).toBe(true);
+});
+
+it("without a package.json above it, a module says so: it searched for ever", () => {
+  const module = join(temporary(), "built-file.mjs");
+  cpSync("dist/core/built-file.js", module);
+  const call = `(await import(${JSON.stringify(pathToFileURL(module).href)})).builtFile("x")`;
+  const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", call], { timeout: 20_000 });
+  expect(String(stderr)).toContain("no package.json above");
+  expect(status).toBe(1);
+});

@@ -1,0 +1,104 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { checkpointName } from "../../../src/checkpoints/names.js";
+import { createAdminServer } from "../../../src/serve/admin-server.js";
+import { Models } from "../../../src/serve/models/models.js";
+import { Scorer } from "../../../src/serve/scorer.js";
+import { report, simulatedLines, temporary } from "../../e2e/hashbrook.js";
+
+const TOKEN = "an-admin's-token-of-32-characters";
+
+const train = (out: string, rows: number) =>
+  report([
+    "train",
+    "--model",
+    "features/ads-demo.yaml",
+    "--data",
+    `simulate:${rows}:5`,
+    "--out",
+    out,
+    "--resume",
+    "--keep",
+    "9",
+  ]);
+
+it.each([0, 1])("a run's newer checkpoint is served as it comes, in place where threads score: %s", async (workers) => {
+  const out = temporary();
+  await train(out, 2000);
+  const lines = await simulatedLines(40, 9, "json");
+  const body = Buffer.from(`{"candidates": [${lines.join(",")}]}`);
+  const scorer = await Scorer.load(out, { watch: true, workers });
+  const before = await scorer.score(body);
+  expect(before.model.version).toBe(2000);
+  await train(out, 3000);
+  let after = before;
+  while (after.model.version === 2000) {
+    await sleep(50);
+    after = await scorer.score(body);
+    if (after.model.version === 2000) expect(after.scores).toEqual(before.scores);
+  }
+  const fresh = await Scorer.load(out);
+  expect(after).toEqual(await fresh.score(body));
+  // The thread that scores has the new weights a moment before the one that tells the version hears of it.
+  await expect.poll(() => scorer.version, { timeout: 30_000 }).toEqual(after.model);
+  await fresh.close();
+  await scorer.close();
+});
+
+it.each([0, 1])(
+  "a run that is watched goes back to a checkpoint, and stays until it is told to go on, workers: %s",
+  async (workers) => {
+    const out = temporary();
+    for (const rows of [1000, 2000, 3000]) await train(out, rows);
+    const [line] = await simulatedLines(1, 9, "json");
+    const body = Buffer.from(`{"candidates": [${line}]}`);
+    const scorer = await Scorer.load(out, { watch: true, workers });
+    const admin = createAdminServer(Models.of(scorer), { tokens: [TOKEN], load: (path) => Scorer.load(path) });
+    const ask = async (action: string, payload?: object) => {
+      const headers = { authorization: `Bearer ${TOKEN}` };
+      const url = `/v1/models/ads-demo:${action}`;
+      const { statusCode: status, ...response } = await admin.inject({
+        method: "POST",
+        url,
+        headers,
+        ...(payload && { payload }),
+      });
+      return { status, ...response.json() };
+    };
+    const alone = async (version: number) => {
+      const fresh = await Scorer.load(join(out, checkpointName(version)));
+      const scored = await fresh.score(body);
+      await fresh.close();
+      return scored;
+    };
+
+    expect(await ask("rollback")).toMatchObject({ status: 200, versions: [{ version: 2000, follows: false }] });
+    expect(await scorer.score(body)).toEqual(await alone(2000));
+    expect(await ask("rollback", { version: 1000 })).toMatchObject({ labels: { stable: 1000 } });
+    await train(out, 4000);
+    await sleep(1500);
+    expect(await scorer.score(body)).toEqual(await alone(1000));
+    expect(await ask("rollback", { version: 1500 })).toMatchObject({
+      status: 404,
+      hint: expect.stringContaining("3000, 2000"),
+    });
+    expect(await ask("rollback", { versoin: 1 })).toMatchObject({ status: 400, code: "request_invalid" });
+    expect(await ask("watch")).toMatchObject({ status: 200, versions: [{ version: 4000, follows: true }] });
+    expect(await scorer.score(body)).toEqual(await alone(4000));
+    await admin.close();
+    await scorer.close();
+  },
+);
+
+it("a checkpoint that is not watched cannot go back", async () => {
+  const out = temporary();
+  await train(out, 500);
+  const scorer = await Scorer.load(out);
+  await expect(scorer.goBack()).rejects.toMatchObject({
+    code: "request_invalid",
+    hint: expect.stringContaining("--watch"),
+  });
+  await expect(scorer.goOn()).rejects.toMatchObject({ code: "request_invalid" });
+  await scorer.close();
+});

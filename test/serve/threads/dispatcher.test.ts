@@ -1,0 +1,149 @@
+import { setImmediate as passed } from "node:timers/promises";
+import { afterEach, expect, it, vi } from "vitest";
+import { Dispatcher, type Lane, type TurnResult } from "../../../src/serve/threads/dispatcher.js";
+
+const outcomesOf = (ids: readonly number[]) => {
+  const model = { model: "m", version: 1, spec_hash: "0" };
+  const rest = { scores: new Float32Array(1), calibrated: undefined, model, ignored: [], options: undefined };
+  return ids.map((id) => ({ id, ...rest }));
+};
+
+/** A lane whose turns end when the test says so. */
+class HeldLane implements Lane {
+  readonly asked: number[] = [];
+  readonly dropped: number[] = [];
+  private readonly turns: { end(result: TurnResult): void; told(result: TurnResult): void }[] = [];
+
+  turn(...[asked, dropped, told]: Parameters<Lane["turn"]>): Promise<TurnResult> {
+    this.asked.push(asked.length);
+    this.dropped.push(...dropped);
+    return new Promise((end) => this.turns.push({ end, told }));
+  }
+
+  /** Ends the turn given first, which answered `ids` and left `open`. */
+  async end(ids: readonly number[], open: number): Promise<void> {
+    this.turns.shift()!.end({ outcomes: outcomesOf(ids), open });
+    await passed();
+    await passed();
+  }
+
+  /** Tells amid that turn what it has answered so far, and what is left. */
+  async tell(ids: readonly number[], open: number): Promise<void> {
+    this.turns[0].told({ outcomes: outcomesOf(ids), open });
+    await passed();
+    await passed();
+  }
+}
+
+async function asking(count: number) {
+  const lane = new HeldLane();
+  const dispatcher = new Dispatcher([lane], 3);
+  const scores = Array.from({ length: count }, () => dispatcher.score(new Uint8Array(10), {}));
+  await passed();
+  await passed();
+  return { lane, dispatcher, scores };
+}
+
+/** Requests of `count` turns of the event loop, one each, which take so many milliseconds. */
+async function turnByTurn(count: number, milliseconds: number) {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  const lane = new HeldLane();
+  const dispatcher = new Dispatcher([lane]);
+  const scores: Promise<unknown>[] = [];
+  for (let i = 0; i < count; i++) {
+    scores.push(dispatcher.score(new Uint8Array(10), {}));
+    await passed();
+    vi.advanceTimersByTime(milliseconds);
+  }
+  return { lane, scores };
+}
+
+afterEach(() => vi.useRealTimers());
+
+it("a lane answers amid its turn, and goes on without a word from a busy main thread", async () => {
+  const { lane, scores } = await asking(3);
+  expect(lane.asked).toEqual([3]);
+  await lane.tell([0], 2);
+  expect((await scores[0]).id).toBe(0);
+  await lane.tell([1], 1);
+  expect((await scores[1]).id).toBe(1);
+  expect(lane.asked).toEqual([3]);
+  await lane.end([2], 0);
+  expect((await Promise.all(scores)).map(({ id }) => id)).toEqual([0, 1, 2]);
+});
+
+it("a lane that has some left is given what came meanwhile, as a second turn that waits for the first one's end", async () => {
+  const { lane, scores } = await asking(5);
+  expect(lane.asked).toEqual([3]);
+  await lane.tell([0], 2);
+  expect(lane.asked).toEqual([3, 2]);
+  await lane.end([1], 1);
+  expect(lane.asked).toEqual([3, 2]);
+  await lane.end([2, 3], 1);
+  expect(lane.asked).toEqual([3, 2, 0]);
+  await lane.end([4], 0);
+  expect((await Promise.all(scores)).map(({ id }) => id)).toEqual([0, 1, 2, 3, 4]);
+});
+
+it("what fills a run is handed to a busy lane at once, so that it does not stand still between two turns", async () => {
+  const lane = new HeldLane();
+  const dispatcher = new Dispatcher([lane]);
+  const scores = [dispatcher.score(new Uint8Array(9_000), {})];
+  await passed();
+  await passed();
+  for (const given of [[1], [1, 2]]) {
+    scores.push(dispatcher.score(new Uint8Array(9_000), {}));
+    await passed();
+    await passed();
+    expect(lane.asked).toEqual(given);
+  }
+  await lane.end([0], 0);
+  await lane.end([1, 2], 0);
+  expect(await Promise.all(scores)).toHaveLength(3);
+});
+
+it("a request that is given up amid a long turn is taken back from the lane while that turn runs", async () => {
+  const lane = new HeldLane();
+  const dispatcher = new Dispatcher([lane]);
+  const signal = { aborted: false };
+  const scores = [dispatcher.score(new Uint8Array(10), { signal }), dispatcher.score(new Uint8Array(10), {})];
+  await passed();
+  await passed();
+  signal.aborted = true;
+  const givenUp = expect(scores[0]).rejects.toMatchObject({ code: "request_aborted" });
+  await lane.tell([], 2);
+  await givenUp;
+  expect([lane.asked, lane.dropped]).toEqual([[2, 0], [0]]);
+  await lane.end([], 2);
+  await lane.end([1], 0);
+  expect((await scores[1]).id).toBe(1);
+});
+
+it("a lane that finishes all it is given takes what came meanwhile together, in its next turn", async () => {
+  const { lane, dispatcher, scores } = await asking(1);
+  scores.push(dispatcher.score(new Uint8Array(10), {}), dispatcher.score(new Uint8Array(10), {}));
+  await passed();
+  await passed();
+  expect(lane.asked).toEqual([1]);
+  await lane.end([0], 0);
+  expect(lane.asked).toEqual([1, 2]);
+  await lane.end([1, 2], 0);
+  await dispatcher.close();
+  expect(await Promise.all(scores)).toHaveLength(3);
+});
+
+it("requests that come turn after turn of the event loop are handed over together once a turn brings none, so that a thread is not woken for each", async () => {
+  const { lane, scores } = await turnByTurn(4, 0);
+  await passed();
+  expect(lane.asked).toEqual([4]);
+  await lane.end([0, 1, 2, 3], 0);
+  expect(await Promise.all(scores)).toHaveLength(4);
+});
+
+it("requests that keep coming do not hold up those before them", async () => {
+  const { lane, scores } = await turnByTurn(4, 0.3);
+  expect(lane.asked).toEqual([3]);
+  await lane.end([0, 1, 2], 0);
+  await lane.end([3], 0);
+  expect(await Promise.all(scores)).toHaveLength(4);
+});
