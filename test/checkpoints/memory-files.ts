@@ -194,7 +194,7 @@ export class MemoryFiles implements Files {
 
   private find(path: string): Leaf | Folder | undefined {
     let node: Leaf | Folder | undefined = this.root;
-    for (const name of path.split("/").filter((part) => part !== "" && part !== ".")) {
+    for (const name of partsOf(path)) {
       node = isFolder(node) ? node.entries.get(name) : undefined;
     }
     return node;
@@ -230,4 +230,13 @@ export function onDisk(prepare: (directory: string, files: Files) => void): Begi
     prepare(directory, quickFiles);
     return { inner: quickFiles, directory };
   };
+}
+
+/** Paths are few, and asked for again and again. */
+const known = new Map<string, readonly string[]>();
+
+function partsOf(path: string): readonly string[] {
+  const parts = known.get(path) ?? path.split("/").filter((part) => part !== "" && part !== ".");
+  known.set(path, parts);
+  return parts;
 }
