@@ -3,6 +3,7 @@ import kafkajs, { type Kafka, type KafkaConfig, type RetryOptions } from "kafkaj
 import { systemFailure } from "../failure.js";
 import { registerCodecs } from "./codecs.js";
 import { forgetHalfAnswers } from "./half-answers.js";
+import { keepLargeParts } from "./large-parts.js";
 import type { KafkaOptions } from "./options.js";
 import { wholeAnswers } from "./whole-answers.js";
 
@@ -38,6 +39,7 @@ const levels: Readonly<Record<number, KafkaLogLevel>> = { 1: "error", 2: "warn",
 export function createKafka(options: KafkaOptions, onLog?: (entry: KafkaLogEntry) => void): KafkaClient {
   registerCodecs();
   forgetHalfAnswers();
+  keepLargeParts();
   dropNegativeTimeouts();
   let lastError: string | undefined;
   const logCreator: KafkaConfig["logCreator"] = () => (entry) => {
