@@ -1,6 +1,9 @@
 import { HashbrookError } from "../../core/errors.js";
 
-/** What another process of the run may go on without is told from what a mend is needed for. */
+/**
+ * Maps `kafka_unreachable` to `lanes_cut_off`: the other processes may continue, and this one may be restarted. Returns
+ * other errors unchanged.
+ */
 export function cutOff(error: unknown): unknown {
   if (!(error instanceof HashbrookError && error.code === "kafka_unreachable")) return error;
   const { message, hint, cause } = error;

@@ -4,18 +4,20 @@ interface Waiting<T> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Sends in order, one request at a time: what waits while one is under way goes in the next one, all together. */
+/**
+ * Sends records in order, one request at a time. Records that arrive during a request go into the next one together.
+ */
 export class Gathered<T> {
   private readonly request: (records: readonly T[]) => Promise<void>;
   private waiting: Waiting<T>[] = [];
   private isSending = false;
 
-  /** @param request sends some, and ends when they are there */
+  /** @param request sends records; resolves when they are stored */
   constructor(request: (records: readonly T[]) => Promise<void>) {
     this.request = request;
   }
 
-  /** Until they are there. @throws what the request that they went in failed by */
+  /** Resolves when the records are stored. @throws the error of the request that contained them */
   send(records: readonly T[]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ records, resolve, reject });

@@ -8,29 +8,32 @@ import type { Rounds, RoundsPlan } from "./rounds.js";
 import { beginWhole, joinWhole, makeWhole, REQUEST_BYTES, wholeMarks } from "./whole-topic.js";
 
 const WAIT_MS = 20;
-/** Records of a lane that wait for their round: a process that comes late reads no further ahead. */
+/** Number of queued records at which reading a lane pauses; bounds the memory of a process that is catching up. */
 const MOST_AHEAD = 16;
 
-/** Where one of the run's owners answers. */
+/** Address of one of the run's owners. */
 export interface OwnerNotice {
   readonly number: number;
   readonly of: number;
   readonly url: string;
 }
 
-/** What is said beside rounds, in partition 0: by every owner that begins, and by who has written the last checkpoint. */
+/**
+ * A message in partition 0 beside the records: the address of an owner, sent when it starts, or the end of the run,
+ * sent after the last checkpoint.
+ */
 type Notice = { readonly owner: OwnerNotice } | { readonly over: true };
 
-/** Rounds in a topic: partition l has what was told of lane l; the plan is the first message of partition 0. */
+/** Rounds in a topic: partition l has the records of lane l; the first message of partition 0 is the plan. */
 export class KafkaRounds implements Rounds {
   private readonly log: KafkaLog;
   private readonly producer: KafkaProducer;
   private readonly records: Gathered<KafkaRecord>;
   private readonly lanes: number;
   private plan: RoundsPlan | null = null;
-  /** By lane: records of rounds that are not folded, each round's first one. */
+  /** By lane: the first record of each round that is not folded yet. */
   private readonly queues: LaneRecord[][];
-  /** By lane: where reading goes on. */
+  /** By lane: offset of the next message to read. */
   private readonly next: bigint[];
   private round = 0;
   private readonly owners = new Map<number, OwnerNotice>();
@@ -45,7 +48,10 @@ export class KafkaRounds implements Rounds {
     this.next = Array<bigint>(lanes).fill(0n);
   }
 
-  /** Makes the topic where it is not there. On the brokers of the events' topic. @throws as `makeWhole` and `KafkaLog.join` */
+  /**
+   * Opens the topic on the brokers of the events' topic, and creates it if it is missing.
+   * @throws HashbrookError as `makeWhole`, `KafkaProducer.open` and `KafkaLog.join`
+   */
   static async open(spec: TopicSpec, topic: string, lanes: number): Promise<KafkaRounds> {
     const hint = "name another topic with --rounds-topic: it is made with a partition for each lane";
     await makeWhole(spec, topic, { count: lanes, of: "lanes", hint });
@@ -62,7 +68,7 @@ export class KafkaRounds implements Rounds {
     return this.firstPlan(stop);
   }
 
-  /** Reads from the beginning: whoever comes late folds what a checkpoint lacks. */
+  /** Reads from the beginning, since a process that starts late folds the rounds that its checkpoint lacks. */
   private async firstPlan(stop: AbortSignal): Promise<RoundsPlan | null> {
     await beginWhole(this.log);
     while (this.plan === null && !stop.aborted) {
@@ -76,7 +82,7 @@ export class KafkaRounds implements Rounds {
     return this.records.send([{ value: packRecord(record), partition: record.lane }]);
   }
 
-  /** Says where an owner answers from now on. */
+  /** Sends a notice to all processes. */
   async tell(notice: Notice): Promise<void> {
     await this.producer.send([{ value: JSON.stringify(notice), partition: 0 }]);
   }
@@ -115,7 +121,7 @@ export class KafkaRounds implements Rounds {
     await this.producer.close();
   }
 
-  /** Takes what is at hand. A lane's repetitions of a round are passed over by `of`. */
+  /** Queues the records of the chunks that have arrived. `accept` drops repeated records of a round. */
   private take(): void {
     for (let lane = 0; lane < this.lanes; lane++) {
       for (let head = this.log.head(lane); head && this.queues[lane].length < MOST_AHEAD; head = this.log.head(lane)) {
@@ -151,9 +157,9 @@ export class KafkaRounds implements Rounds {
   }
 }
 
-/** A plan is JSON, `{"spec_hash"…`; a record begins with the length of its head, which is never so large. */
+/** A plan is JSON, `{"spec_hash"…`. A record begins with the u32 length of its head, which is never that large. */
 const isPlan = (bytes: Uint8Array): boolean => bytes[0] === 0x7b && bytes[1] === 0x22 && bytes[2] === 0x73;
-/** `{"owner"…` or `{"over"…`. */
+/** A notice is JSON, `{"owner"…` or `{"over"…`. */
 const isNotice = (bytes: Uint8Array): boolean => bytes[0] === 0x7b && bytes[1] === 0x22 && bytes[2] === 0x6f;
 
 function readRecord(bytes: Uint8Array, where: string): LaneRecord {

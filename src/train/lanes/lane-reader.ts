@@ -11,39 +11,39 @@ import type { DecodedBatch } from "../stream.js";
 import { LaneView } from "./lane-view.js";
 import { MOST_REJECTED } from "./record.js";
 
-/** One lane's events of a round, and where they end. */
+/** One lane's events of a round, and the position after them. */
 export interface LaneEvents extends Pick<DecodedBatch, "distinct" | "rejects" | "schemas" | "tombstones"> {
   readonly batch: Batch;
-  /** The lane's own: its partitions numbered from 0. */
+  /** Position in the lane's own partitions, numbered from 0. */
   readonly position: TopicPosition;
-  /** Nothing follows before the topic's stops. */
+  /** True if the lane has no more events before the topic's stop offsets. */
   readonly ended: boolean;
 }
 
-/** What a lane's reader begins with. */
+/** Initial state of a lane's reader. */
 export interface LaneStart {
   readonly lane: number;
-  /** Where the lane's next round begins. */
+  /** Start of the lane's next round. */
   readonly position: TopicPosition;
-  /** Of all partitions; null: never. */
+  /** Stop offsets (exclusive) of all partitions of the topic; null: no end. */
   readonly stops: readonly bigint[] | null;
-  /** Schemas that events before it have named. */
+  /** Schemas named by events before the position. */
   readonly schemas: KnownSchemas;
 }
 
-/** Reads a lane's partitions, merged as one trainer merges a topic's, a round at a time. */
+/** Reads a lane's partitions round by round, merged like the partitions of a topic in a single trainer. */
 export class LaneReader {
   private readonly view: LaneView;
   private readonly stops: readonly bigint[] | null;
   private readonly decoder: Decoder;
   private readonly schemas: TopicSchemas | null;
   private readonly batch: OpenBatch;
-  /** Events of the round at hand, at most. */
+  /** Maximum number of events in the current round. */
   private rows: number;
   private merge: Merge;
-  /** Where the round begins whose events are read now. */
+  /** Start of the round that is being read. */
   private start: TopicPosition;
-  /** These events, where they are whole before they are asked for. */
+  /** The events of that round, if they were read ahead of `poll`. */
   private ahead: LaneEvents | null = null;
 
   constructor({ spec, topic, deadLetters }: Job, log: PartitionedLog, { lane, position, stops, schemas }: LaneStart) {
@@ -68,18 +68,18 @@ export class LaneReader {
     return new Merge(this.view, position, [], this.stops, position.offsets.map(BigInt));
   }
 
-  /** True where what is read next, or was read ahead, is the round that begins at `position`. */
+  /** Whether the round that is being read, or was read ahead, starts at `position`. */
   isAt(position: TopicPosition): boolean {
     const { offsets, turn } = this.start;
     return offsets.join() === position.offsets.join() && turn === position.turn;
   }
 
-  /** The next round has so many events: `train.round`, or fewer. */
+  /** Sets the maximum number of events in the next round: `train.round`, or fewer during warm-up. */
   expect(rows: number): void {
     this.rows = rows;
   }
 
-  /** Messages are there that the next round could have. */
+  /** Whether messages for the next round have arrived. */
   get atHand(): boolean {
     const { view } = this;
     if (this.ahead || this.batch.messages > 0) return true;
@@ -87,8 +87,8 @@ export class LaneReader {
   }
 
   /**
-   * Goes to where another one's round ended. What lies before it is let go.
-   * @throws lanes_displaced where this reader has let go of what lies behind it
+   * Continues where another process ended the lane's round: drops what was read ahead, and all messages before that.
+   * @throws HashbrookError lanes_displaced if this reader has already consumed messages after `position`
    */
   goTo(position: TopicPosition): void {
     const ahead = this.merge.position.offsets.some((offset, p) => BigInt(offset) > BigInt(position.offsets[p]));
@@ -110,8 +110,8 @@ export class LaneReader {
   }
 
   /**
-   * The round's events once they are whole, or time is up; null: there is nothing more at hand.
-   * @throws as `TopicSchemas.need`
+   * The round's events once it is complete; if `due`, those that have arrived. null: not complete yet.
+   * @throws HashbrookError as `TopicSchemas.need`
    */
   async poll(due: boolean): Promise<LaneEvents | null> {
     const events = this.ahead ?? (await this.read(due));
@@ -120,7 +120,11 @@ export class LaneReader {
     return events;
   }
 
-  /** What `poll` will give for the round behind the last one polled, of so many events, once that is whole. @throws as `poll` */
+  /**
+   * Reads ahead the round after the last one polled, of at most `rows` events; the next `poll` returns it.
+   * @returns null if the round is not complete yet
+   * @throws HashbrookError as `poll`
+   */
   async lookAhead(rows: number): Promise<LaneEvents | null> {
     this.expect(rows);
     this.ahead ??= await this.read(false);

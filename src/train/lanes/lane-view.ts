@@ -1,6 +1,6 @@
 import type { Chunk, PartitionedLog } from "../../sources/partitioned-log.js";
 
-/** The partitions of a log that are one lane's: p ≡ lane (mod lanes), numbered from 0. */
+/** The partitions of a log that belong to one lane: p ≡ lane (mod lanes), renumbered from 0. */
 export class LaneView implements PartitionedLog {
   readonly topic: string;
   readonly partitions: number;
@@ -16,7 +16,7 @@ export class LaneView implements PartitionedLog {
     this.partitions = Math.max(0, Math.ceil((log.partitions - lane) / lanes));
   }
 
-  /** Of the lane's partitions, in their order. */
+  /** Selects the lane's entries of an array that has one per partition of the log. */
   of<T>(all: readonly T[]): T[] {
     return all.filter((_, p) => p % this.lanes === this.lane);
   }
@@ -63,7 +63,7 @@ export class LaneView implements PartitionedLog {
 
   async close(): Promise<void> {}
 
-  /** The log's number of one of the lane's partitions. */
+  /** The log's number of a partition of the lane. */
   place(partition: number): number {
     return partition * this.lanes + this.lane;
   }

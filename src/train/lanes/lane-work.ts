@@ -5,12 +5,12 @@ import { RoundOver } from "./owners/round-over.js";
 import { type LanesPosition, laneOf } from "./position.js";
 import { recordOf } from "./record.js";
 
-/** What is brought to a round. */
+/** The current round. */
 interface RoundAtHand {
   readonly at: LanesPosition;
-  /** Events of each lane. */
+  /** Maximum number of events per lane. */
   readonly rows: number;
-  /** Of the weights. */
+  /** Digest of the weights, as `digestOf`. */
   readonly digest: string;
 }
 
@@ -21,17 +21,17 @@ interface Ready {
 }
 
 /**
- * What a process brings to rounds: reads lanes' events, has their rows from owners, and tells what they come to. What can be done at once is:
- * all lanes' rows are asked for before any lane is worked, those of the next round while this one is told, and nothing is waited for that
- * the brokers only acknowledge.
+ * Contributes to rounds: reads the events of lanes, requests their rows from owners, computes contributions and sends
+ * them. Waiting overlaps with computing: the rows of all lanes are requested before the first contribution is computed,
+ * and those of the next round while this one is being sent; acknowledgements are awaited at the end of a round.
  */
 export class LaneWork {
   private readonly parts: Pick<Opened, "learner" | "rounds" | "traffic">;
   private readonly readers: readonly LaneReader[];
   private round: RoundAtHand | null = null;
-  /** Lanes that are told of the round, by who works here. */
+  /** Lanes whose events of this round were taken by this process. */
   private readonly told = new Set<number>();
-  /** By lane: rows of its next round, which were asked for ahead. */
+  /** By lane: rows of its next round, if they were requested ahead; else null. */
   private readonly asked: (Promise<RemoteVectors> | null)[];
   private sending: Promise<void>[] = [];
   private failure: { readonly error: unknown } | null = null;
@@ -54,12 +54,16 @@ export class LaneWork {
     }
   }
 
-  /** Events are there that the round could have. */
+  /** Whether events for the round have arrived. */
   get atHand(): boolean {
     return this.readers.some(({ atHand }) => atHand);
   }
 
-  /** Works those of these lanes that have a round of events. @returns whether there were any @throws what sending before failed by */
+  /**
+   * Contributes for those of `lanes` whose events are complete, or `due`.
+   * @returns whether there were any
+   * @throws HashbrookError as `LaneReader.poll`; the error of an earlier send
+   */
   async work(lanes: readonly number[], due: boolean): Promise<boolean> {
     if (this.failure) throw this.failure.error;
     const ready: Ready[] = [];
@@ -74,7 +78,10 @@ export class LaneWork {
     return ready.length > 0;
   }
 
-  /** Reads what lanes that are told bring to the next round, and asks for its rows. @param rows events of each; null: not known yet */
+  /**
+   * For lanes that have contributed, reads the events of the next round and requests their rows.
+   * @param rows maximum number of events per lane; null: not known yet
+   */
   async lookAhead(rows: number | null): Promise<void> {
     if (rows === null) return;
     for (const lane of this.told) {
@@ -84,7 +91,7 @@ export class LaneWork {
     }
   }
 
-  /** Until the brokers have all that was sent. */
+  /** Waits until the brokers have stored everything sent. @throws the error of a failed send */
   async sent(): Promise<void> {
     await Promise.all(this.sending.splice(0));
     if (this.failure) throw this.failure.error;
@@ -93,7 +100,7 @@ export class LaneWork {
   private ask(round: number, { batch }: LaneEvents): Promise<RemoteVectors> {
     const { learner, traffic } = this.parts;
     const rows = traffic.ask(round, learner.model.lanes!.remoteKeys(batch));
-    rows.catch(() => {}); // told to who waits for them, if anybody does
+    rows.catch(() => {}); // if nobody awaits them, a failure must not be an unhandled rejection
     return rows;
   }
 
@@ -104,7 +111,7 @@ export class LaneWork {
     try {
       traffic.take(await rows);
     } catch (error) {
-      // Others have told of all lanes by now, or nothing is to be learned any more.
+      // By now others have contributed for all lanes, or the run is stopping.
       if (error instanceof RoundOver) return;
       throw error;
     }

@@ -20,34 +20,34 @@ import type { ShardsElsewhere } from "../trainer-options.js";
 import type { LanesPosition } from "./position.js";
 import { batchOf, type LaneRecord } from "./record.js";
 
-/** Who folds rounds: the process that writes the run's directory, or one of the others. */
+/** Holds a process's model and folds rounds into it: the writer of the run's directory, or one of the replicas. */
 export interface Learner {
   readonly model: Model;
-  /** Behind what was folded; null: nothing was, not even where the topic begins. */
+  /** Position after the last folded round; null: nothing was folded, and `begin` was not called. */
   readonly position: LanesPosition | null;
-  /** Schemas that events before it have named. */
+  /** Schemas named by events before the position at which this process starts. */
   readonly schemas: KnownSchemas;
-  /** Events of each lane in the round behind it: what was folded says how many. */
+  /** Maximum number of events per lane in the next round; depends on the rounds folded so far. */
   readonly laneRows: number;
-  /** The same of the round after that; null where it is not known yet. */
+  /** The same for the round after that; null if it depends on the next round's content. */
   readonly laneRowsAfter: number | null;
-  /** Where a new run begins. */
+  /** Sets the start position of a new run. */
   begin(position: LanesPosition): Promise<void>;
   fold(records: readonly LaneRecord[], position: LanesPosition): Promise<void>;
-  /** Publishes and saves what is due while no round is worked. */
+  /** Publishes and saves what is due while there are no events. */
   idle(): Promise<void>;
-  /** null: there is another one to report. */
+  /** null: another process reports progress. */
   progress(): Omit<Progress, "source"> | null;
   finish(endedBy: EndedBy): Promise<Report | null>;
   close(): Promise<void>;
 }
 
-/** Writes checkpoints, rejected rows and the delta log, and counts. */
+/** The process that writes checkpoints, rejected rows and the delta log, and computes metrics. */
 export class Writer implements Learner {
   private readonly trainer: Trainer;
   private readonly topic: string;
   private readonly layout: ReturnType<typeof batchLayout>;
-  /** Of every round's batch. */
+  /** Memory for the batch of every round. */
   private readonly buffer: ArrayBuffer;
 
   private constructor(trainer: Trainer, job: Job) {
@@ -57,7 +57,7 @@ export class Writer implements Learner {
     this.buffer = new ArrayBuffer(this.layout.bytes);
   }
 
-  /** @throws as `Trainer.open` */
+  /** @throws HashbrookError as `Trainer.open` */
   static async open(job: Job, clock: Clock, stop: AbortSignal, shards?: ShardsElsewhere): Promise<Writer> {
     const upstream = { join: () => {}, start: () => {}, spare: () => {} };
     const retry = { stop, waiting: () => {} };
@@ -134,14 +134,14 @@ export class Writer implements Learner {
   }
 }
 
-/** Holds the model as the others do, and writes nothing. */
+/** Folds the same rounds into its own model as the writer does, but writes nothing. */
 export class Replica implements Learner {
   readonly model: Model;
   position: LanesPosition | null;
   readonly schemas: KnownSchemas;
   private readonly first: FirstSteps;
 
-  /** @param meta the checkpoint's that the model is of; undefined: it is new */
+  /** @param meta of the checkpoint that the model was restored from; undefined: a new model */
   private constructor(model: Model, spec: CompiledSpec, meta: TrainMeta | undefined) {
     this.model = model;
     this.first = FirstSteps.of(spec, (meta?.tally.examples ?? 0) > 0, meta?.first_steps);
@@ -149,7 +149,11 @@ export class Replica implements Learner {
     this.schemas = meta?.tally.schemas ?? {};
   }
 
-  /** From the newest checkpoint of the run's directory, or from nothing. @throws checkpoint_mismatch, checkpoint_damaged */
+  /**
+   * Restores the newest checkpoint in the run's directory; without one, creates a new model.
+   * @throws HashbrookError checkpoint_mismatch if it has another spec or a newer format; checkpoint_damaged if none is
+   *   intact
+   */
   static async open(job: Job, options: Pick<ModelOptions, "share" | "folds"> = {}): Promise<Replica> {
     const { spec } = job;
     const layout = batchLayout(spec, spec.batch);

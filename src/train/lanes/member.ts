@@ -21,14 +21,15 @@ import { type Rounds, refuseOtherRun } from "./rounds.js";
 const TAKEOVER_MS = 3_000;
 const WAIT_MS = 20;
 const PROGRESS_MS = 250;
-/** So long nothing more is heard of a round that was begun before its processes were told to end. */
+/** With owners, after a stop: a process ends once no round was completed for this time, in ms. */
 const SETTLED_MS = 500;
 const STANDS_ALONE: LaneShare = { number: 0, of: 1 };
 
 /**
- * Takes part in a run of lanes until the topic's end or a signal.
- * @returns null where another process reports
- * @throws lanes_diverged where processes have other weights; as `Trainer.open` and topics
+ * Takes part in a run with lanes until the topic ends or a signal stops it.
+ * @returns null if another process reports
+ * @throws HashbrookError lanes_diverged if weights differ between processes; lanes_cut_off if no broker answers one of
+ *   several processes; others as `openParts`, `beginTopic` and `LaneReader`
  */
 export async function runLanes(job: Job, options: LanesOptions): Promise<Report | null> {
   try {
@@ -47,7 +48,7 @@ class Member {
   private readonly job: Job;
   private readonly options: LanesOptions;
   private readonly share: LaneShare;
-  /** Told to stop, or nothing more comes. */
+  /** Aborted when the run is to stop, or its source has failed. */
   private readonly stop: AbortSignal;
   private readonly stopping: AbortController;
   private readonly learner: Learner;
@@ -58,11 +59,11 @@ class Member {
   private work: LaneWork | null = null;
   private position: LanesPosition | null = null;
   private digest = "";
-  /** False where the topic has an end: then slow is not silent. */
+  /** The topic has no end: a lane without events contributes after the linger. False: slow lanes are awaited. */
   private lingers = false;
-  /** What the run is to learn was learned before: this process was killed after it had saved that. */
+  /** The checkpoint already includes all events up to the stops: this process was killed after saving it. */
   private hadEnded = false;
-  /** Rounds grow; else all are whole. */
+  /** Rounds grow during warm-up; false: all have their full size. */
   private grows = false;
   private told = 0;
 
@@ -98,7 +99,7 @@ class Member {
     }
   }
 
-  /** @returns false where it was stopped before */
+  /** @returns false if stopped before */
   private async fold(records: readonly LaneRecord[]): Promise<boolean> {
     this.compare(records);
     const whole = await this.traffic.whole(records, this.stop);
@@ -118,7 +119,7 @@ class Member {
     return report;
   }
 
-  /** Owners may have folded a round that this process has not, and have to be followed: the last checkpoint is of their rows. */
+  /** Follows rounds that owners may have folded already, since the last checkpoint contains the owners' rows. */
   private async stopped(): Promise<Report | null> {
     const { count } = this.job.spec.lanes!;
     for (let heard = systemClock.now(); this.options.owners && systemClock.now() - heard < SETTLED_MS; ) {
@@ -130,7 +131,7 @@ class Member {
     return this.learner.finish("stopped");
   }
 
-  /** It holds shards, and works no lanes. */
+  /** Whether this process is an owner: it holds shards and works no lanes. */
   private get owns(): boolean {
     return this.options.owners !== null && this.options.owners.number !== null;
   }
@@ -139,7 +140,11 @@ class Member {
     return this.position!;
   }
 
-  /** Agrees on the topic's stretch and goes to where the model stands. @returns false where it was stopped before */
+  /**
+   * Agrees on the range of offsets to learn, and goes to the model's position.
+   * @returns false if stopped before
+   * @throws HashbrookError log_mismatch if the rounds topic is of another run; usage; as `beginTopic`
+   */
   private async begin(): Promise<boolean> {
     const { job, log, learner, rounds, traffic } = this;
     const { boundsOfTopic, beginTopic } = await import("../../sources/kafka/open-topic.js");
@@ -183,7 +188,7 @@ class Member {
     return true;
   }
 
-  /** @throws usage where what a lane brings may be too large for a message */
+  /** @throws HashbrookError usage if a lane's contribution may be too large for a message */
   private refuseLarge(): void {
     const { spec } = this.job;
     const bytes = this.learner.model.lanes!.mostBytes;
@@ -198,7 +203,7 @@ class Member {
     );
   }
 
-  /** The weights have changed: what contributions are made by from now on, and where lanes go on. */
+  /** Begins a round after the weights have changed: computes their digest, moves the readers to its position. */
   private async goOn(): Promise<void> {
     const { share, owners } = this.options;
     await this.traffic.begin(this.at.round);
@@ -207,19 +212,19 @@ class Member {
     this.work?.begin({ at: this.at, rows, digest: this.digest });
   }
 
-  /** As `collect`. Where the source fails, what was learned is saved: between two rounds is as good a place to go on from as any. */
+  /** As `collect`. If the source fails, saves what was learned: a run can resume between any two rounds. */
   private async collected(): Promise<LaneRecord[] | null> {
     try {
       return await this.collect();
     } catch (error) {
       if (!(error instanceof HashbrookError)) throw error;
-      // Nobody is waited for without an end.
+      // Saving must not wait forever for owners that do not answer.
       this.stopping.abort();
       throw await keptAtFailure(this.learner, error);
     }
   }
 
-  /** What all lanes bring to the round at hand; null: stop. */
+  /** The records of all lanes for the current round; null: stopped. */
   private async collect(): Promise<LaneRecord[] | null> {
     const { count, round } = this.job.spec.lanes!;
     const lanes = Array.from({ length: count }, (_, lane) => lane);
@@ -247,7 +252,7 @@ class Member {
     return null;
   }
 
-  /** Whether a lane is worked here: it is of this process's share, or has told nothing for too long. */
+  /** Whether to work a lane: one of the own share, or one that has sent nothing for too long. @param waited in ms */
   private works(lane: number, waited: number): boolean {
     if (this.owns || this.rounds.isUnread(lane)) return false;
     if (isOwn(this.share, lane)) return true;
@@ -262,7 +267,7 @@ class Member {
       if (partition % count === lane) this.log.include(partition, BigInt(offset));
   }
 
-  /** @throws lanes_diverged */
+  /** @throws HashbrookError lanes_diverged if a contribution was computed with other weights */
   private compare(records: readonly LaneRecord[]): void {
     const other = records.find(({ digest }) => digest !== this.digest);
     if (!other) return;
@@ -296,13 +301,13 @@ class Member {
 }
 
 /**
- * How long after a round has begun a process works lanes of others: a lane that lingers is silent by right. Some wait longer than others, so
- * that not all do it at once.
+ * Time in ms from the start of a round until a process works lanes of others. It includes the linger, during which
+ * lanes may be silent, and depends on the process's number, so that not all take over at once.
  */
 export function takeoverAfter({ number, of }: LaneShare, takeoverMs = TAKEOVER_MS, lingerMs = 0): number {
   return lingerMs + takeoverMs * (1 + number / of);
 }
 
-/** All lanes' records, by lane. */
+/** The records of all lanes, in lane order. */
 const inOrder = (known: ReadonlyMap<number, LaneRecord>): LaneRecord[] =>
   Array.from({ length: known.size }, (_, lane) => known.get(lane)!);

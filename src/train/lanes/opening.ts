@@ -7,7 +7,7 @@ import { isOwn, type LaneShare, type LanesOptions } from "./options.js";
 import { NO_OWNERS, type RowTraffic } from "./owners/traffic.js";
 import { LocalRounds, type Rounds } from "./rounds.js";
 
-/** What a process of a run of lanes works with. */
+/** The parts that a process of a run with lanes consists of. */
 export interface Opened {
   readonly learner: Learner;
   readonly log: KafkaLog;
@@ -15,10 +15,10 @@ export interface Opened {
   readonly traffic: RowTraffic;
 }
 
-/** Every process reads all partitions, and joins no group. */
+/** No process joins a consumer group, since lanes determine who reads which partitions. */
 const NO_MEMBER: Membership = { id: null, named: () => {} };
 
-/** @throws as `Trainer.open` and topics */
+/** @throws HashbrookError as `Trainer.open`, `Replica.open`, `KafkaLog.join` and `KafkaRounds.open` */
 export async function openParts(job: Job, options: LanesOptions, stop: AbortSignal): Promise<Opened> {
   if (options.owners) {
     const { openLane, openOwner } = await import("./owners/opening.js");
@@ -33,7 +33,7 @@ export async function openParts(job: Job, options: LanesOptions, stop: AbortSign
   });
 }
 
-/** The rest of what is opened beside a learner, which is closed where that fails. */
+/** Opens the other parts beside a learner; if that fails, closes the learner and rethrows. */
 export async function opened(learner: Learner, open: () => Promise<Omit<Opened, "learner">>): Promise<Opened> {
   try {
     return { learner, ...(await open()) };
@@ -44,8 +44,8 @@ export async function opened(learner: Learner, open: () => Promise<Omit<Opened, 
 }
 
 /**
- * The topic of events. If it has an end, only the partitions of the process's own lanes are read, until it takes over another lane. Without an
- * end, the events of any lane begin a round, so all partitions are read.
+ * Opens the topic of events. If it has an end, only the partitions of the process's own lanes are read, until it takes
+ * over another lane. Without an end, the events of any lane begin a round, so all partitions are read.
  */
 export async function eventLog({ topic: spec, spec: { lanes } }: Job, share: LaneShare | null): Promise<KafkaLog> {
   const { KafkaLog } = await import("../../sources/kafka/kafka-log.js");
@@ -54,7 +54,7 @@ export async function eventLog({ topic: spec, spec: { lanes } }: Job, share: Lan
   return KafkaLog.join({ kafka, topic, group: null, client, onLost, only, membership: NO_MEMBER });
 }
 
-/** The topic of rounds. */
+/** Name of the rounds topic. Default: `TOPIC.rounds.GROUP`, or `TOPIC.rounds` without a consumer group. */
 export function roundsTopicOf({ topic }: Job, name: string | null): string {
   const { topic: events, group } = topic!;
   return name ?? (group === null ? `${events}.rounds` : `${events}.rounds.${group}`);

@@ -1,33 +1,33 @@
 import type { Progress } from "../metrics/report.js";
 
-/** Which lanes a process works: those ≡ `number` (mod `of`). */
+/** The lanes that a process works: those ≡ `number` (mod `of`). */
 export interface LaneShare {
-  /** From 0 on. */
+  /** Counted from 0. */
   readonly number: number;
-  /** Processes that share the lanes. */
+  /** Number of processes that share the lanes. */
   readonly of: number;
 }
 
 export const isOwn = ({ number, of }: LaneShare, lane: number): boolean => lane % of === number % of;
 
-/** Processes that hold the shards of tables between them. */
+/** The processes that share the shards of tables. */
 export interface OwnersShare {
   readonly count: number;
-  /** Which of them this process is; null: it works lanes. */
+  /** This process's number among them, from 0; null: it works lanes. */
   readonly number: number | null;
-  /** Where an owner listens. */
+  /** Address that an owner listens on. */
   readonly host: string;
 }
 
-/** How a process takes part in a run of lanes. */
+/** The role of a process in a run with lanes. */
 export interface LanesOptions {
-  /** null: all lanes are this process's, and nothing is told to others; or none is, of an owner. */
+  /** null: this process works all lanes and exchanges no records, or it is an owner and works none. */
   readonly share: LaneShare | null;
   /** null: every process holds all rows. */
   readonly owners: OwnersShare | null;
-  /** The topic that carries what lanes bring; there with `share`. */
+  /** Name of the topic for the lanes' records; null: the default, `roundsTopicOf`. */
   readonly roundsTopic: string | null;
-  /** How long a lane may tell nothing before another process works it too, in ms. */
+  /** Time in ms without a record from a lane until another process works it too. Default 3,000. */
   readonly takeoverMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;

@@ -6,44 +6,44 @@ import type { Progress, Report } from "../metrics/report.js";
 import type { PipelineOptions } from "../workers/pipeline.js";
 import type { LaneShare, LanesOptions, OwnersShare } from "./options.js";
 
-/** What one of several processes that work a topic's lanes is told of them. */
+/** Settings of one of several processes that work a topic's lanes. */
 export interface LanesGiven {
-  /** Which lanes are this process's. Not of an owner. */
+  /** The lanes of this process. Not for an owner. */
   readonly lane?: LaneShare | undefined;
-  /** How many owners hold the shards of tables between them. Default: every process holds all rows. */
+  /** Number of owners that share the shards of tables. Default: none, every process holds all rows. */
   readonly owners?: number | undefined;
-  /** Be one of these, and work no lane: those of shards ≡ `number` (mod `of`). */
+  /** Makes this process an owner, of the shards ≡ `number` (mod `of`); it works no lane. */
   readonly owner?: LaneShare | undefined;
-  /** Address that an owner listens on, where lanes reach it. Default 127.0.0.1. */
+  /** Address that an owner listens on, which lanes must be able to reach. Default 127.0.0.1. */
   readonly ownerHost?: string | undefined;
-  /** The topic that carries what lanes bring. Default: `TOPIC.rounds.GROUP`. */
+  /** Name of the topic for the lanes' records. Default: `TOPIC.rounds.GROUP`. */
   readonly roundsTopic?: string | undefined;
-  /** A lane that has told nothing for so long (ms) is worked by another process, too. Default 3,000. */
+  /** Time in ms without a record from a lane until another process works it too. Default 3,000. */
   readonly takeoverMs?: number | undefined;
 }
 
-/** What a thread that works lanes is given. */
+/** A task for a lanes thread. */
 export interface LanesTask {
   readonly job: Job;
   readonly options: Omit<LanesOptions, "signal" | "onProgress">;
-  /** Of the thread that wants the report: any message stops. */
+  /** Connects to the thread that awaits the report; any message stops the run. */
   readonly control: MessagePort;
 }
 
-/** What the thread that works lanes tells. */
+/** A message from a lanes thread. */
 export type FromLanes =
   | { readonly type: "progress"; readonly progress: Progress }
   | { readonly type: "done"; readonly report: Report | null }
   | { readonly type: "error"; readonly error: PlainError };
 
-/** How long a thread whose run has ended may take to say that it can work another one. */
+/** Time in ms that a thread may take after a run until it is ready for another one; else it is terminated. */
 const PARTING_MS = 1_000;
 
 /**
- * Works a topic's lanes in a thread of their own, which waits for brokers and computes in turn.
- * @param given null: all lanes are this process's, and no other takes part
- * @returns of a process that does not write the run's directory: null
- * @throws HashbrookError whatever went wrong in it
+ * Works a topic's lanes in a separate thread, which alternates between computing and waiting for brokers.
+ * @param given null: this process works all lanes alone
+ * @returns null if this process does not write the run's directory
+ * @throws HashbrookError any error of the thread
  */
 export async function runLanesPipeline(
   job: Job,

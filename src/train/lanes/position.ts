@@ -1,27 +1,27 @@
 import type { TopicPosition } from "../ordering/merge.js";
 
-/** Where a topic that lanes learn stands between two rounds. Plain JSON, part of every checkpoint. */
+/** A topic's position between two rounds of a run with lanes. Plain JSON, part of every checkpoint. */
 export interface LanesPosition extends TopicPosition {
-  /** Of each lane: turn, taken and messages of its own merge. */
+  /** By lane: turn, taken and messages of its own merge. */
   readonly lanes: readonly Pick<TopicPosition, "turn" | "taken" | "messages">[];
-  /** Rounds before this place. */
+  /** Number of rounds before this position. */
   readonly round: number;
 }
 
-/** The place before anything was learned. */
+/** The start position of a new run. */
 export function startOf(topic: string, offsets: readonly string[], lanes: number): LanesPosition {
   const fresh = Array.from({ length: lanes }, () => ({ turn: 0, taken: 0, messages: 0 }));
   return { topic, offsets, turn: 0, taken: 0, messages: 0, lanes: fresh, round: 0 };
 }
 
-/** One lane's place, as its merge has it: its partitions numbered from 0. */
+/** The position of one lane, for its merge: only its partitions, numbered from 0. */
 export function laneOf(position: LanesPosition, lane: number): TopicPosition {
   const { topic, offsets, last, lanes } = position;
   const mine = <T>(all: readonly T[]) => all.filter((_, p) => p % lanes.length === lane);
   return { topic, offsets: mine(offsets), ...lanes[lane], ...(last && { last: mine(last) }) };
 }
 
-/** All lanes' places behind a round. */
+/** The position after a round, from the positions of all lanes. */
 export function joined(before: LanesPosition, lanes: readonly TopicPosition[]): LanesPosition {
   const at = <T>(of: (lane: TopicPosition) => readonly T[] | undefined, p: number) =>
     of(lanes[p % lanes.length])?.[Math.floor(p / lanes.length)];

@@ -7,28 +7,30 @@ import type { TopicPosition } from "../ordering/merge.js";
 import type { RejectedRow } from "../rejects/rejects.js";
 import type { LaneEvents } from "./lane-reader.js";
 
-/** Bytes of a record, at most: it is one message. */
+/** Maximum bytes of a record, which is one message. */
 export const MOST_RECORD = 64 << 20;
-/** Rejected messages travel with a round: it is closed where they have so many bytes. */
+/** Bytes of rejected messages at which a round is closed: they are part of its record. */
 export const MOST_REJECTED = 8 << 20;
 
-/** What a lane tells of a round: what it brings to the weights, and what is counted of its events. */
+/** A lane's message for a round: its contribution, and what metrics need of its events. */
 export interface LaneRecord {
   readonly round: number;
   readonly lane: number;
-  /** Of the weights it was made by: 16 hex digits. */
+  /**
+   * Digest of the weights that the contribution was computed with: 16 hex digits; empty if there is only one process.
+   */
   readonly digest: string;
   readonly position: TopicPosition;
   readonly ended: boolean;
   readonly rejects: readonly RejectedRow[];
-  /** Schemas that its events are the first ones to name, as far as whoever read them knows. */
+  /** Schemas that its events name for the first time, as far as the process that read them knows. */
   readonly schemas: KnownSchemas;
-  /** Messages without a value. */
+  /** Number of messages without a value. */
   readonly tombstones: number;
-  /** Where owners hold shards: names of what was sent to them before, by shard. */
+  /** With owners: the name of the message sent to each shard before this record (`Push.name`), by shard number. */
   readonly pushes?: Readonly<Record<number, string>> | undefined;
   readonly contribution: Contribution;
-  /** f32[rows] each. */
+  /** `labels`, `weights`, `oracle`: f32[rows]; `times`: f64[rows]; `ids`: u64[rows]; `distinct`: as in `Taken`. */
   readonly labels: Float32Array;
   readonly weights: Float32Array;
   readonly oracle: Float32Array;
@@ -39,7 +41,7 @@ export interface LaneRecord {
 
 type Head = Pick<LaneRecord, "round" | "lane" | "digest" | "position" | "ended" | "schemas" | "tombstones" | "pushes">;
 
-/** A lane's record of its events. */
+/** Combines a lane's events and their contribution in a record. */
 export function recordOf(
   place: Pick<LaneRecord, "round" | "lane" | "digest">,
   { batch, distinct, rejects, schemas = {}, tombstones = 0, position, ended }: LaneEvents,
@@ -71,7 +73,7 @@ export function packRecord(record: LaneRecord): Uint8Array {
   return packArrays(head, [contribution, labels, weights, oracle, times, ids, distinct, rejects]);
 }
 
-/** @throws Error where bytes are missing or others */
+/** @throws Error if bytes are missing or malformed */
 export function unpackRecord(bytes: Uint8Array): LaneRecord {
   const { head, arrays } = unpackArrays(bytes);
   const [contribution, labels, weights, oracle, times, ids, distinct, rejects] = arrays;
@@ -89,8 +91,8 @@ export function unpackRecord(bytes: Uint8Array): LaneRecord {
 }
 
 /**
- * The round's events as one batch: all that is counted of them, without keys and numbers, which contributions stand for.
- * @param buffer of the layout's size, whose keys and numbers are left as they are
+ * The round's events as one batch with all that metrics need; contributions replace its keys and numbers.
+ * @param buffer of `layout.bytes`; its regions of keys and numbers are left unchanged
  */
 export function batchOf(layout: BatchLayout, records: readonly LaneRecord[], buffer: ArrayBuffer): Batch {
   const rows = records.reduce((sum, { labels }) => sum + labels.length, 0);

@@ -2,19 +2,19 @@ import { HashbrookError } from "../../core/errors.js";
 import type { Job } from "../job.js";
 import { mostShards } from "./owners/split-tables.js";
 
-/** What else is asked of a job. */
+/** How the job is to be run, beside its own settings. */
 interface Asked {
-  /** Owners that are to hold the shards of tables; null: none. */
+  /** Number of owners that are to hold the shards of tables; null: none. */
   readonly owners: number | null;
-  /** Several processes are to work its lanes. */
+  /** Whether several processes are to work the lanes. */
   readonly shared: boolean;
-  /** Scorers in this process follow it. */
+  /** Whether scorers in this process follow the model. */
   readonly serves: boolean;
 }
 
 /**
- * Says why a job cannot be learned by lanes, where it is to be.
- * @throws HashbrookError usage
+ * Refuses combinations that lanes do not support.
+ * @throws HashbrookError usage with the reason, if the job cannot be learned by lanes or with owners
  */
 export function refuseForLanes(job: Job, { shared, serves, owners }: Asked): void {
   if (shared && !(job.spec.lanes && job.topic))

@@ -3,37 +3,40 @@ import { HashbrookError } from "../../core/errors.js";
 import type { Job } from "../job.js";
 import type { LaneRecord } from "./record.js";
 
-/** What all processes of a run agree on before they begin. */
+/** Settings that all processes of a run agree on before they begin. */
 export interface RoundsPlan {
   readonly spec_hash: string;
-  /** Where the topic is begun, and where it ends (null: never), by partition. */
+  /** First and stop offsets (exclusive; null: no end) by partition, in decimal digits. */
   readonly offsets: readonly string[];
   readonly stops: readonly string[] | null;
-  /** Rounds grow at the start of a run; absent where the run was begun by a version whose rounds were all whole. */
+  /** Rounds grow during warm-up; absent: they do not, since an older version began the run. */
   readonly grows?: true;
-  /** Owners hold the shards of tables; absent where every process holds all of them. */
+  /** Owners hold the shards of tables; absent if every process holds all of them. */
   readonly owners?: true;
 }
 
-/** Where lanes tell of their rounds: of several records of a lane and round, the first counts. */
+/** Exchange of the lanes' records. Of several records with the same lane and round, the first counts. */
 export interface Rounds {
-  /** Takes this plan, or that of whoever came first; null: stopped before there was one. @throws offsets_lost */
+  /**
+   * Returns the plan of whichever process proposed one first; null: stopped before there was one.
+   * @throws HashbrookError offsets_lost if the first messages of the rounds topic were deleted
+   */
   agree(propose: () => Promise<RoundsPlan>, stop: AbortSignal): Promise<RoundsPlan | null>;
   send(record: LaneRecord): Promise<void>;
-  /** What is known of a round, by lane; what was told of earlier ones is passed over. */
+  /** The records of a round that have arrived, by lane; drops those of earlier rounds. */
   of(round: number): ReadonlyMap<number, LaneRecord>;
-  /** More was told of a lane than is read yet: what it brings to a round may be there. */
+  /** Whether a lane has unread messages, which may include its record of the current round. */
   isUnread(lane: number): boolean;
-  /** Until there is news, or so long. */
+  /** Waits for new messages, at most `milliseconds`. */
   wait(milliseconds: number): Promise<void>;
-  /** The run's last checkpoint is durable, and owners are not needed any more. */
+  /** True once the run's last checkpoint is durable: owners are not needed any more. */
   readonly over: boolean;
-  /** Says so. */
+  /** Tells all processes that the last checkpoint is durable. */
   end(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** One process that works all lanes. */
+/** Rounds of a single process that works all lanes; they stay in memory. */
 export class LocalRounds implements Rounds {
   readonly over: boolean = false;
   private known = new Map<number, LaneRecord>();
@@ -64,7 +67,7 @@ export class LocalRounds implements Rounds {
   async close(): Promise<void> {}
 }
 
-/** @throws log_mismatch where the run that the plan is of ends or has owners, and this one would not, or the other way round */
+/** @throws HashbrookError log_mismatch if only one of the plan and this job has an end, or only one has owners */
 export function refuseOtherRun({ stops, ...plan }: RoundsPlan, { topic }: Job, hasOwners: boolean): void {
   const ends = (stops === null) === (topic!.stop === null);
   const owners = plan.owners === true;

@@ -3,14 +3,17 @@ import { workTasks } from "../../core/thread-tasks.js";
 import { readRecordBatches } from "../../sources/kafka/fetched-batch.js";
 import type { FromLanes, LanesTask } from "./pipeline.js";
 
-/** What the thread of lanes does: it works each job until it has ended or is told to stop, and tells `FromLanes`. Never throws. */
+/**
+ * Entry point of a lanes thread: runs each task until it ends or is told to stop, and posts `FromLanes` messages. Never
+ * throws.
+ */
 export function workLanes(): void {
-  // Before anything loads kafkajs.
+  // This must precede the loading of kafkajs.
   readRecordBatches();
   workTasks(worked);
 }
 
-/** @returns whether nothing of the job is left: it has closed what it had opened */
+/** @returns whether the thread can be reused: the job has closed everything it opened */
 async function worked({ job, options, control }: LanesTask): Promise<boolean> {
   const stopping = new AbortController();
   const tell = (message: FromLanes) => control.postMessage(message);

@@ -4,7 +4,10 @@ import { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import type { TopicSpec } from "../../sources/kafka/open-topic.js";
 import { MOST_RECORD } from "./record.js";
 
-/** A record is one message: dense gradients alone may be some megabytes. Whoever comes late reads all of them. */
+/**
+ * Settings of a topic: messages as large as a record, since dense gradients alone may take megabytes, and unlimited
+ * retention, since a process that starts late reads all of them.
+ */
 const KEPT_WHOLE = {
   "max.message.bytes": String(MOST_RECORD),
   "cleanup.policy": "delete",
@@ -12,17 +15,20 @@ const KEPT_WHOLE = {
   "retention.bytes": "-1",
 };
 
-/** Bytes of one request: what several lanes bring to a round goes in few. */
+/** Maximum batch of a request in bytes, so large that the records of several lanes take few requests. */
 export const REQUEST_BYTES = 32 << 20;
 
-/** Partitions that a topic is to have, and what is to be done where it has others. */
+/** Required partitions of a topic, and the hint for the error if it has another number. */
 interface Partitions {
   readonly count: number;
   readonly of: "lanes" | "shards";
   readonly hint: string;
 }
 
-/** Makes a topic between the processes of a run where it is not there. @throws usage where it has other partitions */
+/**
+ * Creates a topic for the processes of a run if it is missing.
+ * @throws HashbrookError usage if it has another number of partitions; as `KafkaAdmin`
+ */
 export async function makeWhole({ kafka }: TopicSpec, topic: string, { count, of, hint }: Partitions): Promise<void> {
   const partitions = await withAdmin(kafka, async (admin) => {
     await admin.createTopic(topic, count, KEPT_WHOLE);
@@ -32,20 +38,20 @@ export async function makeWhole({ kafka }: TopicSpec, topic: string, { count, of
   throw new HashbrookError("usage", `topic ${topic}: has ${partitions} partitions for ${count} ${of}`, { hint });
 }
 
-/** Opens such a topic for one that reads it by itself. @param only partitions that are read; default: all */
+/** Opens such a topic without a consumer group. @param only selects the partitions to read. Default: all */
 export function joinWhole({ kafka, client }: TopicSpec, topic: string, only?: (partition: number) => boolean) {
   const membership = { id: null, named: () => {} };
   return KafkaLog.join({ kafka, topic, group: null, client, onLost: "stop", membership, only, prompt: true });
 }
 
-/** First and next offsets. @throws offsets_lost where the first messages are gone */
+/** First and next offsets of every partition. @throws HashbrookError offsets_lost if the first messages were deleted */
 export async function wholeMarks(log: KafkaLog): Promise<readonly Watermarks[]> {
   const marks = await log.watermarks();
   for (const [partition, { low }] of marks.entries()) if (low > 0n) throw trimmed(log.topic, partition, low);
   return marks;
 }
 
-/** Reads from the first message on. @throws as `wholeMarks` */
+/** Begins to read at the first message. @throws HashbrookError as `wholeMarks` */
 export async function beginWhole(log: KafkaLog): Promise<void> {
   const marks = await wholeMarks(log);
   log.begin(
