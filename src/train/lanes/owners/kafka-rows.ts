@@ -7,10 +7,10 @@ import { nameOf, type Push, placeOf } from "./push.js";
 
 const WAIT_MS = 20;
 
-/** The topic that carries what lanes bring to shards: partition s for the shards of number s. */
+/** Name of the topic of pushes, lanes' contributions to shards: partition s is for shard s of every table. */
 export const rowsTopic = (roundsTopic: string): string => `${roundsTopic}.rows`;
 
-/** Makes the topic where it is not there. */
+/** Creates the topic if it is missing. @throws HashbrookError usage if it has another number of partitions */
 const made = (spec: TopicSpec, topic: string, count: number): Promise<void> =>
   makeWhole(spec, topic, {
     count,
@@ -18,7 +18,7 @@ const made = (spec: TopicSpec, topic: string, count: number): Promise<void> =>
     hint: "name another topic with --rounds-topic: that of rows is made beside it",
   });
 
-/** Sends what lanes bring to shards. */
+/** Sends lanes' pushes to the owners of the shards. */
 export class PushSender {
   private readonly producer: KafkaProducer;
   private readonly pushes: Gathered<KafkaRecord>;
@@ -33,7 +33,7 @@ export class PushSender {
     return new PushSender(await KafkaProducer.open(spec.kafka, topic, { batchBytes: REQUEST_BYTES }));
   }
 
-  /** Until the brokers have all of them. */
+  /** Resolves when the brokers have acknowledged all of them. */
   send(pushes: readonly Push[]): Promise<void> {
     return this.pushes.send(pushes.map(({ bytes, shard }) => ({ value: bytes, partition: shard })));
   }
@@ -43,7 +43,7 @@ export class PushSender {
   }
 }
 
-/** A push that is wanted. */
+/** Identifies a push named by a lane's record. */
 export interface WantedPush {
   readonly round: number;
   readonly lane: number;
@@ -51,18 +51,18 @@ export interface WantedPush {
   readonly name: string;
 }
 
-/** Reads what lanes bring to the shards of one owner. */
+/** Reads lanes' pushes to the shards of one owner. */
 export class PushReader {
   private readonly log: KafkaLog;
   private round = 0;
-  /** What was read of this round and later ones, by shard and name. */
+  /** Pushes to `round` and later rounds that have been read, by shard and name. */
   private read = new Map<string, Uint8Array>();
 
   private constructor(log: KafkaLog) {
     this.log = log;
   }
 
-  /** @param holds the shards that are read @throws offsets_lost where the first messages are gone */
+  /** @param holds selects the shards to read @throws HashbrookError offsets_lost if the first messages were deleted */
   static async open(
     spec: TopicSpec,
     topic: string,
@@ -75,7 +75,7 @@ export class PushReader {
     return new PushReader(log);
   }
 
-  /** Waits until all are read: whoever names a push has sent it before. @returns their bytes; null: stopped */
+  /** Waits for pushes; lanes send them before the records that name them. @returns their bytes; null if stopped */
   async all(round: number, wanted: readonly WantedPush[], stop: AbortSignal): Promise<readonly Uint8Array[] | null> {
     this.round = round;
     const found: Uint8Array[] = [];
@@ -91,7 +91,7 @@ export class PushReader {
     return found;
   }
 
-  /** Takes a chunk, if there is one. */
+  /** Stores the pushes of the partition's next chunk. @returns false if none has been fetched */
   private take(shard: number): boolean {
     const head = this.log.head(shard);
     if (!head) return false;

@@ -18,10 +18,10 @@ import { runOf } from "./protocol.js";
 import { isShardBlock, mostShards } from "./split-tables.js";
 import { LaneTraffic, OwnerTraffic } from "./traffic.js";
 
-/** Bytes of each block that an owner looks at in a round, twice. */
+/** Maximum bytes hashed of each block for an owner's digest, which is computed twice per round. */
 const WINDOW = 4 << 20;
 
-/** A process that works lanes beside owners: all rows of split tables are with them. */
+/** Opens the parts of a process that works lanes in a run with owners, which hold all rows of split tables. */
 export async function openLane(job: Job, options: LanesOptions, stop: AbortSignal): Promise<Opened> {
   const { share, owners } = options;
   const topic = roundsTopicOf(job, options.roundsTopic);
@@ -49,7 +49,7 @@ function elsewhere({ out }: Job, client: OwnersClient): ShardsElsewhere {
   };
 }
 
-/** A process that holds shards, and works no lane. */
+/** Opens the parts of an owner: a process that holds shards and works no lane. */
 export async function openOwner(job: Job, options: LanesOptions): Promise<Opened> {
   const { number, count, host } = options.owners!;
   const share = { number: number!, of: count };

@@ -14,21 +14,21 @@ import {
   WINDOW,
 } from "./protocol.js";
 
-/** Shards that are held here. None of its functions may wait: weights do not change within one. */
+/** The shards held by this process. Its functions are synchronous, so that weights cannot change during a call. */
 export interface Holder {
-  /** f32[keys × dim]. */
+  /** f32[keys × dim]: the vectors of keys of one shard. */
   vectorsOf(table: string, shard: number, keys: BigUint64Array): Float32Array;
-  /** Of the shards of a table. */
+  /** Total sizes of a table's shards held here. */
   sizesOf(table: string): TableSizes;
-  /** A hash of its rows, of large shards another stretch every round. */
+  /** A hash of the shards, 16 hex digits; of large blocks it covers another window each round. */
   digest(round: number): string;
-  /** Writes the shards' data files, durably, into a directory of the run's. */
+  /** Writes the shards' data files, durably. @param directory name within the run's directory */
   save(directory: string): SavedShards;
 }
 
 /**
- * Answers lanes over HTTP/2, each by the weights of the round that it names: who comes early waits until they are there, who comes late is told
- * that the round is over.
+ * Answers lanes' requests over HTTP/2, each with the weights of the round that it names. A request for a later round
+ * waits until that round begins; one for an earlier round is told that it is over.
  */
 export class OwnerServer {
   private readonly server: Http2Server;
@@ -36,7 +36,7 @@ export class OwnerServer {
   private readonly holder: Holder;
   private readonly host: string;
   private round = -1;
-  /** False while the round is folded. */
+  /** False while the round is being folded. */
   private open = false;
   private waiting: (() => void)[] = [];
 
@@ -45,7 +45,7 @@ export class OwnerServer {
     server.on("stream", (stream, headers) => this.take(stream, headers));
   }
 
-  /** Listens on any free port. @throws usage where it cannot listen at that address */
+  /** Listens on a free port of `host`. @throws HashbrookError usage if it cannot listen there */
   static async open(host: string, run: string, holder: Holder): Promise<OwnerServer> {
     const server = createServer({ settings: { initialWindowSize: WINDOW } });
     server.on("session", (session) => session.setLocalWindowSize(WINDOW));
@@ -63,14 +63,14 @@ export class OwnerServer {
     return `http://${host}:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** The weights are those of `round` from now on. */
+  /** The weights are now those of `round`: requests that wait for it are answered. */
   begin(round: number): void {
     this.round = round;
     this.open = true;
     for (const wake of this.waiting.splice(0)) wake();
   }
 
-  /** The round at hand is folded: it is over. */
+  /** The current round is being folded: requests for it are told that it is over. */
   fold(): void {
     this.open = false;
   }
@@ -81,7 +81,7 @@ export class OwnerServer {
   }
 
   private async take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
-    stream.on("error", () => {}); // its asker has gone
+    stream.on("error", () => {}); // the client has disconnected, so there is nobody to report to
     const reply = (status: number, body: string | Uint8Array) => {
       if (stream.destroyed) return;
       stream.respond({ ":status": status });
@@ -93,7 +93,7 @@ export class OwnerServer {
       if (!answer) return reply(STATUS.bad, "no such path");
       const [asked, made] = answer(body);
       if (asked.run !== this.run) return reply(STATUS.others, "an owner of another run");
-      // From here to the answer nothing is awaited while the round is at hand.
+      // Nothing is awaited between this check and the response, so the round cannot end in between.
       while (!this.isAt(asked)) {
         if (asked.round <= this.round) return reply(STATUS.over, "the round is over");
         if (!this.server.listening) return reply(STATUS.ending, "this owner is ending");
@@ -110,7 +110,7 @@ export class OwnerServer {
   }
 }
 
-/** What a request asks for, and how it is answered when the weights are there. */
+/** Parses a request. @returns it, and the function that makes the response once the round's weights are there */
 type Answer = (body: Uint8Array) => readonly [Asked, (holder: Holder) => Uint8Array | string];
 
 const answers: Readonly<Record<(typeof PATHS)[keyof typeof PATHS], Answer>> = {

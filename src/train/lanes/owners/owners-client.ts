@@ -8,38 +8,38 @@ import type { OwnerNotice } from "../kafka-rounds.js";
 import { PATHS, packRows, type SaveAsked, type SavedShards, STATUS, unpackVectors, WINDOW } from "./protocol.js";
 import { RoundOver } from "./round-over.js";
 
-/** What is known of a run's owners and rounds. */
+/** What the rounds topic tells about a run's owners and rounds. */
 export interface OwnersKnown {
-  /** Where an owner answers, as it has told last. */
+  /** The address that an owner announced last; undefined: none yet. */
   owner(number: number): OwnerNotice | undefined;
-  /** What lanes have told of a round is whole. */
+  /** Whether all lanes' records of a round have been read. */
   isOver(round: number): boolean;
   wait(milliseconds: number): Promise<void>;
 }
 
 export interface OwnersOptions {
-  /** How many share the shards. */
+  /** Number of owners. */
   readonly count: number;
-  /** As `runOf`. */
+  /** Identity of the run, from `runOf`. */
   readonly run: string;
-  /** The run's directory. */
+  /** Path of the run's directory. */
   readonly out: string;
-  /** No lane is worked any more. */
+  /** Aborted when the process stops working lanes. */
   readonly stop: AbortSignal;
 }
 
 const RETRY_MS = 20;
-/** An owner that has not answered a lane for so long is asked once more, where it may be by now. */
+/** Timeout of a request for rows; it is then repeated, at the address announced last. */
 const QUIET_MS = 10_000;
-/** Shards may be large. */
+/** Timeout of a request to write shard files, which may be large. */
 const SAVE_MS = 600_000;
-/** So long is an owner waited for where a run was told to end. */
+/** Maximum time from the start of a checkpoint for which a stopped run waits for an owner. */
 const LAST_MS = 30_000;
 
-/** f32[keys × dim] for each of a table's `RemoteKeys`. */
+/** f32[keys × dim] for each entry of a table's `RemoteKeys`, by table. */
 export type RemoteVectors = ReadonlyMap<string, readonly Float32Array[]>;
 
-/** Asks owners for rows of a round, again and again where one does not answer. */
+/** Requests rows of a round from the owners; a request that is not answered is repeated. */
 export class OwnersClient implements RemoteRows {
   readonly share: ShardShare = { holds: () => false, rows: this };
   private readonly options: OwnersOptions;
@@ -47,21 +47,21 @@ export class OwnersClient implements RemoteRows {
   private rows: RemoteVectors = new Map();
   private closed = false;
   private readonly sessions = new Map<string, ClientHttp2Session>();
-  /** By table and owner. */
+  /** Sizes last reported, by table and owner. */
   private readonly told = new Map<string, Map<number, TableSizes>>();
 
   constructor(options: OwnersOptions) {
     this.options = options;
   }
 
-  /** Who knows of the run's rounds is there now. */
+  /** Sets the source of addresses and rounds, which every request needs. */
   attach(known: OwnersKnown): void {
     this.known = known;
   }
 
   /**
-   * Asks all owners at once; those who are not at `round` yet answer when they are.
-   * @throws RoundOver
+   * Requests vectors from all owners in parallel; an owner that has not reached `round` answers when it has.
+   * @throws RoundOver if the round is over or the process stops; HashbrookError internal if an owner rejects it
    */
   async ask(round: number, keys: RemoteKeys): Promise<RemoteVectors> {
     const answered = new Map<ShardKeys, Float32Array>();
@@ -81,7 +81,7 @@ export class OwnersClient implements RemoteRows {
     return parts.filter(({ shard }) => shard % this.options.count === owner);
   }
 
-  /** All owners at once. */
+  /** Calls `ask` for all owners in parallel. @returns the results, by owner */
   private byOwner<T>(ask: (owner: number) => Promise<T>): Promise<T[]> {
     return Promise.all(Array.from({ length: this.options.count }, (_, owner) => ask(owner)));
   }
@@ -92,7 +92,7 @@ export class OwnersClient implements RemoteRows {
     return { path: PATHS.rows, body, quietMs: QUIET_MS, isOver };
   }
 
-  /** The rows of the events that a lane brings next. */
+  /** Sets the rows of the events whose contribution is computed next. */
   take(rows: RemoteVectors): void {
     this.rows = rows;
   }
@@ -117,9 +117,10 @@ export class OwnersClient implements RemoteRows {
   }
 
   /**
-   * The files of all shards by the weights of `round`, written by their owners.
-   * @returns null where the round is over
-   * @throws lanes_cut_off where an owner is away, and the run was told to end
+   * Has the owners write the files of all shards, with the weights of `round`.
+   * @returns the files; null if the round is over
+   * @throws HashbrookError lanes_cut_off if the run is stopped and an owner has not answered within 30 s; internal if
+   *   an owner rejects the request
    */
   async save(round: number): Promise<GivenFiles | null> {
     const { out, run, stop } = this.options;
@@ -144,7 +145,7 @@ export class OwnersClient implements RemoteRows {
     }
   }
 
-  /** Asks until there is an answer. @throws RoundOver */
+  /** Repeats a request until it is answered. @throws as `ask` */
   private async request(number: number, request: Request): Promise<Uint8Array> {
     for (;;) {
       const notice = this.known!.owner(number);
@@ -158,7 +159,7 @@ export class OwnersClient implements RemoteRows {
     }
   }
 
-  /** @returns null where nobody answers there */
+  /** Sends a request once. @returns null if there is no response */
   private async once(url: string, request: Request): Promise<Reply | null> {
     const session = this.sessions.get(url) ?? this.connect(url);
     try {
@@ -173,7 +174,7 @@ export class OwnersClient implements RemoteRows {
   private connect(url: string): ClientHttp2Session {
     const session = connect(url, { settings: { initialWindowSize: WINDOW } });
     session.on("connect", () => session.setLocalWindowSize(WINDOW));
-    session.on("error", () => {}); // told by each request
+    session.on("error", () => {}); // reported by each of its requests
     this.sessions.set(url, session);
     return session;
   }
@@ -188,7 +189,7 @@ interface Request {
   readonly path: string;
   readonly body: Uint8Array;
   readonly quietMs: number;
-  /** Nobody needs the answer any more. */
+  /** Whether the response is no longer needed; asked after each failed attempt. */
   readonly isOver: () => boolean;
 }
 

@@ -4,59 +4,59 @@ import type { CompiledSpec } from "../../../spec/compiled.js";
 import { specHash } from "../../../spec/hash.js";
 import type { RemoteKeys, TableSizes } from "../../../tables/shard-share.js";
 
-/** Bytes of a request, at most. */
+/** Maximum size of a request's body, in bytes. */
 export const MOST_REQUEST = 256 << 20;
 
-/** Bytes that are sent before the other side has acknowledged any. */
+/** HTTP/2 flow-control window of sessions and streams, in bytes. */
 export const WINDOW = 16 << 20;
 
-/** Where an owner answers: keys' vectors, and shards for a checkpoint. */
+/** Paths of an owner's endpoints: vectors of keys, and files of shards for a checkpoint. */
 export const PATHS = { rows: "/rows", save: "/save" } as const;
 
-/** What an owner answers with, by HTTP's own numbers. */
+/** HTTP status codes of an owner's responses. */
 export const STATUS = {
   ok: 200,
-  /** It cannot be answered, however often it is asked. */
+  /** The request failed, and would fail again. */
   bad: 400,
-  /** The round is over: its weights are gone. */
+  /** The round is over: its weights no longer exist. */
   over: 409,
-  /** This is no owner of that run. */
+  /** The process is an owner of another run. */
   others: 421,
   ending: 503,
 } as const;
 
-/** By which a request is known to be for an owner of this run. */
+/** Identity of a run, by which an owner recognises its requests: the hash of the spec, and the rounds topic. */
 export const runOf = (spec: CompiledSpec, roundsTopic: string): string => `${specHash(spec)} ${roundsTopic}`;
 
-/** What every request says. */
+/** Members of every request. */
 export interface Asked {
   readonly run: string;
-  /** Of the weights that are asked for. */
+  /** The round whose weights are requested. */
   readonly round: number;
 }
 
-/** What an owner has written for a checkpoint. */
+/** An owner's response after writing its files of a checkpoint. */
 export interface SavedShards {
-  /** As a manifest names them. */
+  /** The files' entries for the manifest. */
   readonly files: readonly FileEntry[];
-  /** Of every table that is split: its shards held there. */
+  /** Sizes of the owner's shards, by table; split tables only. */
   readonly sizes: Readonly<Record<string, TableSizes>>;
 }
 
-/** A lane asks for vectors of keys. */
+/** A lane's request for vectors of keys. */
 export interface RowsAsked extends Asked {
   readonly keys: RemoteKeys;
 }
 
-/** Of one table: its sizes, and f32[keys × dim] for each of its shards that were asked for. */
+/** Response for one table: sizes of the owner's shards, and f32[keys × dim] for each requested shard. */
 export interface TableRows {
   readonly sizes: TableSizes;
   readonly vectors: readonly Float32Array[];
 }
 
-/** The writer of a run's directory asks for the shards' files of a checkpoint. */
+/** A request for the files of a checkpoint, from the process that writes the run's directory. */
 export interface SaveAsked extends Asked {
-  /** Of the run's directory: where they are to be written. */
+  /** Name of the directory for the files, within the run's directory. */
   readonly directory: string;
 }
 
@@ -68,7 +68,7 @@ export function packRows({ keys, ...asked }: RowsAsked): Uint8Array {
   );
 }
 
-/** @throws Error where bytes are missing or others */
+/** @throws Error if bytes are missing or malformed */
 export function unpackRows(bytes: Uint8Array): RowsAsked {
   const { head, arrays } = unpackArrays(bytes);
   const { tables, ...asked } = head as Asked & { readonly tables: readonly (readonly [string, readonly number[]])[] };
@@ -85,7 +85,7 @@ export function packVectors(tables: ReadonlyMap<string, TableRows>): Uint8Array 
   );
 }
 
-/** @throws Error where bytes are missing or others */
+/** @throws Error if bytes are missing or malformed */
 export function unpackVectors(bytes: Uint8Array): ReadonlyMap<string, TableRows> {
   const { head, arrays } = unpackArrays(bytes);
   const tables = head as readonly (readonly [string, TableSizes, number])[];

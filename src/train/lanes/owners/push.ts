@@ -6,15 +6,15 @@ import { xxh64 } from "../../../kernels/hash.js";
 import type { Contribution } from "../../../model/contribution.js";
 import type { ShardContribution, TableContribution } from "../../../tables/contribution.js";
 
-/** What a lane brings to the shards of one number, of all tables: a message for whoever holds them. */
+/** A lane's contribution to the shards of one number, of all tables: a message to their owner. */
 export interface Push {
   readonly shard: number;
-  /** By which the lane's record names it: 16 hex digits, a hash of its bytes. */
+  /** Its name in the lane's record: a hash of its bytes, 16 hex digits. */
   readonly name: string;
   readonly bytes: Uint8Array;
 }
 
-/** Where a push belongs. */
+/** Round and lane of a push. */
 export interface PushPlace {
   readonly round: number;
   readonly lane: number;
@@ -23,8 +23,8 @@ export interface PushPlace {
 const PLACE_BYTES = 8;
 
 /**
- * Takes what goes to owners of shards out of a contribution.
- * @returns the rest of it, and a message for every shard that is brought something
+ * Separates the parts for owners of shards from a contribution.
+ * @returns the rest of it, and a push for every shard number with gradients
  */
 export function partsOf(contribution: Contribution, place: PushPlace): { rest: Contribution; pushes: readonly Push[] } {
   const { tables, bf16 } = contribution;
@@ -54,7 +54,7 @@ function pushOf(tables: readonly TableContribution[], shard: number, place: Push
   return { shard, name: nameOf(bytes), bytes };
 }
 
-/** A push's name, by its bytes. */
+/** A push's name: the xxh64 of its bytes, 16 hex digits. */
 export const nameOf = (bytes: Uint8Array): string => hex64(xxh64(bytes));
 
 export function placeOf(bytes: Uint8Array): PushPlace {
@@ -62,7 +62,7 @@ export function placeOf(bytes: Uint8Array): PushPlace {
   return { round: view.getUint32(0, true), lane: view.getUint32(4, true) };
 }
 
-/** What a push brings, by the number of the table. @throws Error where bytes are missing or others */
+/** A push's contents, by index of the table. @throws Error if bytes are missing or malformed */
 export function unpackPush(bytes: Uint8Array): Map<number, ShardContribution> {
   const { head, arrays } = unpackArrays(bytes.subarray(PLACE_BYTES));
   const { tables } = head as { readonly tables: readonly number[] };
@@ -71,7 +71,7 @@ export function unpackPush(bytes: Uint8Array): Map<number, ShardContribution> {
   );
 }
 
-/** A lane's contribution with what it brings to the shards that are held here. */
+/** A lane's contribution including its pushes to the shards held here. @throws as `unpackPush` */
 export function withPushes(rest: Contribution, pushes: readonly Uint8Array[]): Contribution {
   const unpacked = pushes.map(unpackPush);
   const tables = rest.tables.map((table, t) => {

@@ -1,2 +1,2 @@
-/** The weights of a round that are asked for are gone, or no lane is worked any more. */
+/** Thrown when a request to owners is obsolete: its round is over, or the process stops working lanes. */
 export class RoundOver extends Error {}

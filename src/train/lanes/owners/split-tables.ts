@@ -1,10 +1,10 @@
 import type { CompiledSpec } from "../../../spec/compiled.js";
 
-/** Shards of the table that has most. */
+/** The largest number of shards of any table. */
 export const mostShards = ({ tables }: CompiledSpec): number =>
   tables.reduce((most, { shards = 1 }) => Math.max(most, shards), 1);
 
-/** Names of blocks that owners hold: those of tables that are split. */
+/** A predicate for the names of blocks that owners hold: those of split tables. */
 export function isShardBlock({ tables }: CompiledSpec): (block: string) => boolean {
   const split = tables.flatMap(({ name, shards = 1 }) => (shards > 1 ? [name] : []));
   return (block) => {

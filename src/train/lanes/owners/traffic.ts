@@ -9,25 +9,28 @@ import type { Holder, OwnerServer } from "./owner-server.js";
 import type { OwnersClient, RemoteVectors } from "./owners-client.js";
 import { type PushPlace, partsOf, withPushes } from "./push.js";
 
-/** What a lane's record tells of its contribution. */
+/** The members of a lane's record for its contribution. */
 type Brought = Pick<LaneRecord, "contribution" | "pushes">;
 
-/** What travels between lanes and those who hold shards of tables, as one process of a run takes part in it. */
+/** One process's side of the exchange of rows and gradients between lanes and owners of shards. */
 export interface RowTraffic {
-  /** The weights are those of `round`. */
+  /** The weights are now those of `round`. */
   begin(round: number): Promise<void>;
-  /** Asks for rows of a lane's events in a round, which may be to come. @throws RoundOver */
+  /** Requests the rows of a lane's events in a round, which may be a later one. @throws as `OwnersClient.ask` */
   ask(round: number, keys: RemoteKeys): Promise<RemoteVectors>;
-  /** These are the rows of the events that `contribute` is given next. */
+  /** Sets the rows of the events for which `contribute` is called next. */
   take(rows: RemoteVectors): void;
-  /** Sends what goes to owners. @returns what a lane's record tells of it */
+  /** Sends the owners' parts of a contribution. @returns the lane's record members for it */
   send(contribution: Contribution, place: PushPlace): Promise<Brought>;
-  /** The records of the round at hand, with what they bring to shards held here; null: stopped. @throws lanes_diverged */
+  /**
+   * The current round's records, including their pushes to shards held here; null if stopped.
+   * @throws HashbrookError lanes_diverged if the rows held here have changed since the last fold
+   */
   whole(records: readonly LaneRecord[], stop: AbortSignal): Promise<readonly LaneRecord[] | null>;
   close(): Promise<void>;
 }
 
-/** All rows are with every process. */
+/** For runs without owners: every process holds all rows. */
 export const NO_OWNERS: RowTraffic = {
   begin: async () => {},
   ask: async () => new Map(),
@@ -37,7 +40,7 @@ export const NO_OWNERS: RowTraffic = {
   close: async () => {},
 };
 
-/** Of a process that works lanes beside owners. */
+/** For a process that works lanes in a run with owners. */
 export class LaneTraffic implements RowTraffic {
   private readonly client: OwnersClient;
   private readonly sender: PushSender;
@@ -72,14 +75,14 @@ export class LaneTraffic implements RowTraffic {
   }
 }
 
-/** Of an owner. */
+/** For an owner. */
 export class OwnerTraffic implements RowTraffic {
   private readonly server: OwnerServer;
   private readonly reader: PushReader;
   private readonly rounds: KafkaRounds;
   private readonly share: { readonly number: number; readonly of: number };
   private readonly holder: Pick<Holder, "digest">;
-  /** Of the rows as they were folded: nobody else has them to compare. */
+  /** Digest of the rows after the last fold; no other process has these rows to compare with. */
   private folded = "";
   private told = false;
 
@@ -94,13 +97,13 @@ export class OwnerTraffic implements RowTraffic {
   async begin(round: number): Promise<void> {
     this.server.begin(round);
     if (!this.told) await this.rounds.tell({ owner: { ...this.share, url: this.server.url } });
-    // Who asked early is answered before anything else is done.
+    // Waiting requests are answered before the digest is computed.
     else await immediate();
     this.told = true;
     this.folded = this.holder.digest(round);
   }
 
-  /** It scores nothing. */
+  /** An owner scores nothing, so it needs no rows. */
   ask = NO_OWNERS.ask;
   take = NO_OWNERS.take;
 
