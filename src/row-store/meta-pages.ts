@@ -2,9 +2,10 @@ import { type Files, readFully, withFile } from "../core/files.js";
 import { damaged } from "./failures.js";
 
 /*
- * The library trusts a database's file: where its first pages are none, or pages it names lie beyond its end, the process would end. A
- * meta page is, after 24 bytes: u32 magic, u32 version, 16 bytes, two tables of 48 bytes of which the first begins with the page size (u32), u64
- * last page, u64 transaction. There are two; the later transaction's counts.
+ * LMDB trusts a database's file: invalid meta pages, or references to pages beyond its end, would end the process.
+ * Layout of a meta page: 24 bytes of header, u32 magic, u32 version, 16 bytes, two table descriptors of 48 bytes (the
+ * first begins with the page size, u32), u64 last page, u64 transaction. The first two pages are meta pages; the one
+ * with the later transaction is current.
  */
 const MAGIC = 0xbeefc0de;
 const META_BYTES = 160;
@@ -17,8 +18,8 @@ interface Meta {
 }
 
 /**
- * Checks whether a database's file is intact, as far as its beginning and length show. A missing file is fine.
- * @throws HashbrookError row_store_damaged
+ * Checks the meta pages and the length of a database's file. A missing file is accepted.
+ * @throws HashbrookError row_store_damaged if a meta page is invalid, or the file is too short
  */
 export function checkFile(path: string, files: Files): void {
   const bytes = files.stat(path)?.bytes;

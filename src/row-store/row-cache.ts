@@ -3,30 +3,31 @@ import { crc32c } from "../kernels/hash.js";
 import type { KeptRows } from "../tables/kept-rows.js";
 import { openValkey, type Valkey, valkeyAddress } from "./valkey.js";
 
-/** What became of rows that were asked for. */
+/** Counters of a row cache. */
 export interface RowCacheCounts {
-  /** Rows that came from there. */
+  /** Rows found in the cache. */
   readonly hits: number;
-  /** Rows that were read from the disk, and told to it. */
+  /** Rows read from the disk, because the cache did not return them. */
   readonly misses: number;
-  /** Requests that had no answer, or a damaged one: what they asked for was read from the disk. */
+  /** Requests without an answer, and rows with a wrong checksum; these rows are read from the disk. */
   readonly errors: number;
 }
 
-/** By its hash tag a name's place in a cluster: so many parts of a table's rows. */
+/** Number of hash tags per table. A cluster keeps names with the same tag on one node, where one request reads them. */
 const PARTS = 16;
-/** How long an answer is waited for: what a disk takes, and more. */
+/** Default timeout of a request: more than a disk takes. */
 const ANSWER_MS = 50;
-/** After an error nothing is asked for so long. */
+/** Time after an error in which the cache is not used. */
 const REST_MS = 1_000;
 const CHECK_BYTES = 4;
 
 /**
- * Rows in servers that several scorers share, by the version of the model: under another version's name they are not found, and every row has a
- * checksum over its name. It is no snapshot and no place to go on from: what is not there, not in time, or not whole is read from the disk.
+ * A cache of rows on servers that several scorers share. Names contain the model's version, so that rows of another
+ * version are not found, and every row has a checksum over its name and weights. It is not a snapshot, and nothing can
+ * be continued from it: rows that are missing, late or damaged are read from the disk.
  */
 export class RowCache {
-  /** Since it was opened; it goes on counting. */
+  /** Counts since it was opened; the object is updated in place. */
   readonly counts: RowCacheCounts;
   private readonly counted = { hits: 0, misses: 0, errors: 0 };
   private readonly server: Valkey;
@@ -38,18 +39,22 @@ export class RowCache {
   }
 
   /**
-   * @param url `redis://[USER:PASSWORD@]HOST:PORT`, or several hosts of a cluster, parted by commas. One that is not there in two seconds is tried again later
-   * @param answerMs how long an answer is waited for
-   * @param note is told where it is not there by then
-   * @throws HashbrookError usage, also where the server wants another user or password; runtime_unavailable where the package iovalkey is not there
+   * Connects to the servers. If they cannot be reached within two seconds, this is retried in the background.
+   * @param url `redis://[USER:PASSWORD@]HOST:PORT`, or several hosts of one cluster, separated by commas
+   * @param answerMs timeout of a request in ms. Default 50
+   * @param note called with a message if the servers were not reached in time
+   * @throws HashbrookError usage if `url` is malformed, or the server requires another user or password;
+   *   runtime_unavailable if the package iovalkey cannot be loaded
    */
   static async open(url: string, answerMs = ANSWER_MS, note: (text: string) => void = () => {}): Promise<RowCache> {
     return new RowCache(await openValkey(valkeyAddress(url), answerMs, note));
   }
 
   /**
-   * Rows of a store, which are also on the disk.
-   * @param version names the model's rows as they are now; null: they are being written
+   * The rows of a store, read from the cache if possible.
+   * @param kept the same rows on the disk
+   * @param store the store's name
+   * @param version returns the current version of the model's rows; null while they are being written
    * @internal
    */
   over(kept: KeptRows, store: string, version: () => string | null): KeptRows {
@@ -86,7 +91,7 @@ export class RowCache {
     );
   }
 
-  /** By key what is there; none of a part that gives no answer. */
+  /** Cached values, by index of the key; null if there is none, or its request failed. */
   private async ask(names: readonly Buffer[], keys: BigUint64Array): Promise<readonly (Buffer | null)[]> {
     const found: (Buffer | null)[] = names.map(() => null);
     const parts = Array.from({ length: PARTS }, () => [] as number[]);
@@ -109,7 +114,7 @@ export class RowCache {
     return [];
   }
 
-  /** The weights, where the row is whole and of this name. */
+  /** The weights of a cached value; null if it is missing or its checksum is wrong. */
   private checked(name: Buffer, value: Buffer | null): Uint8Array | null {
     if (value === null) return null;
     const weights = value.subarray(0, Math.max(0, value.length - CHECK_BYTES));
@@ -125,7 +130,7 @@ export class RowCache {
     this.server.put(name, value).catch(() => this.failed());
   }
 
-  /** Leaves the servers; what is asked from now on comes from the disk. */
+  /** Disconnects from the servers; rows are then read from the disk. */
   close(): void {
     this.server.close();
   }
@@ -141,7 +146,7 @@ interface Reading {
 
 const partOf = (key: bigint): number => Number(key % BigInt(PARTS));
 
-/** In braces what a cluster places it by. */
+/** The name of a row; the part in braces is the hash tag, by which a cluster selects the node. */
 function nameOf(prefix: string, key: bigint): Buffer {
   return Buffer.from(`{${prefix}/${partOf(key)}}${key.toString(16)}`);
 }

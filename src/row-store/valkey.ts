@@ -2,19 +2,23 @@ import { HashbrookError } from "../core/errors.js";
 
 const CONNECT_MS = 2_000;
 const MOST_RETRY_MS = 2_000;
-/** Rows that nobody has asked for or written anew for so long are gone. */
+/** Time from the last write after which a row expires. */
 const KEPT_SECONDS = 3_600;
 const PORT = 6_379;
 
-/** A server that keeps bytes by name for a while, or a cluster of them: as much of it as rows need. */
+/** The part of the interface of a Valkey or Redis server, or a cluster, that is used. */
 export interface Valkey {
-  /** Its values, null where there is none. Names of one call have one hash tag. @throws Error where there is no answer in time */
+  /**
+   * Values by name; null if there is none.
+   * @param names all with the same hash tag
+   * @throws Error if there is no answer in time
+   */
   get(names: readonly Buffer[]): Promise<readonly (Buffer | null)[]>;
   put(name: Buffer, value: Buffer): Promise<unknown>;
   close(): void;
 }
 
-/** Where servers are, as `--row-cache` says it. */
+/** Servers and credentials, as given to `--row-cache`. */
 export interface ValkeyAddress {
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
   readonly tls: boolean;
@@ -23,8 +27,9 @@ export interface ValkeyAddress {
 }
 
 /**
- * `redis://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]`, also `valkey:`, and `rediss:` or `valkeys:` for TLS. Several hosts are of a cluster.
- * @throws HashbrookError usage
+ * Parses `redis://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]`, also with `valkey:`, or `rediss:` or `valkeys:` for TLS.
+ * Several hosts are nodes of one cluster. Default port: 6379.
+ * @throws HashbrookError usage if it is malformed
  */
 export function valkeyAddress(url: string): ValkeyAddress {
   const match = /^(?:redis|valkey)(s?):\/\/(?:([^@/]*)@)?([^@/]+)\/?$/.exec(url);
@@ -44,7 +49,7 @@ export function valkeyAddress(url: string): ValkeyAddress {
   };
 }
 
-/** USER:PASSWORD, in which a URL writes some characters as %XX; null where it does not. */
+/** Splits and percent-decodes USER:PASSWORD; null if the encoding is malformed. */
 function decoded(user: string): readonly string[] | null {
   try {
     return user.split(":").map(decodeURIComponent);
@@ -55,12 +60,12 @@ function decoded(user: string): readonly string[] | null {
 
 const shown = (url: string): string => url.replace(/\/\/.*@/, "//…@");
 
-/** Of a cluster the last node's stands in it. */
+/** An error of the library; that of a cluster contains the last node's error. */
 interface Failure extends Error {
   readonly lastNodeError?: Error;
 }
 
-/** The library's, as far as it is used. */
+/** The part of the library's clients that is used. */
 interface Server {
   on(event: "error", told: (error: Failure) => void): void;
   once(event: "ready", told: () => void): void;
@@ -75,10 +80,11 @@ interface Library {
 }
 
 /**
- * Connects, which it waits two seconds for at most, and goes on trying behind that.
- * @param answerMs how long an answer is waited for
- * @param note is told where there is no connection by then, and why
- * @throws HashbrookError usage where the server wants another user or password; runtime_unavailable
+ * Connects. Waits two seconds at most; after that, connecting is retried in the background.
+ * @param answerMs timeout of a command in ms
+ * @param note called with a message, including the reason, if there is no connection by then
+ * @throws HashbrookError usage if the server requires another user or password; runtime_unavailable if the package
+ *   iovalkey cannot be loaded
  */
 export async function openValkey(
   { nodes, tls, ...user }: ValkeyAddress,
@@ -91,7 +97,7 @@ export async function openValkey(
     ...(tls && { tls: {} }),
     connectTimeout: CONNECT_MS,
     commandTimeout: answerMs,
-    // What cannot be sent now is read from the disk instead.
+    // Commands that cannot be sent now fail at once, because the disk can be read instead.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     retryStrategy: retryAfter,
@@ -118,7 +124,7 @@ export async function openValkey(
 
 const retryAfter = (times: number): number => Math.min(MOST_RETRY_MS, 100 * times);
 
-/** null once it is connected; else what went wrong in the time for that. A refusal is not tried again. */
+/** Waits for the connection. @returns null if connected; else the reason: a refused login, or the last error in time */
 function whyUnconnected(server: Server): Promise<string | null> {
   return new Promise((resolve) => {
     let last = `nothing in ${CONNECT_MS / 1000} s`;
@@ -128,7 +134,7 @@ function whyUnconnected(server: Server): Promise<string | null> {
       resolve(reason);
     };
     server.once("ready", () => end(null));
-    // Behind that each command tells.
+    // Errors after the wait have no effect here, because every command reports its own.
     server.on("error", (error) => {
       last = (error.lastNodeError ?? error).message;
       if (isRefused(last)) end(last);
@@ -136,10 +142,10 @@ function whyUnconnected(server: Server): Promise<string | null> {
   });
 }
 
-/** As servers say it. */
+/** Whether a server's error message means that it requires another user or password. */
 const isRefused = (reason: string): boolean => /^(WRONGPASS|NOAUTH|NOPERM)\b/.test(reason);
 
-/** The library, which is there where it was asked for. */
+/** Loads the library, an optional package. @throws HashbrookError runtime_unavailable if it cannot be loaded */
 async function library(): Promise<Library> {
   return import("iovalkey" as string).catch((cause) => {
     throw new HashbrookError("runtime_unavailable", "--row-cache needs the package iovalkey, which cannot be loaded", {
