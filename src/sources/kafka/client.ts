@@ -34,7 +34,7 @@ const levels: Readonly<Record<number, KafkaLogLevel>> = { 1: "error", 2: "warn",
 /**
  * Creates a client. It never writes to standard output or error.
  * @param onLog receives errors, warnings and infos. Default: discarded, except for `lastError`
- * @throws source_missing, source_unreadable for the TLS files
+ * @throws HashbrookError source_missing, source_unreadable if a TLS file cannot be read
  */
 export function createKafka(options: KafkaOptions, onLog?: (entry: KafkaLogEntry) => void): KafkaClient {
   registerCodecs();
@@ -56,7 +56,7 @@ export function createKafka(options: KafkaOptions, onLog?: (entry: KafkaLogEntry
   };
 }
 
-/** How failed requests are retried. @param retries default: the options' value, else 5 */
+/** Retries of failed requests, with exponential backoff. @param retries default: the options' value, else 5 */
 export function retryOptions(options: KafkaOptions, retries = options.retries ?? 5): RetryOptions {
   return { retries, initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 2000 };
 }
@@ -81,7 +81,7 @@ function tls(ssl: KafkaOptions["ssl"]): KafkaConfig["ssl"] {
   return pemOf(ssl);
 }
 
-/** The contents of TLS files. @throws source_missing, source_unreadable */
+/** Reads PEM files. @throws HashbrookError source_missing, source_unreadable */
 export function pemOf({ ca, cert, key }: Exclude<KafkaOptions["ssl"], boolean | undefined>) {
   return { ...(ca && { ca: [pem(ca)] }), ...(cert && { cert: pem(cert) }), ...(key && { key: pem(key) }) };
 }
@@ -96,9 +96,7 @@ function pem(path: string): string {
 
 let filtered = false;
 
-/**
- * Node 24 warns about kafkajs's negative timeouts, which are harmless: suppresses that warning, and only for kafkajs.
- */
+/** Suppresses Node 24's warning about negative timeouts, which are harmless, and only for kafkajs. */
 function dropNegativeTimeouts(): void {
   if (filtered) return;
   filtered = true;

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 
-/** kafkajs's encoder of requests: `buf` up to `offset` is written. Here, what is in `parts` comes before that. */
+/** kafkajs's encoder of requests: the buffers in `parts`, which are our addition, then `buf` up to `offset`. */
 interface Encoder {
   buf: Buffer;
   offset: number;
@@ -21,8 +21,9 @@ const SMALL_BYTES = 512;
 let keeps = false;
 
 /**
- * kafkajs copies a message at each of seven levels of a request, into buffers of up to twice its size that are zeroed first.
- * From here on its encoders keep large parts by reference until all bytes are needed in one buffer: for the checksum, and to be sent.
+ * kafkajs copies a message at each of seven levels of a request, into buffers of up to twice its size that are zeroed
+ * first. This changes its encoders to keep large parts by reference until all bytes are needed in one buffer: for the
+ * checksum, and for sending. Can be called repeatedly.
  */
 export function keepLargeParts(): void {
   if (keeps) return;
@@ -34,7 +35,7 @@ export function keepLargeParts(): void {
     else keep(this, bytes);
   };
   prototype.writeEncoder = function (value) {
-    // Requests that are no encoders have a buffer alone.
+    // Some requests are not encoders and only have a `buffer`.
     for (const part of value.parts ? partsOf(value) : [value.buffer]) this.writeBufferInternal(part);
     return this;
   };
@@ -57,7 +58,7 @@ function keep(encoder: Encoder, bytes: Buffer): void {
   [encoder.buf, encoder.offset] = [Buffer.alloc(SMALL_BYTES), 0];
 }
 
-/** In their order. */
+/** All buffers of an encoder, in order. */
 function partsOf({ parts = [], buf, offset }: Encoder): readonly Buffer[] {
   return offset > 0 ? [...parts, buf.subarray(0, offset)] : parts;
 }

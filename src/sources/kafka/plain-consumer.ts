@@ -19,8 +19,8 @@ const UNKNOWN_TOPIC = [3, 100, 103];
 const TOPIC_AUTHORIZATION_FAILED = 29;
 
 /**
- * Reads the partitions that are wanted of a topic without a consumer group; nothing is committed. One request at a time to each broker
- * that leads some of them.
+ * Reads the selected partitions of a topic without a consumer group; nothing is committed. Each broker that leads some
+ * of them gets one request at a time.
  */
 export class PlainConsumer implements TopicConsumer {
   private readonly topic: string;

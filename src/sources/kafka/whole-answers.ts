@@ -3,23 +3,24 @@ import { type ConnectionOptions, connect as connectTls } from "node:tls";
 
 const KEEP_ALIVE_MS = 60_000;
 const READ_BYTES = 64 << 10;
-/** An answer begins with its length, an int32. */
+/** Size of the length prefix of a response, an int32. */
 const LENGTH_BYTES = 4;
-/** Brokers answer fetches with less; a greater length is the beginning of another protocol's bytes. */
+/** Maximum length of a response. Brokers send less; a greater value means that the bytes are of another protocol. */
 const LONGEST_ANSWER = 256 << 20;
 
 interface Address {
   readonly host: string;
   readonly port: number;
-  /** False or absent: no TLS. */
+  /** TLS options; false or absent: no TLS. */
   readonly ssl?: ConnectionOptions | false | undefined;
   readonly onConnect: () => void;
 }
 
 /**
- * Sockets that hand kafkajs whole answers. kafkajs collects the pieces of an answer and then concatenates them: answers with lanes' contributions
- * have megabytes, and twice their bytes in buffers outside the JavaScript heap make V8 mark the heap twice as often. Here, pieces are
- * read into one buffer, which is used again, and copied into the answer's. TLS has no such reads.
+ * Creates a socket that passes complete responses to kafkajs, which would otherwise collect and concatenate the pieces.
+ * Responses with lanes' contributions have megabytes, and twice their bytes in buffers outside the JavaScript heap make
+ * V8 mark the heap twice as often. Here, pieces are read into one reused buffer and copied into the response's. A TLS
+ * socket is an ordinary one, since Node cannot read TLS into a given buffer.
  */
 export function wholeAnswers({ host, port, ssl, onConnect }: Address): Socket {
   const server = isIP(host) ? {} : { servername: host };
@@ -41,29 +42,29 @@ function connectPlain(host: string, port: number, onConnect: () => void): Socket
   return socket;
 }
 
-/** Divides what a broker sends into answers, each with its length. */
+/** Splits a broker's bytes into responses, each including its length prefix. */
 export class AnswerReader {
   private readonly take: (answer: Buffer) => void;
   private readonly length = Buffer.alloc(LENGTH_BYTES);
-  /** Null until its length is known. */
+  /** The response being received; null until its length is known. */
   private answer: Buffer | null = null;
-  /** Bytes of the answer, or of its length, that are there. */
+  /** Number of bytes received of the response, or of its length prefix. */
   private filled = 0;
   private isForeign = false;
 
-  /** @param take gets each answer, and whatever else is sent where lengths make no sense */
+  /** @param take called with each response; after an invalid length, with all bytes as they come */
   constructor(take: (answer: Buffer) => void) {
     this.take = take;
   }
 
-  /** @param bytes may be overwritten afterwards */
+  /** Adds received bytes. @param bytes copied, so they may be overwritten afterwards */
   push(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length && !this.isForeign) at += this.fill(bytes.subarray(at));
     if (at < bytes.length) this.take(Buffer.from(bytes.subarray(at)));
   }
 
-  /** @returns how many of the bytes were taken */
+  /** Copies bytes into the length prefix or the response. @returns the number of bytes copied */
   private fill(bytes: Uint8Array): number {
     const target = this.answer ?? this.length;
     const taken = Math.min(bytes.length, target.length - this.filled);
@@ -75,7 +76,7 @@ export class AnswerReader {
     return taken;
   }
 
-  /** The answer's length is there. */
+  /** Allocates the response, whose length prefix is complete. */
   private begin(): void {
     const length = this.length.readInt32BE(0);
     this.isForeign = length < 0 || length > LONGEST_ANSWER;
