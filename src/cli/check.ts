@@ -52,14 +52,14 @@ async function run(flags: Flags): Promise<void> {
 export function checkText(report: CheckReport): string {
   const { rows, accepted, rejected, label, time } = report;
   const warnings = [...report.spec_warnings, ...report.warnings];
-  const lines = [`${number(rows)} events read, ${number(accepted)} fit the spec, ${number(rejected)} rejected`];
+  const lines = [`${grouped(rows)} events read, ${grouped(accepted)} fit the spec, ${grouped(rejected)} rejected`];
   if (label.from === null) lines.push("  label: from clicks, which are not looked at here");
   if (label.positive_rate !== null)
     lines.push(`  label ${label.from}: ${percent(label.positive_rate)} positive (${valuesText(label.values)})`);
   if (time?.first) lines.push(`  time ${time.from}: ${time.first} to ${time.last} UTC`);
   lines.push(...table(report.fields).map((line) => `  ${line}`));
   for (const [code, sample] of Object.entries(report.rejected_samples))
-    lines.push(`rejected ${number(report.rejected_by_code[code])}: ${sampleText(code, sample)}`);
+    lines.push(`rejected ${grouped(report.rejected_by_code[code])}: ${sampleText(code, sample)}`);
   for (const { message, hint } of warnings) lines.push(`warning: ${message}`, `  ${hint}`);
   lines.push(verdict(report));
   return lines.join("\n");
@@ -69,7 +69,7 @@ function verdict({ ok, rows, rejected, warnings, spec_warnings }: CheckReport): 
   if (ok) return spec_warnings.length > 0 ? "nothing in the data is doubtful" : "nothing is doubtful";
   const doubts = warnings.length + spec_warnings.length;
   const parts = [
-    ...(rejected > 0 ? [`${number(rejected)} of ${number(rows)} events rejected`] : []),
+    ...(rejected > 0 ? [`${grouped(rejected)} of ${grouped(rows)} events rejected`] : []),
     ...(doubts > 0 ? [`${doubts} ${doubts === 1 ? "warning" : "warnings"}`] : []),
   ];
   return parts.join(", ") || "no events";
@@ -91,7 +91,7 @@ function table(fields: readonly FieldCheck[]): string[] {
 function cells({ name, from, type, present, distinct, min, mean, max, examples }: FieldCheck): string[] {
   const shown = examples.map((text) => JSON.stringify(text.length > 24 ? `${text.slice(0, 24)}…` : text)).join(", ");
   const numbers = [min, mean, max].map((x) => (x === null ? "" : figure(x)));
-  return [from === name ? name : `${name} (${from})`, type, percent(present), number(distinct), ...numbers, shown];
+  return [from === name ? name : `${name} (${from})`, type, percent(present), grouped(distinct), ...numbers, shown];
 }
 
 /** At most four decimals, fewer for large numbers. */
@@ -100,8 +100,7 @@ function figure(x: number): string {
 }
 
 function valuesText(values: CheckReport["label"]["values"]): string {
-  return values.map(({ text, count }) => `${JSON.stringify(text)} ${number(count)}`).join(", ");
+  return values.map(({ text, count }) => `${JSON.stringify(text)} ${grouped(count)}`).join(", ");
 }
 
-const number = grouped;
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { errorFacts, type PlainError, toPlainError } from "../core/errors.js";
 import { commands, listedCommand, loadCommand } from "./commands.js";
 import { checked, refuseUnknownFlags } from "./options.js";
-import { forgetTold } from "./warnings.js";
+import { forgetShown } from "./warnings.js";
 
 const FIRST_SESSION = `
 A first session:
@@ -18,7 +18,7 @@ A first session:
  */
 export async function hashbrook(args: readonly string[]): Promise<number> {
   const [asked = "", ...flags] = args;
-  forgetTold();
+  forgetShown();
   const program = await programFor(args);
   try {
     for (const command of program.commands) if (command.name() === asked) refuseUnknownFlags(command, flags);

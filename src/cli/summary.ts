@@ -111,17 +111,16 @@ function calibratedLines({ slices, second_half, ...whole }: NonNullable<Report["
 
 /** Files that were learned before, and files that were left unfinished. */
 export function knownLines({ known_files, left_files }: Pick<Report, "known_files" | "left_files">): string[] {
-  const number = grouped;
   const before = ({ name, learned_as, first, last }: KnownFile) =>
-    `learned before${name.endsWith(learned_as) ? "" : ` as ${learned_as}`}, in examples ${number(first)} to ${number(last)}`;
+    `learned before${name.endsWith(learned_as) ? "" : ` as ${learned_as}`}, in examples ${grouped(first)} to ${grouped(last)}`;
   const known = known_files.map((file) =>
     file.went_on_behind_line === null
       ? `  passed over ${file.name}: ${before(file)}`
-      : `  went on in ${file.name} behind line ${number(file.went_on_behind_line)}: ${before(file)}`,
+      : `  went on in ${file.name} behind line ${grouped(file.went_on_behind_line)}: ${before(file)}`,
   );
   const left = left_files.map(
     ({ name, went_on_behind_line }) =>
-      `  left in its middle: ${name}, learned up to line ${number(went_on_behind_line ?? 0)}; give it again to go on there`,
+      `  left in its middle: ${name}, learned up to line ${grouped(went_on_behind_line ?? 0)}; give it again to go on there`,
   );
   return [...known, ...left];
 }

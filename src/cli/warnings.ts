@@ -3,7 +3,7 @@ import type { Warning } from "../train/metrics/report.js";
 const shown = new Set<string>();
 
 /** Called when a command begins: warnings of an earlier one are shown again. */
-export const forgetTold = (): void => shown.clear();
+export const forgetShown = (): void => shown.clear();
 
 /** Prints warnings on standard error as plain lines, each kind and field once. */
 export function tellWarnings(warnings: readonly Warning[]): void {

@@ -22,7 +22,8 @@ export interface SpecWarning {
   readonly hint: string;
 }
 
-const START: Place = { line: 1, column: 1 };
+/** The place of a problem that has none of its own. */
+export const START: Place = { line: 1, column: 1 };
 
 /** All problems of one file, each with its place, collected so that they are reported together. */
 export class Problems {

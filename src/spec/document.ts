@@ -1,5 +1,5 @@
 import { type Document, isCollection, isMap, isNode, isPair, isScalar, type Pair, visit } from "yaml";
-import type { Place, Problems } from "../schema/problems.js";
+import { type Problems, START } from "../schema/problems.js";
 import { expandIn } from "./document-path.js";
 import { readDocument, type Shape, specYaml } from "./shape.js";
 
@@ -7,7 +7,6 @@ import { readDocument, type Shape, specYaml } from "./shape.js";
 export type SpecPath = readonly (string | number)[];
 
 const COLUMNS = 120;
-const NOWHERE: Place = { line: 1, column: 1 };
 
 /** The source of a spec, to be edited: whatever is not touched stays as written, comments included. */
 export class SpecDocument {
@@ -84,7 +83,7 @@ export class SpecDocument {
    * line.
    */
   read(shape: Shape, problems: Problems): unknown {
-    return readDocument(this.document, shape, problems, () => NOWHERE);
+    return readDocument(this.document, shape, problems, () => START);
   }
 
   /** The YAML. */

@@ -31,12 +31,13 @@ export class TableFile {
     } catch (cause) {
       throw systemFailure(name, cause);
     }
+    let size: number | undefined;
     try {
-      return await readerOf(new TableFile(files, file, files.stat(path)?.bytes ?? 0));
+      size = files.stat(path)?.bytes ?? 0;
+      return await readerOf(new TableFile(files, file, size));
     } catch (cause) {
-      const empty = files.stat(path)?.bytes === 0;
       files.close(file);
-      throw damaged(empty ? new Error("the file is empty: 0 bytes") : cause);
+      throw damaged(size === 0 ? new Error("the file is empty: 0 bytes") : cause);
     }
   }
 

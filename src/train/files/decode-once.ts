@@ -39,11 +39,11 @@ export async function decodeOnce(job: Job, { signal, onNote }: DecodeOnceOptions
   removeStale(out);
   const directory = join(out, `${PREFIX}${process.pid}`);
   const remove = () => quietly(() => rmSync(directory, { recursive: true, force: true }));
-  const note = `the data are decoded once for ${job.epochs} epochs, into ${directory}, which is removed at the end`;
+  const start = `the data are decoded once for ${job.epochs} epochs, into ${directory}, which is removed at the end`;
   const data = await decodedInto(directory, job, {
     signal,
     onNote: (note) => onNote?.(`every epoch decodes the data anew: ${note}`),
-    onStart: () => onNote?.(note),
+    onStart: () => onNote?.(start),
   });
   if (data !== null) return { job: { ...job, data: [data] }, remove };
   remove();

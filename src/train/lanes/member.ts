@@ -241,6 +241,7 @@ class Member {
       const waited = begun === null ? 0 : now - begun;
       const due = this.lingers && begun !== null && waited >= this.job.lingerMs;
       const mine = lanes.filter((lane) => !known.has(lane) && this.works(lane, waited));
+      this.readEventsOf(mine);
       const worked = await this.work?.work(mine, due);
       this.report();
       if (worked) continue;
@@ -256,15 +257,14 @@ class Member {
   private works(lane: number, waited: number): boolean {
     if (this.owns || this.rounds.isUnread(lane)) return false;
     if (isOwn(this.share, lane)) return true;
-    if (waited < takeoverAfter(this.share, this.options.takeoverMs, this.lingers ? this.job.lingerMs : 0)) return false;
-    this.readEventsOf(lane);
-    return true;
+    return waited >= takeoverAfter(this.share, this.options.takeoverMs, this.lingers ? this.job.lingerMs : 0);
   }
 
-  private readEventsOf(lane: number): void {
+  /** Includes the partitions of lanes that were taken over; those of own lanes are read already. */
+  private readEventsOf(lanes: readonly number[]): void {
     const { count } = this.job.spec.lanes!;
     for (const [partition, offset] of this.at.offsets.entries())
-      if (partition % count === lane) this.log.include(partition, BigInt(offset));
+      if (lanes.includes(partition % count)) this.log.include(partition, BigInt(offset));
   }
 
   /** @throws HashbrookError lanes_diverged if a contribution was computed with other weights */
