@@ -30,6 +30,13 @@ export interface Holding {
   readonly shared?: RowCache | undefined;
 }
 
+/** Rows stored with the state: those of `rows` are still to be moved into their tables, then `end` ends the move. */
+interface Unwritten {
+  readonly tables: readonly ServingRows[];
+  readonly rows: Iterator<void> & Iterable<void>;
+  readonly end: () => void;
+}
+
 /** One model's rows on disk, and what is served beside them, in the state of one transaction. */
 export class RowDatabase implements RowKeeper {
   readonly path: string;
@@ -42,7 +49,7 @@ export class RowDatabase implements RowKeeper {
   /** A damaged row was found. */
   private givenUp = false;
   /** Rows that are still stored with the state, to be moved into their tables. */
-  private unwritten: { readonly rows: Iterator<void> & Iterable<void>; readonly end: () => void } | null = null;
+  private unwritten: Unwritten | null = null;
   /** Bytes of rows that may still be loaded into memory. */
   private room: number;
   private readonly shared: RowCache | undefined;
@@ -123,7 +130,7 @@ export class RowDatabase implements RowKeeper {
     this.transaction(() => put(state(tables)));
     for (const one of tables) this.tables.get(one.name)!.hold(one);
     const whole = state([]);
-    this.unwritten = { rows: this.laid(tables), end: () => put(whole) };
+    this.unwritten = { tables, rows: this.laid(tables), end: () => put(whole) };
     this.goOn();
   }
 
@@ -140,7 +147,7 @@ export class RowDatabase implements RowKeeper {
       const { unwritten } = this;
       if (!unwritten || this.closed || this.givenUp) return;
       quietly(() => {
-        if (this.slice(unwritten.rows)) this.goOn();
+        if (this.moving(({ rows }) => this.slice(rows))) this.goOn();
         else this.writeAll();
       });
     });
@@ -151,12 +158,25 @@ export class RowDatabase implements RowKeeper {
     const { unwritten } = this;
     if (this.givenUp) throw damaged(`${this.path}: a row is not as it was written`);
     if (!unwritten) return;
-    this.transaction(() => {
-      for (const _ of unwritten.rows);
-      unwritten.end();
-    });
+    this.moving(({ rows, end }) =>
+      this.transaction(() => {
+        for (const _ of rows);
+        end();
+      }),
+    );
     this.unwritten = null;
     for (const rows of this.tables.values()) rows.letGo();
+  }
+
+  /** Moves rows; if it fails, all of them are moved again: none of the failed transaction's are in their tables. */
+  private moving<T>(step: (unwritten: Unwritten) => T): T {
+    const unwritten = this.unwritten!;
+    try {
+      return step(unwritten);
+    } catch (error) {
+      this.unwritten = { ...unwritten, rows: this.laid(unwritten.tables) };
+      throw error;
+    }
   }
 
   /** Runs steps for a moment, in one transaction. @returns whether there may be more */
