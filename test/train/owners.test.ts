@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -106,6 +109,25 @@ it("an owner that has died is asked where it answers by then, and one of another
   anew.begin(0);
   urls[0] = anew.url;
   expect([...(await asked).get("ids")![0]]).toEqual([4]);
+});
+
+it("rows are asked for again where the connection breaks within the answer", async () => {
+  const breaking = createServer();
+  breaking.on("stream", (stream) => {
+    stream.on("error", () => {});
+    stream.respond({ ":status": 200 });
+    stream.write(Buffer.alloc(10), () => setTimeout(() => stream.session?.socket.destroySoon(), 20));
+  });
+  await new Promise<void>((resolve) => breaking.listen(0, "127.0.0.1", resolve));
+  const urls = [`http://127.0.0.1:${(breaking.address() as AddressInfo).port}`];
+  const { client } = clientOf(urls);
+  const asked = client.ask(0, new Map([["ids", [{ shard: 0, keys: keys(1) }]]]));
+  await once(breaking, "stream");
+  const owner = await serverOf(0);
+  owner.begin(0);
+  urls[0] = owner.url;
+  expect([...(await asked).get("ids")![0]]).toEqual([4]);
+  breaking.close();
 });
 
 it("nobody is asked any more where all lanes have told of the round, or the run is to end", async () => {

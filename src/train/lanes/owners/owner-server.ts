@@ -83,7 +83,7 @@ export class OwnerServer {
   private async take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     stream.on("error", () => {}); // the client has disconnected, so there is nobody to report to
     const reply = (status: number, body: string | Uint8Array) => {
-      if (stream.destroyed) return;
+      if (stream.destroyed || stream.closed) return;
       stream.respond({ ":status": status });
       stream.end(body);
     };

@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect } from "node:http2";
+import { type ClientHttp2Session, connect, constants } from "node:http2";
 import { join } from "node:path";
 import type { GivenFiles } from "../../../checkpoints/checkpoint.js";
 import { systemClock } from "../../../core/clock.js";
@@ -198,6 +198,7 @@ interface Reply {
   readonly body: Uint8Array;
 }
 
+/** Sends a request. @throws Error if there is no response, or less than all of it */
 function post(session: ClientHttp2Session, { path, body, quietMs }: Request): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const stream = session.request({ ":method": "POST", ":path": path });
@@ -209,9 +210,11 @@ function post(session: ClientHttp2Session, { path, body, quietMs }: Request): Pr
     });
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("error", reject);
-    stream.on("close", () =>
-      status === 0 ? reject(new Error("closed")) : resolve({ status, body: Buffer.concat(chunks) }),
-    );
+    stream.on("close", () => {
+      // A connection that breaks within a body cancels the stream, which is no error to Node.
+      if (status === 0 || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return reject(new Error("closed"));
+      resolve({ status, body: Buffer.concat(chunks) });
+    });
     stream.end(body);
   });
 }
