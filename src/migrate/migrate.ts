@@ -16,7 +16,7 @@ import { decodedBatches, START } from "../train/stream.js";
 import { distil, type Fit, openDistilled, teach } from "../warm-start/distil.js";
 import { storedKeys } from "../warm-start/stored-keys.js";
 import { DistinctKeys } from "./distinct-keys.js";
-import { checkSame, lossWarnings, type MigrationWarning } from "./migration.js";
+import { checkSame, lossWarnings, type MigrationWarning, metaOf } from "./migration.js";
 
 /** What to migrate, and where to. */
 export interface MigrateOptions {
@@ -90,11 +90,11 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
   }
   const gone = new Set(migrated.flatMap((table) => table.gone));
   const kept = checkpoint.blocks.filter(({ name }) => !gone.has(name)).map(({ name }) => checkpoint.read(name));
-  const meta = { ...checkpoint.meta, spec: to, spec_hash: specHash(to), rejected_bytes: 0 };
+  const meta = metaOf(checkpoint, to);
   const blocks = [...kept, ...migrated.flatMap((table) => table.blocks)];
   store.lock();
   try {
-    const { path } = store.save(checkpoint.examples, { meta: JSON.parse(JSON.stringify(meta)), blocks });
+    const { path } = store.save(checkpoint.examples, { meta, blocks });
     const tables = migrated.map(({ facts }) => facts);
     const { examples } = checkpoint;
     const warnings = lossWarnings(tables);

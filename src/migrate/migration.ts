@@ -1,7 +1,9 @@
+import type { Checkpoint, CheckpointContent } from "../checkpoints/checkpoint.js";
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
 import { kindOf } from "../encodings/index.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
+import { specHash } from "../spec/hash.js";
 
 /** Relative error from which a table counts as much changed: the error is half the size of the old vectors. */
 const MUCH = 0.5;
@@ -25,6 +27,12 @@ export function lossWarnings(tables: readonly { name: string; to: string; error:
       message: `table ${name}: much of what it learned may be lost: its ${to} vectors differ from the old ones by ${(error * 100).toFixed(0)} % of their size`,
       hint: "compare both with hashbrook eval on events of a later day; more rows or --passes lose less",
     }));
+}
+
+/** The meta of the first checkpoint of a new run: what the old run set aside stays in the old run's directory. */
+export function metaOf({ meta }: Checkpoint, to: CompiledSpec): CheckpointContent["meta"] {
+  const late = "late_bytes" in meta ? { late_bytes: 0 } : {};
+  return JSON.parse(JSON.stringify({ ...meta, spec: to, spec_hash: specHash(to), rejected_bytes: 0, ...late }));
 }
 
 /**

@@ -8,6 +8,7 @@ import { specHash } from "../spec/hash.js";
 import type { Encoding } from "../tables/encoding.js";
 import type { RowChunk } from "../tables/row-store.js";
 import { openDistilled } from "../warm-start/distil.js";
+import { metaOf } from "./migration.js";
 
 /** A table whose rows are rewritten. */
 export interface RewrittenTable {
@@ -82,12 +83,12 @@ export async function rewriteCheckpoint(
   for (const table of tables) done.push(await rewriteTable(to, table, await open(table.table)));
   const gone = new Set(done.flatMap((table) => table.gone));
   const kept = checkpoint.blocks.filter(({ name }) => !gone.has(name) && !name.startsWith("nested/"));
-  const meta = { ...checkpoint.meta, spec: to, spec_hash: specHash(to), rejected_bytes: 0 };
+  const meta = metaOf(checkpoint, to);
   const blocks = [...kept.map(({ name }) => checkpoint.read(name)), ...done.flatMap((table) => table.blocks)];
   store.lock();
   try {
     const { examples } = checkpoint;
-    const written = store.save(examples, { meta: JSON.parse(JSON.stringify(meta)), blocks });
+    const written = store.save(examples, { meta, blocks });
     const facts = done.map((table) => table.facts);
     return { checkpoint: written.path, passed_over: skipped, examples, spec_hash: specHash(to), tables: facts };
   } finally {

@@ -30,6 +30,12 @@ function reject(root: string, text: string): void {
   writeFileSync(join(root, "rejected", "rejected.jsonl"), text);
 }
 
+/** Clicks of it that label nothing. */
+function keepLate(root: string, text: string): void {
+  mkdirSync(join(root, "rejected"), { recursive: true });
+  writeFileSync(join(root, "rejected", "late.jsonl"), text);
+}
+
 /** A store that does some things in another way. */
 const over = (store: ObjectStore, other: Partial<ObjectStore>): ObjectStore => ({
   url: store.url,
@@ -230,6 +236,41 @@ describe("a checkpoint in a store", () => {
     reject(same, '{"code":"bad_label"}\n');
     expect(await pullCheckpoint(store, same)).toMatchObject({ examples: 200 });
     expect(readFileSync(join(same, "rejected", "rejected.jsonl"))).toHaveLength(40);
+  });
+
+  it("comes with the clicks that labelled nothing, without which its run would not go on", async () => {
+    const store = new DirectoryStore(join(temporaryDirectory(), "store"));
+    const [from, to] = [temporaryDirectory(), temporaryDirectory()];
+    const { meta, blocks } = content(2);
+    keepLate(from, '{"reason":"late"}\n{"reason":"orphan"}\n');
+    new CheckpointStore(from).save(200, { meta: { ...meta, rejected_bytes: 0, late_bytes: 18 }, blocks });
+    await pushCheckpoint(from, store);
+    await pullCheckpoint(store, to);
+    expect(readFileSync(join(to, "rejected", "late.jsonl"), "utf8")).toBe('{"reason":"late"}\n');
+    keepLate(to, '{"reason":"of another run"}\n');
+    await expect(pullCheckpoint(store, to)).rejects.toMatchObject({ code: "output_exists" });
+  });
+
+  it("that the run replaces by one of the same name while it is copied is not named by the head, and is pushed anew", async () => {
+    const store = new DirectoryStore(join(temporaryDirectory(), "store"));
+    const from = run(3);
+    let replaced = false;
+    const racing = over(store, {
+      write: (...args) => {
+        if (!replaced) {
+          rmSync(join(from, "checkpoint-000000000300"), { recursive: true });
+          new CheckpointStore(from).save(300, content(4));
+        }
+        replaced = true;
+        return store.write(...args);
+      },
+    });
+    await expect(pushCheckpoint(from, racing)).rejects.toMatchObject({ code: "checkpoint_missing" });
+    expect(await store.list()).toEqual([]);
+    await pushCheckpoint(from, store);
+    const to = join(temporaryDirectory(), "run");
+    await pullCheckpoint(store, to);
+    expect(newest(to)).toEqual(newest(from));
   });
 
   it("that was never there is missing", async () => {

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { blocksOf } from "../../src/checkpoints/lazy-blocks.js";
-import { openCheckpoint } from "../../src/checkpoints/store.js";
+import { CheckpointStore, openCheckpoint } from "../../src/checkpoints/store.js";
+import { migrate } from "../../src/migrate/migrate.js";
 import { pruneCheckpoint } from "../../src/migrate/prune.js";
 import { specOf } from "../../src/model/load.js";
 import { parseSpec } from "../../src/spec/parse.js";
@@ -55,6 +56,19 @@ it("keeps the rows with the longest vectors of all tables, as they are, and scor
   expect(told).toBe(kept.size);
   const { auc, examples } = await evaluate({ checkpoint: pruned, data: "simulate:500:6:json" });
   expect([examples, auc! > 0 && auc! < 1]).toEqual([500, true]);
+});
+
+it("makes a run that can be gone on with where the old one had set clicks aside, as migrate does", async () => {
+  const out = folder();
+  await train({ model: spec("dcn_v2"), data: "simulate:500:5:json", out });
+  const { checkpoint } = openCheckpoint(out);
+  const blocks = checkpoint.blocks.map(({ name }) => checkpoint.read(name));
+  new CheckpointStore(out).save(501, { meta: { ...checkpoint.meta, rejected_bytes: 4, late_bytes: 57 }, blocks });
+  const [pruned, migrated] = [folder(), folder()];
+  await pruneCheckpoint({ checkpoint: out, keep: 0.5, out: pruned });
+  await migrate({ checkpoint: out, model: spec("dcn_v2", "hash"), out: migrated });
+  for (const run of [pruned, migrated])
+    expect(openCheckpoint(run).checkpoint.meta).toMatchObject({ rejected_bytes: 0, late_bytes: 0 });
 });
 
 it("refuses a share that is none, and a model whose rows are several ids'", async () => {

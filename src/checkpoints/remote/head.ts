@@ -15,21 +15,26 @@ export const FORMAT = 1;
 export const PIECE_BYTES = 16 << 20;
 
 const Part = Type.Object({ examples: Type.Integer({ minimum: 0 }), checksum: hex });
+const Lines = Type.Object({ bytes: Type.Integer({ minimum: 1 }), xxh64: hex });
 const Head = Type.Object({
   format: Type.Literal(FORMAT),
   spec_hash: Type.Union([hex, Type.Null()]),
   /** The checkpoint's directories, the newest first, by their manifests' checksums. */
   chain: Type.Array(Part, { minItems: 1 }),
   /** The run's rejected events, stored as a file of the newest directory: its size and XXH64. null: none. */
-  rejected: Type.Union([Type.Null(), Type.Object({ bytes: Type.Integer({ minimum: 1 }), xxh64: hex })]),
+  rejected: Type.Union([Type.Null(), Lines]),
+  /** The run's clicks that label nothing, stored likewise. Absent: none. */
+  late: Type.Optional(Lines),
   /** Parts of the previous checkpoint, which may still be being read. */
   before: Type.Array(Part),
 });
 export type RemoteHead = Immutable<Static<typeof Head>>;
 const headOf = validator(Head);
 
-/** Where a run keeps rejected events. */
-export const REJECTED = { folder: "rejected", name: "rejected.jsonl" };
+/** A run's folder of what it sets aside, and the files in it, by their names in the head. */
+export const ASIDE = "rejected";
+export const ASIDE_FILES = { rejected: "rejected.jsonl", late: "late.jsonl" } as const;
+export type AsideFile = keyof typeof ASIDE_FILES;
 
 /** The result of a copy. */
 export interface CopyReport {

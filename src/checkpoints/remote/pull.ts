@@ -8,6 +8,9 @@ import { decodeManifest, type FileEntry, MANIFEST, manifestChecksum } from "../m
 import { checkpointName, examplesOf } from "../names.js";
 import { CheckpointStore } from "../store.js";
 import {
+  ASIDE,
+  ASIDE_FILES,
+  type AsideFile,
   type CopyOptions,
   type CopyReport,
   contentOf,
@@ -15,7 +18,6 @@ import {
   PIECE_BYTES,
   pieceOf,
   piecesOf,
-  REJECTED,
   type RemoteHead,
   readHead,
 } from "./head.js";
@@ -42,7 +44,8 @@ export async function pullCheckpoint(
   run.lock();
   try {
     refuseOthers(files, directory, head);
-    let copied = await pullRejected(store, files, directory, head);
+    let copied = 0;
+    for (const which of ["rejected", "late"] as const) copied += await pullAside(store, directory, head, which);
     for (const part of [...head.chain].reverse())
       copied += await pullPart(store, files, directory, part, (done) => onProgress?.(copied + done));
     const { path, examples, specHash, bytes } = run.load(join(directory, checkpointName(head.chain[0].examples)));
@@ -52,27 +55,29 @@ export async function pullCheckpoint(
   }
 }
 
-/** Copies the run's rejected events; a resumed run appends to them. @returns bytes copied */
-async function pullRejected(store: ObjectReader, files: Files, directory: string, head: RemoteHead): Promise<number> {
-  const { rejected } = head;
-  if (!rejected) return 0;
-  const folder = join(directory, REJECTED.folder);
-  const path = join(folder, REJECTED.name);
+/** Copies a file of what the run has set aside; a resumed run appends to it. @returns bytes copied */
+async function pullAside(store: ObjectReader, directory: string, head: RemoteHead, which: AsideFile): Promise<number> {
+  const files = nodeFiles;
+  const lines = head[which];
+  if (!lines) return 0;
+  const name = ASIDE_FILES[which];
+  const folder = join(directory, ASIDE);
+  const path = join(folder, name);
   const there = files.stat(path)?.bytes ?? 0;
-  if (there >= rejected.bytes) {
-    if (hashOf(files, path, rejected.bytes) !== rejected.xxh64) throw othersThere(path, "is of another run");
+  if (there >= lines.bytes) {
+    if (hashOf(files, path, lines.bytes) !== lines.xxh64) throw othersThere(path, "is of another run");
     return 0;
   }
   const fresh = `${path}.tmp`;
   await writing(folder, async () => files.mkdir(folder));
-  await pullFile(store, files, fresh, head.chain[0].checksum, { ...rejected, name: REJECTED.name });
+  await pullFile(store, files, fresh, head.chain[0].checksum, { ...lines, name });
   if (hashOf(files, path, there) !== hashOf(files, fresh, there)) {
     files.remove(fresh);
     throw othersThere(path, "is of another run");
   }
   await writing(path, async () => files.rename(fresh, path));
   files.syncDirectory(folder);
-  return rejected.bytes;
+  return lines.bytes;
 }
 
 function hashOf(files: Files, path: string, bytes: number): string {
@@ -156,7 +161,7 @@ async function pullFile(
   { name, bytes, xxh64 }: Pick<FileEntry, "name" | "bytes" | "xxh64">,
 ): Promise<void> {
   const hash = new Checksum();
-  const file = files.open(path, "w");
+  const file = await writing(path, async () => files.open(path, "w"));
   try {
     for (let at = 0; at < bytes; ) {
       const piece = await object(store, pieceOf(checksum, name, Math.floor(at / PIECE_BYTES)));

@@ -3,11 +3,14 @@ import { HashbrookError } from "../../core/errors.js";
 import { errorCode, type Files, nodeFiles } from "../../core/files.js";
 import type { ObjectStore } from "../../object-store/object-store.js";
 import type { Checkpoint } from "../checkpoint.js";
-import type { CheckpointDirectory } from "../checkpoint-directory.js";
+import { type CheckpointDirectory, damaged } from "../checkpoint-directory.js";
 import { Checksum } from "../checksum.js";
-import { MANIFEST } from "../manifest.js";
+import { MANIFEST, manifestChecksum } from "../manifest.js";
 import { openCheckpoint } from "../store.js";
 import {
+  ASIDE,
+  ASIDE_FILES,
+  type AsideFile,
   type CopyOptions,
   type CopyReport,
   contentOf,
@@ -16,7 +19,6 @@ import {
   keyOf,
   pieceOf,
   piecesOf,
-  REJECTED,
   type RemoteHead,
   readHead,
 } from "./head.js";
@@ -44,8 +46,9 @@ export async function pushCheckpoint(
   const upload = new Upload(store, nodeFiles, onProgress);
   const known = new Set(before?.chain.map(({ checksum }) => checksum));
   for (const part of [...chain].reverse()) if (!known.has(part.checksum)) await upload.directory(part);
-  const rejected = await upload.rejected(checkpoint);
-  const head = { format: FORMAT, spec_hash: specHash, chain: parts, rejected, before: before?.chain ?? [] };
+  const [rejected, late] = [await upload.aside(checkpoint, "rejected"), await upload.aside(checkpoint, "late")];
+  const aside = { rejected, ...(late && { late }) };
+  const head = { format: FORMAT, spec_hash: specHash, chain: parts, ...aside, before: before?.chain ?? [] };
   // Listed before the head is written: a writer that has added an object by now has read an earlier head, and can no
   // longer write theirs.
   const there = await store.list();
@@ -92,6 +95,8 @@ class Upload {
   /** Bytes copied. */
   copied = 0;
   private readonly keys: string[] = [];
+  /** Those of the current directory that were not there before. */
+  private added: string[] = [];
   private readonly store: ObjectStore;
   private readonly files: Files;
   private readonly onProgress: CopyOptions["onProgress"];
@@ -102,17 +107,40 @@ class Upload {
     this.onProgress = onProgress;
   }
 
-  async directory({ path, checksum, manifest }: CheckpointDirectory): Promise<void> {
-    for (const { name, bytes } of manifest.files) await this.file(join(path, name), checksum, bytes);
-    const encoded = reading(path, () => contentOf(this.files, join(path, MANIFEST)));
+  /** Nothing of a directory that is not as its manifest says stays there: objects are never overwritten. */
+  async directory(part: CheckpointDirectory): Promise<void> {
+    this.added = [];
+    try {
+      await this.verified(part);
+    } catch (error) {
+      await this.store.remove(this.added).catch(() => {});
+      throw error;
+    }
+  }
+
+  private async verified({ path, checksum, manifest }: CheckpointDirectory): Promise<void> {
+    for (const { name, bytes, xxh64 } of manifest.files)
+      if ((await this.file(join(path, name), checksum, bytes)) !== xxh64) throw this.changed(path, checksum, name);
+    const encoded = this.manifest(path);
+    if (manifestChecksum(encoded) !== checksum) throw replaced(path);
     await this.write(keyOf(checksum, MANIFEST), encoded);
   }
 
-  /** The run's rejected events at the time of the checkpoint. */
-  async rejected({ path, meta, chain }: Checkpoint): Promise<RemoteHead["rejected"]> {
-    const bytes = Number(meta.rejected_bytes ?? 0);
+  private manifest(path: string): Uint8Array {
+    return reading(path, () => contentOf(this.files, join(path, MANIFEST)));
+  }
+
+  /** The error for a file that is not as the manifest with this checksum says. */
+  private changed(path: string, checksum: string, name: string): HashbrookError {
+    if (manifestChecksum(this.manifest(path)) !== checksum) return replaced(path);
+    return damaged(join(path, name), "it differs from its checksum");
+  }
+
+  /** What the run had set aside at the time of the checkpoint. */
+  async aside({ path, meta, chain }: Checkpoint, which: AsideFile): Promise<RemoteHead["rejected"]> {
+    const bytes = Number(meta[`${which}_bytes`] ?? 0);
     if (bytes === 0) return null;
-    const file = join(dirname(path), REJECTED.folder, REJECTED.name);
+    const file = join(dirname(path), ASIDE, ASIDE_FILES[which]);
     return { bytes, xxh64: await this.file(file, chain[0].checksum, bytes) };
   }
 
@@ -139,10 +167,17 @@ class Upload {
 
   private async write(key: string, bytes: Uint8Array): Promise<void> {
     this.keys.push(key);
-    await this.store.write(key, bytes, { only: "absent", immutable: true });
+    if ((await this.store.write(key, bytes, { only: "absent", immutable: true })) !== null) this.added.push(key);
     this.copied += bytes.length;
     this.onProgress?.(this.copied);
   }
+}
+
+/** A run that is still training may have put a checkpoint that needs no other one in its place. */
+function replaced(path: string): HashbrookError {
+  return new HashbrookError("checkpoint_missing", `${path}: was replaced while it was copied`, {
+    hint: "push again",
+  });
 }
 
 /** A run that is still training may have removed the checkpoint meanwhile. */
