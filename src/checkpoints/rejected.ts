@@ -75,8 +75,11 @@ export class KeptLines {
 
   close(): void {
     this.writing(() => {
-      this.flush();
-      this.files.close(this.file);
+      try {
+        this.flush();
+      } finally {
+        this.files.close(this.file);
+      }
     });
   }
 

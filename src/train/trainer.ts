@@ -1,6 +1,7 @@
 import type { CheckpointContent } from "../checkpoints/checkpoint.js";
 import { CheckpointStore, type Skipped } from "../checkpoints/store.js";
 import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
+import { type Closable, closeAll } from "../core/closing.js";
 import type { Model } from "../model/model.js";
 import { specHash } from "../spec/hash.js";
 import type { StartReport } from "../warm-start/report.js";
@@ -129,18 +130,21 @@ export class Trainer implements Consumer {
   static async open(job: Job, options: TrainerOptions): Promise<Trainer> {
     const store = new CheckpointStore(job.out!);
     store.lock();
+    const lock = { close: () => store.unlock() };
+    let opened: readonly (Closable | null)[] = [lock];
     try {
       options.upstream.join();
       const beginning = begin(job, store);
+      opened = [beginning.order, lock];
       options.upstream.start(beginning.start);
-      const onTowerRun = () => options.upstream.spare();
-      const beside = { threads: job.threads, onTowerRun, share: options.shards?.share };
+      const beside = { threads: job.threads, onTowerRun: () => options.upstream.spare(), share: options.shards?.share };
       const model = { layout: batchLayout(job.spec, job.spec.batch), purpose: "train", ...beside } as const;
       const trainer = new Trainer(job, options, beginning, await startModel(job, beginning.resumed, model));
+      opened = [trainer];
       await trainer.connect(options, beginning.resumed?.meta);
       return trainer;
     } catch (error) {
-      store.unlock();
+      await closeAll(...opened).catch(() => {});
       throw error;
     }
   }
@@ -292,13 +296,9 @@ export class Trainer implements Consumer {
     return isOver(endedBy) && this.job.earlyStop !== null ? this.validation.best : null;
   }
 
-  async close(): Promise<void> {
-    await this.checkpointer.close();
-    await this.publication?.close();
-    await this.aside.close();
-    this.order?.close();
-    this.store.unlock();
-    await this.model.close();
+  close(): Promise<void> {
+    const lock = { close: () => this.store.unlock() };
+    return closeAll(this.checkpointer, this.publication, this.aside, this.order, lock, this.model);
   }
 
   /** Everything, for one atomic commit: weights, optimizer state, metrics, counters and the position in the stream. */

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -55,6 +55,17 @@ async function steps(job: Job): Promise<string[]> {
 
 const locks = ({ out }: Job) => readdirSync(out!).filter((name) => name.endsWith(".lock"));
 
+function filesOpenIn(directory: string): string[] {
+  const open = readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return []; // that of the list itself
+    }
+  });
+  return open.filter((path) => path.startsWith(directory));
+}
+
 function damage(job: Job, examples: number): void {
   const path = join(job.out!, `checkpoint-${String(examples).padStart(12, "0")}`, "manifest.json");
   const bytes = readFileSync(path);
@@ -82,6 +93,22 @@ it("where no checkpoint is whole, the topic is not opened at all", async () => {
   const job = interrupted(100);
   damage(job, 100);
   expect(await steps(job)).toEqual(["join", "checkpoint_damaged"]);
+  expect(locks(job)).toEqual([]);
+});
+
+it.runIf(process.platform === "linux")("a model that does not load leaves no file of the directory open", async () => {
+  const job = interrupted(100);
+  await steps(job);
+  expect(filesOpenIn(job.out!)).toEqual([]);
+});
+
+it("a trainer of which a part cannot be closed closes the others, and leaves the directory to others", async () => {
+  const job = interrupted();
+  const retry = { stop: new AbortController().signal, waiting: () => {} };
+  const upstream = { join: () => {}, start: () => {}, spare: () => {} };
+  const trainer = await Trainer.open(job, { clock: systemClock, follower: null, retry, upstream });
+  trainer.order!.close();
+  await expect(trainer.close()).rejects.toMatchObject({ code: "checkpoint_write" });
   expect(locks(job)).toEqual([]);
 });
 

@@ -1,5 +1,6 @@
 import { KeptLines } from "../../checkpoints/rejected.js";
 import type { CheckpointStore } from "../../checkpoints/store.js";
+import { closeAll } from "../../core/closing.js";
 import type { KafkaProducer } from "../../sources/kafka/producer.js";
 import type { Job } from "../job.js";
 import { type RetryOptions, retried } from "../workers/retry.js";
@@ -27,8 +28,13 @@ export class UnusedLabels {
     if (!unused) return null;
     const file = new KeptLines(directory, "late.jsonl", bytes, fenced);
     if (unused.topic === null) return new UnusedLabels(file, null);
-    const { KafkaProducer } = await import("../../sources/kafka/producer.js");
-    return new UnusedLabels(file, await KafkaProducer.open(unused.topic.kafka, unused.topic.topic));
+    try {
+      const { KafkaProducer } = await import("../../sources/kafka/producer.js");
+      return new UnusedLabels(file, await KafkaProducer.open(unused.topic.kafka, unused.topic.topic));
+    } catch (error) {
+      file.close();
+      throw error;
+    }
   }
 
   /** What a checkpoint remembers. */
@@ -52,8 +58,7 @@ export class UnusedLabels {
     this.file.sync();
   }
 
-  async close(): Promise<void> {
-    await this.producer?.close();
-    this.file.close();
+  close(): Promise<void> {
+    return closeAll(this.producer, this.file);
   }
 }

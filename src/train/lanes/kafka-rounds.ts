@@ -1,3 +1,4 @@
+import { closeAll } from "../../core/closing.js";
 import { HashbrookError } from "../../core/errors.js";
 import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import type { TopicSpec } from "../../sources/kafka/open-topic.js";
@@ -116,9 +117,8 @@ export class KafkaRounds implements Rounds {
     return this.log.wait(Math.min(WAIT_MS, milliseconds));
   }
 
-  async close(): Promise<void> {
-    await this.log.close();
-    await this.producer.close();
+  close(): Promise<void> {
+    return closeAll(this.log, this.producer);
   }
 
   /** Queues the records of the chunks that have arrived. `accept` drops repeated records of a round. */

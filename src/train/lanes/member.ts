@@ -1,4 +1,5 @@
 import { systemClock } from "../../core/clock.js";
+import { closeAll, closingAfter } from "../../core/closing.js";
 import { HashbrookError } from "../../core/errors.js";
 import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import { specHash } from "../../spec/hash.js";
@@ -34,11 +35,7 @@ const STANDS_ALONE: LaneShare = { number: 0, of: 1 };
 export async function runLanes(job: Job, options: LanesOptions): Promise<Report | null> {
   try {
     const member = await Member.open(job, options);
-    try {
-      return await member.run();
-    } finally {
-      await member.close();
-    }
+    return await closingAfter(() => member.run(), member);
   } catch (error) {
     throw options.share || options.owners ? cutOff(error) : error;
   }
@@ -292,11 +289,8 @@ class Member {
     return this.at.offsets.map((offset, p) => Number(this.log.end(p) - BigInt(offset)));
   }
 
-  async close(): Promise<void> {
-    await this.traffic.close();
-    await this.rounds.close();
-    await this.log.close();
-    await this.learner.close();
+  close(): Promise<void> {
+    return closeAll(this.traffic, this.rounds, this.log, this.learner);
   }
 }
 

@@ -1,5 +1,6 @@
 import { RejectedWriter } from "../../checkpoints/rejected.js";
 import type { CheckpointStore } from "../../checkpoints/store.js";
+import { closeAll } from "../../core/closing.js";
 import type { DeadLetterTopic } from "../../sources/kafka/dead-letter.js";
 import type { Job } from "../job.js";
 import { UnusedLabels } from "../join/unused-labels.js";
@@ -30,7 +31,14 @@ export class SetAside {
     meta: Pick<TrainMeta, "rejected_bytes" | "late_bytes">,
   ): Promise<SetAside> {
     const rejected = new RejectedWriter(store.directory, meta.rejected_bytes, store.fenced);
-    return new SetAside(rejected, await deadLettersOf(job), await UnusedLabels.open(job, store, meta.late_bytes));
+    let deadLetters: DeadLetterTopic | null = null;
+    try {
+      deadLetters = await deadLettersOf(job);
+      return new SetAside(rejected, deadLetters, await UnusedLabels.open(job, store, meta.late_bytes));
+    } catch (error) {
+      await closeAll(deadLetters, rejected).catch(() => {});
+      throw error;
+    }
   }
 
   /** The part of a checkpoint's meta. */
@@ -48,10 +56,8 @@ export class SetAside {
     this.unused?.sync();
   }
 
-  async close(): Promise<void> {
-    await this.deadLetters?.close();
-    await this.unused?.close();
-    this.rejected.close();
+  close(): Promise<void> {
+    return closeAll(this.deadLetters, this.unused, this.rejected);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Room } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
+import { closingAfter } from "../../core/closing.js";
 import { fromPlainError, toPlainError } from "../../core/errors.js";
 import type { Consumer, EndedBy, Upstream } from "../consumer.js";
 import type { Job, StreamPosition } from "../job.js";
@@ -64,14 +65,16 @@ export class Consuming {
 
   private async reported() {
     let consumer: Consumer | null = null;
-    try {
+    const consume = async () => {
       const opened = await this.open();
       consumer = opened;
-      return await opened.finish(await this.consumeAll(opened)).finally(() => this.tellCommitted(opened));
-    } finally {
+      return opened.finish(await this.consumeAll(opened)).finally(() => this.tellCommitted(opened));
+    };
+    const close = () => {
       this.tellDecoder({ type: "stop" });
-      await consumer?.close();
-    }
+      return consumer?.close();
+    };
+    return closingAfter(consume, { close });
   }
 
   /** What each kind of job does with batches; only the one needed is loaded. */
