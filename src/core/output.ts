@@ -15,7 +15,7 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "./errors.js";
-import { errorCode, outputError, quietly } from "./files.js";
+import { errorCode, nodeFiles, outputError, quietly } from "./files.js";
 
 /** Between attempts to write into a full pipe. */
 const FULL_MS = 5;
@@ -81,7 +81,7 @@ export class Output implements OutputFile {
 
   /**
    * Renames the file to its final name, durably. @throws HashbrookError source_unreadable; the name then keeps its
-   * previous content
+   * previous content, unless only its durability failed
    */
   commit(): void {
     const { beside } = this;
@@ -91,6 +91,7 @@ export class Output implements OutputFile {
       if (!beside) return;
       renameSync(beside.temporary, beside.target);
       temporaries.delete(beside.temporary);
+      nodeFiles.syncDirectory(dirname(beside.target));
     } catch (cause) {
       this.discard();
       throw outputError(this.name, cause);

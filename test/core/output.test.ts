@@ -1,4 +1,5 @@
 import {
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -8,8 +9,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { nodeFiles } from "../../src/core/files.js";
 import { Output, refuseInputs, writeOut } from "../../src/core/output.js";
 import { errorOf, temporaryDirectory } from "../checkpoints/samples.js";
 
@@ -28,6 +30,22 @@ describe("an output", () => {
     output.commit();
     output.discard();
     expect([text(path), readdirSync(directory), statSync(path).mode & 0o777]).toEqual(["today", ["scores.txt"], 0o640]);
+  });
+
+  it("has its name durably: its folder is synced behind the renaming", () => {
+    const path = join(folder(), "scores.txt");
+    const { syncDirectory } = nodeFiles;
+    const synced: boolean[] = [];
+    nodeFiles.syncDirectory = (directory) => {
+      synced.push(directory === dirname(path) && existsSync(path));
+      syncDirectory(directory);
+    };
+    try {
+      Output.open(path).commit();
+    } finally {
+      nodeFiles.syncDirectory = syncDirectory;
+    }
+    expect(synced).toEqual([true]);
   });
 
   it("that is discarded leaves what was there, or nothing", async () => {

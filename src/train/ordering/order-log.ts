@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Files, nodeFiles, readFully, withFile, writeError, writeFully } from "../../core/files.js";
+import { type Files, nodeFiles, quietly, readFully, withFile, writeError, writeFully } from "../../core/files.js";
 import { xxh64 } from "../../kernels/hash.js";
 import type { ClickMark } from "../join/click-stream.js";
 import type { MergeDecision } from "./merge.js";
@@ -64,13 +64,26 @@ export class OrderLog {
       const { entries, length } = options.fresh
         ? { entries: [], length: 0 }
         : readEntries(files, this.path, options.wanted ?? (() => true));
-      const file = files.open(this.path, files.stat(this.path) ? "r+" : "w");
-      files.truncate(file, length);
-      return { entries, length, file };
+      return { entries, length, file: this.openAt(directory, length) };
     });
     this.entries = opened.entries;
     this.length = opened.length;
     this.file = opened.file;
+  }
+
+  /** Opens the file, durably without what follows `length`. */
+  private openAt(directory: string, length: number): number {
+    const { files, path } = this;
+    const file = files.open(path, files.stat(path) ? "r+" : "w");
+    try {
+      files.truncate(file, length);
+      files.fsync(file);
+      files.syncDirectory(directory);
+      return file;
+    } catch (error) {
+      quietly(() => files.close(file));
+      throw error;
+    }
   }
 
   append(entries: readonly Decision[]): void {
@@ -90,8 +103,11 @@ export class OrderLog {
 
   close(): void {
     this.writing(() => {
-      this.flush();
-      this.files.close(this.file);
+      try {
+        this.flush();
+      } finally {
+        this.files.close(this.file);
+      }
     });
   }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { nodeFiles } from "../../../src/core/files.js";
 import { type Decision, OrderLog } from "../../../src/train/ordering/order-log.js";
+import { MemoryFiles } from "../../checkpoints/memory-files.js";
 
 const entries: Decision[] = [
   { kind: "partitions", at: 0, count: 4 },
@@ -60,6 +61,21 @@ describe("order.log", () => {
     appendFileSync(join(directory, "order.log"), "");
     expect(new OrderLog(directory, { fresh: true }).entries).toEqual([]);
     expect(readFileSync(join(directory, "order.log"), "latin1")).toBe("");
+  });
+
+  it("of a new run has after a power cut nothing of the run before, and all that was synced", () => {
+    for (const lost of [0, 1, 2]) {
+      const files = new MemoryFiles();
+      const cut = () => files.powerCut((n) => Math.min(lost, n - 1));
+      const before = new OrderLog("/run", {}, files);
+      before.append(entries);
+      before.sync();
+      cut();
+      expect(new OrderLog("/run", {}, files).entries).toEqual(entries);
+      new OrderLog("/run", { fresh: true }, files).close();
+      cut();
+      expect(new OrderLog("/run", {}, files).entries).toEqual([]);
+    }
   });
 
   it("has what was published again, or decided anew, in place of what it replaces", () => {
