@@ -82,6 +82,7 @@ async function withDeadline<T>(stop: AbortSignal | undefined, work: (signal: Abo
   const end = () => controller.abort(new Error("was given up"));
   const timer = setTimeout(() => controller.abort(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS);
   stop?.addEventListener("abort", end);
+  if (stop?.aborted) end();
   try {
     return await work(controller.signal);
   } finally {

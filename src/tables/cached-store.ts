@@ -64,15 +64,20 @@ export class CachedStore extends ExactStore {
   }
 
   override fetch(count: number): void | Promise<void> {
-    this.batch++;
+    this.begin();
     const missing = this.missing(count);
     if (missing.length > 0) return this.bring(missing);
   }
 
   override find(key: bigint): void | Promise<void> {
-    this.batch++;
+    this.begin();
     if (this.kernel.rowOf(key) >>> 0 === NONE)
       return this.bring(BigUint64Array.of(this.range > 0 ? key % BigInt(this.range) : key));
+  }
+
+  /** Begins a batch. Its number has as many bits as those in `batches`, with which it is compared. */
+  private begin(): void {
+    this.batch = (this.batch + 1) >>> 0;
   }
 
   /** Updates rows that are in memory; the keeper stores all of them itself. */

@@ -51,7 +51,7 @@ export function writeIdVectors(
 
 /**
  * Reads a folder with `vectors.npy` (f32, f16 or f64, one row per id), or `vectors.safetensors` with one such tensor, and
- * `ids.tsv` (the id before the first tab) or `ids.txt`, as `item2vec` and others write them.
+ * `ids.tsv` (the id before the first tab) or `ids.txt`, as `item2vec` and others write them; lines end with LF or CRLF.
  * @throws HashbrookError source_missing; source_unreadable if they do not belong together
  */
 export function readIdVectors(directory: string): IdVectors {
@@ -66,8 +66,8 @@ export function readIdVectors(directory: string): IdVectors {
     });
   const array = file.endsWith(VECTORS) ? readNpy(file, wrong) : readTensor(file, wrong);
   const ids = readFileSync(list, "utf8")
-    .replace(/\n$/, "")
-    .split("\n")
+    .replace(/\r?\n$/, "")
+    .split(/\r?\n/)
     .map((line) => unescaped(line.split("\t", 1)[0]));
   const [rows, dim] = array.shape;
   if (array.shape.length !== 2 || dim === 0)

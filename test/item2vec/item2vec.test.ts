@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { safetensorsLayout } from "../../src/checkpoints/safetensors.js";
 import { batchLayout } from "../../src/core/batch.js";
+import { npyHeader } from "../../src/core/npy.js";
 import { Rng } from "../../src/core/rng.js";
 import { Decoder } from "../../src/decode/decoder.js";
 import { toHalf } from "../../src/delta-log/precision.js";
@@ -267,6 +268,15 @@ tower: ${tower}
     expect(() => readIdVectors(path)).toThrow(/an id is there twice/);
     writeFileSync(join(path, "ids.txt"), "a\n");
     expect(() => readIdVectors(path)).toThrow(/has 2 rows for 1 ids/);
+  });
+
+  it("knows the ids of lists whose lines end as Windows writes them", () => {
+    const path = folder();
+    writeFileSync(join(path, "vectors.npy"), Buffer.concat([npyHeader("F32", [2, 1]), new Uint8Array(8)]));
+    for (const name of ["ids.txt", "ids.tsv"]) {
+      writeFileSync(join(path, name), "a\r\nb\\r\r\n");
+      expect(readIdVectors(path).ids).toEqual(["a", "b\r"]);
+    }
   });
 
   it("reads Parquet files of ids and lists of floats, by themselves or in a folder", async () => {

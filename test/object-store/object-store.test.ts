@@ -98,6 +98,13 @@ describe("objects over HTTP", () => {
     expect(await reader.read("a/c.hbd")).toBeNull();
   });
 
+  it("are not waited for by who has given up before", async () => {
+    const reader = openReader(await fileServer(mkdtempSync(join(tmpdir(), "hashbrook-objects-"))));
+    await expect(reader.read("a", { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: "store_unreachable",
+    });
+  });
+
   it("ask with the token of the environment, and say what refuses", async () => {
     const asked: (string | undefined)[] = [];
     const url = await fileServer(temporaryFolder(), ({ headers }) => {

@@ -6,6 +6,7 @@ import { openCheckpoint } from "../../src/checkpoints/store.js";
 import { RowDatabase } from "../../src/row-store/row-database.js";
 import { RowDirectory } from "../../src/row-store/row-directory.js";
 import { type LoadOptions, Scorer } from "../../src/serve/scorer.js";
+import { CachedStore } from "../../src/tables/cached-store.js";
 import { train } from "../../src/train/run.js";
 
 /** Tables of every encoding that has rows, of several optimizers and precisions; rows come and go. */
@@ -90,6 +91,21 @@ describe("a checkpoint's rows on disk", () => {
     rows = await RowDirectory.open(store, { cacheBytes });
     expect(await answers(out, { rowStore: rows })).toEqual(await answers(out));
     expect(readdirSync(store)).not.toEqual(before);
+  });
+
+  it("give the same scores in the batch after 2^32 others", async () => {
+    const { gather } = CachedStore.prototype;
+    CachedStore.prototype.gather = function (...given) {
+      Reflect.set(this, "batch", 2 ** 32 - 1);
+      return gather.apply(this, given);
+    };
+    const fresh = await RowDirectory.open(folder(), { cacheBytes: 2_000 });
+    try {
+      expect(await answers(out, { rowStore: fresh })).toEqual(await answers(out));
+    } finally {
+      CachedStore.prototype.gather = gather;
+      await fresh.close();
+    }
   });
 
   it("are read from what is there where the checkpoint goes while it is read", async () => {

@@ -171,7 +171,7 @@ export class ClickReader implements LabelReader {
       const quiet: number[] = [];
       for (const [stream, head] of this.heads.entries()) {
         if (!(await head.readUntil(time, this.taker(stream)))) quiet.push(stream);
-        this.rejects.push(...head.takeRejects());
+        for (const row of head.takeRejects()) this.rejects.push(row);
       }
       this.stalled = null;
       if (quiet.length === 0) return;

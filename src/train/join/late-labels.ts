@@ -111,6 +111,14 @@ export class LateLabels {
 
   /** Batches to learn and, after the last impression, the labels of those still pending. */
   async *batches(): AsyncGenerator<DecodedBatch> {
+    try {
+      yield* this.allBatches();
+    } finally {
+      for (const tail of this.tails) await tail.close();
+    }
+  }
+
+  private async *allBatches(): AsyncGenerator<DecodedBatch> {
     const { head, layout } = this.options;
     const batches = head(() => Math.min(layout.capacity, this.left) - this.pool.rows)[Symbol.asyncIterator]();
     let { over } = this.options;

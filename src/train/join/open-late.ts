@@ -62,8 +62,11 @@ function opener(feeds: FileFeeds, { inputs, begins }: Pick<Again, "inputs" | "be
     const feed = feeds.again(inputs);
     const buffer = roomOf(feeds.layout);
     const options = { start, begins, epochs: 1, limit: Number.POSITIVE_INFINITY, buffer: () => buffer };
-    yield* batchesOf(feed, { ...options, wanted: () => rows });
-    await feed.close();
+    try {
+      yield* batchesOf(feed, { ...options, wanted: () => rows });
+    } finally {
+      await feed.close();
+    }
   };
 }
 

@@ -58,6 +58,11 @@ export class Tail {
     this.next = null;
   }
 
+  /** Ends the reading, wherever it is. */
+  async close(): Promise<void> {
+    await this.batches.return?.();
+  }
+
   private take({ rows, buffer, position }: DecodedBatch): void {
     if (rows > 0) this.next = { batch: new Batch(this.layout, rows, buffer), position };
     // Only rejected rows.

@@ -15,6 +15,7 @@ const spec = loadSpec("features/ads-demo-join.yaml");
 const correct = { method: "fnw", ages: [60, 250, 1000] } as const;
 const join = { ...spec.join!, window: 1000, lateness: 100, skew: 5, correct };
 const ROWS = 16;
+const START = { epoch: 0, file: 0, offset: 0, row: 0 };
 const layout = batchLayout(clickSpec(spec, join), ROWS);
 
 function decodedOf(events: readonly Event[], end: number, ended: boolean): DecodedBatch {
@@ -82,7 +83,7 @@ async function learn(
     files: () => ["impressions"],
     clicks: reader,
     state,
-    start: { epoch: 0, file: 0, offset: 0, row: 0 },
+    start: START,
     limit: Number.POSITIVE_INFINITY,
     over: from === impressions.length,
     dedup,
@@ -151,6 +152,29 @@ describe("LateLabels", () => {
         expect(reached).toBeGreaterThanOrEqual(all.impressions[id].time + age);
       }
       reached = Math.max(reached, ...batch.fresh.map(([id]) => all.impressions[id].time));
+    }
+  });
+
+  it("has closed what every age reads when all is learned, or when it is to end", async () => {
+    for (const batches of [2, Number.POSITIVE_INFINITY]) {
+      const all = world(5, 600, 2);
+      let open = 0;
+      const late = new LateLabels({
+        ...{ spec: join, layout, state: null, start: START, limit: Number.POSITIVE_INFINITY, over: false },
+        head: (wanted) => impressionsFrom(all.impressions, 0, wanted),
+        again: async function* (place) {
+          open++;
+          try {
+            yield* impressionsFrom(all.impressions, (place as FilePosition).offset, () => ROWS / 2);
+          } finally {
+            open--;
+          }
+        },
+        clicks: await ClickReader.open(join, source(all.clicks, 1), null),
+      });
+      let learned = 0;
+      for await (const _ of late.batches()) if (++learned === batches) break;
+      expect([learned > 1, open]).toEqual([true, 0]);
     }
   });
 
