@@ -72,7 +72,7 @@ export class Decoder {
     const plan = { capacity, format, requireLabel, unlabelled, everyType, distinct, kept, watch, marks };
     this.#plan = layPlan(spec, plan, kernel, arena);
     this.layout = this.#plan.layout;
-    this.#input = new ScanInput(memory, arena);
+    this.#input = new ScanInput(memory, arena, this.#plan.enlargeScratch);
     this.#kept = new KeptBytes(kernel, memory, this.#plan.keptRows);
     if (isBinary(format)) this.schemas = new BinaryEvents(spec.events, kernel, arena, this.#plan.places);
     if (marks) this.#marks = new MarkList(memory, this.#plan.marks, capacity);

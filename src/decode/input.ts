@@ -1,7 +1,10 @@
 import { HashbrookError } from "../core/errors.js";
 import type { Arena } from "./arena.js";
 
+/** Size of the window from the first row on that does not fit into FIRST_INPUT_BYTES. */
 const INPUT_BYTES = 6 << 20;
+/** Memory that nothing is written to is not for free: V8 collects garbage whenever 64 MB of it, used or not, were allocated. */
+export const FIRST_INPUT_BYTES = 1 << 20;
 /** Size of `room`: small enough to stay in the processor's cache. */
 const ROOM_BYTES = 256 << 10;
 /** How many bytes of a queue's messages are copied at a time: about a partition's turn. */
@@ -14,7 +17,10 @@ const NEWLINE = 10;
  */
 export class ScanInput {
   readonly #memory: WebAssembly.Memory;
-  readonly #base: number;
+  readonly #arena: Arena;
+  readonly #enlargeScratch: () => void;
+  #base: number;
+  #size = FIRST_INPUT_BYTES;
   read: number;
   end: number;
   /** After the window's last newline; at most `read` if there is none. A last line without a newline is given one. */
@@ -27,9 +33,10 @@ export class ScanInput {
   #all = new Uint8Array(0);
   #brought: { source: Uint8Array; from: number; to: number } | null = null;
 
-  constructor(memory: WebAssembly.Memory, arena: Arena) {
-    this.#memory = memory;
-    this.#base = arena.take(INPUT_BYTES + 64);
+  /** @param enlargeScratch gives the kernel space for the unescaped text of the longest row */
+  constructor(memory: WebAssembly.Memory, arena: Arena, enlargeScratch: () => void) {
+    [this.#memory, this.#arena, this.#enlargeScratch] = [memory, arena, enlargeScratch];
+    this.#base = arena.take(FIRST_INPUT_BYTES + 64);
     this.read = this.end = this.limit = this.#base;
   }
 
@@ -45,8 +52,9 @@ export class ScanInput {
   /** Where the next bytes may be written; after the end of a file, empty until everything is read. */
   room(): Uint8Array<ArrayBuffer> {
     if (this.ended && this.unread > 0) return this.bytes(this.end, this.end);
-    if (this.unread < ROOM_BYTES / 64 || this.#base + INPUT_BYTES - this.end < ROOM_BYTES) this.#compact();
-    return this.bytes(this.end, Math.min(this.end + ROOM_BYTES, this.#base + INPUT_BYTES));
+    if (this.unread < ROOM_BYTES / 64 || this.#free < ROOM_BYTES) this.#moveTo(this.#base);
+    if (this.#free < ROOM_BYTES) this.enlarge();
+    return this.bytes(this.end, this.end + Math.min(ROOM_BYTES, this.#free));
   }
 
   /** Call after writing `count` bytes into the room. @returns whether they begin a new file */
@@ -85,6 +93,7 @@ export class ScanInput {
   bring(source: Uint8Array, start: number, end: number): number {
     let brought = this.#brought;
     if (!brought || brought.source !== source || start < brought.from || end > brought.to) {
+      if (end - start > this.#size) this.enlarge();
       this.startAt(0);
       brought = { source, from: start, to: Math.min(source.length, Math.max(end, start + BRING_BYTES)) };
       this.#all = new Uint8Array(this.#memory.buffer);
@@ -112,11 +121,24 @@ export class ScanInput {
     this.offset = offset;
   }
 
-  #compact(): void {
-    const shift = this.read - this.#base;
-    new Uint8Array(this.#memory.buffer).copyWithin(this.#base, this.read, this.end);
+  /** Makes the window, and the scratch, as large as the longest row needs. Moves the unread bytes. */
+  enlarge(): void {
+    if (this.#size === INPUT_BYTES) return;
+    this.#enlargeScratch();
+    this.#moveTo(this.#arena.take(INPUT_BYTES + 64));
+    this.#size = INPUT_BYTES;
+  }
+
+  get #free(): number {
+    return this.#base + this.#size - this.end;
+  }
+
+  #moveTo(base: number): void {
+    const shift = this.read - base;
+    new Uint8Array(this.#memory.buffer).copyWithin(base, this.read, this.end);
+    this.#base = base;
     this.read -= shift;
     this.end -= shift;
-    this.limit = Math.max(this.#base, this.limit - shift);
+    this.limit = Math.max(base, this.limit - shift);
   }
 }

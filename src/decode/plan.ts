@@ -22,6 +22,7 @@ import {
   opKinds,
   REGISTERS,
 } from "./field-plan.js";
+import { FIRST_INPUT_BYTES } from "./input.js";
 import type { ScanKernel } from "./kernel.js";
 import {
   everySource,
@@ -71,6 +72,8 @@ export interface ScanPlan {
   readonly sources: readonly string[];
   /** Address of memory for a copy of all slots. */
   readonly slotsCopy: number;
+  /** Until then only the unescaped text of rows of FIRST_INPUT_BYTES has space. */
+  enlargeScratch(): void;
   /** Sets the source column of each column of the file, by name; unused columns are skipped. */
   setColumns(names: readonly string[]): void;
 }
@@ -81,7 +84,7 @@ export const MAX_COLUMNS = 16384;
 const MAX_RANK = 53;
 const QUOTE = 34;
 const TAB = 9;
-/** Size of the memory for the unescaped text of one row, or of a request's context and one candidate. */
+/** Size of the memory for the text of a binary row, the unescaped one of the longest row, or of a request's context and one candidate. */
 const SCRATCH_BYTES = 9 << 20;
 /** Kept rows are passed to the host when they reach this size. */
 export const KEPT_BYTES = 1 << 20;
@@ -134,6 +137,15 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
   const widest = Math.max(1, ...spec.fields.map((field) => partsOf(field).length));
   kernel.configure(at, arena.take(widest * 8), arena.longs(powersOfFive()));
 
+  const setScratch = (bytes: number) => {
+    const scratch = arena.take(bytes);
+    arena.poke(at + offsetOf("scan", "Plan", "scratch"), scratch);
+    arena.poke(at + offsetOf("scan", "Plan", "scratchLimit"), scratch + bytes);
+  };
+  setScratch(isBinary(format) ? SCRATCH_BYTES : FIRST_INPUT_BYTES);
+  const enlargeScratch = () => {
+    if (!isBinary(format)) setScratch(SCRATCH_BYTES);
+  };
   const ignored = arena.take(structOf("scan", "Slot").size);
   const columnsEnd = offsetOf("scan", "Plan", "columnsEnd");
   const setColumns = (names: readonly string[]) => {
@@ -152,6 +164,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
     marks,
     sources: everySource(spec, format),
     slotsCopy,
+    enlargeScratch,
     setColumns,
   };
 }
@@ -171,7 +184,6 @@ function planStruct(
   const types = layWords(events.type?.is ?? [], arena);
   const second = 1000 / timeUnits[label.time?.unit ?? "ms"];
   const [headLabel, headWeight, headTag] = headOf(format).map((name) => (name === "" ? 0 : places.slot(name, "text")));
-  const scratch = arena.take(SCRATCH_BYTES);
   const spare = arena.take(structOf("scan", "Slot").size);
   const tied = tiesOf(label);
   const ids = arena.words(tied.map((from) => places.slot(from, "text")));
@@ -218,8 +230,8 @@ function planStruct(
     headWeight: headWeight || spare,
     headTag: headTag || spare,
     features: format === "libsvm" && places.has(FEATURES) ? places.slot(FEATURES, "items") : 0,
-    scratch,
-    scratchLimit: scratch + SCRATCH_BYTES,
+    scratch: 0,
+    scratchLimit: 0,
     ...keptList(arena, places, kept ?? []),
     keptRows,
     keptRowsEnd: keptRows,

@@ -44,6 +44,7 @@ export class RequestReader {
 
   constructor(kernel: ScanKernel, memory: WebAssembly.Memory, plan: ScanPlan, input: ScanInput, arena: Arena) {
     [this.#kernel, this.#memory, this.#plan, this.#input] = [kernel, memory, plan, input];
+    input.enlarge();
     this.#base = input.read;
     this.#unknown = arena.take(UNKNOWN_BYTES);
     this.tensors = new TensorRows(kernel, plan, input, arena);

@@ -254,6 +254,19 @@ describe("limits", () => {
     }
   });
 
+  it.each([
+    ["csv", (text: string) => `1,"${text.replaceAll('"', '""')}","x""y"`],
+    ["json", (text: string) => `{"label":1,"b":${JSON.stringify(text)},"a":"x\\"y"}`],
+  ] as const)("reads what comes behind a %s text of megabytes with escapes, among short rows", (format, row) => {
+    const spec = small(format, { columns: ["label", "b", "a"] });
+    const rows = [1, 600_000, 2, 1_300_000, 3].map((times) => row('a"'.repeat(times)));
+    const file = Buffer.from(`${rows.join("\n")}\n`);
+    const expected = decodeFile(spec, file);
+    expect(expected.rows.length).toBe(rows.length);
+    for (const chunk of [8 << 20, 65_536 + 7])
+      expectDecoded(spec, feed(new Decoder(spec, { capacity: 2 }), file, [chunk]), expected, 2);
+  });
+
   it("refuses a last row that is too long and has no newline", () => {
     const file = Buffer.from(`1\ta\n${"z".repeat(5 << 20)}`);
     for (const chunk of [8 << 20, 100_000]) {
