@@ -5,9 +5,17 @@ import type { Job } from "../job.js";
 import type { Progress, Report } from "../metrics/report.js";
 import type { StreamStart } from "../workers/thread-messages.js";
 
-/** The task of a learning thread: its contenders, by number. */
-export interface LearnerData {
-  readonly contenders: readonly { readonly contender: number; readonly job: Job }[];
+/** A contender, by number. */
+export interface Entrant {
+  readonly contender: number;
+  readonly job: Job;
+}
+
+/** The task of a learning thread. */
+export interface LearnTask {
+  readonly entrants: readonly Entrant[];
+  /** To the thread that receives what they learn. */
+  readonly control: MessagePort;
   /** Milliseconds between two reports of every contender's figures; null: none. */
   readonly progressMs: number | null;
 }

@@ -1,5 +1,4 @@
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
-import { builtFile } from "../../core/built-file.js";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { systemClock } from "../../core/clock.js";
 import { fromPlainError, HashbrookError, type PlainError } from "../../core/errors.js";
 import { Thread } from "../../core/thread-pool.js";
@@ -7,7 +6,7 @@ import type { Job } from "../job.js";
 import type { Report } from "../metrics/report.js";
 import type { DecodeTask } from "../workers/decoding.js";
 import type { StreamStart } from "../workers/thread-messages.js";
-import type { FromLearner, LearnerData, StreamMessage, ToLearner } from "./messages.js";
+import type { FromLearner, LearnTask, StreamMessage, ToLearner } from "./messages.js";
 import type { ContenderReport, TogetherOptions, TogetherReport } from "./options.js";
 import { followOne, type TopicStarts } from "./order.js";
 import { Standings, withPairs } from "./standings.js";
@@ -15,7 +14,7 @@ import { streamsOf } from "./streams.js";
 
 /** Interval between reports of every contender's figures. */
 const PROGRESS_MS = 1_000;
-/** How long decoding threads may take to leave their consumer group. */
+/** How long decoding threads may take to leave their consumer group, and learning threads to be ready for another run. */
 const PARTING_MS = 2_000;
 
 export interface TogetherRunOptions {
@@ -36,7 +35,7 @@ interface Outcome {
 /** One run of several models: its threads, the channels between them, rounds, and the result of each contender. */
 export class TogetherRun {
   private readonly given: TogetherRunOptions;
-  private readonly learners: Worker[] = [];
+  private readonly learners: { readonly thread: Thread; readonly port: MessagePort }[] = [];
   private readonly decoders: Thread[] = [];
   private readonly starts: (StreamStart | undefined)[];
   private readonly outcomes: (Outcome | undefined)[];
@@ -84,16 +83,15 @@ export class TogetherRun {
 
   private startLearner(contenders: readonly number[]): void {
     const { options, jobs } = this.given;
-    const workerData: LearnerData = {
-      contenders: contenders.map((contender) => ({ contender, job: jobs[contender] })),
-      progressMs: options.onProgress ? PROGRESS_MS : null,
-    };
-    const learner = new Worker(builtFile("train/together/learner-worker.js"), { workerData });
-    learner.on("message", (message: FromLearner) => {
+    const { port1: port, port2: control } = new MessageChannel();
+    port.on("message", (message: FromLearner) => {
       this.take(message).catch((error) => this.fail(error));
     });
-    learner.on("error", (error) => this.fail(error));
-    this.learners.push(learner);
+    const entrants = contenders.map((contender) => ({ contender, job: jobs[contender] }));
+    const task: LearnTask = { entrants, control, progressMs: options.onProgress ? PROGRESS_MS : null };
+    const thread = Thread.take("train/together/learner-worker.js");
+    thread.begin(task, [control], (error) => this.fail(error));
+    this.learners.push({ thread, port });
   }
 
   private async take(message: FromLearner): Promise<void> {
@@ -176,7 +174,7 @@ export class TogetherRun {
       );
     }
     for (const [thread, streams] of messages.entries())
-      this.learners[thread].postMessage(
+      this.learners[thread].port.postMessage(
         { type: "streams", streams } satisfies ToLearner,
         streams.map(({ port }) => port),
       );
@@ -220,7 +218,7 @@ export class TogetherRun {
   }
 
   private tellAll(message: ToLearner): void {
-    for (const learner of this.learners) learner.postMessage(message);
+    for (const { port } of this.learners) port.postMessage(message);
   }
 
   private learnerEnded(): void {
@@ -261,6 +259,8 @@ export class TogetherRun {
 
   private async close(): Promise<void> {
     await Promise.all(this.decoders.map((decoder) => decoder.release(PARTING_MS)));
-    await Promise.all(this.learners.map((learner) => learner.terminate()));
+    const patience = this.ended < this.learners.length ? 0 : PARTING_MS;
+    await Promise.all(this.learners.map(({ thread }) => thread.release(patience)));
+    for (const { port } of this.learners) port.close();
   }
 }
