@@ -26,13 +26,12 @@ export function evaluate(feeds: ReadonlyMap<string, Value>, rows: number, wanted
 function compute(y: Tensor, x: Value[], feeds: ReadonlyMap<string, Value>, rows: number): Value {
   const shape = withRows(y.shape, rows);
   const size = shape.reduce((a, b) => a * b, 1);
-  const make = (f: (at: number[], i: number) => number): Value => ({
-    shape,
-    data: Float64Array.from({ length: size }, (_, i) => f(position(i, shape), i)),
-  });
+  const make = (f: (at: readonly number[]) => number): Value => ({ shape, data: filled(shape, size, f) });
   const each = (f: (a: number, b: number) => number): Value => {
     const [a, b = a] = x.map((operand) => spread(operand, shape).data);
-    return { shape, data: a.map((value, i) => f(value, b[i])) };
+    const data = new Float64Array(size);
+    for (let i = 0; i < size; i++) data[i] = f(a[i], b[i]);
+    return { shape, data };
   };
   switch (y.op) {
     case "input":
@@ -100,11 +99,12 @@ function product([a, b, bias]: Value[], { transA, transB }: Turned, shape: numbe
     const [fromA, fromB] = [offset(place, a.shape), offset(place, b.shape)];
     for (let row = 0; row < m; row++) {
       for (let column = 0; column < n; column++, at++) {
-        data[at] = bias ? read(bias, [column]) : 0;
+        let sum = bias ? read(bias, [column]) : 0;
         for (let k = 0; k < inner; k++) {
           const left = a.data[fromA + row * stepA.row + k * stepA.column];
-          data[at] += left * b.data[fromB + k * stepB.row + column * stepB.column];
+          sum += left * b.data[fromB + k * stepB.row + column * stepB.column];
         }
+        data[at] = sum;
       }
     }
   }
@@ -124,7 +124,21 @@ function reduceSum(x: Value, axes: readonly number[], shape: number[]): Value {
 function spread(x: Value, shape: number[]): Value {
   if (x.shape.length === shape.length && x.shape.every((dim, axis) => dim === shape[axis])) return x;
   const size = shape.reduce((a, b) => a * b, 1);
-  return { shape, data: Float64Array.from({ length: size }, (_, i) => read(x, position(i, shape))) };
+  return { shape, data: filled(shape, size, (at) => read(x, at)) };
+}
+
+/** The values of all elements, in order. @param f by an element's index, which is another's afterwards */
+function filled(shape: readonly number[], size: number, f: (at: readonly number[]) => number): Float64Array {
+  const data = new Float64Array(size);
+  const at = new Array<number>(shape.length).fill(0);
+  for (let i = 0; i < size; i++) {
+    data[i] = f(at);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      if (++at[axis] < shape[axis]) break;
+      at[axis] = 0;
+    }
+  }
+  return data;
 }
 
 type Turned = { readonly transA: boolean; readonly transB: boolean };
@@ -148,7 +162,9 @@ function position(i: number, shape: readonly number[]): number[] {
 /** Where `at` lies in a tensor of `shape`; dimensions of size 1 and missing leading ones broadcast. */
 function offset(at: readonly number[], shape: readonly number[]): number {
   const lead = at.length - shape.length;
-  return shape.reduce((sum, dim, axis) => sum * dim + (dim === 1 ? 0 : at[axis + lead]), 0);
+  let sum = 0;
+  for (let axis = 0; axis < shape.length; axis++) sum = sum * shape[axis] + (shape[axis] === 1 ? 0 : at[axis + lead]);
+  return sum;
 }
 
 function read(x: Value, at: readonly number[]): number {
