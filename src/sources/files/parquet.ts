@@ -1,5 +1,5 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import type { AsyncBuffer, Compressors, FileMetaData } from "hyparquet";
+import type { AsyncBuffer, ColumnData, Compressors, FileMetaData } from "hyparquet";
 import type { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import type { Reader } from "../reader.js";
@@ -9,6 +9,9 @@ import { TableFile } from "./table-file.js";
 
 /** Rows decoded by the first read: enough for a fingerprint or for the first rows of a file. */
 const FIRST_ROWS = 1024;
+
+/** Rows converted at a time: the lines of a whole row group would exceed the longest string. */
+const PIECE_ROWS = 128;
 
 /** Codecs that hyparquet does not include; it decompresses snappy itself. */
 const compressors: Compressors = {
@@ -82,6 +85,8 @@ class ParquetReader extends RowsReader {
   private rows = 0;
   /** Number of rows in all row groups up to and including the current one. */
   private groupEnd: number;
+  /** Columns of the next rows, of which some were returned already; null: the next rows are not decoded yet. */
+  private columns: DecodedColumns | null = null;
 
   private constructor(name: string, file: TableFile, buffer: AsyncBuffer, metadata: FileMetaData) {
     super();
@@ -130,25 +135,61 @@ class ParquetReader extends RowsReader {
     return (await this.nextObjects())?.map(lineOf).join("") ?? null;
   }
 
-  /**
-   * Reads the first FIRST_ROWS rows of the file, then the rest of their row group, then one row group per call.
-   * @returns null at the end
-   */
+  /** The next PIECE_ROWS rows or fewer, all of the same row group; null at the end. */
   async nextObjects(): Promise<Record<string, unknown>[] | null> {
     if (this.group === this.metadata.row_groups.length) return null;
-    const { parquetReadObjects } = await import("hyparquet");
+    this.columns ??= await this.reading(() => this.decoded());
+    const end = Math.min(this.rows + PIECE_ROWS, this.columns.end);
+    const objects = this.columns.objects(this.rows, end);
+    this.rows = end;
+    if (end === this.columns.end) this.columns = null;
+    if (end === this.groupEnd) this.nextGroup();
+    return objects;
+  }
+
+  /** Decodes the first FIRST_ROWS rows of the file, or the rest of the current row group. */
+  private async decoded(): Promise<DecodedColumns> {
+    const { parquetRead, parquetSchema } = await import("hyparquet");
     const { rows, groupEnd, buffer: file, metadata } = this;
     const end = rows === 0 ? Math.min(FIRST_ROWS, groupEnd) : groupEnd;
-    const range = { rowStart: rows, rowEnd: end };
-    const objects = await this.reading(() => parquetReadObjects({ file, metadata, compressors, parsers, ...range }));
-    this.rows = end;
-    if (end === groupEnd) this.nextGroup();
-    return objects;
+    const names = parquetSchema(metadata).children.map(({ element }) => element.name);
+    const columns = new DecodedColumns(names, end);
+    const onChunk = (values: ColumnData) => columns.add(values);
+    await parquetRead({ file, metadata, compressors, parsers, rowStart: rows, rowEnd: end, onChunk });
+    return columns;
   }
 
   protected unreadable(cause: unknown): HashbrookError {
     const { name, group, metadata } = this;
     return damaged(name, `row group ${group + 1} of ${metadata.row_groups.length} cannot be read`, cause);
+  }
+}
+
+/** Decoded values of consecutive rows, by column. */
+class DecodedColumns {
+  readonly end: number;
+  private readonly parts: Map<string, ColumnData[]>;
+
+  /**
+   * @param names of all columns, in the file's order
+   * @param end number of the file's rows up to and including the last of these
+   */
+  constructor(names: readonly string[], end: number) {
+    this.end = end;
+    this.parts = new Map(names.map((name) => [name, []]));
+  }
+
+  add(values: ColumnData): void {
+    this.parts.get(values.columnName)?.push(values);
+  }
+
+  objects(from: number, end: number): Record<string, unknown>[] {
+    const rows = Array.from({ length: end - from }, (): Record<string, unknown> => ({}));
+    for (const [name, parts] of this.parts)
+      for (const { rowStart, rowEnd, columnData } of parts)
+        for (let row = Math.max(from, rowStart); row < Math.min(end, rowEnd); row++)
+          rows[row - from][name] = columnData[row - rowStart];
+    return rows;
   }
 }
 

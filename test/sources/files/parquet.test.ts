@@ -58,6 +58,20 @@ describe("a Parquet file", () => {
     await expect(contentOf(file)).rejects.toMatchObject({ message: expect.stringContaining("row group 1 of 1") });
   });
 
+  it("with a row group of more than 512 MiB of lines is read: it ended with `Invalid string length`", async () => {
+    const reader = await openParquet("", join(FIXTURES, "large-group.parquet"), 0);
+    const target = new Uint8Array(1 << 20);
+    const [bytes, ends] = [[] as number[], [] as number[]];
+    for (let count = await reader.read(target); count > 0; count = await reader.read(target)) {
+      bytes.push(count);
+      for (let at = target.indexOf(10); at >= 0 && at < count; at = target.indexOf(10, at + 1)) ends.push(at);
+    }
+    reader.close();
+    // {"label":false,"text":"x…"}
+    expect(bytes.reduce((sum, count) => sum + count)).toBe(600 * 1_000_026 - 200);
+    expect(ends).toHaveLength(600);
+  });
+
   it("that is cut off or damaged is named, with the row group", async () => {
     const folder = temporary();
     const [cut, flipped] = [join(folder, "cut.parquet"), join(folder, "flipped.parquet")];
