@@ -1,8 +1,13 @@
-/** The known name that was most likely meant: at most a third of its letters may differ. */
+/**
+ * The known name that was most likely meant: at most a third of its letters may differ. Only names of about that length
+ * are compared with it, so a name of any length, such as one in a request, costs little.
+ */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  const most = (candidate: string) => Math.max(1, Math.floor(candidate.length / 3));
   const ranked = known
+    .filter((candidate) => Math.abs(candidate.length - name.length) <= most(candidate))
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
+    .filter(({ candidate, distance }) => distance <= most(candidate))
     .sort((a, b) => a.distance - b.distance);
   return ranked[0]?.candidate;
 }

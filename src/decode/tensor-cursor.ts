@@ -80,7 +80,8 @@ export class TensorCursor {
   private end({ size, to }: BodyTensor, from: number, elements: number): number {
     if (size > 0) return from + elements * size;
     let at = from;
-    for (let i = 0; i < elements; i++)
+    // A shape may have far more elements than the bytes hold.
+    for (let i = 0; i < elements && at <= to; i++)
       at = at + 4 <= to ? at + 4 + this.view.getUint32(at, true) : Number.POSITIVE_INFINITY;
     return at;
   }

@@ -34,6 +34,12 @@ describe("embeddings of ids", () => {
     expect(answer).toMatchObject(looked.vectors[0]);
   });
 
+  it("a name of a megabyte is refused at once: looking for what was meant took minutes, and all memory", async () => {
+    const field = "item".repeat(1 << 18);
+    const { status, answer } = await post("embeddings:lookup", { field, ids: ["i1"] });
+    expect([status, answer.hint]).toEqual([400, expect.stringContaining("fields here: ")]);
+  });
+
   it("are the ones that were learned, with the key that `hashbrook key` prints", async () => {
     const { answer } = await post("embeddings:lookup", { field: "item", ids: ["i1", "never seen"] });
     expect(answer).toMatchObject({ model: "shop", version: 3000, field: "item", table: "items" });

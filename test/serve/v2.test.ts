@@ -182,6 +182,7 @@ describe("the Open Inference Protocol", () => {
     `{"inputs": [{"name": "user", "shape": [1], "datatype": "INT64", "data": [${data}]}]}`;
   it.each([
     ["an unknown field", { inputs: [text("itm", ["a"])] }, /inputs\.itm: no field is called so/],
+    ["a name of a megabyte", { inputs: [text("item".repeat(1 << 18), ["a"])] }, /item: no field is called so/],
     ["a number as a text", { inputs: [text("item", [1])] }, /inputs\.item: element 0: 1 is no BYTES/],
     ["a text as a number", int64('"1"'), /element 0: "1" is no INT64/],
     ["an integer beyond 64 bits", int64("9223372036854775808"), /9223372036854775808 is no INT64/],
@@ -280,6 +281,18 @@ describe("the Open Inference Protocol", () => {
         ),
       {},
       /goes beyond/,
+    ],
+    [
+      "lists of texts whose shape has more elements than the bytes could hold, at once",
+      () => {
+        const shape = [10_000, 2 ** 31 - 1];
+        return framed(
+          { inputs: [{ name: "tags", shape, datatype: "BYTES", parameters: { binary_data_size: 8 } }] },
+          bytes(["", ""]),
+        );
+      },
+      {},
+      /has 2 elements, and shape/,
     ],
     [
       "a text that is not UTF-8",
