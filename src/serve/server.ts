@@ -6,6 +6,7 @@ import type { Explorer } from "./explore/policy.js";
 import { Admission } from "./http/admission.js";
 import { type AppOptions, BODY_LIMIT, createApp } from "./http/app.js";
 import type { DocumentedRoute } from "./http/openapi.js";
+import { bearerOf } from "./http/token.js";
 import type { Impressions } from "./impressions.js";
 import { ServeMetrics } from "./metrics/prometheus.js";
 import { AnswerCounts } from "./metrics/stats.js";
@@ -118,15 +119,16 @@ function shed(app: FastifyInstance, metrics: ServeMetrics, options: ServerOption
     },
   });
   if (perSecond === undefined) return;
+  const max = Math.ceil(perSecond);
   app.register(rateLimit, {
-    max: Math.max(1, Math.ceil(perSecond)),
-    timeWindow: perSecond < 1 ? Math.ceil(1000 / perSecond) : 1000,
-    // Without tokens a client could claim any identity.
-    keyGenerator: ({ headers, ip }: FastifyRequest) => (tokens ? headers.authorization! : ip),
+    max,
+    timeWindow: Math.ceil((1000 * max) / perSecond),
+    // Without tokens a client could claim any identity. The header itself may be spelt in many ways.
+    keyGenerator: (request: FastifyRequest) => (tokens ? bearerOf(request) : request.ip),
     allowList: (request) => request.routeOptions.config.open === true,
-    errorResponseBuilder: (_, { max }) => {
+    errorResponseBuilder: () => {
       metrics.refused("rate_limited");
-      return new HashbrookError("rate_limited", `more than ${max} requests a second`, {
+      return new HashbrookError("rate_limited", `more than ${perSecond} requests a second`, {
         hint: "wait as Retry-After says, and send fewer",
       });
     },

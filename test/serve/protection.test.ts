@@ -104,6 +104,31 @@ describe("load", () => {
     expect((await app.inject("/v2/health/live")).statusCode).toBe(200);
   });
 
+  it("counts a token's requests together, however its header is spelt", async () => {
+    const app = serving({ rateLimit: 1, tokens: [TOKENS[0]] });
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const spelt = ["Bearer", "bearer", "BEARER ", "Bearer  "].map((scheme) => `${scheme} ${TOKENS[0]}`);
+    const statuses = [];
+    for (const authorization of spelt) statuses.push((await score(app, { authorization })).statusCode);
+    vi.useRealTimers();
+    expect(statuses).toEqual([200, 429, 429, 429]);
+  });
+
+  it.each([
+    [0.5, 1, 2],
+    [1.5, 2, 2],
+    [2.5, 3, 2],
+  ])("allows no more than a rate of %s a second, and names it", async (rateLimit, most, seconds) => {
+    const app = serving({ rateLimit });
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const answers = [];
+    for (let i = 0; i <= most; i++) answers.push(await score(app));
+    vi.useRealTimers();
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([...Array(most).fill(200), 429]);
+    expect(answers.at(-1)!.json().error).toBe(`more than ${rateLimit} requests a second`);
+    expect(answers.at(-1)!.headers["retry-after"]).toBe(String(seconds));
+  });
+
   it("requests beyond the queue are refused at once, and those in it are answered", async () => {
     const app = serving({ maxQueue: 2 });
     const url = await app.listen({ port: 0, host: "127.0.0.1" });

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { onRequestAsyncHookHandler } from "fastify";
+import type { FastifyRequest, onRequestAsyncHookHandler } from "fastify";
 import { HashbrookError } from "../../core/errors.js";
 
 declare module "fastify" {
@@ -50,7 +50,7 @@ export function requireToken(tokens: readonly string[]): onRequestAsyncHookHandl
   const expected = tokens.map(digest);
   return async (request, reply) => {
     if (request.routeOptions.config.open) return;
-    const [, given = ""] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "") ?? [];
+    const given = bearerOf(request);
     const sent = digest(given);
     if (expected.filter((token) => timingSafeEqual(token, sent)).length > 0) return;
     reply.header("www-authenticate", "Bearer");
@@ -59,6 +59,11 @@ export function requireToken(tokens: readonly string[]): onRequestAsyncHookHandl
       hint: "send the header Authorization: Bearer TOKEN",
     });
   };
+}
+
+/** The token that a request sends; empty: none. */
+export function bearerOf({ headers }: Pick<FastifyRequest, "headers">): string {
+  return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1] ?? "";
 }
 
 function digest(text: string): Buffer {
