@@ -16,7 +16,7 @@ import { tooFast } from "./embeddings/steady.js";
 import type { TableFacts } from "./live/fill.js";
 import type { ServedQuality } from "./live/quality.js";
 import { isOfLog } from "./models/stored-model.js";
-import { RunWatch } from "./models/watch.js";
+import { newestOf, RunWatch } from "./models/watch.js";
 import { Dispatcher, type ScoreOptions } from "./threads/dispatcher.js";
 import type { ModelVersion, Scored } from "./threads/engine.js";
 import type { Current, Host, HostedCheckpoint, HostedModel } from "./threads/host.js";
@@ -137,6 +137,7 @@ export class Scorer {
   static async load(path: string, options: LoadOptions = {}): Promise<Scorer> {
     const host = hostOf(options);
     try {
+      const seen = options.watch ? newestOf(path) : undefined;
       const first = servedOf(path);
       let loaded = await host.load(first.path);
       const serve = async (asked: string) => {
@@ -149,7 +150,7 @@ export class Scorer {
         scorer.tell(next, from.held);
         if (next.model !== model) await model.close();
       };
-      const watch = options.watch ? new RunWatch(path, serve) : null;
+      const watch = options.watch ? new RunWatch(path, seen, serve) : null;
       const close = async () => {
         await watch?.close();
         await loaded.model.close();

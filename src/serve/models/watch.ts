@@ -14,7 +14,7 @@ const RETRY_LOOKS = 10;
  * The newest checkpoint of a run that should be served; undefined if there is none, or the directory is a single
  * checkpoint.
  */
-function newestOf(directory: string): string | undefined {
+export function newestOf(directory: string): string | undefined {
   try {
     const instead = servedInstead(nodeFiles, directory);
     if (instead) return `${instead.path} ${instead.text}`;
@@ -46,13 +46,15 @@ export class RunWatch {
   private held = false;
 
   /**
+   * @param seen the directory's newest checkpoint before the one that is served was opened: one that came while that was
+   *   being loaded is newer
    * @param serve serves the newest checkpoint of a directory, or one checkpoint; if the newest fails it is called again
    *   ten seconds later
    */
-  constructor(directory: string, serve: (path: string) => Promise<void>) {
+  constructor(directory: string, seen: string | undefined, serve: (path: string) => Promise<void>) {
     this.directory = directory;
+    this.seen = seen;
     this.serve = serve;
-    this.seen = newestOf(directory);
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.timer.unref();
   }

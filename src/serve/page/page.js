@@ -161,8 +161,8 @@ function state(model) {
 /** The model's fields, an example request, and its tables; when another version of the spec answers. */
 async function card(model) {
   if (!model?.spec_hash || shownCard === model.spec_hash) return;
-  shownCard = model.spec_hash;
   const { fields, tables } = await ask(`v1/models/${encodeURIComponent(model.name)}`);
+  shownCard = model.spec_hash;
   const rows = fields.map(({ name, type, from, of, missing }) => [name, type, from ?? of?.join(" × ") ?? "", missing]);
   $("#card").replaceChildren(table(["field", "type", "member", "if missing"], rows));
   $("#score textarea").value ||= JSON.stringify(example(fields), null, 1);

@@ -1,3 +1,4 @@
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
@@ -43,6 +44,19 @@ it.each([0, 1])("a run's newer checkpoint is served as it comes, in place where 
   // The thread that scores has the new weights a moment before the one that tells the version hears of it.
   await expect.poll(() => scorer.version, { timeout: 30_000 }).toEqual(after.model);
   await fresh.close();
+  await scorer.close();
+});
+
+it("a checkpoint that comes while an older one is being loaded is served, too", async () => {
+  const out = temporary();
+  for (const rows of [1000, 2000]) await train(out, rows);
+  const [newest, aside] = [join(out, checkpointName(2000)), join(temporary(), "later")];
+  renameSync(newest, aside);
+  const loading = Scorer.load(out, { watch: true });
+  renameSync(aside, newest);
+  const scorer = await loading;
+  expect(scorer.version?.version).toBe(1000);
+  await expect.poll(() => scorer.version?.version, { timeout: 30_000 }).toBe(2000);
   await scorer.close();
 });
 
