@@ -98,10 +98,11 @@ export class Client {
   private readonly token: string | undefined;
 
   /** @param url of the server: `http://localhost:8080` */
-  constructor(url: string | URL, { token, ...options }: ClientOptions = {}) {
+  constructor(url: string | URL, options: ClientOptions = {}) {
+    const { token, timeoutMs = 1000, retries = 2, backoffMs = 20, fetch: asked } = options;
     this.base = String(url).replace(/\/+$/, "");
     this.token = token;
-    this.options = { timeoutMs: 1000, retries: 2, backoffMs: 20, fetch: (...args) => fetch(...args), ...options };
+    this.options = { timeoutMs, retries, backoffMs, fetch: asked ?? ((...args) => fetch(...args)) };
   }
 
   /**

@@ -88,6 +88,12 @@ describe("hashbrook/client", () => {
     expect(seen.map(({ authorization }) => authorization)).toEqual(Array(3).fill("Bearer t"));
   });
 
+  it("takes an option that is undefined for one that is not given", async () => {
+    const options = { timeoutMs: undefined, retries: undefined, backoffMs: undefined, fetch: undefined };
+    const client = new Client(url, options as object);
+    expect((await client.score(REQUEST)).scores).toHaveLength(2);
+  });
+
   it("gives up after its retries, where waiting would be over its time, and at what no retry mends", async () => {
     const busy = await balancer(Array(9).fill({ status: 503, after: "0" }));
     const options = { timeoutMs: 20_000, retries: 1 };
