@@ -53,9 +53,11 @@ export class PortableScorer {
    * @param request an object, or its JSON as text or UTF-8 bytes, whose numbers keep all their digits
    * @throws HashbrookError request_invalid naming the candidate and the member
    */
-  score(request: ScoreRequest | string | Uint8Array): Promise<Scores> {
+  async score(request: ScoreRequest | string | Uint8Array): Promise<Scores> {
+    // Taken now: the caller may change the object while earlier calls are answered.
+    const bytes = bytesOf(request);
     const run = this.last.then(async () => {
-      const { ignored, ...scored } = await this.ready.score(bytesOf(request));
+      const { ignored, ...scored } = await this.ready.score(bytes);
       return { ...scored, model: this.model, ignored };
     });
     this.last = run.catch(() => undefined);
@@ -70,7 +72,8 @@ export class PortableScorer {
 }
 
 function bytesOf(request: ScoreRequest | string | Uint8Array): Uint8Array {
-  if (request instanceof Uint8Array) return request;
+  // A Buffer's own slice is a view.
+  if (request instanceof Uint8Array) return new Uint8Array(request);
   return new TextEncoder().encode(typeof request === "string" ? request : jsonText(request));
 }
 

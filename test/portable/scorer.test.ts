@@ -76,6 +76,18 @@ describe("hashbrook/scorer in Node", () => {
     });
   });
 
+  it("scores a request as it was when it was given, whatever its caller then makes of it", async () => {
+    await withScorer(file("lr"), async (scorer) => {
+      const request = { candidates: [{ ad: "a1" }] };
+      const bytes = Buffer.from(JSON.stringify(request));
+      const given = [scorer.score(request), scorer.score(bytes)];
+      request.candidates = [];
+      bytes.fill(32);
+      const [a, b] = await Promise.all(given);
+      expect([a.scores, b.scores]).toEqual(Array(2).fill((await scorer.score({ candidates: [{ ad: "a1" }] })).scores));
+    });
+  });
+
   it("names what is wrong with a request, a file or a place", async () => {
     await withScorer(file("lr"), async (scorer) => {
       expect(await refused(scorer.score({ candidates: [{}, { ad: Number.NaN }] }))).toBe(
