@@ -5,6 +5,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** JSON in which every number is a text instead, so that it keeps its digits when parsed. @param json valid JSON */
+export function numbersAsTexts(json: string): string {
+  return json.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g, (part) => (part[0] === '"' ? part : `"${part}"`));
+}
+
 /**
  * A value as JSON. Integers may be bigints, which are written with all their digits (JSON.stringify refuses them).
  * Undefined members are left out, as by JSON.stringify.

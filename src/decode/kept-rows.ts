@@ -1,3 +1,4 @@
+import { isObject, numbersAsTexts } from "../core/json.js";
 import { constantOf } from "../kernels/layouts.js";
 import type { ScanKernel } from "./kernel.js";
 import { type RejectCode, RejectList } from "./reject.js";
@@ -71,6 +72,16 @@ export function* keptRows(bytes: Uint8Array, columns: number): Generator<KeptRow
     }
     yield { rejected: code === 0 ? null : RejectList.codeOf(code), values };
   }
+}
+
+/**
+ * The items of a kept list in JSON, without their weights, as the texts that are hashed: of `[item, …]`, `[[item,
+ * weight], …]` or `{item: weight, …}`.
+ */
+export function itemTexts(json: string): string[] {
+  const items: unknown = JSON.parse(numbersAsTexts(json));
+  if (isObject(items)) return Object.keys(items);
+  return [items].flat().map((item) => String((Array.isArray(item) ? item[0] : item) ?? ""));
 }
 
 /** The words of a libffm line from a field's first to its last one, reduced to those of the field, without its name. */

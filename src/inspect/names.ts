@@ -1,7 +1,7 @@
 import { Batch } from "../core/batch.js";
 import { fromHex64 } from "../core/hash.js";
 import { Decoder } from "../decode/decoder.js";
-import { type KeptValue, keptRows } from "../decode/kept-rows.js";
+import { itemTexts, type KeptValue, keptRows } from "../decode/kept-rows.js";
 import { isBag, partsOf } from "../fields/index.js";
 import { xxh64 } from "../kernels/hash.js";
 import { openSource } from "../sources/source.js";
@@ -148,9 +148,7 @@ export class Names {
   private itemsOf({ kind, text }: KeptValue, separator: string): string[] {
     if (hasFeatures(this.spec.events.format)) return text.split(/\s+/).map((item) => item.replace(/:[^:]*$/, ""));
     if (kind !== "json") return text === "" ? [] : text.split(separator);
-    const items: unknown = JSON.parse(text);
-    if (!Array.isArray(items)) return Object.keys(Object(items));
-    return items.map((item) => String(Array.isArray(item) ? item[0] : (item ?? "")));
+    return itemTexts(text);
   }
 
   private valueOf({ from }: Named, values: readonly KeptValue[]): KeptValue {

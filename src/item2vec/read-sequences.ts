@@ -1,5 +1,6 @@
 import { Batch } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
+import { numbersAsTexts } from "../core/json.js";
 import { Decoder } from "../decode/decoder.js";
 import { keptRows } from "../decode/kept-rows.js";
 import { openSource } from "../sources/source.js";
@@ -48,7 +49,9 @@ export async function sequencesOfLines(data: readonly string[]): Promise<Sequenc
 function idsOf(text: string, file: string, line: number): string[] {
   if (!/^\s*\[/.test(text)) return text.split(/[\s,]+/).filter((id) => id !== "");
   try {
-    return (JSON.parse(text) as unknown[]).map((id) => (typeof id === "string" ? id : JSON.stringify(id)));
+    JSON.parse(text);
+    const ids = JSON.parse(numbersAsTexts(text)) as unknown[];
+    return ids.map((id) => (typeof id === "string" ? id : JSON.stringify(id)));
   } catch (error) {
     throw new HashbrookError("source_unreadable", `${file}: line ${line}: ${(error as Error).message}`, {
       hint: "a line is a sequence: a JSON array of ids, or ids with blanks, tabs or commas between them",

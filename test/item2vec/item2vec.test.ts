@@ -165,6 +165,12 @@ describe("item2vec", () => {
     expect(readIdVectors(out)).toMatchObject({ ids: ["a", "b", "c", "d", "b c", "7", "t\tb", "x"], dim: 5 });
   });
 
+  it("keeps the digits of 64-bit ids in JSON, so that neighbours have vectors of their own", async () => {
+    const out = folder();
+    await item2vec({ data: file("[9007199254740993, 9007199254740992, 1.50]\n"), out, minCount: 1, epochs: 1 });
+    expect(readIdVectors(out).ids).toEqual(["9007199254740993", "9007199254740992", "1.50"]);
+  });
+
   const spec = parseSpec(
     `name: m
 events: { format: tsv, columns: [label, user, item] }

@@ -1,4 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
+import { isObject, numbersAsTexts } from "../../core/json.js";
 
 /** Takes a message's key from its line; null if the line has none. */
 export type KeyOf = (line: Uint8Array) => string | null;
@@ -28,15 +29,20 @@ export function keyFrom(column: string): KeyOf {
 
 /** Lines that are not complete JSON get no key: they are sent as they are, and rejected by the reader. */
 function member(row: string, path: readonly string[]): string | null {
+  const found = valueAt(row, path);
+  const isLong = Number.isInteger(found) && !Number.isSafeInteger(found);
+  const value = isLong ? valueAt(numbersAsTexts(row), path) : found;
+  if (value === undefined || value === null) return null;
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+function valueAt(row: string, path: readonly string[]): unknown {
   let value: unknown;
   try {
     value = JSON.parse(row);
   } catch {
-    return null;
+    return undefined;
   }
-  for (const name of path) {
-    value = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-  }
-  if (value === undefined || value === null) return null;
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  for (const name of path) value = isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  return value;
 }

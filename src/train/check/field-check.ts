@@ -1,4 +1,4 @@
-import type { KeptValue } from "../../decode/kept-rows.js";
+import { itemTexts, type KeptValue } from "../../decode/kept-rows.js";
 import { fieldOf } from "../../fields/index.js";
 import { type CompiledField, type Format, hasFeatures } from "../../spec/compiled.js";
 
@@ -91,8 +91,7 @@ export class FieldStats {
     if (hasFeatures(this.format)) return featuresOf(text, many, this.isNumber);
     if (!many) return [text];
     if (kind !== "json") return text.split(field.separator);
-    const items: unknown = JSON.parse(text);
-    return (Array.isArray(items) ? items : [items]).map((item) => (item === null ? "" : String(item)));
+    return itemTexts(text);
   }
 }
 

@@ -107,6 +107,17 @@ it("tells of a path that never exists, one class, and times in another unit", as
   expect(report.ok).toBe(false);
 });
 
+it("shows the ids of a bag as they are hashed: without weights, and with all digits", async () => {
+  const lists = ['[["a", 2], [9007199254740993, 1]]', '{"a": 2, "b": 0.5}', "[9007199254740992, null]"];
+  const lines = Array.from(
+    { length: 40 },
+    (_, i) => `{"click": ${i % 2}, "user": "u${i % 5}", "tags": ${lists[i % 3]}}`,
+  );
+  const model = spec("{ format: json }", "{ field: click }");
+  const { fields } = await check({ model, data: file("weighted.json", lines.join("\n")) });
+  expect(fields[1]).toMatchObject({ distinct: 4, examples: ["a", "9007199254740993", "b"] });
+});
+
 it("tells what the spec may say, but seldom means", async () => {
   const model = file(
     "shared.yaml",
