@@ -36,11 +36,11 @@ export function specText(parts: SpecParts): string {
   );
   const percent = `${Number((100 * label.share).toPrecision(3))} % of the sample`;
   return [
-    `name: ${name}`,
+    `name: ${scalar(name)}`,
     `events: ${eventsText(parts)}`,
     `# ${percent} is positive; ${label.why}.`,
     `label: ${labelText(parts)}`,
-    ...[...left].map(([from, why]) => `# Left out: ${from} ${why}.`),
+    ...[...left].map(([from, why]) => `# Left out: ${oneLine(from)} ${why}.`),
     "fields:",
     ...lines,
     ...(Object.keys(tables).length > 0 ? ["tables:"] : []),
@@ -93,7 +93,7 @@ function fieldText({ name, from, type, more }: DraftField, table: string | null)
   const source = from === name ? {} : { from: scalar(from) };
   const rest = Object.entries(more).map(([key, value]) => [
     key,
-    typeof value === "object" ? `[${value.map(scalar).join(", ")}]` : scalar(String(value)),
+    typeof value === "object" ? `[${value.map(scalar).join(", ")}]` : typeof value === "number" ? value : scalar(value),
   ]);
   return `- ${mapText({ name: scalar(name), type, ...source, ...Object.fromEntries(rest), ...(table && { table }) })}`;
 }
@@ -106,5 +106,8 @@ const mapText = (map: Readonly<Record<string, string>>): string =>
 /** A YAML scalar, quoted if YAML would read it as something else. */
 function scalar(text: string): string {
   const plain = /^[A-Za-z_][\w-]*(\.[\w-]+)*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text);
-  return plain || /^\d+$/.test(text) ? text : JSON.stringify(text);
+  return plain ? text : JSON.stringify(text);
 }
+
+/** A text within a comment, which a line break would end. */
+const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]/gu, " ");

@@ -247,6 +247,15 @@ describe("the other columns", () => {
     ]);
   });
 
+  it("may be digits, words of YAML, or hold the end of a line", async () => {
+    const line = (i: number) => `{"click": ${click(i)}, "0": "a${i % 3}", "no": "b${i % 4}", "x\\nlabel: {": "same"}`;
+    const draft = await drafted(events(line), {}, "null.json");
+    const { name, fields } = parseSpec(draft.spec, "draft.yaml");
+    expect([name, fields.flatMap((field) => ("from" in field ? [field.from] : []))]).toEqual(["null", ["0", "no"]]);
+    expect(draft.columns.at(-1)).toMatchObject({ from: "x\nlabel: {", role: "left_out" });
+    expect(parseSpec((await drafted(events(line), { name: "true" })).spec, "draft.yaml").name).toBe("true");
+  });
+
   it("that are not enough end in an error that says why", async () => {
     const failure = draftSpec({ data: file(["click,x", ...events((i) => `${click(i)},1`)]) });
     await expect(failure).rejects.toMatchObject({ code: "usage", hint: "x is always the same" });
