@@ -5,25 +5,29 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 const DAY = 86_400_000;
 const MOST_FIXED = 1 << 20;
 
-const primitives: Readonly<Record<string, AnyType>> = {
-  null: { kind: "null" },
-  boolean: { kind: "boolean" },
-  int: { kind: "integer" },
-  long: { kind: "integer" },
-  float: { kind: "float" },
-  double: { kind: "double" },
-  bytes: { kind: "text" },
-  string: { kind: "text" },
-};
+const primitives: ReadonlyMap<string, AnyType> = new Map(
+  Object.entries({
+    null: { kind: "null" },
+    boolean: { kind: "boolean" },
+    int: { kind: "integer" },
+    long: { kind: "integer" },
+    float: { kind: "float" },
+    double: { kind: "double" },
+    bytes: { kind: "text" },
+    string: { kind: "text" },
+  }),
+);
 
 /** Times are given in milliseconds, whatever unit they are written in. */
-const times: Readonly<Record<string, AnyType>> = {
-  date: { kind: "integer", times: DAY },
-  "timestamp-micros": { kind: "integer", parts: 1e3 },
-  "local-timestamp-micros": { kind: "integer", parts: 1e3 },
-  "timestamp-nanos": { kind: "integer", parts: 1e6 },
-  "local-timestamp-nanos": { kind: "integer", parts: 1e6 },
-};
+const times: ReadonlyMap<unknown, AnyType> = new Map(
+  Object.entries({
+    date: { kind: "integer", times: DAY },
+    "timestamp-micros": { kind: "integer", parts: 1e3 },
+    "local-timestamp-micros": { kind: "integer", parts: 1e3 },
+    "timestamp-nanos": { kind: "integer", parts: 1e6 },
+    "local-timestamp-nanos": { kind: "integer", parts: 1e6 },
+  }),
+);
 
 /**
  * Reads an Avro schema (JSON text).
@@ -41,7 +45,7 @@ function jsonOf(text: string): unknown {
     return JSON.parse(text);
   } catch {
     // Registries accept a primitive's name alone as a schema.
-    if (text.trim() in primitives) return text.trim();
+    if (primitives.has(text.trim())) return text.trim();
     throw new SchemaProblem("it is not JSON");
   }
 }
@@ -69,7 +73,7 @@ class Reader {
   }
 
   private named(name: string, space: string, at: string): AnyType {
-    const found = primitives[name] ?? this.names.get(fullName(name, space)) ?? this.names.get(name);
+    const found = primitives.get(name) ?? this.names.get(fullName(name, space)) ?? this.names.get(name);
     if (!found) throw problem(at, `no type "${name}"`);
     return found;
   }
@@ -118,7 +122,7 @@ function fixedOf(schema: Record<string, unknown>, at: string): AnyType {
 
 /** Unknown logical types are ignored: the value is what is written. */
 function logical({ logicalType, scale = 0 }: Record<string, unknown>, type: AnyType): AnyType {
-  if (type.kind === "integer") return times[String(logicalType)] ?? type;
+  if (type.kind === "integer") return times.get(logicalType) ?? type;
   const isDecimal = logicalType === "decimal" && (type.kind === "text" || type.kind === "fixed");
   return isDecimal && Number.isInteger(scale) && Number(scale) >= 0 && Number(scale) <= 18
     ? { ...type, decimal: Number(scale) }

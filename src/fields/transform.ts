@@ -107,7 +107,9 @@ function logBuckets(
   path: string,
   problems: Problems,
 ): number[] {
-  const boundaries = log.min > 0 ? logBoundaries(log.min, log.max, log.per_doubling) : [];
+  // What is out of range has been reported, and is not walked through: to infinity it would take forever.
+  const finite = log.min > 0 && Number.isFinite(log.max);
+  const boundaries = finite ? logBoundaries(log.min, log.max, log.per_doubling) : [];
   if (log.max < log.min) problems.add(path, `max ${log.max} is below min ${log.min}`, "raise max or lower min");
   if (boundaries.length > MOST_BOUNDARIES) {
     problems.add(path, `makes more than ${MOST_BOUNDARIES} boundaries`, "lower max or per_doubling, or raise min");

@@ -48,16 +48,21 @@ function shortenTable(table: CompiledTable): CompiledTable {
 function cutTable(table: CompiledTable, dims: Dims): CompiledTable {
   const { nested, name, dim } = table;
   if (nested === undefined) return table;
-  const all = dims.all === undefined ? dim : upTo(table, nested, dims.all);
-  const whole = dims[name] === undefined ? all : learned(name, nested, dims[name]);
+  const most = given(dims, "all");
+  const all = most === undefined ? dim : upTo(table, nested, most);
+  const asked = given(dims, name);
+  const whole = asked === undefined ? all : learned(name, nested, asked);
   const cells = table.cells.map((cell) => {
     const { prefix: _, ...rest } = cell;
-    const own = dims[cell.field];
+    const own = given(dims, cell.field);
     const prefix = own === undefined ? whole : learned(cell.field, nested, own);
     return prefix < dim ? { ...rest, prefix } : rest;
   });
   return { ...table, cells };
 }
+
+/** What was asked for a name; fields may have any, such as `constructor`. */
+const given = (dims: Dims, name: string): number | undefined => (Object.hasOwn(dims, name) ? dims[name] : undefined);
 
 function learned(name: string, nested: readonly number[], prefix: number): number {
   if (nested.includes(prefix)) return prefix;

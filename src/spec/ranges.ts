@@ -19,6 +19,7 @@ export function expandRange(text: string): string[] {
   }
   const [from, to] = [Number(first), Number(last)];
   if (to < from) throw new RangeError(`"${text}" runs backwards: write ${prefix}${last}..${prefix}${first}`);
+  if (!Number.isSafeInteger(to)) throw new RangeError(`"${text}" has numbers above ${Number.MAX_SAFE_INTEGER}`);
   if (to - from >= LONGEST) throw new RangeError(`"${text}" is longer than ${LONGEST} names`);
   const width = first.startsWith("0") ? first.length : 0;
   return Array.from({ length: to - from + 1 }, (_, i) => prefix + String(from + i).padStart(width, "0"));

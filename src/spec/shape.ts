@@ -114,7 +114,11 @@ class Reader {
   read(written: unknown, shape: Shape, path: string): unknown {
     const node = (isAlias(written) ? written.resolve(this.document) : written) as Node | null | undefined;
     if ((written as Node | null)?.range) this.problems.locate(path, this.place((written as Node).range![0]));
-    if (shape.anyOf) return this.read(node, this.choose(node, shape.anyOf), path);
+    if (shape.anyOf) {
+      const digits = shape.anyOf.some(({ type }) => type === "string") ? lostDigits(node) : undefined;
+      if (digits) this.problems.add(path, `${digits} has more digits than a number keeps`, "write it in quotes");
+      return this.read(node, this.choose(node, shape.anyOf), path);
+    }
     if (shape.type === "object") return this.readMap(node, shape, path);
     if (shape.type === "array") return this.readList(node, shape, path);
     return this.readScalar(node, shape, path);
@@ -220,6 +224,13 @@ class Reader {
     this.problems.add(path, `expected ${wanted}, got ${described(node)}`, hint(shape));
     return undefined;
   }
+}
+
+/** A whole number as written, if it was read as another: 9007199254740993 as 9007199254740992. */
+function lostDigits(node: unknown): string | undefined {
+  if (!isScalar(node) || typeof node.value !== "number" || !Number.isFinite(node.value)) return undefined;
+  const digits = node.source?.replace(/^\+|_/g, "") ?? "";
+  return /^-?\d{16,}$/.test(digits) && BigInt(digits) !== BigInt(node.value) ? node.source : undefined;
 }
 
 function isOfType(node: unknown, { type, enum: words }: Shape): boolean {

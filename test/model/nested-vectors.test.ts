@@ -259,4 +259,10 @@ tower: ${tower}
     const { tables } = cutSpec(parseSpec(source("dlrm"), "test.yaml"), { all: 2, ids: 1, a: 4 });
     expect(tables.map(({ cells }) => cells.map(({ prefix }) => prefix))).toEqual([[undefined, 1, 1], [2]]);
   });
+
+  it("a field named as what every object inherits is cut as any other", () => {
+    const named = source("dlrm").replaceAll(" a,", " constructor,");
+    const { tables } = cutSpec(parseSpec(named, "test.yaml"), { all: 2 });
+    expect(tables[0].cells.map(({ field, prefix }) => [field, prefix])[0]).toEqual(["constructor", 2]);
+  });
 });

@@ -281,6 +281,12 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     ],
     [
       "transform: log1p",
+      "transform: { log_buckets: { max: .inf } }, table: ids",
+      "f.yaml:7:64: fields[2].transform.log_buckets.max: must be finite, got Infinity",
+      "Maximum of the boundaries; larger values share a bucket.",
+    ],
+    [
+      "transform: log1p",
       "transform: { even_buckets: { width: 1, max: 1e9 } }, table: ids",
       "f.yaml:7:58: fields[2].transform.even_buckets: makes more than 4096 boundaries",
       "lower max or raise width",
@@ -412,6 +418,15 @@ test("a batch that cannot cross threads is refused", () => {
     "train: { batch: 65536 }\ntower:",
   );
   expect(errorOf(text).message).toBe("f.yaml:15:17: train.batch: a batch of 65536 rows takes 16.0 GiB; at most 1");
+});
+
+test("a number that would be compared as another text is refused: -9223372036854775807 as -9223372036854776000", () => {
+  const positive = (value: string) => changed("oracle: oracle }", `oracle: oracle, positive: ${value} }`);
+  const why = "has more digits than a number keeps";
+  expect(errorOf(positive("-9223372036854775807")).message).toContain(`label.positive: -9223372036854775807 ${why}`);
+  expect(errorOf(positive("[1, 9007199254740993]")).message).toContain(`positive[1]: 9007199254740993 ${why}`);
+  for (const value of ['"9007199254740993"', "9007199254740991", "1e300", "[0, 1_000_000]"])
+    expect(() => parseSpec(positive(value), "f.yaml")).not.toThrow();
 });
 
 test("YAML's own errors have their place too", () => {

@@ -19,6 +19,7 @@ test.each([
   ["a..b", "is not a range"],
   ["C1..", "is not a range"],
   ["C1..C10001", "is longer than 10000 names"],
+  ["C9007199254740993..C9007199254740994", "has numbers above 9007199254740991"],
 ])("%s is refused", (range, why) => {
   expect(() => expandRange(range)).toThrow(why);
 });
