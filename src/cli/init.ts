@@ -5,6 +5,7 @@ import { HashbrookError } from "../core/errors.js";
 import { Output, writeOut } from "../core/output.js";
 import { type Draft, type DraftOptions, draftSpec, draftTowers } from "../draft/draft.js";
 import { quoted } from "../report/commands.js";
+import { plain } from "./explanation.js";
 import { counting } from "./options.js";
 
 interface Flags {
@@ -84,9 +85,10 @@ export function draftText(
   out: string | undefined,
   data: readonly string[],
 ): string {
-  const width = Math.min(32, Math.max(...columns.map(({ from }) => from.length)));
+  const width = Math.min(32, Math.max(...columns.map(({ from }) => plain(from).length)));
   const lines = columns.map(
-    ({ from, role, type, why }) => `  ${from.padEnd(width)}  ${(type ?? role.replace("_", " ")).padEnd(11)}  ${why}`,
+    ({ from, role, type, why }) =>
+      `  ${plain(from).padEnd(width)}  ${(type ?? role.replace("_", " ")).padEnd(11)}  ${why}`,
   );
   const doubts = check?.warnings.map(({ message, hint }) => `warning: ${message}\n  ${hint}`) ?? [];
   const fit = check ? [`${grouped(check.accepted)} of ${grouped(check.rows)} events fit the spec`] : [];
@@ -94,7 +96,7 @@ export function draftText(
   return [
     `${grouped(rows)} events looked at`,
     ...lines,
-    ...notes.map((note) => `note: ${note}`),
+    ...notes.map((note) => `note: ${plain(note)}`),
     ...doubts,
     ...fit,
     ...next,

@@ -18,11 +18,25 @@ export function inputsOf(spec: string, folder: string): Input[] {
   if (spec === "-") return [pipeInput("-", null)];
   if (spec.startsWith("simulate:")) return [simulatedInput(spec)];
   if (!isGlob(spec) || existsSync(resolve(folder, spec))) return [fileInput(spec, folder)];
-  const names = glob(spec, folder);
+  const names = matches(spec, folder);
   if (names.length > 0) return names.map((name) => fileInput(name, folder));
   throw new HashbrookError("source_missing", `${spec}: no file matches`, {
     hint: "check the pattern (quoted, so that the shell leaves it alone); relative ones start from the current folder",
   });
+}
+
+/** The files that match, or why they could not be looked for: a folder that may not be read, a set such as `[z-a]`. */
+function matches(spec: string, folder: string): string[] {
+  try {
+    return glob(spec, folder);
+  } catch (cause) {
+    if (cause instanceof SyntaxError)
+      throw new HashbrookError("usage", `${spec}: a set in [ ] goes from a later character to an earlier one`, {
+        hint: "write it in order: [a-z]",
+        cause,
+      });
+    throw systemFailure(spec, cause);
+  }
 }
 
 function noCache(spec: string): HashbrookError {

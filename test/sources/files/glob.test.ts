@@ -57,4 +57,12 @@ describe("patterns", () => {
       "days/x.json",
     ]);
   });
+
+  it("says what is wrong with a set that goes backwards, and with a link to itself", () => {
+    expect(() => list("days/d[9-1].tsv")).toThrow(
+      expect.objectContaining({ code: "usage", message: expect.stringContaining("days/d[9-1].tsv") }),
+    );
+    symlinkSync("round", join(folder, "round"));
+    expect(() => list("rou*")).toThrow(expect.objectContaining({ code: "source_unreadable" }));
+  });
 });
