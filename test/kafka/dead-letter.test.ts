@@ -64,6 +64,12 @@ describeKafka("the dead-letter topic", (kafka) => {
     ]);
   });
 
+  it("takes many short events, whose headers are most of their bytes, in requests that brokers accept", async () => {
+    const letters = Array.from({ length: 4000 }, (_, offset) => letter({ offset, value: BINARY }));
+    const found = await deadLetters(letters);
+    expect(found.map(({ headers }) => Number(headers[`${CONNECT}offset`]))).toEqual([...letters.keys()]);
+  });
+
   it("says of an event that fails again only where it failed last", async () => {
     const before: readonly Header[] = [[`${CONNECT}topic`, Buffer.from("an earlier one")]];
     const [found] = await deadLetters([letter({ value: BINARY, headers: before })]);

@@ -33,12 +33,14 @@ export interface ProducerOptions {
    * restart.
    */
   readonly retries?: number;
-  /** Maximum bytes of keys and values in one request. Default 900,000, for a broker's default limit of 1 MB. */
+  /** Maximum bytes of records in one request. Default 900,000, for a broker's default limit of 1 MB. */
   readonly batchBytes?: number;
 }
 
 const BATCH_RECORDS = 20_000;
 const RECORD_OVERHEAD = 32;
+/** Both lengths of a header. */
+const HEADER_OVERHEAD = 10;
 
 /**
  * Sends to one topic, in order: one request at a time, acknowledged by all in-sync replicas, retried without duplicates
@@ -141,7 +143,7 @@ function* batches(records: readonly KafkaRecord[], most: number): Generator<Kafk
   let batch: KafkaRecord[] = [];
   let bytes = 0;
   for (const record of records) {
-    const size = length(record.key) + length(record.value) + RECORD_OVERHEAD;
+    const size = sizeOf(record);
     if (batch.length > 0 && (bytes + size > most || batch.length === BATCH_RECORDS)) {
       yield batch;
       batch = [];
@@ -153,8 +155,15 @@ function* batches(records: readonly KafkaRecord[], most: number): Generator<Kafk
   if (batch.length > 0) yield batch;
 }
 
-function length(text: Text | null | undefined): number {
-  return text?.length ?? 0;
+/** The bytes of a record in a request, or a few more. */
+function sizeOf({ key, value, headers = [] }: KafkaRecord): number {
+  const own = bytesIn(key) + bytesIn(value) + RECORD_OVERHEAD;
+  const list = isList(headers) ? headers : Object.entries(headers);
+  return list.reduce((sum, [name, text]) => sum + bytesIn(name) + bytesIn(text) + HEADER_OVERHEAD, own);
+}
+
+function bytesIn(text: Text | null | undefined): number {
+  return typeof text === "string" ? Buffer.byteLength(text) : (text?.length ?? 0);
 }
 
 function toMessage({ key, value, headers, partition, timestamp }: KafkaRecord) {
