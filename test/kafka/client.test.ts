@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { createServer } from "node:net";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { USERS } from "../../scripts/kafka-broker.mjs";
 import { KafkaAdmin, withAdmin } from "../../src/sources/kafka/admin.js";
 import { type Compression, kafkaOptions, kafkaZstdAvailable } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
+import { AnswerReader } from "../../src/sources/kafka/whole-answers.js";
 import { describeKafka, failure, readTopic } from "./harness.js";
 
 const sent: Compression[] = ["none", "gzip", "snappy", "zstd"];
@@ -166,9 +167,13 @@ describeKafka("Kafka: what can be wrong", (kafka) => {
     const topic = await kafka.topic(2);
     const right = kafkaOptions(brokers, { ...login, KAFKA_SSL_CA: ca });
     const producer = await KafkaProducer.open(right, topic);
-    await producer.send([{ value: "x" }]);
+    const value = "x".repeat(300_000);
+    await producer.send([{ value }]);
     await producer.close();
-    expect((await readTopic(right, topic)).map(({ value }) => String(value))).toEqual(["x"]);
+    const pieces = vi.spyOn(AnswerReader.prototype, "read");
+    expect((await readTopic(right, topic)).map(({ value }) => String(value))).toEqual([value]);
+    expect(pieces).toHaveBeenCalled();
+    pieces.mockRestore();
     const strange = kafkaOptions(brokers, { ...login, KAFKA_SSL: "true" });
     const error = await failure(KafkaAdmin.open({ ...strange, retries: 0 }), "kafka_unreachable");
     expect(error.hint).toContain("KAFKA_SSL_CA");

@@ -19,32 +19,30 @@ interface Address {
 /**
  * Creates a socket that passes complete responses to kafkajs, which would otherwise collect and concatenate the pieces.
  * Responses with lanes' contributions have megabytes, and twice their bytes in buffers outside the JavaScript heap make
- * V8 mark the heap twice as often. Here, pieces are read into one reused buffer and copied into the response's. A TLS
- * socket is an ordinary one, since Node cannot read TLS into a given buffer.
+ * V8 mark the heap twice as often. Here, large responses are read into their own buffers, and small ones into one that
+ * is reused.
  */
 export function wholeAnswers({ host, port, ssl, onConnect }: Address): Socket {
-  const server = isIP(host) ? {} : { servername: host };
-  const socket = ssl ? connectTls({ host, port, ...server, ...ssl }, onConnect) : connectPlain(host, port, onConnect);
-  socket.setKeepAlive(true, KEEP_ALIVE_MS);
-  return socket;
-}
-
-function connectPlain(host: string, port: number, onConnect: () => void): Socket {
   const answers = new AnswerReader((bytes) => socket.emit("data", bytes));
   const onread = {
-    buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-    callback: (length: number, buffer: Uint8Array) => {
-      answers.push(buffer.subarray(0, length));
+    buffer: () => answers.room,
+    callback: (length: number, room: Uint8Array) => {
+      answers.read(length, room);
       return true;
     },
   };
-  const socket = connect({ host, port, onread }, onConnect);
+  const given = { host, port, onread };
+  const server = isIP(host) ? {} : { servername: host };
+  const socket: Socket = ssl ? connectTls({ ...given, ...server, ...ssl }, onConnect) : connect(given, onConnect);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
   return socket;
 }
 
 /** Splits a broker's bytes into responses, each including its length prefix. */
 export class AnswerReader {
   private readonly take: (answer: Buffer) => void;
+  /** Where small responses and beginnings of large ones are read, to be copied. */
+  private readonly reused: Buffer;
   private readonly length = Buffer.alloc(LENGTH_BYTES);
   /** The response being received; null until its length is known. */
   private answer: Buffer | null = null;
@@ -52,13 +50,29 @@ export class AnswerReader {
   private filled = 0;
   private isForeign = false;
 
-  /** @param take called with each response; after an invalid length, with all bytes as they come */
-  constructor(take: (answer: Buffer) => void) {
+  /**
+   * @param take called with each response; after an invalid length, with all bytes as they come
+   * @param readBytes size of the reused buffer
+   */
+  constructor(take: (answer: Buffer) => void, readBytes = READ_BYTES) {
     this.take = take;
+    this.reused = Buffer.allocUnsafeSlow(readBytes);
   }
 
-  /** Adds received bytes. @param bytes copied, so they may be overwritten afterwards */
-  push(bytes: Uint8Array): void {
+  /** Where to write the next bytes: the rest of a large response, or the reused buffer. */
+  get room(): Uint8Array {
+    const { answer, reused } = this;
+    return answer && answer.length - this.filled >= reused.length ? answer.subarray(this.filled) : reused;
+  }
+
+  /** Takes the first `length` bytes of `room`, which have been written. */
+  read(length: number, room: Uint8Array): void {
+    if (room === this.reused) this.push(room.subarray(0, length));
+    else this.advance(this.answer!, length);
+  }
+
+  /** Adds received bytes, which are copied. */
+  private push(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length && !this.isForeign) at += this.fill(bytes.subarray(at));
     if (at < bytes.length) this.take(Buffer.from(bytes.subarray(at)));
@@ -69,11 +83,16 @@ export class AnswerReader {
     const target = this.answer ?? this.length;
     const taken = Math.min(bytes.length, target.length - this.filled);
     target.set(bytes.subarray(0, taken), this.filled);
-    this.filled += taken;
-    if (this.filled < target.length) return taken;
+    this.advance(target, taken);
+    return taken;
+  }
+
+  /** Counts bytes that were written to the length prefix, or to the response. */
+  private advance(target: Buffer, bytes: number): void {
+    this.filled += bytes;
+    if (this.filled < target.length) return;
     if (this.answer === null) this.begin();
     else this.end(this.answer);
-    return taken;
   }
 
   /** Allocates the response, whose length prefix is complete. */

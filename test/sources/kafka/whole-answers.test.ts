@@ -8,15 +8,16 @@ function answer(content: Uint8Array): Buffer {
   return Buffer.concat([length, content]);
 }
 
-/** What is handed out of bytes that arrive in pieces of these lengths, in a buffer that each piece overwrites. */
+/** What is handed out of bytes that arrive in pieces of at most these lengths, where 16 bytes are reused. */
 function read(bytes: Buffer, lengths: readonly number[]): Buffer[] {
   const found: Buffer[] = [];
-  const reader = new AnswerReader((whole) => found.push(whole));
+  const reader = new AnswerReader((whole) => found.push(whole), 16);
   for (let at = 0, i = 0; at < bytes.length; i++) {
-    const piece = new Uint8Array(bytes.subarray(at, at + lengths[i % lengths.length]));
+    const { room } = reader;
+    const piece = bytes.subarray(at, at + Math.min(room.length, lengths[i % lengths.length]));
+    room.set(piece);
     at += piece.length;
-    reader.push(piece);
-    piece.fill(0xee);
+    reader.read(piece.length, room);
   }
   return found;
 }
