@@ -21,6 +21,8 @@ export interface PartitionedLog {
   head(partition: number): Chunk | undefined;
   /** Removes the oldest chunk. */
   shift(partition: number): void;
+  /** Drops all chunks of a partition and reads it again from an offset on. */
+  rewind(partition: number, offset: bigint): void;
   /** True if the log last reported that nothing follows `next` in a partition. */
   idle(partition: number, next: bigint): boolean;
   /** When messages of a partition last arrived, by `systemClock`, in ms; -Infinity: never. */

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/store.js";
 import { encodingKinds } from "../../src/encodings/index.js";
@@ -32,6 +33,12 @@ async function learned(kafka: TestKafka, topic: string, ...more: string[]) {
   return learnedBy(fourLanes(), kafka, topic, ...more);
 }
 
+/** Waits until a lane's partition has a record. */
+async function hasRecord(kafka: TestKafka, rounds: string, lane: number): Promise<void> {
+  const high = async () => (await kafka.admin.watermarks(rounds).catch(() => []))[lane]?.high ?? 0n;
+  while ((await high()) === 0n) await sleep(50);
+}
+
 describeKafka("lanes of several processes", (kafka) => {
   it("learn the bytes that one process learns, however many they are, in tables of every encoding", async () => {
     const model = everyEncoding(PROCESSES.at(-1)!);
@@ -61,6 +68,33 @@ describeKafka("lanes of several processes", (kafka) => {
     },
     Math.max(180_000, KILLS * 20_000),
   );
+
+  it("learn the same bytes where a process dies, or stands still and wakes at the end, and nobody replaces it", async () => {
+    const topic = await topicOf(kafka, 1500);
+    const alone = await learned(kafka, topic);
+    for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
+      const out = temporary();
+      const rounds = `${topic}.${signal}`;
+      const member = (k: number, takeoverMs: string) => {
+        const share = ["--lane", `${k}/2`, "--rounds-topic", rounds, "--takeover-ms", takeoverMs];
+        return start(line(kafka, topic, out, ...share));
+      };
+      const lost = member(1, "600000");
+      const lostEnd = ended(lost);
+      await hasRecord(kafka, rounds, 1);
+      const survivor = member(0, "1000");
+      const end = ended(survivor);
+      await said(survivor, /"examples":[1-9]/);
+      lost.kill(signal);
+      const outcome = await end;
+      expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
+      expect(digests(out)).toEqual(alone.files);
+      lost.kill("SIGCONT");
+      const woken = await lostEnd;
+      expect(woken.status, woken.stderr).toBe(signal === "SIGKILL" ? null : 0);
+      expect(digests(out)).toEqual(alone.files);
+    }
+  }, 120_000);
 
   it("learn the same bytes where every process works every lane, in bf16: the first record of a lane and round counts", async () => {
     const topic = await topicOf(kafka, 1500);

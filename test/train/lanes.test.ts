@@ -6,7 +6,7 @@ import type { TopicSpec } from "../../src/sources/kafka/open-topic.js";
 import { specHash } from "../../src/spec/hash.js";
 import { withLanes } from "../../src/spec/lanes.js";
 import { parseSpec } from "../../src/spec/parse.js";
-import { takeoverAfter } from "../../src/train/lanes/member.js";
+import { Takeover, takeoverAfter } from "../../src/train/lanes/takeover.js";
 import { type TrainOptions, train, trainJob } from "../../src/train/run.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hashbrook-lanes-"));
@@ -105,6 +105,20 @@ it("a process waits for its lanes' linger before it takes one over", () => {
   const share = { number: 1, of: 2 };
   expect(takeoverAfter(share)).toBe(4500);
   expect(takeoverAfter(share, 1000, 5000)).toBe(6500);
+});
+
+it("a process that took a lane over waited again in every round: it keeps the lane until another one's record counts", () => {
+  const takeover = new Takeover({ number: 0, of: 2 }, 3000);
+  const all = [0, 1, 2, 3];
+  const by = (...senders: number[]) => senders.map((by, lane) => ({ lane, by }));
+  expect(takeover.of(all, 2999)).toEqual({ own: [0, 2], others: [] });
+  expect(takeover.of(all, 3000)).toEqual({ own: [0, 2], others: [1, 3] });
+  takeover.folded(by(0, 0, 0, 0));
+  expect(takeover.of(all, 0)).toEqual({ own: [0, 2], others: [1, 3] });
+  takeover.folded(by(0, 1, 0, 0));
+  expect(takeover.of(all, 0).others).toEqual([3]);
+  takeover.folded(by(1, 1, 1, 1));
+  expect(takeover.of(all, 0)).toEqual({ own: [0, 2], others: [] });
 });
 
 it("lanes may be given beside a spec that has none, and are then as if the spec had them", async () => {

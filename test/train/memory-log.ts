@@ -50,6 +50,13 @@ export class MemoryLog implements PartitionedLog {
     this.hands[partition].shift();
   }
 
+  /** All that was appended behind the offset comes to hand. */
+  rewind(partition: number, offset: bigint): void {
+    this.hands[partition] = [];
+    this.next[partition] = offset;
+    this.deliver(partition);
+  }
+
   idle(partition: number, next: bigint): boolean {
     return this.hands[partition].length === 0 && (this.failed || this.end(partition) <= next);
   }

@@ -11,7 +11,7 @@ import type { KafkaLogOptions } from "./kafka-log-options.js";
 import { KafkajsCluster } from "./kafkajs-cluster.js";
 import { LastMessages } from "./last-messages.js";
 import { batchDamaged, offsetsLost, topicReplaced, topicReplacedAnew, topicReplacedAt } from "./lost.js";
-import { chunksOf, gap, type Partition, type PartitionBatch } from "./partition.js";
+import { chunksOf, gap, type Partition, type PartitionBatch, partitionAt } from "./partition.js";
 import { PlainConsumer } from "./plain-consumer.js";
 
 /**
@@ -114,7 +114,7 @@ export class KafkaLog implements PartitionedLog {
    */
   begin(marks: readonly Watermarks[], offsets: readonly bigint[], last: readonly (MessagePrint | null)[]): void {
     this.learned = new LastMessages(last.map((print, p) => (this.isRead(p) ? print : null)));
-    const parts = marks.map(({ high }, p) => partition(offsets[p], high));
+    const parts = marks.map(({ high }, p) => partitionAt(offsets[p], high));
     parts.forEach((part, p) => {
       const { low, high } = marks[p];
       if (part.next > high) throw topicReplaced(this.topic, p, part.next, high);
@@ -129,8 +129,7 @@ export class KafkaLog implements PartitionedLog {
   include(partition: number, offset: bigint): void {
     if (this.isRead(partition)) return;
     this.included.add(partition);
-    this.parts[partition].next = offset;
-    this.consumer.seek(partition);
+    this.rewind(partition, offset);
   }
 
   private isRead(partition: number): boolean {
@@ -152,6 +151,13 @@ export class KafkaLog implements PartitionedLog {
     if (!part.paused || part.bytes > this.room / 2) return;
     part.paused = false;
     this.consumer.resume(partition);
+  }
+
+  rewind(partition: number, offset: bigint): void {
+    const part = this.parts[partition];
+    Object.assign(part, { chunks: [], bytes: 0, paused: false, next: offset });
+    this.consumer.resume(partition);
+    this.consumer.seek(partition);
   }
 
   idle(partition: number, next: bigint): boolean {
@@ -302,17 +308,4 @@ async function openCluster({ client, kafka, topic, prompt }: KafkaLogOptions): P
   if (client !== "platformatic") return KafkajsCluster.open(kafka, topic, size);
   const { PlatformaticCluster } = await import("./platformatic-cluster.js");
   return PlatformaticCluster.open(kafka, topic, size);
-}
-
-function partition(next: bigint, high: bigint): Partition {
-  return {
-    chunks: [],
-    bytes: 0,
-    paused: false,
-    next,
-    end: high,
-    high,
-    damagedAt: null,
-    heardMs: Number.NEGATIVE_INFINITY,
-  };
 }

@@ -20,7 +20,7 @@ export interface PartitionBatch {
 
 /** Reading state of a partition. */
 export interface Partition {
-  readonly chunks: Chunk[];
+  chunks: Chunk[];
   bytes: number;
   paused: boolean;
   /** Offset after all available chunks: the next one to fetch. */
@@ -33,6 +33,20 @@ export interface Partition {
   damagedAt: bigint | null;
   /** As in `PartitionedLog`. */
   heardMs: number;
+}
+
+/** A partition to read from `next` on. @param high its high watermark */
+export function partitionAt(next: bigint, high: bigint): Partition {
+  return {
+    chunks: [],
+    bytes: 0,
+    paused: false,
+    next,
+    end: high,
+    high,
+    damagedAt: null,
+    heardMs: Number.NEGATIVE_INFINITY,
+  };
 }
 
 const NONE = gather([]);

@@ -1,5 +1,4 @@
 import { Batch } from "../../core/batch.js";
-import { HashbrookError } from "../../core/errors.js";
 import { Decoder } from "../../decode/decoder.js";
 import { type KnownSchemas, TopicSchemas } from "../../schema-registry/topic-schemas.js";
 import type { PartitionedLog } from "../../sources/partitioned-log.js";
@@ -88,25 +87,23 @@ export class LaneReader {
 
   /**
    * Continues where another process ended the lane's round: drops what was read ahead, and all messages before that.
-   * @throws HashbrookError lanes_displaced if this reader has already consumed messages after `position`
+   * Messages after it that were consumed are read again.
    */
   goTo(position: TopicPosition): void {
-    const ahead = this.merge.position.offsets.some((offset, p) => BigInt(offset) > BigInt(position.offsets[p]));
-    if (ahead)
-      throw new HashbrookError(
-        "lanes_displaced",
-        `topic ${this.view.topic}: another process ended a lane's round earlier`,
-        {
-          hint: "begin this process again with --resume: it reads on from there",
-        },
-      );
     if (this.batch.messages > 0) this.taken();
+    for (const [p, offset] of this.merge.position.offsets.entries())
+      this.goToOffset(p, BigInt(position.offsets[p]), BigInt(offset));
     this.merge = this.mergeFrom(position);
     this.start = position;
     this.ahead = null;
-    for (const [p, offset] of position.offsets.entries())
-      for (let head = this.view.head(p); head && head.next <= BigInt(offset); head = this.view.head(p))
-        this.view.shift(p);
+  }
+
+  private goToOffset(partition: number, offset: bigint, consumed: bigint): void {
+    const { view } = this;
+    if (consumed > offset) view.rewind(partition, offset);
+    else
+      for (let head = view.head(partition); head && head.next <= offset; head = view.head(partition))
+        view.shift(partition);
   }
 
   /**

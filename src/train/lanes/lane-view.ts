@@ -29,6 +29,10 @@ export class LaneView implements PartitionedLog {
     this.log.shift(this.place(partition));
   }
 
+  rewind(partition: number, offset: bigint): void {
+    this.log.rewind(this.place(partition), offset);
+  }
+
   idle(partition: number, next: bigint): boolean {
     return this.log.idle(this.place(partition), next);
   }

@@ -28,6 +28,7 @@ interface Ready {
 export class LaneWork {
   private readonly parts: Pick<Opened, "learner" | "rounds" | "traffic">;
   private readonly readers: readonly LaneReader[];
+  private readonly by: number;
   private round: RoundAtHand | null = null;
   /** Lanes whose events of this round were taken by this process. */
   private readonly told = new Set<number>();
@@ -36,9 +37,11 @@ export class LaneWork {
   private sending: Promise<void>[] = [];
   private failure: { readonly error: unknown } | null = null;
 
-  constructor(parts: Pick<Opened, "learner" | "rounds" | "traffic">, readers: readonly LaneReader[]) {
+  /** @param by number of this process, for its records */
+  constructor(parts: Pick<Opened, "learner" | "rounds" | "traffic">, readers: readonly LaneReader[], by: number) {
     this.parts = parts;
     this.readers = readers;
+    this.by = by;
     this.asked = readers.map(() => null);
   }
 
@@ -107,7 +110,7 @@ export class LaneWork {
   private async bring({ lane, events, rows }: Ready): Promise<void> {
     const { learner, rounds, traffic } = this.parts;
     const { at, digest } = this.round!;
-    const place = { round: at.round, lane };
+    const place = { round: at.round, lane, by: this.by };
     try {
       traffic.take(await rows);
     } catch (error) {

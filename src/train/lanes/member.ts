@@ -12,14 +12,14 @@ import { digestOf } from "./digest.js";
 import { LaneWork } from "./lane-work.js";
 import type { Learner } from "./learner.js";
 import { type Opened, openParts } from "./opening.js";
-import { isOwn, type LaneShare, type LanesOptions } from "./options.js";
+import type { LaneShare, LanesOptions } from "./options.js";
 import { isShardBlock } from "./owners/split-tables.js";
 import type { RowTraffic } from "./owners/traffic.js";
 import { joined, type LanesPosition, laneOf, startOf } from "./position.js";
 import { type LaneRecord, MOST_RECORD, MOST_REJECTED } from "./record.js";
 import { type Rounds, refuseOtherRun } from "./rounds.js";
+import { Takeover, takeoverAfter } from "./takeover.js";
 
-const TAKEOVER_MS = 3_000;
 const WAIT_MS = 20;
 const PROGRESS_MS = 250;
 /** With owners, after a stop: a process ends once no round was completed for this time, in ms. */
@@ -54,6 +54,7 @@ class Member {
   private readonly traffic: RowTraffic;
   private readonly isElsewhere: (block: string) => boolean;
   private work: LaneWork | null = null;
+  private takeover: Takeover | null = null;
   private position: LanesPosition | null = null;
   private digest = "";
   /** The topic has no end: a lane without events contributes after the linger. False: slow lanes are awaited. */
@@ -106,6 +107,7 @@ class Member {
       records.map(({ position }) => position),
     );
     await this.learner.fold(whole, this.position);
+    this.takeover?.folded(records);
     await this.goOn();
     return true;
   }
@@ -178,7 +180,9 @@ class Member {
       const readers = Array.from({ length: count }, (_, lane) => {
         return new LaneReader(job, log, { lane, position: laneOf(this.at, lane), stops, schemas });
       });
-      this.work = new LaneWork({ learner, rounds, traffic }, readers);
+      this.work = new LaneWork({ learner, rounds, traffic }, readers, this.share.number);
+      const lingerMs = this.lingers ? job.lingerMs : 0;
+      this.takeover = new Takeover(this.share, takeoverAfter(this.share, this.options.takeoverMs, lingerMs));
     }
     if (!known) await learner.begin(this.at);
     await this.goOn();
@@ -237,9 +241,10 @@ class Member {
       if (begun === null && (!this.lingers || known.size > 0 || this.work?.atHand)) begun = now;
       const waited = begun === null ? 0 : now - begun;
       const due = this.lingers && begun !== null && waited >= this.job.lingerMs;
-      const mine = lanes.filter((lane) => !known.has(lane) && this.works(lane, waited));
-      this.readEventsOf(mine);
-      const worked = await this.work?.work(mine, due);
+      const worked = await this.contribute(
+        lanes.filter((lane) => !known.has(lane) && !this.rounds.isUnread(lane)),
+        { waited, due },
+      );
       this.report();
       if (worked) continue;
       if (begun === null) await this.learner.idle();
@@ -250,11 +255,19 @@ class Member {
     return null;
   }
 
-  /** Whether to work a lane: one of the own share, or one that has sent nothing for too long. @param waited in ms */
-  private works(lane: number, waited: number): boolean {
-    if (this.owns || this.rounds.isUnread(lane)) return false;
-    if (isOwn(this.share, lane)) return true;
-    return waited >= takeoverAfter(this.share, this.options.takeoverMs, this.lingers ? this.job.lingerMs : 0);
+  /**
+   * Contributes for lanes without a record. Those of other processes come after the own ones, whose work takes a while
+   * in which others may send theirs.
+   * @returns whether there were any whose events are complete, or due
+   */
+  private async contribute(
+    lacking: readonly number[],
+    { waited, due }: { waited: number; due: boolean },
+  ): Promise<boolean> {
+    if (!this.work || !this.takeover) return false;
+    const { own, others } = this.takeover.of(lacking, waited);
+    this.readEventsOf(others);
+    return (await this.work.work(own, due)) || this.work.work(others, due);
   }
 
   /** Includes the partitions of lanes that were taken over; those of own lanes are read already. */
@@ -292,14 +305,6 @@ class Member {
   close(): Promise<void> {
     return closeAll(this.traffic, this.rounds, this.log, this.learner);
   }
-}
-
-/**
- * Time in ms from the start of a round until a process works lanes of others. It includes the linger, during which
- * lanes may be silent, and depends on the process's number, so that not all take over at once.
- */
-export function takeoverAfter({ number, of }: LaneShare, takeoverMs = TAKEOVER_MS, lingerMs = 0): number {
-  return lingerMs + takeoverMs * (1 + number / of);
 }
 
 /** The records of all lanes, in lane order. */

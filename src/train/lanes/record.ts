@@ -16,6 +16,8 @@ export const MOST_REJECTED = 8 << 20;
 export interface LaneRecord {
   readonly round: number;
   readonly lane: number;
+  /** Number of the process that sent it; absent in records of older versions. */
+  readonly by?: number | undefined;
   /**
    * Digest of the weights that the contribution was computed with: 16 hex digits; empty if there is only one process.
    */
@@ -39,11 +41,14 @@ export interface LaneRecord {
   readonly distinct: Uint32Array;
 }
 
-type Head = Pick<LaneRecord, "round" | "lane" | "digest" | "position" | "ended" | "schemas" | "tombstones" | "pushes">;
+type Head = Pick<
+  LaneRecord,
+  "round" | "lane" | "by" | "digest" | "position" | "ended" | "schemas" | "tombstones" | "pushes"
+>;
 
 /** Combines a lane's events and their contribution in a record. */
 export function recordOf(
-  place: Pick<LaneRecord, "round" | "lane" | "digest">,
+  place: Pick<LaneRecord, "round" | "lane" | "by" | "digest">,
   { batch, distinct, rejects, schemas = {}, tombstones = 0, position, ended }: LaneEvents,
   brought: Pick<LaneRecord, "contribution" | "pushes">,
 ): LaneRecord {
@@ -66,9 +71,9 @@ export function recordOf(
 }
 
 export function packRecord(record: LaneRecord): Uint8Array {
-  const { round, lane, digest, position, ended, schemas, tombstones, pushes } = record;
+  const { round, lane, by, digest, position, ended, schemas, tombstones, pushes } = record;
   const { labels, weights, oracle, times, ids, distinct } = record;
-  const head: Head = { round, lane, digest, position, ended, schemas, tombstones, ...(pushes && { pushes }) };
+  const head: Head = { round, lane, by, digest, position, ended, schemas, tombstones, ...(pushes && { pushes }) };
   const [contribution, rejects] = [packContribution(record.contribution), serialize(record.rejects)];
   return packArrays(head, [contribution, labels, weights, oracle, times, ids, distinct, rejects]);
 }
