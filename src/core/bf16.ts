@@ -1,3 +1,5 @@
+import type { Part } from "./packed-arrays.js";
+
 /** Sums of gradients: f32 numbers, or bf16 numbers as their upper 16 bits (halves), as they are sent. */
 export type Sums = Float32Array | Uint16Array;
 
@@ -17,10 +19,9 @@ export function roundToBf16(values: Sums): void {
   }
 }
 
-/** The upper halves of f32 numbers that are exact bf16 values. */
-export function packBf16(values: Float32Array): Uint16Array {
+/** The upper halves of f32 numbers that are exact bf16 values. @param halves where to write them; default: a new array */
+export function packBf16(values: Float32Array, halves: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const halves = new Uint16Array(bits.length);
   for (let i = 0; i < bits.length; i++) halves[i] = bits[i] >>> 16;
   return halves;
 }
@@ -34,5 +35,12 @@ export function unpackBf16(halves: Uint16Array): Float32Array {
 /** Sums as f32 numbers; copied only if they are halves. */
 export const floatsOf = (sums: Sums): Float32Array => (sums instanceof Uint16Array ? unpackBf16(sums) : sums);
 
-/** Sums as halves; their values must be bf16 already. */
-export const halvesOf = (sums: Sums): Uint16Array => (sums instanceof Uint16Array ? sums : packBf16(sums));
+/** Sums to be packed as halves; their values must be bf16 already. */
+export function halvesOf(sums: Sums): Uint16Array | Part {
+  if (sums instanceof Uint16Array) return sums;
+  const { length } = sums;
+  const write = ({ buffer, byteOffset }: Uint8Array) => {
+    packBf16(sums, new Uint16Array(buffer, byteOffset, length));
+  };
+  return { kind: "u16", length, write };
+}

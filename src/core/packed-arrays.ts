@@ -10,32 +10,66 @@ const kinds = {
 /** An array that can be packed. */
 export type Packable = Uint8Array | Uint16Array | Uint32Array | BigUint64Array | Float32Array | Float64Array;
 
+type Kind = keyof typeof kinds;
+
+/** An array to pack whose bytes are written where they are to be, without a copy before. */
+export interface Part {
+  readonly kind: Kind;
+  /** Number of its elements. */
+  readonly length: number;
+  /** @param bytes exactly as many as the array has */
+  write(bytes: Uint8Array): void;
+}
+
 interface Head {
   readonly head: unknown;
-  readonly arrays: readonly (readonly [kind: keyof typeof kinds, length: number])[];
+  readonly arrays: readonly (readonly [kind: Kind, length: number])[];
 }
 
 /**
  * Plain data and arrays as bytes: u32 length of a JSON text, the text, then the arrays, each at a multiple of 8 bytes
  * (little-endian, as everywhere).
  */
-export function packArrays(head: unknown, arrays: readonly Packable[]): Uint8Array {
-  const described: Head = { head, arrays: arrays.map((array) => [kindOf(array), array.length]) };
-  const text = new TextEncoder().encode(JSON.stringify(described));
-  let end = aligned(4 + text.length);
-  const places = arrays.map(({ byteLength }) => {
-    const at = end;
-    end = aligned(end + byteLength);
-    return at;
-  });
-  const bytes = new Uint8Array(end);
-  new DataView(bytes.buffer).setUint32(0, text.length, true);
-  bytes.set(text, 4);
-  arrays.forEach(({ buffer, byteOffset, byteLength }, i) => {
-    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), places[i]);
-  });
+export function packArrays(head: unknown, arrays: readonly (Packable | Part)[]): Uint8Array {
+  return written(packedPart(head, arrays));
+}
+
+/** The bytes of a part of kind u8. */
+export function written(part: Part): Uint8Array {
+  const bytes = new Uint8Array(part.length);
+  part.write(bytes);
   return bytes;
 }
+
+/** As `packArrays`, for bytes that are part of others, or are written later. The bytes that `write` is given must be zero. */
+export function packedPart(head: unknown, arrays: readonly (Packable | Part)[]): Part {
+  const parts = arrays.map((array) => (ArrayBuffer.isView(array) ? partOf(array) : array));
+  const described: Head = { head, arrays: parts.map(({ kind, length }) => [kind, length]) };
+  const text = new TextEncoder().encode(JSON.stringify(described));
+  let end = aligned(4 + text.length);
+  const places = parts.map((part) => {
+    const from = end;
+    end = aligned(from + bytesOf(part));
+    return { part, from };
+  });
+  const write = (bytes: Uint8Array) => {
+    new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, text.length, true);
+    bytes.set(text, 4);
+    for (const { part, from } of places) part.write(bytes.subarray(from, from + bytesOf(part)));
+  };
+  return { kind: "u8", length: end, write };
+}
+
+function partOf(array: Packable): Part {
+  const { buffer, byteOffset, byteLength, length } = array;
+  return {
+    kind: kindOf(array),
+    length,
+    write: (bytes) => bytes.set(new Uint8Array(buffer, byteOffset, byteLength)),
+  };
+}
+
+const bytesOf = ({ kind, length }: Part): number => length * kinds[kind].BYTES_PER_ELEMENT;
 
 /**
  * What `packArrays` packed.
@@ -61,7 +95,7 @@ export function unpackArrays(bytes: Uint8Array, views = false): { head: unknown;
 
 const aligned = (bytes: number): number => (bytes + 7) & ~7;
 
-function kindOf(array: Packable): keyof typeof kinds {
+function kindOf(array: Packable): Kind {
   if (array instanceof Uint8Array) return "u8";
   if (array instanceof Uint16Array) return "u16";
   if (array instanceof Uint32Array) return "u32";

@@ -1,5 +1,5 @@
 import { floatsOf, halvesOf, roundToBf16, type Sums } from "../core/bf16.js";
-import { type Packable, packArrays, unpackArrays } from "../core/packed-arrays.js";
+import { type Packable, type Part, packedPart, unpackArrays, written } from "../core/packed-arrays.js";
 import type { TableContribution } from "../tables/contribution.js";
 
 /** What one lane's events contribute to a round: copies that can cross threads and processes. */
@@ -36,12 +36,15 @@ type Head = Pick<Contribution, "rows" | "learned" | "skipped" | "weight" | "posi
   readonly sent?: readonly number[];
 };
 
-export function packContribution(contribution: Contribution): Uint8Array {
+export const packContribution = (contribution: Contribution): Uint8Array => written(contributionPart(contribution));
+
+/** As `packContribution`, for bytes that are part of others. */
+export function contributionPart(contribution: Contribution): Part {
   const { rows, learned, skipped, weight, positive, squares, tables } = contribution;
   const decoders = tables.map(({ decoder }) => decoder && ([decoder.rows, decoder.statistics !== null] as const));
   const { logits, dense, numbers, times, bf16 } = contribution;
   const sums = bf16 ? halvesOf : floatsOf;
-  const arrays: Packable[] = [logits, sums(dense), numbers, times];
+  const arrays: (Packable | Part)[] = [logits, sums(dense), numbers, times];
   for (const { keys, gradients, decoder } of tables)
     arrays.push(
       keys,
@@ -50,7 +53,7 @@ export function packContribution(contribution: Contribution): Uint8Array {
     );
   const sent = tables.map(({ sent = 0 }) => sent);
   const others = { ...(bf16 && { bf16 }), ...(sent.some((keys) => keys > 0) && { sent }) };
-  return packArrays({ rows, learned, skipped, weight, positive, squares, decoders, ...others }, arrays);
+  return packedPart({ rows, learned, skipped, weight, positive, squares, decoders, ...others }, arrays);
 }
 
 /** Rounds all sums of gradients in place, so that the local fold uses the same values as those who receive them. */

@@ -1,7 +1,7 @@
 import { deserialize, serialize } from "node:v8";
 import { Batch, type BatchLayout } from "../../core/batch.js";
 import { packArrays, unpackArrays } from "../../core/packed-arrays.js";
-import { type Contribution, packContribution, unpackContribution } from "../../model/contribution.js";
+import { type Contribution, contributionPart, unpackContribution } from "../../model/contribution.js";
 import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
 import type { TopicPosition } from "../ordering/merge.js";
 import type { RejectedRow } from "../rejects/rejects.js";
@@ -74,17 +74,21 @@ export function packRecord(record: LaneRecord): Uint8Array {
   const { round, lane, by, digest, position, ended, schemas, tombstones, pushes } = record;
   const { labels, weights, oracle, times, ids, distinct } = record;
   const head: Head = { round, lane, by, digest, position, ended, schemas, tombstones, ...(pushes && { pushes }) };
-  const [contribution, rejects] = [packContribution(record.contribution), serialize(record.rejects)];
+  const [contribution, rejects] = [contributionPart(record.contribution), serialize(record.rejects)];
   return packArrays(head, [contribution, labels, weights, oracle, times, ids, distinct, rejects]);
 }
 
-/** @throws Error if bytes are missing or malformed */
-export function unpackRecord(bytes: Uint8Array): LaneRecord {
-  const { head, arrays } = unpackArrays(bytes);
+/**
+ * @param views as for `unpackArrays`
+ * @throws Error if bytes are missing or malformed
+ */
+export function unpackRecord(bytes: Uint8Array, views = false): LaneRecord {
+  const { head, arrays } = unpackArrays(bytes, views);
   const [contribution, labels, weights, oracle, times, ids, distinct, rejects] = arrays;
   return {
     ...(head as Head),
-    rejects: deserialize(rejects as Uint8Array) as RejectedRow[],
+    // Its arrays are views of what it is given, and are kept longer than the record.
+    rejects: deserialize((rejects as Uint8Array).slice()) as RejectedRow[],
     contribution: unpackContribution(contribution as Uint8Array, true),
     labels: labels as Float32Array,
     weights: weights as Float32Array,

@@ -1,7 +1,7 @@
 import { floatsOf, halvesOf, type Sums } from "../../../core/bf16.js";
 import { hex64 } from "../../../core/hash.js";
 import { joined } from "../../../core/joined.js";
-import { type Packable, packArrays, unpackArrays } from "../../../core/packed-arrays.js";
+import { type Packable, type Part, packedPart, unpackArrays } from "../../../core/packed-arrays.js";
 import { xxh64 } from "../../../kernels/hash.js";
 import type { Contribution } from "../../../model/contribution.js";
 import type { ShardContribution, TableContribution } from "../../../tables/contribution.js";
@@ -44,13 +44,13 @@ function pushOf(tables: readonly TableContribution[], shard: number, place: Push
   });
   if (brought.length === 0) return null;
   const sums = bf16 ? halvesOf : floatsOf;
-  const arrays = brought.flatMap(({ keys, gradients }): Packable[] => [keys, sums(gradients)]);
-  const packed = packArrays({ tables: brought.map(({ table }) => table) }, arrays);
+  const arrays = brought.flatMap(({ keys, gradients }): (Packable | Part)[] => [keys, sums(gradients)]);
+  const packed = packedPart({ tables: brought.map(({ table }) => table) }, arrays);
   const bytes = new Uint8Array(PLACE_BYTES + packed.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, place.round, true);
   view.setUint32(4, place.lane, true);
-  bytes.set(packed, PLACE_BYTES);
+  packed.write(bytes.subarray(PLACE_BYTES));
   return { shard, name: nameOf(bytes), bytes };
 }
 
