@@ -27,6 +27,8 @@ export interface MetricKernel {
   moveTo(from: number, a: number, b: number, c: number): void;
   takeSingles(accumulator: number, out: number): void;
   addSingles(singles: number, accumulator: number): void;
+  placesOf(ids: number, count: number, places: number): void;
+  moveSingles(singles: number, count: number, places: number, accumulator: number): void;
   measureAll(accumulator: number): void;
   aucError(): number;
   crowding(rows: number): number;

@@ -194,7 +194,10 @@ export class ProgressiveMetrics {
     this.laidOutAt = Math.max(1, rows);
     this.cells.use(this.cells.design([all.list, window.list]));
     this.totals = { all: all.totals, window: window.totals };
-    this.segments = segments.map(({ totals, list }) => ({ totals, cells: this.cellsOf(list) }));
+    this.segments = segments.map(({ totals, list }) => {
+      this.cells.spread(list, "scratch");
+      return { totals, cells: this.cells.take("scratch") };
+    });
     const open = this.segments.at(-1)!;
     this.cells.put(open.cells!, "segment");
     delete open.cells;
@@ -272,17 +275,11 @@ export class ProgressiveMetrics {
   /** Existing counts move to the smallest new cells that contain their old ones. */
   private layOutAnew(): void {
     const lists = SAVED.map((name) => this.cells.listOf(name));
-    const segments = this.segments.map(({ cells }) => cells && this.cells.listOfTaken(cells));
-    this.segments.forEach(this.cells.forget, this.cells);
+    const before = this.cells.layout;
     this.cells.use(this.cells.design([...lists.slice(0, 2), this.cells.list()]));
-    for (const [s, list] of segments.entries()) if (list) this.segments[s].cells = this.cellsOf(list);
+    this.cells.moveTaken(before, this.segments);
     for (const [i, list] of lists.entries()) this.cells.spread(list, SAVED[i]);
     this.laidOutAt = this.rows;
-  }
-
-  private cellsOf(list: CellList): Float32Array<ArrayBuffer> {
-    this.cells.spread(list, "scratch");
-    return this.cells.take("scratch");
   }
 
   /** Merges neighbours, so that half as many segments of twice the width cover the same rows. */

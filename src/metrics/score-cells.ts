@@ -62,9 +62,13 @@ export class ScoreCells {
   private readonly kernel: MetricKernel;
   private readonly probabilities: number;
   /**
-   * Addresses: a call's rows, totals of the rows since `takeTotals`, the kept rows, space for sorting, two lists and their sum.
+   * Addresses: a call's rows, totals of the rows since `takeTotals`, the kept rows, space for sorting, two lists and their sum,
+   * and the places of the former layout's cells.
    */
-  private readonly at: Record<"input" | "totals" | "kept" | "sort" | "other" | "a" | "b" | "sum" | Accumulator, number>;
+  private readonly at: Record<
+    "input" | "totals" | "kept" | "sort" | "other" | "a" | "b" | "sum" | "places" | Accumulator,
+    number
+  >;
   /** Buffers to reuse: weights are taken hundreds of times, and allocating costs more than copying. */
   private readonly spare: Float32Array<ArrayBuffer>[] = [];
   /** Rows kept. */
@@ -87,8 +91,9 @@ export class ScoreCells {
     const [b, sum, scratch] = [a + list, a + 2 * list, a + 4 * list];
     const each = MOST_CELLS * 16;
     const [all, window, segment] = [1, 2, 3].map((n) => scratch + n * each);
-    this.at = { input: base, totals, kept, sort, other: sort + rows, a, b, sum, scratch, all, window, segment };
-    ensureBytes(memory, segment + each);
+    const places = segment + each;
+    this.at = { input: base, totals, kept, sort, other: sort + rows, a, b, sum, scratch, all, window, segment, places };
+    ensureBytes(memory, places + MOST_CELLS * 4);
     this.takeTotals();
   }
 
@@ -197,6 +202,23 @@ export class ScoreCells {
     const list = this.listOf("scratch");
     this.weights("scratch").fill(0);
     return list;
+  }
+
+  /**
+   * Moves weights that were taken with another layout to the smallest cells of the present one that contain theirs;
+   * `scratch` is empty before and after.
+   */
+  moveTaken(before: Float64Array, holders: readonly Holder[]): void {
+    const { a, places, scratch } = this.at;
+    this.floats(a, before.length).set(before);
+    this.kernel.placesOf(a, before.length, places);
+    for (const holder of holders) {
+      if (!holder.cells) continue;
+      new Float32Array(this.memory.buffer, a, holder.cells.length).set(holder.cells);
+      this.kernel.moveSingles(a, before.length, places, scratch);
+      this.forget(holder);
+      holder.cells = this.take("scratch");
+    }
   }
 
   /** Switches to `layout`; every accumulator is empty then. */

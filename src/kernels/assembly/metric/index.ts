@@ -4,7 +4,18 @@ import { sigmoid as probability } from "./logistic";
 export { aucError, crowding } from "./area";
 export { merge, shrink, toCells, toShares } from "./cells";
 export { design } from "./design";
-export { addSingles, layOut, listOf, measureAll, moveTo, spread, takeSingles, tally } from "./layout";
+export {
+  addSingles,
+  layOut,
+  listOf,
+  measureAll,
+  moveSingles,
+  moveTo,
+  placesOf,
+  spread,
+  takeSingles,
+  tally,
+} from "./layout";
 export { sort } from "./sort";
 export { accumulate, evaluate } from "./totals";
 

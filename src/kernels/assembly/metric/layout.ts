@@ -70,15 +70,34 @@ export function tally(rows: usize, count: u32, accumulator: usize): void {
   }
 }
 
+/** The smallest cell that contains the one of this id. */
+@inline
+function cellAround(id: u64): u32 {
+  const size: u32 = 32 - <u32>(id & 63);
+  let cell = cellOf(<u32>(id >> 6));
+  while (load<u32>(sizes + ((<usize>cell) << 2)) < size) cell = load<u32>(parents + ((<usize>cell) << 2));
+  return cell;
+}
+
 /** Adds a list of cells, each to the smallest cell that contains it. */
 export function spread(list: usize, count: u32, accumulator: usize): void {
   for (let end = list + <usize>count * CELL_BYTES; list < end; list += CELL_BYTES) {
-    const id = <u64>changetype<Cell>(list).id;
-    const size: u32 = 32 - <u32>(id & 63);
-    let cell = cellOf(<u32>(id >> 6));
-    while (load<u32>(sizes + ((<usize>cell) << 2)) < size) cell = load<u32>(parents + ((<usize>cell) << 2));
-    const at = accumulator + ((<usize>cell) << 4);
+    const at = accumulator + ((<usize>cellAround(<u64>changetype<Cell>(list).id)) << 4);
     v128.store(at, f64x2.add(v128.load(at), v128.load(list, CELL_WEIGHTS)));
+  }
+}
+
+/** Writes for each of `count` cells, f64 ids, the u32 index of the smallest cell that contains it. */
+export function placesOf(ids: usize, count: u32, places: usize): void {
+  for (let i: usize = 0; i < <usize>count; i++) store<u32>(places + (i << 2), cellAround(<u64>load<f64>(ids + (i << 3))));
+}
+
+/** Adds the f32[2] of each of `count` cells to the cell whose index is at `places`. */
+export function moveSingles(singles: usize, count: u32, places: usize, accumulator: usize): void {
+  for (let i: usize = 0; i < <usize>count; i++) {
+    const weights = f64x2.promote_low_f32x4(v128.load64_zero(singles + (i << 3)));
+    const at = accumulator + ((<usize>load<u32>(places + (i << 2))) << 4);
+    v128.store(at, f64x2.add(v128.load(at), weights));
   }
 }
 
