@@ -14,8 +14,8 @@ interface HashKernel {
 }
 
 const STATE_BYTES = 80;
-/** Bytes are copied into the kernel's memory in pieces of this size. */
-const PIECE_BYTES = 1 << 20;
+/** Bytes are copied into the kernel's memory in pieces of this size, which stay in a core's cache. */
+const PIECE_BYTES = 1 << 17;
 
 const { memory, kernel } = instantiate<HashKernel>("hash");
 memory.grow(PIECE_BYTES / PAGE_BYTES + 1);

@@ -41,6 +41,9 @@ export interface GradientSlots {
   readonly dim: number;
 }
 
+/** Keys whose gradients are copied into the kernel's memory at a time: few enough to stay in the processor's cache. */
+const STAGED = 1 << 12;
+
 /** Sums contributions' gradients, in their order, for each distinct key of the kernel's last gather. */
 export function addContributions(
   { kernel, stage, dim }: GradientSlots,
@@ -49,7 +52,7 @@ export function addContributions(
 ): void {
   kernel.clearGradients();
   const staged = stage();
-  const most = Math.floor(staged.length / dim);
+  const most = Math.min(STAGED, Math.floor(staged.length / dim));
   let first = 0;
   for (const { keys, gradients } of parts) {
     for (let from = 0; from < keys.length; from += most) {

@@ -55,14 +55,20 @@ let placesAt: usize = 0;
 let uniqueAt: usize = 0;
 export let uniqueWeightsAt: usize = 0;
 export let uniqueGradientsAt: usize = 0;
-/** Hash table for de-duplication: {u32 stamp, u32 place} by identity; an entry is valid if its stamp is the batch's. */
+/**
+ * Hash table for de-duplication: {u32 stamp, u32 place} by identity; an entry is valid if its stamp is the batch's. A
+ * batch uses as much of it as it needs, so that few occurrences need little cache.
+ */
 let seenAt: usize = 0;
+let seenSize: u32 = 0;
 let seenShift: u32 = 0;
 let seenMask: u32 = 0;
 let stamp: u32 = 0;
 
 let occurrences: u32 = 0;
 let unique: u32 = 0;
+/** The last gather was of contributions: weights are read when they are updated. */
+let folding: bool = false;
 /** Unique keys that are not admitted. */
 let refused: u32 = 0;
 
@@ -75,21 +81,25 @@ export function openBatch(rows: u32, cells_: u32, singles_: u32, lists_: u32, mo
   cells = cells_;
   singles = singles_;
   lists = lists_;
-  const seen: u32 = most < 8 ? 16 : 1 << (33 - clz(most - 1));
-  seenMask = seen - 1;
-  seenShift = 32 + clz(seenMask);
+  seenSize = seenFor(most);
   // One more than can occur, for the default row.
   keysAt = workspaceOf(most + 1, 8);
   coefficientsAt = workspaceOf(most, 4);
   placesAt = workspaceOf(most, 4);
   uniqueAt = workspaceOf(most + 1, 4);
   listsAt = workspaceOf(lists, LIST_BYTES + ((rows + 1) << 2));
-  seenAt = workspaceOf(seen, 8);
+  seenAt = workspaceOf(seenSize, 8);
   outputAt = workspaceOf(rows, (<usize>cells * dim) << 2);
   gradientAt = workspaceOf(rows, (<usize>cells * dim) << 2);
   uniqueWeightsAt = workspaceOf(most + 1, laneBytes);
   uniqueGradientsAt = workspaceOf(most + 1, laneBytes);
   return uniqueGradientsAt != 0;
+}
+
+/** Entries for so many occurrences: a power of two. */
+@inline
+function seenFor(count: u32): u32 {
+  return count < 8 ? 16 : 1 << (33 - clz(count - 1));
 }
 
 /**
@@ -114,6 +124,7 @@ export function setList(i: u32, cell: u32, combiner: u32, first: u32, width: u32
  */
 export function gather(rows: u32, count: u32, learn: bool): bool {
   occurrences = count;
+  folding = false;
   if (!find(exact, learn)) return false;
   spread(rows);
   return true;
@@ -125,6 +136,7 @@ export function gather(rows: u32, count: u32, learn: bool): bool {
  */
 export function gatherFolded(count: u32): bool {
   occurrences = count;
+  folding = true;
   return find(true, true);
 }
 
@@ -157,6 +169,7 @@ export function gatherKeys(count: u32): u32 {
 
 /** The second half of a scoring `gather`, once the rows of the keys left by `gatherKeys` are present. */
 export function gatherFound(rows: u32): void {
+  folding = false;
   if (lookUp(0, false) > 0) materialise(false);
   spread(rows);
 }
@@ -176,9 +189,11 @@ function deduplicate(byKey: bool): void {
   unique = 0;
   refused = 0;
   if (++stamp == 0) {
-    memory.fill(seenAt, 0, (<usize>seenMask + 1) << 3);
+    memory.fill(seenAt, 0, <usize>seenSize << 3);
     stamp = 1;
   }
+  seenMask = min(seenSize, seenFor(occurrences + 1)) - 1;
+  seenShift = 32 + clz(seenMask);
   for (let i: u32 = 0; i < occurrences; i++) {
     const key = identity(i);
     store<u32>(placesAt + ((<usize>i) << 2), placeOf(byKey ? key : <u64>rowOf(key)));
@@ -282,7 +297,7 @@ function findRow(u: u32, learn: bool): bool {
   store<u32>(uniqueAt + ((<usize>u) << 2), row);
   if (row == NONE) return false;
   if (learn && metaBytes) markUsed(row);
-  weights(rowPtr(row), uniqueWeightsAt + <usize>u * laneBytes);
+  if (!folding) weights(rowPtr(row), uniqueWeightsAt + <usize>u * laneBytes);
   return true;
 }
 
@@ -319,7 +334,7 @@ function materialiseOne(u: u32, found: u32, learn: bool): void {
   }
   const row = claim(id, found);
   store<u32>(uniqueAt + ((<usize>u) << 2), row);
-  weights(rowPtr(row), out);
+  if (!folding) weights(rowPtr(row), out);
 }
 
 @inline
@@ -410,6 +425,7 @@ export function applyCollected(): void {
       const row = load<u32>(uniqueAt + ((<usize>u) << 2));
       if (row == NOT_ADMITTED) continue;
       note(row);
+      if (folding) weights(rowPtr(row), uniqueWeightsAt + offset);
       update(rowPtr(row), uniqueWeightsAt + offset, uniqueGradientsAt + offset);
     }
   }
