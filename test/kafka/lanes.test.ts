@@ -33,6 +33,9 @@ async function learned(kafka: TestKafka, topic: string, ...more: string[]) {
   return learnedBy(fourLanes(), kafka, topic, ...more);
 }
 
+/** The command line of a run without an end. */
+const endless = (args: string[]) => args.filter((word) => word !== "--until" && word !== "end");
+
 /** Waits until a lane's partition has a record. */
 async function hasRecord(kafka: TestKafka, rounds: string, lane: number): Promise<void> {
   const high = async () => (await kafka.admin.watermarks(rounds).catch(() => []))[lane]?.high ?? 0n;
@@ -200,9 +203,7 @@ describeKafka("lanes of several processes", (kafka) => {
     const events = await rows(600);
     const out = temporary();
     const times = ["--linger-ms", "30", "--checkpoint-seconds", "2"];
-    const [, ...args] = laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2", ...times);
-    const live = ["train", ...args.filter((word) => word !== "--until" && word !== "end")];
-    const launcher = start(live);
+    const launcher = start(endless(laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2", ...times)));
     const all = said(launcher, /"examples":600,.*"unsaved":0,/);
     const end = ended(launcher);
     await said(launcher, /"ready":true/);
@@ -215,5 +216,32 @@ describeKafka("lanes of several processes", (kafka) => {
     launcher.kill("SIGTERM");
     const outcome = await end;
     expect(reportOf(outcome)).toMatchObject({ examples: 600, ended_by: "stopped" });
+  }, 120_000);
+
+  it("go on without an end where a process is gone and its lane alone has events", async () => {
+    const topic = await kafka.topic(LANES);
+    const times = ["--linger-ms", "30", "--takeover-ms", "300", "--rounds-topic", `${topic}.rounds`];
+    const [survivor, lost] = [0, 1].map((k) => {
+      const share = ["--lane", `${k}/2`, ...times];
+      return start(endless(laneLine(kafka, topic, temporary(), fourLanes(WHOLE_ROUNDS), ...share)));
+    });
+    const end = ended(survivor);
+    const reached = (examples: number) => said(survivor, new RegExp(`"examples":${examples},`));
+    const send = async (count: number, partition: number) => {
+      await kafka.produce(
+        topic,
+        (await rows(count)).map((value) => ({ value, partition })),
+      );
+    };
+    const first = reached(50);
+    await said(survivor, /"ready":true/);
+    await send(50, 1);
+    await first;
+    const all = reached(80);
+    lost.kill("SIGKILL");
+    await send(30, 3);
+    await all;
+    survivor.kill("SIGTERM");
+    expect(reportOf(await end)).toMatchObject({ examples: 80, ended_by: "stopped" });
   }, 120_000);
 });

@@ -16,6 +16,8 @@ export interface KafkaLogOptions {
   readonly onLost: OnLost;
   /** Without a group: selects the partitions to read; `include` adds others later. Default: all. */
   readonly only?: ((partition: number) => boolean) | undefined;
+  /** Requests the ends of the partitions that are not read, once a second. Default false: they stay as at the start. */
+  readonly asksEnds?: boolean | undefined;
   /**
    * Without a group: brokers respond as soon as there is a message, for topics with few, urgent messages. Default: they
    * collect messages for a moment.

@@ -4,13 +4,13 @@ import type { MessagePrint } from "../messages.js";
 import type { Chunk, PartitionedLog } from "../partitioned-log.js";
 import { KafkaAdmin, type Watermarks } from "./admin.js";
 import { kafkaFailure } from "./client.js";
-import { FETCH, PROMPT, type TopicCluster } from "./cluster.js";
+import type { TopicCluster } from "./cluster.js";
 import type { Reader, TopicConsumer } from "./consumer.js";
 import { GroupConsumer, isFatal } from "./group-consumer.js";
 import type { KafkaLogOptions } from "./kafka-log-options.js";
-import { KafkajsCluster } from "./kafkajs-cluster.js";
 import { LastMessages } from "./last-messages.js";
 import { batchDamaged, offsetsLost, topicReplaced, topicReplacedAnew, topicReplacedAt } from "./lost.js";
+import { openCluster } from "./open-cluster.js";
 import { chunksOf, gap, type Partition, type PartitionBatch, partitionAt } from "./partition.js";
 import { PlainConsumer } from "./plain-consumer.js";
 
@@ -21,8 +21,8 @@ import { PlainConsumer } from "./plain-consumer.js";
 const ROOM = 64 << 20;
 const LEAST_ROOM = 1 << 20;
 const MOST_ROOM = 4 << 20;
-/** How often the topic's id is requested. */
-const SAME_TOPIC_MS = 1_000;
+/** How often the topic's id is requested, and the ends of partitions that are not read. */
+const LOOK_MS = 1_000;
 
 /**
  * A Kafka topic as a partitioned log. All of a group's partitions go to one member. The broker does not decide where
@@ -73,7 +73,10 @@ export class KafkaLog implements PartitionedLog {
       group === null
         ? new PlainConsumer(topic, cluster, partitions, reader)
         : new GroupConsumer(options, group, partitions, reader);
-    this.watch = setInterval(() => this.lookAtId().catch(() => {}), SAME_TOPIC_MS);
+    this.watch = setInterval(() => {
+      this.lookAtId().catch(() => {});
+      if (options.asksEnds) this.lookAtEnds().catch(() => {});
+    }, LOOK_MS);
   }
 
   /**
@@ -130,6 +133,17 @@ export class KafkaLog implements PartitionedLog {
     if (this.isRead(partition)) return;
     this.included.add(partition);
     this.rewind(partition, offset);
+  }
+
+  /** Whether a partition that is not read has messages from these offsets on, as last reported. */
+  hasUnread(offsets: readonly bigint[]): boolean {
+    return this.parts.some(({ high }, p) => high > offsets[p] && !this.isRead(p));
+  }
+
+  private async lookAtEnds(): Promise<void> {
+    if (this.parts.every((_, p) => this.isRead(p))) return;
+    const marks = await this.watermarks();
+    for (const [p, part] of this.parts.entries()) if (!this.isRead(p)) part.high = marks[p].high;
   }
 
   private isRead(partition: number): boolean {
@@ -301,11 +315,4 @@ export class KafkaLog implements PartitionedLog {
     this.failure = failure;
     this.wake();
   }
-}
-
-async function openCluster({ client, kafka, topic, prompt }: KafkaLogOptions): Promise<TopicCluster> {
-  const size = prompt ? PROMPT : FETCH;
-  if (client !== "platformatic") return KafkajsCluster.open(kafka, topic, size);
-  const { PlatformaticCluster } = await import("./platformatic-cluster.js");
-  return PlatformaticCluster.open(kafka, topic, size);
 }

@@ -17,7 +17,8 @@ import { isShardBlock } from "./owners/split-tables.js";
 import type { RowTraffic } from "./owners/traffic.js";
 import { joined, type LanesPosition, laneOf, startOf } from "./position.js";
 import { type LaneRecord, MOST_RECORD, MOST_REJECTED } from "./record.js";
-import { type Rounds, refuseOtherRun } from "./rounds.js";
+import { RoundTimer } from "./round-timer.js";
+import { inOrder, type Rounds, refuseOtherRun } from "./rounds.js";
 import { Takeover, takeoverAfter } from "./takeover.js";
 
 const WAIT_MS = 20;
@@ -57,6 +58,8 @@ class Member {
   private takeover: Takeover | null = null;
   private position: LanesPosition | null = null;
   private digest = "";
+  /** Maximum number of events per lane in the current round. */
+  private rows = 0;
   /** The topic has no end: a lane without events contributes after the linger. False: slow lanes are awaited. */
   private lingers = false;
   /** The checkpoint already includes all events up to the stops: this process was killed after saving it. */
@@ -209,8 +212,8 @@ class Member {
     const { share, owners } = this.options;
     await this.traffic.begin(this.at.round);
     if (share || owners) this.digest = digestOf(this.learner.model, this.at.round, this.isElsewhere);
-    const rows = this.grows ? this.learner.laneRows : this.job.spec.lanes!.round;
-    this.work?.begin({ at: this.at, rows, digest: this.digest });
+    this.rows = this.grows ? this.learner.laneRows : this.job.spec.lanes!.round;
+    this.work?.begin({ at: this.at, rows: this.rows, digest: this.digest });
   }
 
   /** As `collect`. If the source fails, saves what was learned: a run can resume between any two rounds. */
@@ -229,7 +232,7 @@ class Member {
   private async collect(): Promise<LaneRecord[] | null> {
     const { count, round } = this.job.spec.lanes!;
     const lanes = Array.from({ length: count }, (_, lane) => lane);
-    let begun: number | null = null;
+    const timer = new RoundTimer(this.lingers ? this.job.lingerMs : null);
     while (!this.stop.aborted) {
       const known = this.rounds.of(this.at.round);
       if (known.size === count) {
@@ -237,14 +240,9 @@ class Member {
         return inOrder(known);
       }
       if (this.owns && this.rounds.over) return null;
-      const now = systemClock.now();
-      if (begun === null && (!this.lingers || known.size > 0 || this.work?.atHand)) begun = now;
-      const waited = begun === null ? 0 : now - begun;
-      const due = this.lingers && begun !== null && waited >= this.job.lingerMs;
-      const worked = await this.contribute(
-        lanes.filter((lane) => !known.has(lane) && !this.rounds.isUnread(lane)),
-        { waited, due },
-      );
+      const begun = timer.look(this.signsOf(known));
+      const lacking = lanes.filter((lane) => !known.has(lane) && !this.rounds.isUnread(lane));
+      const worked = await this.contribute(lacking, begun ?? { waited: 0, due: false });
       this.report();
       if (worked) continue;
       if (begun === null) await this.learner.idle();
@@ -253,6 +251,12 @@ class Member {
     }
     await this.work?.sent();
     return null;
+  }
+
+  private signsOf(known: ReadonlyMap<number, LaneRecord>) {
+    const isNew = known.size > 0 || this.work?.atHand || this.log.hasUnread(this.at.offsets.map(BigInt));
+    const isShort = [...known.values()].some(({ contribution }) => contribution.rows < this.rows);
+    return { begins: isNew, closes: isShort };
   }
 
   /**
@@ -306,7 +310,3 @@ class Member {
     return closeAll(this.traffic, this.rounds, this.log, this.learner);
   }
 }
-
-/** The records of all lanes, in lane order. */
-const inOrder = (known: ReadonlyMap<number, LaneRecord>): LaneRecord[] =>
-  Array.from({ length: known.size }, (_, lane) => known.get(lane)!);

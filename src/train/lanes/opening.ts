@@ -45,14 +45,14 @@ export async function opened(learner: Learner, open: () => Promise<Omit<Opened, 
 }
 
 /**
- * Opens the topic of events. If it has an end, only the partitions of the process's own lanes are read, until it takes
- * over another lane. Without an end, the events of any lane begin a round, so all partitions are read.
+ * Opens the topic of events. Only the partitions of the process's own lanes are read, until it takes over another lane.
+ * Without an end, the events of any lane begin a round, so the ends of the other partitions are requested.
  */
 export async function eventLog({ topic: spec, spec: { lanes } }: Job, share: LaneShare | null): Promise<KafkaLog> {
   const { KafkaLog } = await import("../../sources/kafka/kafka-log.js");
   const { kafka, topic, client, onLost, stop } = spec!;
-  const only = share && stop ? (partition: number) => isOwn(share, partition % lanes!.count) : undefined;
-  return KafkaLog.join({ kafka, topic, group: null, client, onLost, only, membership: NO_MEMBER });
+  const only = share ? (partition: number) => isOwn(share, partition % lanes!.count) : undefined;
+  return KafkaLog.join({ kafka, topic, group: null, client, onLost, only, asksEnds: !stop, membership: NO_MEMBER });
 }
 
 /** Name of the rounds topic. Default: `TOPIC.rounds.GROUP`, or `TOPIC.rounds` without a consumer group. */

@@ -67,6 +67,10 @@ export class LocalRounds implements Rounds {
   async close(): Promise<void> {}
 }
 
+/** The records of all lanes, in lane order. */
+export const inOrder = (known: ReadonlyMap<number, LaneRecord>): LaneRecord[] =>
+  Array.from({ length: known.size }, (_, lane) => known.get(lane)!);
+
 /** @throws HashbrookError log_mismatch if only one of the plan and this job has an end, or only one has owners */
 export function refuseOtherRun({ stops, ...plan }: RoundsPlan, { topic }: Job, hasOwners: boolean): void {
   const ends = (stops === null) === (topic!.stop === null);
