@@ -89,7 +89,8 @@ export function spread(list: usize, count: u32, accumulator: usize): void {
 
 /** Writes for each of `count` cells, f64 ids, the u32 index of the smallest cell that contains it. */
 export function placesOf(ids: usize, count: u32, places: usize): void {
-  for (let i: usize = 0; i < <usize>count; i++) store<u32>(places + (i << 2), cellAround(<u64>load<f64>(ids + (i << 3))));
+  for (let i: usize = 0; i < <usize>count; i++)
+    store<u32>(places + (i << 2), cellAround(<u64>load<f64>(ids + (i << 3))));
 }
 
 /** Adds the f32[2] of each of `count` cells to the cell whose index is at `places`. */

@@ -189,7 +189,7 @@ function deduplicate(byKey: bool): void {
   unique = 0;
   refused = 0;
   if (++stamp == 0) {
-    memory.fill(seenAt, 0, <usize>seenSize << 3);
+    memory.fill(seenAt, 0, (<usize>seenSize) << 3);
     stamp = 1;
   }
   seenMask = min(seenSize, seenFor(occurrences + 1)) - 1;
