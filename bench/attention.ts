@@ -8,24 +8,24 @@ const SPEC = "features/tmall-attention.yaml";
 
 interface Stream {
   readonly source: HistorySource;
-  /** The first items taken; absent: all. */
+  /** The number of first items; absent: all. */
   readonly taken?: number;
   /**
-   * Of both models' rows. Games tell nothing until vectors point somewhere: from rows of 0.01 both models stay near chance for
-   * 10,000 to 300,000 events, by the seed.
+   * Initial size of both models' rows. On games nothing is learned until vectors differ: with rows of 0.01 both models stay near chance for
+   * 10,000 to 300,000 events, depending on the seed.
    */
   readonly init: number;
 }
 
-/** Some 1.4 million events, and half a million. */
+/** About 1.4 million events, and half a million. */
 const tmall: Stream = { source: "tmall", init: 0.01 };
 const games: Stream = { source: "amazon-games", taken: 120_000, init: 0.03 };
 
-/** What attention over a user's history is worth beside the history's mean: one pass, every event scored before it is learned from. */
+/** What attention over a user's history gains over the history's mean: one pass, every event scored before it is learned. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const seeds = smoke ? [1] : [1, 2, 3];
   return {
-    what: "progressive AUC over items taken next, attention over the history and its mean, the same tower, paired by seed",
+    what: "progressive AUC of the next items taken, with attention over the history and with its mean, the same tower, paired by seed",
     tmall: compare(tmall, seeds, smoke),
     "amazon-games": compare(games, seeds, smoke),
   };
@@ -64,7 +64,7 @@ function summary(reports: readonly ReturnType<typeof trainOnce>[]): object {
   };
 }
 
-/** The shipped spec with another seed and other initial rows, and without its attention. */
+/** The shipped spec with another seed and other initial rows, and optionally without attention. */
 function variant(init: number, seed: number, attention: boolean): string {
   const text = readFileSync(SPEC, "utf8").replaceAll("dim: 16", `dim: 16, init: ${init}`);
   const path = join(mkdtempSync(join(tmpdir(), "hashbrook-spec-")), "spec.yaml");

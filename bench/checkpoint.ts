@@ -16,12 +16,12 @@ import { median, round } from "./lib/run.js";
 const DIM = 16;
 const BATCH = 1024;
 const CELLS = 39;
-/** A batch is learned at most this often: about what a tower of 640 x 512 x 256 leaves of the time. */
+/** A batch is learned at most this often: about the time that a tower of 640 x 512 x 256 leaves. */
 const BATCH_MS = 40;
 
 /**
- * Checkpoints of a large exact table that learns all the while: how long learning stops for one, what the writer and its
- * compaction do to the batches beside them, bytes, and the time to restore. The restored table is compared with the live
+ * Checkpoints of a large exact table during learning: how long learning pauses for one, how the writer and its
+ * compaction affect concurrent batches, bytes, and the time to restore. The restored table is compared with the live
  * one; a difference fails the bench.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
@@ -78,7 +78,7 @@ class Bench {
     const { table } = this;
     const taken = beside.rows.reduce((sum, rows) => sum + rows, 0);
     return {
-      what: `an exact table that learns ${BATCH} examples of ${CELLS} ids every ${BATCH_MS} ms, ids skewed over all rows`,
+      what: `an exact table that learns ${BATCH} examples of ${CELLS} ids every ${BATCH_MS} ms, with a skewed distribution over all rows`,
       table_bytes: table.stats().rows * table.layout.stride,
       row_bytes: table.layout.stride,
       full_save_ms: Math.round(fullMs),
@@ -128,7 +128,7 @@ class Bench {
     return figures;
   }
 
-  /** Takes a last increment, and checks that what is restored from the chain is the live table. */
+  /** Saves a last increment, and checks that the table restored from the chain equals the live one. */
   private async compare(checkpointer: Checkpointer, saved: readonly object[]) {
     const wanted = saved.length + 1;
     while (!checkpointer.due(this.examples)) await sleep(1);
@@ -147,7 +147,7 @@ class Bench {
     const restoreMs = performance.now() - start;
     const [live, found] = [this.table, restored].map((table) => table.blocks()[0].data);
     if (checkpoint!.examples !== this.examples || Buffer.compare(live, found) !== 0) {
-      throw new Error("what is restored is not the table that was saved");
+      throw new Error("the restored table differs from the saved one");
     }
     return {
       chain_length: checkpoint!.chain.length,

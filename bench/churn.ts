@@ -3,18 +3,18 @@ import type { CompiledSpec, StoreSpec } from "../src/spec/compiled.js";
 import { StoreTable } from "../src/tables/table.js";
 import { fillKeys, oneTable, sequence } from "./lib/one-table.js";
 
-/** Rows of a batch that gathers, and of one that learns: what towers learn at a time. */
+/** Rows of a batch that is gathered, and of one that is learned, as towers do. */
 const GATHERED = 4096;
 const ROWS = 512;
-/** Batches that are not looked at: the compiler is at work. */
+/** Batches that are not measured, while code is compiled. */
 const WARM_UP = 10;
 const REPEATS = 2;
 const GB = 1e9;
 const MILLION = 1e6;
 
 /**
- * An exact table whose ids come and go, on one core: fresh ids streamed through a budget, with the longest pause of a batch's
- * gather + apply; the same behind an admission filter; and gathers out of a large table beside a small one.
+ * An exact table with changing ids, on one core: new ids streamed through a budget, with the longest pause of a batch's
+ * gather + apply; the same with an admission filter; and gathers from a large table and a small one.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const distinct = smoke ? 300_000 : 100 * MILLION;
@@ -46,8 +46,8 @@ interface Churned {
 }
 
 /**
- * Streams the same ids `REPEATS` times into new tables. The work of each batch is the same every time, so what a batch took
- * at least is the table's own; what it took beyond, the machine gave to others.
+ * Streams the same ids `REPEATS` times into new tables. The work of each batch is the same every time, so the minimum of a batch
+ * is due to the table, and what exceeds it to other processes of the machine.
  */
 function churn(distinct: number, dim: number, life: Pick<StoreSpec, "budget" | "admission" | "eviction">): object {
   const model = modelOf(dim, life);
@@ -56,7 +56,7 @@ function churn(distinct: number, dim: number, life: Pick<StoreSpec, "budget" | "
   const { table, mostBytes, pauses: last } = stream(model, distinct);
   pauses.push(last);
   if (life.budget !== undefined && mostBytes > life.budget)
-    throw new Error(`${mostBytes} bytes, the budget is ${life.budget}`);
+    throw new Error(`${mostBytes} bytes exceed the budget of ${life.budget}`);
   const least = last.map((_, i) => Math.min(...pauses.map((run) => run[i])));
   const { rows, capacity } = table.stats();
   return {
@@ -76,7 +76,7 @@ function churn(distinct: number, dim: number, life: Pick<StoreSpec, "budget" | "
   };
 }
 
-/** Streams `distinct` ids, each once, but for every tenth place of a batch, which has one of the last 100,000 again. */
+/** Streams `distinct` ids, each once, except every tenth position of a batch, which repeats one of the last 100,000. */
 function stream(model: CompiledSpec, distinct: number): Churned {
   const layout = batchLayout(model, ROWS);
   const table = new StoreTable(model, 0, layout);
@@ -100,7 +100,7 @@ function longest(times: Float64Array): number {
   return times.subarray(WARM_UP).reduce((most, ms) => Math.max(most, ms), 0);
 }
 
-/** Gathers a second of random rows, out of tables of so many rows. */
+/** Gathers per second of random rows, from tables of this many rows. */
 function gathers(dim: number, sizes: readonly number[]): object {
   const speeds = sizes.map((rows) => gathersOf(dim, rows));
   return { rows: sizes, gathers_per_second: speeds, large_over_small: speeds[1] / speeds[0] };

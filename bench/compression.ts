@@ -9,8 +9,8 @@ import { speed } from "./compression/speed.js";
 import { verdicts } from "./compression/verdicts.js";
 
 /**
- * Quality against bytes of every encoding of ids, the published orders, and what encodings cost in speed. Plots go to
- * docs/img. A run that was stopped goes on where HASHBROOK_CURVES names the folder it kept its points in.
+ * Quality against bytes of every encoding of ids, the published orders, and the speed of encodings. Plots go to
+ * docs/img. An interrupted run continues if HASHBROOK_CURVES names the folder with its points.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const points = await curves({ smoke, keep: process.env.HASHBROOK_CURVES });
@@ -32,7 +32,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   };
 }
 
-/** Points of a data set's plot: the curves. */
+/** The curves of a data set's plot. */
 function drawn(name: string, points: readonly Point[]): Point[] {
   const apart = new Set(ROUNDED.map(({ name }) => name));
   return points.filter(({ dataset, seed, encoding }) => dataset === name && seed === SEED && !apart.has(encoding));

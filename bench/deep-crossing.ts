@@ -16,7 +16,7 @@ import { criteoLike } from "./lib/criteo-like.js";
 import { globo } from "./lib/globo.js";
 import { median, round, trainOnce } from "./lib/run.js";
 
-/** deep_crossing from file to checkpoint, beside the bound: the bare train step of the same graph, batch and threads. */
+/** deep_crossing from file to checkpoint, compared with the bound: the bare train step of the same graph, batch and threads. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const cases = [{ model: "features/criteo-deep-crossing.yaml", data: criteoLike(smoke ? 5_000 : 300_000) }];
   const clicks = globo(smoke ? 1_000 : 400_000);
@@ -64,7 +64,7 @@ async function compare(model: string, data: string, smoke: boolean): Promise<obj
 
 type OpenSession = (graph: Graph, rows: number) => Promise<Session>;
 
-/** onnxruntime-node as anybody calls it, with the trainer's options: tensors made once, outputs preallocated. */
+/** Plain onnxruntime-node with the trainer's options: tensors created once, outputs preallocated. */
 const plainSession =
   (threads: number): OpenSession =>
   async (graph) => {
@@ -87,11 +87,11 @@ const plainSession =
     };
   };
 
-/** The session a trainer uses, which also frees at once what onnxruntime-node copies. */
+/** The session of a trainer, which also immediately frees what onnxruntime-node copies. */
 const ourSession: OpenSession = async (graph, rows) =>
   (await loadRuntime("onnxruntime")).load(graph, { threads: availableParallelism(), rows });
 
-/** Rows a second of the train graph alone, over constant inputs. */
+/** Rows per second of the train graph alone, over constant inputs. */
 async function stepRate(spec: CompiledSpec, seconds: number, open: OpenSession): Promise<number> {
   const tower = buildTower(spec.tower, towerShape(spec, batchLayout(spec, spec.batch)), spec.seed);
   const session = await open(tower.train, spec.batch);
@@ -104,7 +104,7 @@ async function stepRate(spec: CompiledSpec, seconds: number, open: OpenSession):
     feeds[name] = { data, shape: sizes };
   }
   const fetches = outputsOf(tower.train, spec.batch);
-  for (let i = 0; i < 2 * PROBES + 8; i++) await session.run(feeds, fetches); // ours chooses its threads on the way
+  for (let i = 0; i < 2 * PROBES + 8; i++) await session.run(feeds, fetches); // ours chooses its threads during these
   if (!fetches.logits.data.every(Number.isFinite)) throw new Error("the bare step gave no finite logits");
   const started = performance.now();
   let steps = 0;

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { gunzipSync, inflateRawSync } from "node:zlib";
 import { DATA, hashbrook, round } from "./lib/run.js";
 
-/** An impression, and when its conversion came, if one did; s. */
+/** An impression, and the time of its conversion, if there was one; s. */
 interface Shown {
   readonly time: number;
-  /** Who saw it: groups that are left out for error bars. */
+  /** The user: groups of users are left out for error bars. */
   readonly who: string;
   readonly values: readonly string[];
   readonly converted: number | null;
@@ -45,7 +45,7 @@ const sets: readonly DataSet[] = [
   },
 ];
 
-/** Late labels of real data: what each way of learning from them tells, scored before anything of an impression was learned. */
+/** Late labels of real data: the predictions of each way of learning from them, scored before an impression was learned. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   if (!sets.every(({ name }) => existsSync(join(DATA, name)))) return { skipped: `no real data in ${DATA}` };
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-feedback-"));
@@ -169,7 +169,7 @@ function carts(): Shown[] {
     const cart = behaviour === "buy" ? last.get(key) : undefined;
     if (cart) cart.converted ??= time - cart.time;
   }
-  // What became of the last three days' carts is not known.
+  // The outcome of the last three days' carts is unknown.
   const end = Number(rows.at(-1)!.split(",", 1)[0]) - 3 * DAY;
   return shown.filter(({ time }) => time <= end);
 }

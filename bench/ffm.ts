@@ -5,10 +5,10 @@ import { fwumiousWabbit, peersText, ratio, result, trainedFrom } from "./lib/pee
 import { round } from "./lib/run.js";
 
 const RUNS = 3;
-/** Its features are named A to J in the text made for it; k and rates as ours are given in features/globo-ffm.yaml, tuned on the same events. */
+/** Its features are named A to J in the generated text; k and learning rates are those of features/globo-ffm.yaml, tuned on the same events. */
 const FIELDS = [..."ABCDEFGHIJ"].map((letter) => `--ffm_field ${letter}`).join(" ");
 const FFM = `-b 24 -l 0.2 --ffm_k 4 --ffm_bit_precision 24 --ffm_learning_rate 0.2 ${FIELDS}`;
-/** Of rates 0.02, 0.05, 0.1 the network's best. */
+/** The best of learning rates 0.02, 0.05, 0.1 for the network. */
 const LAYERS = "--nn 0:width:32 --nn 0:activation:relu --nn 1:width:16 --nn 1:activation:relu";
 const DEEP = `${FFM} --nn_layers 2 ${LAYERS} --nn_learning_rate 0.05`;
 
@@ -18,7 +18,7 @@ interface Side {
   readonly peer?: string;
 }
 
-/** Fwumious Wabbit has one thread; so have we where a graph is learned. */
+/** Fwumious Wabbit has one thread; so do we for models with a graph. */
 const sides: Readonly<Record<string, Side>> = {
   ffm: { model: "globo-ffm", options: [], peer: FFM },
   ffm_wide: { model: "globo-ffm-wide", options: [] },
@@ -27,8 +27,8 @@ const sides: Readonly<Record<string, Side>> = {
 };
 
 /**
- * ffm and deep_ffm on Globo's first 2 M events, k = 4, ten fields, from a text file to a checkpoint; in the same run, where
- * FW=PATH names its program, Fwumious Wabbit's. Whole processes, their starts included; all save their model.
+ * ffm and deep_ffm on Globo's first 2 M events, k = 4, ten fields, from a text file to a checkpoint; in the same run, if
+ * FW=PATH names its program, Fwumious Wabbit. Whole processes including their start; all save their model.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const data = globo(smoke ? 1_000 : 400_000);
@@ -60,7 +60,7 @@ interface Ours {
   report?: Report;
 }
 
-/** One more run; its answer is looked at, and is the same every time. */
+/** One more run; its result is checked, and is the same every time. */
 function learn({ model, options }: Side, data: string, ours: Ours): void {
   const { report, times } = trainedFrom(`features/${model}.yaml`, data, ...options);
   if (ours.report && report.logloss !== ours.report.logloss) throw new Error(`${model}: runs differ`);
@@ -81,7 +81,7 @@ function compared(
   const hashbrook = { ...result(examples, runs), ...quality };
   if (!args) return { hashbrook };
   if (!peer) return { hashbrook, fw: "skipped: FW=PATH did not name a built program" };
-  // By the predictions of a run of its own, which is not timed.
+  // From the predictions of a separate run, which is not timed.
   const checked = fwumiousWabbit(peer.binary, peer.text, args, "--check", String(examples), "--runs", "0");
   const fw = { ...result(examples, theirs), args, auc: checked.auc, logloss: checked.logloss };
   return { hashbrook, fw, ratio: ratio(hashbrook, fw) };

@@ -8,8 +8,8 @@ const MASK = 2n ** 64n - 1n;
 const ROWS = 4096;
 
 /**
- * Ids made to meet: under the seed that a spec gives a table, their hashes share the lower 12 bits and the upper 7, which choose
- * the group of an exact table's index and the step to the next. Learned and looked up beside as many random ids.
+ * Ids crafted to collide: under the seed that a spec gives a table, their hashes share the lower 12 bits and the upper 7, which select
+ * the group of an exact table's index and the step to the next. Learned and looked up compared with as many random ids.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const ids = smoke ? 5000 : 20_000;

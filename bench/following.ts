@@ -18,8 +18,8 @@ const PROCESSES = [2, 4, 8, 16];
 type Kind = (typeof KINDS)[number];
 
 /**
- * What of learning by lanes is shared out, and what every process does: processor time an event of one that works all lanes, and of one that
- * folds what the first has told. Times are of a longer run less those of a shorter one, so starts do not count, nor what runs beside.
+ * Which part of learning by lanes is divided, and which every process does: processor time per event of one that computes all lanes, and of one that
+ * folds what the first has contributed. Times are differences of a longer and a shorter run, which excludes starts and other processes.
  */
 export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
   return withBroker(async (broker, folder) => {
@@ -32,7 +32,7 @@ export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
 }
 
 const WHAT =
-  "us of a processor an event: own, of working all lanes less following, which is shared out; all, of following, which every process does; of_linear: 1 / (1 + (P - 1) * all / (own + all)), modelled";
+  "processor us per event: own, of computing all lanes minus following, which is divided; all, of following, which every process does; of_linear: 1 / (1 + (P - 1) * all / (own + all)), modelled";
 
 interface Given {
   readonly broker: BrokerFacts;
@@ -61,7 +61,7 @@ const topicOf = (events: number) => `events-${events}`;
 
 function line(broker: BrokerFacts, model: string, events: number): string[] {
   const topic = ["--kafka", broker.brokers, "--topic", topicOf(events), "--group", "none", "--until", "end"];
-  // Nobody works for another.
+  // Takeover of lanes is disabled.
   return [
     "train",
     "--model",

@@ -1,4 +1,4 @@
-// Avro and Protobuf events into batches, beside what JavaScript does with them: the decoding of avsc and @bufbuild/protobuf, then xxhash-wasm
+// Avro and Protobuf events into batches, compared with JavaScript: the decoding of avsc and @bufbuild/protobuf, then xxhash-wasm
 // for each value.
 import {
   create,
@@ -33,7 +33,7 @@ const names = Array.from({ length: COLUMNS }, (_, i) => `C${i + 1}`);
 const counts = Array.from({ length: NUMBERS }, (_, i) => `I${i + 1}`);
 const optional = (type: string) => ["null", type];
 
-/** Criteo's shape: a label, 13 counts, 26 ids of 8 digits, some missing; or ten fields in records, with a list of tags, as shops have them. */
+/** Criteo's shape: a label, 13 counts, 26 ids of 8 digits, some missing; or ten fields in records, with a list of tags, as in shops. */
 const schemas = {
   flat: {
     type: "record",
@@ -96,7 +96,7 @@ const protos: Record<Shape, string> = {
     enum Device { PHONE = 0; TABLET = 1; DESKTOP = 2; }`,
 };
 
-/** What encodes events, and decodes them as JavaScript does. */
+/** Encodes events, and decodes them in JavaScript. */
 interface Codec {
   readonly events: string;
   encode(event: object): Uint8Array;
@@ -129,7 +129,7 @@ const codecs: Record<"avro" | "protobuf", (shape: Shape) => Codec> = {
   },
 };
 
-/** An event as @bufbuild/protobuf takes it: without nulls, 64-bit integers as such, symbols by number. */
+/** An event for @bufbuild/protobuf: without nulls, 64-bit integers as bigint, symbols by number. */
 function written(event: object, symbols: ReadonlyMap<string, number>): object {
   const whole = (name: string, value: unknown) =>
     name === "ts" || (name === "id" && typeof value === "number") ? BigInt(value as number) : value;
@@ -196,7 +196,7 @@ function messageOf(text: string): DescMessage {
 
 const entryOf = (name: string): string => `${name[0].toUpperCase()}${name.slice(1)}Entry`;
 
-/** Where each shape's values are: ids, numbers, lists. */
+/** Paths of each shape's values: ids, numbers, lists. */
 const reads: Record<Shape, { ids: string[]; numbers: string[]; lists: string[] }> = {
   flat: { ids: names, numbers: counts, lists: [] },
   nested: {
@@ -276,7 +276,7 @@ function measure(format: keyof typeof codecs, shape: Shape, rows: number, repeat
   const paths = [...ids, ...lists].map((from) => ({ path: from.split("."), seed: seeds.get(from)! }));
   const numbers = reads[shape].numbers.map((from) => from.split("."));
 
-  /** The sum of all keys, which both must come to. */
+  /** The sum of all keys, which must be equal for both. */
   const ours = (): bigint => {
     let sum = 0n;
     let spare: ArrayBufferLike | undefined;
@@ -329,7 +329,7 @@ function measure(format: keyof typeof codecs, shape: Shape, rows: number, repeat
   };
 }
 
-/** Both come to the same keys. */
+/** Checks that both compute the same keys. */
 function checkKeys(
   decoder: Decoder,
   { tables }: CompiledSpec,
@@ -360,7 +360,7 @@ function checkKeys(
 export interface FormatsResult {
   readonly name: "formats";
   readonly cases: readonly FormatCase[];
-  /** What the ratios are held to. */
+  /** Minimum ratios. */
   readonly floor: 5;
 }
 

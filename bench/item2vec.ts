@@ -8,7 +8,7 @@ import { item2vecDefaults, learnVectors } from "../src/item2vec/learn.js";
 import { SequenceReader } from "../src/item2vec/sequences.js";
 import { DATA, hashbrook, round, trainOnce } from "./lib/run.js";
 
-/** Sessions of clicked items, in the order of their dates. */
+/** Sessions of clicked items, ordered by date. */
 const SESSIONS = ["nowplaying", "diginetica"] as const;
 const EVENTS = 300_000;
 const NEGATIVES = 4;
@@ -21,13 +21,13 @@ tables: { items: { dim: 16, salt: table } }
 tower: { dcn_v2: { hidden: [64, 32] } }
 `;
 
-/** How fast vectors of ids are learned, beside gensim on two threads; and what they are worth to a model that starts from them. */
+/** How fast vectors of ids are learned, compared with gensim on two threads; and what a model gains by starting from them. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const present = SESSIONS.filter((name) => existsSync(fileOf(name)));
   if (present.length === 0) return { skipped: "no sessions-gce data" };
   const started = present.map((name) => [name, worth(name, smoke)] as const);
   return {
-    what: "ids a second while vectors are learned (window 5, 5 drawn ids, sample 1e-3, ids of 5 and more); progressive logloss of the item clicked next among five with and without a start from vectors of the sessions before",
+    what: "ids per second during training of vectors (window 5, 5 negatives, sample 1e-3, ids with 5 or more occurrences); progressive logloss of the item clicked next among five, with and without a start from vectors of the earlier sessions",
     rates: await rates(fileOf(present[0]), smoke),
     ...Object.fromEntries(started),
   };
@@ -108,7 +108,7 @@ function worth(name: string, smoke: boolean): object {
   return Object.fromEntries(shares);
 }
 
-/** Every click after a session's first, among items drawn as often as they were clicked so far: label, item, the items before. */
+/** Every click after a session's first, among items drawn by their number of clicks so far: label, item, the items before. */
 function eventsOf(before: readonly string[], sessions: readonly string[], most: number): string {
   const rng = new Rng(1);
   const clicked = before.flatMap((line) => line.split(" "));

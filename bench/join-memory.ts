@@ -8,18 +8,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FeedbackStream } from "./lib/feedback-stream.js";
 import { median, round } from "./lib/run.js";
 
-/** Impressions a second. */
+/** Impressions per second. */
 const RATE = 50_000;
 const WINDOW = 900_000;
-/** Clicks go on behind the impressions, as those of a service do: of so many seconds, more than a batch waits for. */
+/** Clicks continue after the impressions, as in a running service: for this many seconds, longer than a batch waits. */
 const AHEAD = 1_000;
 const PIECE = 2_500;
 const SAMPLE_MS = 2_000;
 const TICKS = 100;
 
 /**
- * A trainer (lr) that joins impressions with clicks for `minutes`, both of them told by pipes: 50,000 impressions a second of their own time and of the clock's,
- * so that a window of 15 minutes has the clicks of 45,000,000 of them. The rate must be kept, and memory be flat once the tables and the window's clicks are there.
+ * A trainer (lr) that joins impressions with clicks for `minutes`, both read from pipes: 50,000 impressions per second of event time and of wall-clock time,
+ * so that a window of 15 minutes has the clicks of 45,000,000 of them. The rate must be sustained, and memory must be flat once the tables and the window's clicks are loaded.
  */
 export async function run({
   smoke,
@@ -42,7 +42,7 @@ export async function run({
       told(stream.clicksOn(rows + AHEAD * RATE), clicks),
     ]);
     clearInterval(timer);
-    if (report.join.joined !== stream.clicks(rows)) throw new Error("not every click was found");
+    if (report.join.joined !== stream.clicks(rows)) throw new Error("some clicks were not joined");
     return { ...summary(samples, report), ...offered, minutes };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -52,7 +52,7 @@ export async function run({
 interface Sample {
   /** Bytes. */
   readonly resident: number;
-  /** Of a processor, so far. */
+  /** Processor time so far. */
   readonly seconds: number;
 }
 
@@ -78,7 +78,7 @@ function start(folder: string) {
   return { pid: child.pid!, stdin: child.stdin, clicks, report };
 }
 
-/** Impressions at their pace. @returns how far the trainer made them wait */
+/** Impressions at the given rate. @returns how long the trainer delayed them */
 async function paced(stream: FeedbackStream, count: number, to: NodeJS.WritableStream): Promise<object> {
   const began = performance.now();
   const behind: number[] = [];
@@ -100,7 +100,7 @@ async function paced(stream: FeedbackStream, count: number, to: NodeJS.WritableS
   };
 }
 
-/** Clicks as fast as they are read, until nobody does. */
+/** Clicks as fast as they are read, until the reader ends. */
 function told(pieces: Iterable<Buffer>, to: NodeJS.WritableStream): Promise<void> {
   return pipeline(pieces, to).catch((error) => {
     if (error.code !== "EPIPE") throw error;
@@ -126,20 +126,20 @@ function summary(samples: readonly Sample[], report: TrainReport): object {
   const half = seen.slice(seen.length >> 1);
   const processor = (half[half.length - 1].seconds - half[0].seconds) / (((half.length - 1) * SAMPLE_MS) / 1000 || 1);
   return {
-    what: "a trainer (lr) that joins 50,000 impressions a second, of their own time as of the clock's, with their clicks (a window of 15 minutes), both from pipes",
+    what: "a trainer (lr) that joins 50,000 impressions per second, of event time and of wall-clock time, with their clicks (a window of 15 minutes), both from pipes",
     cores: availableParallelism(),
     impressions: report.examples,
     joined: report.join.joined,
     table_bytes: report.bytes_total,
     peak_resident_bytes: Math.max(...resident),
-    // A sample tells also of how long ago garbage was collected.
+    // A sample also depends on when garbage was last collected.
     resident_mib_by_tenths: tenths,
     growth_in_second_half: round(tenths[9] / tenths[5] - 1),
     processors_used_in_second_half: round(processor, 2),
   };
 }
 
-/** Zeros when the process is gone. */
+/** Zeros if the process is gone. */
 function sampleOf(pid: number): Sample {
   try {
     const kib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);

@@ -5,10 +5,10 @@ import { simulate } from "../src/sources/simulator/run.js";
 import { ClickIndex } from "../src/train/join/click-index.js";
 import { hashbrook, median, round } from "./lib/run.js";
 
-/** Of the simulator's clicks, one in so many is told: 2.2 % of the impressions have one. */
+/** One in this many of the simulator's clicks is kept: 2.2 % of the impressions have one. */
 const SPARSE = 7;
 
-/** Impressions joined with their clicks, and learned at once, beside the same events with their labels: the bound. */
+/** Impressions joined with their clicks, and learned at once, compared with the same labelled events: the bound. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-join-"));
   try {
@@ -16,7 +16,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
     for (const [name, rows] of smoke ? ([["lr", 3000]] as const) : CASES)
       cases.push(await measure(name, rows, folder, smoke ? 1 : 5));
     return {
-      what: "events a second of impressions joined with clicks in a file of their own ÷ of the same events with their labels; wait: labelled when the window has passed; correct: learned at once, three ages, fnw",
+      what: "events per second of impressions joined with clicks in a separate file ÷ of the same labelled events; wait: labelled when the window has passed; correct: learned at once, three ages, fnw",
       cores: availableParallelism(),
       cases,
       index: { ...indexBytes(smoke ? 20_000 : 2_000_000), ...hotKey(smoke ? 2000 : 100_000) },
@@ -57,7 +57,7 @@ async function measure(name: "lr" | "deep_crossing", rows: number, folder: strin
       logloss[way] = report.logloss!;
       if (way === "wait") ctr = report.join!.joined / rows;
     }
-    if (logloss.labelled !== logloss.wait) throw new Error("joined and labelled events are learned differently");
+    if (logloss.labelled !== logloss.wait) throw new Error("joined and labelled events lead to different models");
   }
   const rate = (way: keyof typeof rates) => Math.round(median(rates[way]));
   const ratio = (way: "wait" | "correct") => round(median(rates[way].map((one, i) => one / rates.labelled[i])), 3);
@@ -71,7 +71,7 @@ async function measure(name: "lr" | "deep_crossing", rows: number, folder: strin
   };
 }
 
-/** The simulator's stream with most of its clicks taken away. */
+/** The simulator's stream with most of its clicks removed. */
 async function simulated(rows: number, folder: string): Promise<Files> {
   const chunks = { shown: [] as Buffer[], clicks: [] as Buffer[], labelled: [] as Buffer[] };
   const keep = (name: keyof Files) => (bytes: Uint8Array) => void chunks[name].push(Buffer.from(bytes));
@@ -117,7 +117,7 @@ function specsOf(name: "lr" | "deep_crossing", folder: string): Record<"labelled
   ) as Record<keyof typeof texts, string>;
 }
 
-/** What an index takes as it grows. */
+/** Memory of an index as it grows. */
 function indexBytes(clicks: number): object {
   const index = new ClickIndex(1);
   let most = 0;
@@ -128,7 +128,7 @@ function indexBytes(clicks: number): object {
   return { clicks, bytes_a_click: round(index.bytes / index.size, 1), most_while_it_grows: round(most, 1) };
 }
 
-/** What a look-up among so many clicks costs, were they of one key (a bot) or of as many: places of the index looked at. */
+/** The cost of a lookup among this many clicks, of one key (a bot) or of as many keys: index positions visited. */
 function hotKey(clicks: number): object {
   const stepsOf = (key: (i: number) => number) => {
     const index = new ClickIndex(1);

@@ -18,12 +18,12 @@ import { load } from "./lib/topic.js";
 
 const PARTITIONS = 4;
 const DEEP = "features/globo-deep-crossing-json.yaml";
-/** Events a second of the freshness runs. */
+/** Events per second of the freshness runs. */
 const RATE = 5_000;
 
 /**
- * A real broker on this machine: `lr` from a topic against a loop that only counts bytes, Deep Crossing from a topic against
- * the same events from a file, and how old events are when they are visible in scores.
+ * A real broker on this machine: `lr` from a topic compared with a loop that only counts bytes, Deep Crossing from a topic compared
+ * with the same events from a file, and the age of events when scores reflect them.
  */
 export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
   return withBroker(async (broker, folder) => {
@@ -57,7 +57,7 @@ interface Topic {
   readonly kafka: KafkaOptions;
   readonly folder: string;
   readonly topic: string;
-  /** Its events, one a line. */
+  /** Its events, one per line. */
   readonly file: string;
   readonly repeats: number;
 }
@@ -90,7 +90,7 @@ async function rates(
   };
 }
 
-/** The middle ratio of runs one right after the other: the machine's own speed changes by more than what is compared. */
+/** The median ratio of consecutive runs: the machine's own speed varies more than the measured difference. */
 const ratio = (a: readonly number[], b: readonly number[]) => round(median(a.map((rate, i) => rate / b[i])), 3);
 
 /** The fields of the JSON spec as a linear model. */
@@ -105,7 +105,7 @@ function linear(): CompiledSpec {
   return parseSpec(text, "globo-lr-json.yaml");
 }
 
-/** Messages a second between a consumer's first batch and its last one: kafkajs with the trainer's fetch settings, and nothing else. */
+/** Messages per second between a consumer's first and last batch: kafkajs with the trainer's fetch settings, and nothing else. */
 async function bare(
   kafka: KafkaOptions,
   topic: string,
@@ -139,7 +139,7 @@ async function bare(
   return Math.round((messages - first.seen) / ((ended - first.at) / 1000));
 }
 
-/** Examples a second between the first progress report with examples and the last one with new ones; what was learned is checked. */
+/** Examples per second between the first progress report with examples and the last one with new ones; the result is checked. */
 async function learn(
   model: CompiledSpec,
   messages: number,
@@ -166,7 +166,7 @@ async function freshness(broker: BrokerFacts, folder: string, smoke: boolean): P
   return { freshness_events_per_second: RATE, seconds, freshness: results };
 }
 
-/** A trainer that publishes to a topic, then one with a scorer in its process, each fed at a steady rate. */
+/** A trainer that publishes to a topic, then one with a scorer in its process, each with events at a constant rate. */
 async function streamed(broker: BrokerFacts, folder: string, model: string, seconds: number): Promise<object> {
   const url = `kafka://${broker.brokers}/deltas-${model}`;
   const run = { broker, folder, model, seconds };
@@ -204,7 +204,7 @@ interface Feeding {
   readonly seconds: number;
 }
 
-/** Runs a trainer over RATE events a second, and checks that the scorer has seen all in the end. Returns its memory, second by second. */
+/** Runs a trainer with RATE events per second, and checks that the scorer reflects all at the end. @returns its memory, second by second */
 async function fed(
   { broker, folder, model, seconds }: Feeding,
   name: string,

@@ -5,7 +5,7 @@ import { sequence, writeKey } from "./lib/one-table.js";
 import { round } from "./lib/run.js";
 
 const DIM = 16;
-/** Distinct keys worked on together. */
+/** Distinct keys processed together. */
 const BATCH = 16_384;
 const CLOCK = { time: 0, examples: 0 };
 
@@ -16,8 +16,8 @@ interface Times {
 }
 
 /**
- * An exact table larger than one memory: 100 million rows of 16 weights, one after the other made, then batches of random keys
- * learned, then gathered. Rows are reserved, so that no growth moves them.
+ * An exact table larger than one memory: 100 million rows of 16 weights, inserted one after the other, then batches of random keys
+ * learned, then gathered. Rows are reserved, so that growth moves none.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const keys = smoke ? 200_000 : Number(process.env.HASHBROOK_LARGE_KEYS ?? 100_000_000);
@@ -79,7 +79,7 @@ async function step(table: Encoding, count: number): Promise<void> {
   table.apply();
 }
 
-/** Works on `batches` batches of the keys of `index(batch, place)`; making the keys is not timed. */
+/** Processes `batches` batches of the keys of `index(batch, place)`; creating the keys is not timed. */
 async function timed(
   table: Encoding,
   batches: number,
@@ -99,7 +99,7 @@ async function timed(
   return { keys_per_second: Math.round((keys / ms) * 1000), longest_ms: round(Math.max(...times), 1)! };
 }
 
-/** Writes the keys of BATCH numbers, each number once; returns how many they are. */
+/** Writes the keys of BATCH numbers, each number once. @returns their count */
 function fill(keys: BigUint64Array, index: (place: number) => number): number {
   const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
   const seen = new Set<number>();

@@ -5,7 +5,7 @@ import type { Report } from "../src/train/metrics/report.js";
 import { globo } from "./lib/globo.js";
 import { round, trainOnce } from "./lib/run.js";
 
-/** What the shipped specs learn in one pass, every event scored before it is learned: the simulator and the Globo stream. */
+/** What the shipped specs learn in one pass, with every event scored before it is learned: the simulator and the Globo stream. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   return { what: "progressive quality, one pass, shipped specs", simulator: simulator(smoke), globo: onGlobo(smoke) };
 }
@@ -18,7 +18,7 @@ function simulator(smoke: boolean): object {
   const adagrad = trainOnce(withOptimizer("features/ads-demo.yaml", "ftrl", "adagrad: { learning_rate: 0.05 }"), data);
   const oracle = deep.oracle_last_tenth?.auc ?? 0;
   const reached = deep.last_tenth.auc ?? 0;
-  if (!(reached > 0.5 && oracle > reached)) throw new Error(`AUC ${reached}, oracle ${oracle}: one of them is wrong`);
+  if (!(reached > 0.5 && oracle > reached)) throw new Error(`AUC ${reached} is implausible: the oracle has ${oracle}`);
   return {
     rows,
     oracle_auc: round(oracle),

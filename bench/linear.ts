@@ -25,7 +25,7 @@ const cases: Record<string, Case> = {
 };
 
 /**
- * lr and fm on one core: learning and scoring events of 39 features with Zipf ids, a table of 2^22 rows (hash), batches already
+ * lr and fm on one core: learning and scoring events of 39 features with Zipf ids, a table of 2^22 rows (hash), with batches already
  * decoded. Logits are compared with the scalar reference, bit for bit, before anything is timed.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
@@ -38,7 +38,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   return { what: "lr and fm, decoded batches of 39 features, one core", features: FIELDS, ...results };
 }
 
-/** Learns the batches once to warm up, then `passes` times; then scores them. */
+/** Learns the batches once as a warm-up, then `passes` times; then scores them. */
 async function time(spec: CompiledSpec, count: number, passes: number): Promise<object> {
   const layout = batchLayout(spec, BATCH);
   const batches = Array.from({ length: count }, (_, i) => zipfBatch(layout, BATCH, i));

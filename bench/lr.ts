@@ -10,15 +10,15 @@ import { peersPython, round, trainOnce } from "./lib/run.js";
 
 const BITS = "-b 23";
 const MODEL = "features/criteo-lr.yaml";
-/** Of Fwumious Wabbit. */
+/** Options of Fwumious Wabbit. */
 const PEER = `${BITS} -l 0.05`;
 const RUNS = 4;
-/** Events of the run that gives Fwumious Wabbit's log loss. */
+/** Events of the run that measures Fwumious Wabbit's log loss. */
 const CHECK = 500_000;
 
 /**
- * lr with FTRL, from a text file of 39-field rows to a checkpoint; in the same run Vowpal Wabbit and, where FW=PATH names its
- * program, Fwumious Wabbit. Whole processes, their starts included; peers read the shortest text they take, and save their model.
+ * lr with FTRL, from a text file of 39-field rows to a checkpoint; in the same run Vowpal Wabbit and, if FW=PATH names its
+ * program, Fwumious Wabbit. Whole processes including their start; peers read the shortest text they accept, and save their model.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const sizes = (smoke ? [20_000] : [2_000_000, 8_000_000]).map((rows) => size(rows, smoke));
@@ -28,7 +28,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
 
 type Sizes = ReturnType<typeof size>[];
 
-/** What a row costs beside the start and the end of a process. */
+/** The cost of a row, without the start and the end of a process. */
 function further([less, more]: Sizes): object {
   const of = (a: Result | string, b: Result | string) =>
     typeof a === "string" || typeof b === "string"
@@ -64,14 +64,14 @@ function size(rows: number, smoke: boolean) {
     readThrough(join(cache.directory, "events"));
     const { wall_seconds, processor_seconds, ...fromCache } = trainOnce(MODEL, cache.data);
     if (fromCache.logloss !== now.logloss || fromCache.auc !== now.auc)
-      throw new Error("learned otherwise from the cache");
+      throw new Error("training from the cache leads to a different result");
     cached.push({ wall_seconds, processor_seconds });
     if (binary && text) {
       const more = fwumiousWabbit(binary, text, PEER, "--cache");
       fw.text.push(...more.text);
       fw.cache.push(...more.cache!);
     }
-    // One run of it takes as long as three of the others.
+    // One of its runs takes as long as three of the others.
     if (python && text && i < RUNS / 2) {
       const { logloss, ...times } = vowpalWabbit(python, text);
       loss = logloss;
@@ -123,7 +123,7 @@ function vowpalWabbit(python: string, text: string): Measured & { logloss: numbe
   return { ...times, logloss: (JSON.parse(stdout.trim().split("\n").at(-1)!) as { logloss: number }).logloss };
 }
 
-/** The log loss of both over the first events: Fwumious Wabbit tells its own only by its predictions. */
+/** The log loss of both over the first events: Fwumious Wabbit reports it only through its predictions. */
 function firstEvents(data: string, text: string, binary: string): object {
   const { report } = trainedFrom(MODEL, data, "--limit", String(CHECK));
   const { logloss } = fwumiousWabbit(binary, text, PEER, "--check", String(CHECK));

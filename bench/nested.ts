@@ -11,10 +11,10 @@ import { globo } from "./lib/globo.js";
 import { round } from "./lib/run.js";
 
 const DIMS = [32, 16, 8, 4, 2, 1];
-/** Of the second half's batches, those that all models score before they learn them. */
+/** Share of the second half's batches that all models score before they learn them. */
 const EVERY = 4;
 
-/** Nested vectors against models of each dim: quality on the same events, and processor time. */
+/** Nested vectors compared with models of each dim: quality on the same events, and processor time. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const model = "features/globo-deep-crossing.yaml";
   const clicks = smoke ? 1_000 : Number(process.env.HASHBROOK_CLICKS ?? 400_000);
@@ -28,7 +28,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
     points.push({ dim, ...(await beside(specOf(model, dim), data, clicks * 5, nested, i)) });
   const [{ seconds }] = points;
   return {
-    what: "a model of nested vectors, cut to each prefix, beside models of that dim; second half of the stream, AUC in points",
+    what: "a model of nested vectors, truncated to each prefix, compared with models of that dim; second half of the stream, AUC in points",
     model,
     events: clicks * 5,
     scored: nested.labels.length,
@@ -60,7 +60,7 @@ interface Learned {
   readonly labels: Uint8Array;
   readonly whole: Float32Array;
   readonly cuts: readonly Float32Array[];
-  /** Of the processor, for learning alone. */
+  /** Processor time for learning alone. */
   readonly seconds: number;
 }
 

@@ -13,7 +13,7 @@ interface Peer extends Measured {
   readonly logloss: number;
 }
 
-/** The same Globo events, one pass, test-then-train: Hashbrook, PyTorch's Deep Crossing and Vowpal Wabbit's linear model, in turn. */
+/** The same Globo events, one pass, test-then-train: Hashbrook, PyTorch's Deep Crossing and Vowpal Wabbit's linear model, alternating. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const data = globo(smoke ? 1_000 : 400_000);
   const python = smoke ? null : peersPython();
@@ -26,7 +26,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const lr = trainOnce("features/globo-lr.yaml", data);
   const vw = vowpalWabbit(python, data);
   return {
-    what: "Globo, 400,000 clicks (2 M events), raw text to learned model; examples_per_second and ratio_to_loop count PyTorch's training loop alone, over ids already in memory, and of Hashbrook everything but its start; wall_seconds and processor_seconds are whole processes",
+    what: "Globo, 400,000 clicks (2 M events), raw text to learned model; examples_per_second and ratio_to_loop count only PyTorch's training loop, over ids already in memory, and everything but the start of Hashbrook; wall_seconds and processor_seconds are of whole processes",
     deep_crossing: deep,
     lr: figures(lr),
     vw,
@@ -34,7 +34,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   };
 }
 
-/** Deep Crossing on so many threads, here and in PyTorch, three times in turn. */
+/** Deep Crossing with this many threads, in Hashbrook and in PyTorch, three times alternating. */
 function compare(python: string, data: string, threads: number): object {
   const rounds = Array.from({ length: 3 }, () => ({
     ours: trainOnce("features/globo-deep-crossing.yaml", data, "--threads", String(threads)),

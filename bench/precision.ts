@@ -14,7 +14,7 @@ const cases: Record<string, string> = {
   q213_nearest: "precision: q2.13, rounding: nearest,",
 };
 
-/** What rounding the weights of `lr` costs while it learns: quality and bytes on Globo, test-then-train, against f32 rows. */
+/** The cost of rounding the weights of `lr` during learning: quality and bytes on Globo, test-then-train, compared with f32 rows. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const data = globo(smoke ? 1_000 : 400_000);
   if (!data) return { skipped: "no Globo data" };

@@ -10,13 +10,13 @@ import { bodyOf, CANDIDATES, forget, load, ROW_BYTES, Scoring, told, zipf } from
 const SERVERS = ["valkey-server", "redis-server"];
 
 /**
- * What a Valkey or Redis server in front of a scorer's disk is worth: the first requests of a scorer that has just started, nothing in memory, its
- * rows on the disk (not in the operating system's memory), in that memory, and in the server, which another scorer has filled.
+ * What a Valkey or Redis server in front of a scorer's disk gains: the first requests of a scorer that has just started with nothing in memory, its
+ * rows on the disk (not in the operating system's cache), in that cache, and in the server, which another scorer has filled.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object | null> {
   const program = SERVERS.find((name) => spawnSync(name, ["--version"]).status === 0);
   if (!program) {
-    console.error("skipped: there is neither valkey-server nor redis-server");
+    console.error("skipped: neither valkey-server nor redis-server is installed");
     return null;
   }
   const rows = smoke ? 5_000 : 1_000_000;
@@ -58,13 +58,13 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object | null>
 }
 
 const WHAT =
-  "the first requests of a scorer with nothing in memory: rows on the disk, in the operating system's memory of the file, and in a server on the same machine (rows that it lacks are on the disk)";
+  "the first requests of a scorer with nothing in memory: rows on disk, in the operating system's file cache, and in a server on the same machine (missing rows are read from disk)";
 
 interface Start {
   readonly path: string;
   readonly rows: number;
   readonly asked: readonly Buffer[];
-  /** The file is not in the operating system's memory. */
+  /** Makes sure that the file is not in the operating system's cache. */
   readonly cold: boolean;
   readonly cache: RowCache | undefined;
 }

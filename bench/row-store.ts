@@ -24,8 +24,8 @@ import { round } from "./lib/run.js";
 const CHANGED = 10_000;
 
 /**
- * A scorer whose table lies on disk, with memory for a tenth of the rows, beside one with all rows in memory: the same requests of Zipf
- * ids in turn, every one new, answers compared first.
+ * A scorer with its table on disk, with memory for a tenth of the rows, compared with one with all rows in memory: the same new requests of Zipf
+ * ids, alternating, after their responses were compared.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const rows = smoke ? 20_000 : 5_000_000;
@@ -40,7 +40,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const loaded = await load(disk, rows);
   const file = statSync(join(path, "1/data.mdb"));
   await compare(memory, disk, bodies(smoke ? 20 : 200));
-  // The rows in memory settle.
+  // Warms up the rows in memory.
   for (const body of bodies(requests * 2)) await disk.score(body);
   const times = { memory: [] as number[], disk: [] as number[] };
   const shares: number[] = [];
@@ -53,7 +53,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   }
   shares.sort((a, b) => a - b);
   const share = shares[shares.length >> 1];
-  if (!smoke && share < 0.5) throw new Error(`rows on disk: ${share} of the rate with all in memory`);
+  if (!smoke && share < 0.5) throw new Error(`rows on disk: only ${share} of the rate with all rows in memory`);
   const entries = { memory: await entry(memory, rows), disk: await entry(disk, rows) };
   await compare(memory, disk, bodies(smoke ? 5 : 50));
   await disk.close();
@@ -68,7 +68,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const cold = await disk.times(bodies(smoke ? 5 : 100));
   await compare(memory, disk, bodies(smoke ? 5 : 50));
   return {
-    what: "rows in a database on disk, memory for a tenth of them, beside all rows in memory; one thread, one request at a time, in turns",
+    what: "rows in a database on disk, memory for a tenth of them, compared with all rows in memory; one thread, one request at a time, alternating",
     rows,
     dim: DIM,
     fields: FIELDS,

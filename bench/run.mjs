@@ -1,10 +1,10 @@
-// Runs the benches, each in a fresh process, and keeps their results as JSON under bench/results.
+// Runs the benches, each in a new process, and writes their results as JSON to bench/results.
 //
 //   npm run bench                     all
 //   npm run bench -- scan lr          some
 //   npm run bench -- join-memory --minutes 30
-//   npm run bench -- serving --only reload    a part of one that has parts; nothing is kept
-//   npm run bench:smoke               all in small: do they still run, and are their answers right?
+//   npm run bench -- serving --only reload    a part of one with parts; nothing is written
+//   npm run bench:smoke               all at a small size: checks that they run, and their results
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
@@ -30,8 +30,8 @@ if (unknown.length > 0 || flags.length > 0) {
   const help = flags.length === 1 && flags[0] === "--help" && unknown.length === 0;
   const wrong = help
     ? "npm run bench -- [NAME…] [--smoke] [--minutes N], or NAME --only PART,…"
-    : `no such bench: ${[...flags, ...unknown].join(", ")}`;
-  console.log(`${wrong} (there are: ${all.join(", ")})`);
+    : `unknown bench or flag: ${[...flags, ...unknown].join(", ")}`;
+  console.log(`${wrong} (benches: ${all.join(", ")})`);
   process.exit(help ? 0 : 2);
 }
 
@@ -45,10 +45,10 @@ for (const file of readdirSync("dist/kernels").filter((name) => name.endsWith(".
 cpSync("scripts/kafka-broker.mjs", "build/scripts/kafka-broker.mjs");
 
 let failed = 0;
-/** Those that take longest in small begin first, so that the workers end together. */
+/** The longest at a small size start first, so that the workers end together. */
 const LONG = ["serving", "scaling", "join-memory", "kafka", "compression", "deep-crossing", "serve-log", "together"];
 const waiting = names.length > 0 ? names : smoke ? [...new Set([...LONG, ...all])] : all;
-// Where rates count, nothing runs beside; answers do not mind, and half of the time brokers and servers are waited for.
+// Rates are measured without concurrent benches; results do not depend on them, and half of the time is spent waiting for brokers and servers.
 await Promise.all(Array.from({ length: smoke ? 3 : 1 }, worker));
 process.exit(failed > 0 ? 1 : 0);
 
@@ -60,7 +60,7 @@ async function measure(name) {
   const program = `import { run } from "./bench/${name}.js"; console.log("\\nRESULT " + JSON.stringify(await run({ smoke: ${smoke}, minutes: ${minutes}, only: ${JSON.stringify(only)} }))); process.exit(0);`;
   const started = performance.now();
   writeFileSync(`build/run-${name}.mjs`, program);
-  // Programs of a smoke run speak to this machine alone: further authorities take 0.09 s of each start to read.
+  // Programs of a smoke run only connect to this machine: reading further certificate authorities takes 0.09 s of each start.
   const { NODE_EXTRA_CA_CERTS: _, ...local } = process.env;
   const options = { stdio: ["ignore", "pipe", "inherit"], env: smoke ? local : process.env };
   const child = spawn(process.execPath, [`build/run-${name}.mjs`], options);
@@ -99,7 +99,7 @@ function keep(name, result) {
   writeFileSync(`bench/results/${name}.json`, `${compact(JSON.stringify(entry, null, 2))}\n`);
 }
 
-/** Virtual machines often name no more than the maker: family and model tell the generation. */
+/** Virtual machines often name only the manufacturer: family and model identify the generation. */
 function generation() {
   const info = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
   const value = (name) => info.match(new RegExp(`^${name}\\s*: (.*)$`, "m"))?.[1];

@@ -13,27 +13,27 @@ import { round } from "./lib/run.js";
 import { load } from "./lib/topic.js";
 
 const LANES = 8;
-/** Large rounds in bf16, of which less is told and folded an event. */
+/** Large rounds in bf16, which exchange and fold less per event. */
 const ROUND = 8192;
 const PROCESSES = [1, 2, 4, 8];
-/** Rounds by which code is compiled and tables are filled; those that are measured; and one behind them, which is read ahead as in any other round. */
+/** Rounds for compilation and filling tables; those that are measured; and one after them, which is read ahead as in any other round. */
 const WARM = 2;
 const MEASURED = 2;
 const ROUNDS = WARM + MEASURED + 1;
-/** Bits a second of a whole core's network. */
+/** Bits per second of a whole core's network. */
 const RATE = 10e9;
-/** Owners that hold the tables beside two processes, in shards as many as owners could be. */
+/** Owners that hold the tables for two processes, in as many shards as there could be owners. */
 const OWNERS = 2;
 const SHARDS = 4;
-/** Processes that run at once, at least: fewer would have caches and memory to themselves, and their core's time would bring more. */
+/** Minimum number of concurrent processes: fewer would have caches and memory bandwidth to themselves, and get more out of their share of a core. */
 const BUSY = 4;
-/** Of a core and of its network, that each of so many processes has: all of them one core. */
+/** Share of a core and of its network for each process: all of them have one core. */
 const shareOf = (processes: number) => 1 / Math.max(BUSY, processes);
-/** Longer than any round takes: nobody works for another. */
+/** Longer than any round takes: disables the takeover of lanes. */
 const PATIENCE_MS = 600_000;
 
 const WHAT =
-  "rounds of processes that share eight lanes, once code is compiled, in the time that each has had a core (each has a quarter of one and of 10 Gbit/s, of eight an eighth; where they are one or two, four or two such runs go on at once, so that the machine is as busy); waiting: of that time, without computing; model of a round: own / P + all, and beside where P > 1; all = what following takes, own = what one process takes less that, beside = what each of two takes more than own / 2 + all, so that four and eight are what the model is held against";
+  "rounds of processes that share eight lanes, after compilation, in core seconds of each process (each has a quarter of a core and of 10 Gbit/s, with eight processes an eighth; with one or two processes four or two such runs are concurrent, so that the machine is as busy); waiting: part of that time without computing; model of a round: own / P + all, and beside if P > 1; all = following alone, own = what one process takes less that, beside = what each of two takes more than own / 2 + all, so that four and eight are what the model is held against";
 
 interface Bench {
   readonly broker: BrokerFacts;
@@ -44,15 +44,15 @@ interface Bench {
   readonly smoke: boolean;
 }
 
-/** Core's seconds of a round, and those of them that its processes have not computed. */
+/** Core seconds of a round, and those without computing. */
 interface Costs {
   readonly seconds: number;
   readonly waiting: number;
 }
 
 /**
- * Processes that share eight lanes, each with a fixed share of a core and of a network, so that two cores stand for eight machines. What a process does for
- * every event of all lanes (read, fold) is measured with one that only follows a finished run; the rest is what a lane's own events take. The broker has no such bound.
+ * Processes that share eight lanes, each with a fixed share of a core and of a network, so that two cores represent eight machines. What a process does for
+ * every event of all lanes (read, fold) is measured with one that only follows a finished run; the rest is the computation of a lane's own events. The broker is not limited.
  */
 export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
   const why = Quotas.whyUnavailable() ?? Links.whyUnavailable();
@@ -95,7 +95,7 @@ async function measured(bench: Bench): Promise<object> {
   };
 }
 
-/** The names of the runs that are there at once. */
+/** The names of the concurrent runs. */
 function runsOf({ smoke }: Bench, processes: number): string[] {
   const runs = smoke ? 1 : Math.max(1, BUSY / processes);
   return Array.from({ length: runs }, (_, i) => `rounds-${processes}-${i}`);
@@ -113,20 +113,20 @@ async function costsOf(bench: Bench, processes: number): Promise<Costs> {
   return mean(await Promise.all(runs));
 }
 
-/** Of what a process takes that only follows, of which as many run at once as of those that work. */
+/** Measures the work of a process that only follows, with as many at once as in the other runs. */
 async function followingOf(bench: Bench): Promise<Costs> {
   const [name] = runsOf(bench, bench.smoke ? 2 : BUSY);
   const runs = Array.from({ length: bench.smoke ? 1 : BUSY }, async (_, k) => {
     const args = ["--lane", "0/2", "--out", join(bench.folder, `follower-${k}`), "--rounds-topic", name, "--json"];
     const child = started(bench, k, shareOf(1), [...args, "--model", modelOf(bench)]);
     const marks = await foldTimes(LANES * rowsOf(bench.smoke), child);
-    // Rounds in small are over before it tells of each.
+    // Rounds of a smoke run are over before it reports each.
     return bench.smoke ? { seconds: 0, waiting: 0 } : roundCosts(marks, shareOf(1));
   });
   return mean(await Promise.all(runs));
 }
 
-/** Of two processes and the owners of the tables' shards. @throws Error where their model is another one than one process's */
+/** For two processes and the owners of the tables' shards. @throws Error if their model differs from one process's */
 async function ownedCosts(bench: Bench): Promise<Costs> {
   const [owned, alone] = ["owned", "split"].map((name) => join(bench.folder, name));
   const run = ["--out", owned, "--rounds-topic", "rounds-owned", "--model", modelOf(bench, SHARDS)];
@@ -154,7 +154,7 @@ function mean(costs: readonly Costs[]): Costs {
   return { seconds: of(({ seconds }) => seconds), waiting: of(({ waiting }) => waiting) };
 }
 
-/** @throws Error where runs have come to different models */
+/** @throws Error if runs have different models */
 function agree(runs: readonly string[]): void {
   const checksums = new Set(runs.map((run) => openCheckpoint(run).checkpoint.chain[0].checksum));
   if (checksums.size !== 1) throw new Error(`${runs.length} runs came to ${checksums.size} models`);
@@ -165,7 +165,7 @@ function shown({ smoke }: Bench, { seconds, waiting }: Costs): object {
   return { events_per_core_second: Math.round(events / seconds), waiting: round(waiting / seconds, 3) };
 }
 
-/** Measured rates beside the model's, and the model's for more processes than were measured. */
+/** Measured rates and the model's, and the model's for more processes than were measured. */
 function compared(bench: Bench, found: ReadonlyMap<number, Costs>, following: Costs): object {
   const [one, all] = [found.get(1)!.seconds, following.seconds];
   const own = one - all;
@@ -187,7 +187,7 @@ function compared(bench: Bench, found: ReadonlyMap<number, Costs>, following: Co
   return { core_us_an_event: stages, measured: rows, extrapolated };
 }
 
-/** Starts a process in the place of this number. */
+/** Starts the process of this number. */
 function started(bench: Bench, place: number, share: number, args: readonly string[]): ChildProcess {
   const { broker, events, quotas, links, smoke } = bench;
   const topic = ["--kafka", broker.brokers, "--topic", events, "--group", "none", "--until", "end"];
@@ -196,7 +196,7 @@ function started(bench: Bench, place: number, share: number, args: readonly stri
   return quotas.start(place, part, ["train", ...topic, ...patience, ...args], links.by(place, RATE * part));
 }
 
-/** @param shards of each table, where they are split */
+/** @param shards of each table, if they are sharded */
 function modelOf({ folder, smoke }: Bench, shards?: number): string {
   const path = join(folder, shards ? "split.yaml" : "lanes.yaml");
   const plain = readFileSync("features/criteo-deep-crossing.yaml", "utf8");

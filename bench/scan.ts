@@ -1,4 +1,4 @@
-// Scan + hash: how fast bytes become batches, beside what JavaScript alone does with the same rows.
+// Scan + hash: how fast bytes become batches, compared with plain JavaScript on the same rows.
 import xxhash from "xxhash-wasm";
 import { Rng } from "../src/core/rng.js";
 import { Decoder } from "../src/decode/decoder.js";
@@ -24,14 +24,14 @@ export interface ScanCase {
 export interface ScanResult {
   readonly name: "scan";
   readonly cases: readonly ScanCase[];
-  /** The fastest the criteo-like cases may be held to: issue's floors. */
+  /** The minimum rates of the criteo-like cases. */
   readonly floors: {
     readonly tsvGigabytesPerSecond: 1;
     readonly tsvRatio: 20;
     readonly jsonGigabytesPerSecond: 0.5;
     readonly jsonRatio: 5;
   };
-  /** XXH64 over all keys, equal for the kernel and for JavaScript. */
+  /** XXH64 over all keys, equal for the kernel and JavaScript. */
   readonly checksum: string;
 }
 
@@ -98,7 +98,7 @@ function criteoSpec(format: Format, numeric: boolean): CompiledSpec {
   };
 }
 
-/** Everything the decode stage does: bytes into the kernel's memory, scan, a batch out. */
+/** Everything in the decode stage: bytes into the kernel's memory, scan, a batch out. */
 function decode(decoder: Decoder, file: Uint8Array, onBatch: (keys: BigUint64Array) => void = () => {}): number {
   let rows = 0;
   let spare: ArrayBufferLike | undefined;
@@ -124,7 +124,7 @@ function decode(decoder: Decoder, file: Uint8Array, onBatch: (keys: BigUint64Arr
   return rows;
 }
 
-/** What JavaScript does to get the same keys: split or JSON.parse, then xxhash-wasm for each value. */
+/** How JavaScript computes the same keys: split or JSON.parse, then xxhash-wasm for each value. */
 function baseline(text: string, format: Format, seeds: readonly bigint[], onKey: (key: bigint) => void): void {
   for (const line of text.split("\n")) {
     if (line === "") continue;
@@ -201,7 +201,7 @@ function measure(plan: Plan, rows: number, repeats: number): { result: ScanCase;
   return { result, checksum };
 }
 
-/** Measures the decoder. Smoke: few rows, for the check alone. */
+/** Measures the decoder. Smoke: few rows, only for the check. */
 export async function run({ smoke }: { smoke: boolean }): Promise<ScanResult> {
   const rows = smoke ? 3000 : 200_000;
   const repeats = smoke ? 1 : 7;

@@ -8,13 +8,13 @@ import { type Running, server, withServer } from "./serving/servers.js";
 const rounded = (value: number) => Number(value.toFixed(3));
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-/** Requests a second, and milliseconds of processor time a request. */
+/** Requests per second, and milliseconds of processor time per request. */
 interface Turn {
   readonly rate: number;
   readonly cost: number;
 }
 
-/** What a log of impressions costs: two servers of one model, one with a log, asked in turns; the ratios of neighbouring turns. */
+/** The cost of an impression log: two servers of one model, one with a log, alternating; the ratios of adjacent turns. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-serve-log-"));
   try {
@@ -23,7 +23,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
     const measured: object[] = [];
     for (const share of [0.1, 1]) measured.push(await measure(model, out, join(folder, `log-${share}`), share, smoke));
     return {
-      what: "requests/s and processor time of a server with --log, of those of one without; Deep Crossing of 256-256, ten fields, one scoring thread; load generator on the same cores",
+      what: "requests/s and processor time of a server with --log, relative to one without; Deep Crossing of 256-256, ten fields, one scoring thread; load generator on the same cores",
       cores: availableParallelism(),
       measured,
     };
@@ -44,7 +44,7 @@ async function measure(model: Served, out: string, to: string, share: number, sm
       const turns = async (candidates: number, connections: number) => {
         const all: { without: Turn; withLog: Turn }[] = [];
         for (let round = 0; round < rounds; round++) {
-          // Who comes first takes turns, too.
+          // The order alternates, too.
           const [a, b] = [
             await turn(round % 2 ? on : off, candidates, connections),
             await turn(round % 2 ? off : on, candidates, connections),

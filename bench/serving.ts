@@ -19,22 +19,22 @@ const MANY = served(39, 5000, [512, 256]);
 
 interface Options {
   readonly smoke: boolean;
-  /** Parts to be measured, by name. Default: all. */
+  /** Names of the parts to measure. Default: all. */
   readonly only?: readonly string[] | undefined;
 }
 
 /**
- * Deep Crossing of 256-256 over ten fields behind HTTP, the load on the same cores: one candidate beside a fastify route that answers a
- * constant, a hundred beside the bare ONNX run in one thread (alone, and while the constant is asked as often), one beside requests of 10,000; requests joined in runs and not; 39 fields and
- * 512-256; a newer checkpoint taken over under load. Decoding a hundred candidates beside JSON.parse with xxhash-wasm.
- * @throws Error where there is no part of a name
+ * Deep Crossing of 256-256 over ten fields behind HTTP, with the load on the same cores: one candidate compared with a fastify route that returns a
+ * constant, a hundred compared with the bare ONNX run in one thread (alone, and during as many requests for the constant), one during requests of 10,000; requests joined in runs or not; 39 fields and
+ * 512-256; switching to a newer checkpoint under load. Decoding a hundred candidates compared with JSON.parse and xxhash-wasm.
+ * @throws Error if there is no such part
  */
 export async function run(options: Options): Promise<object> {
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-serving-"));
   try {
     const all = partsOf(options, (name) => mkdtempSync(join(folder, name)));
     const unknown = options.only?.find((name) => !(name in all));
-    if (unknown !== undefined) throw new Error(`no part ${unknown}; there are ${Object.keys(all).join(", ")}`);
+    if (unknown !== undefined) throw new Error(`unknown part ${unknown}; parts: ${Object.keys(all).join(", ")}`);
     const found: object = {
       what: "Deep Crossing of 256-256, ten fields, one scoring thread; load generator on the same cores",
     };
@@ -111,7 +111,7 @@ async function hundred(out: string, ms: number): Promise<object> {
   return { ...asked, ...(await beside(spec, body(100), rate, ms)) };
 }
 
-/** What the bare run has left where HTTP and the clients have the same cores. */
+/** What remains for the bare run if HTTP and the clients use the same cores. */
 async function beside(spec: CompiledSpec, body: Uint8Array, perSecond: number, ms: number): Promise<object> {
   const found = await bareBeside(spec, body, perSecond, ms);
   return {

@@ -8,12 +8,12 @@ import { bodyOf, served, trained } from "./serving/model.js";
 import { type Running, server, withServer } from "./serving/servers.js";
 
 const MODEL = served(10, 5000, [64]);
-/** Of each load. */
+/** Duration of each load. */
 const CONNECTIONS = 32;
 
 /**
- * A server for ten minutes of requests at a steady rate, small ones and large ones, with clients that go away amid their request, that send
- * nonsense, and that connect and say nothing: its memory and its open handles, minute by minute.
+ * A server during ten minutes of requests at a constant rate, small ones and large ones, with clients that disconnect during their request, that send
+ * garbage, and that connect and stay silent: its memory and its open handles, minute by minute.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-soak-"));
@@ -41,7 +41,7 @@ async function slice({ url, memory, handles }: Running, ms: number) {
   return { memory_mib: memory(), handles: handles(), one_p99: one.p99, hundred_p99: hundred.p99 };
 }
 
-/** Three clients whom nobody wants. */
+/** Three misbehaving clients. */
 function beRude(url: string): void {
   const { hostname, port } = new URL(url);
   const request = postOf(url, bodyOf(MODEL, 100));

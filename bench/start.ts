@@ -21,11 +21,11 @@ interface Stream {
   readonly name: string;
   readonly spec: CompiledSpec;
   readonly path: string;
-  /** The configuration of bench/peers/deep_crossing.py for it, where it is compared. */
+  /** Its configuration of bench/peers/deep_crossing.py, if it is compared. */
   readonly peer?: string;
 }
 
-/** What the first events of a stream cost: towers with and without their first steps, and PyTorch with its steps tuned. */
+/** Quality of a stream's first events: towers with and without their first steps, and PyTorch with tuned learning rates. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const python = smoke ? null : peersPython();
   const streams = [];
@@ -36,13 +36,13 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
     streams.push({ stream: stream.name, learned, ...(pytorch && { pytorch }) });
   }
   return {
-    what: "predicted / actual and quality of a stream's first events, every event scored before it is learned; PyTorch's best of its grid by logloss",
+    what: "predicted / actual and quality of a stream's first events, every event scored before it is learned; PyTorch with the best of its grid by logloss",
     streams,
   };
 }
 
 const HOW = [
-  ["whole batches from the start, bias at random", 0],
+  ["full batches from the start, random bias", 0],
   ["default", undefined],
   ["warmup: 65536", 65_536],
 ] as const;
@@ -99,7 +99,7 @@ class Ratio {
   }
 }
 
-/** PyTorch's Deep Crossing with the best of some steps and batches. */
+/** PyTorch's Deep Crossing with the best of some learning rates and batch sizes. */
 function tuned(python: string, path: string, config: string): object {
   const runs = [64, 512].flatMap((batch) =>
     [1e-3, 3e-3].flatMap((lr) =>
@@ -158,7 +158,7 @@ function dropped(line: string): boolean {
   return checksumOf(Buffer.from(line)).charCodeAt(0) % 5 !== 0;
 }
 
-/** Writes the wanted lines of a file under the temporary folder. */
+/** Writes the selected lines of a file under the temporary folder. */
 function rewritten(
   from: string,
   name: string,
@@ -179,7 +179,7 @@ function rewritten(
   return path;
 }
 
-/** Deep Crossing over some ids, all by default. */
+/** Deep Crossing over some ids, by default all. */
 function ids(fields: readonly string[]): CompiledSpec {
   return parseSpec(
     `

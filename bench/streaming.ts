@@ -7,14 +7,14 @@ import { background, residentMiB, said } from "./lib/background.js";
 import { withBroker } from "./lib/broker.js";
 import { median } from "./lib/run.js";
 
-/** Events a second of the simulator, in which users and ads keep coming. */
+/** Events per second of the simulator, with new users and ads throughout. */
 const RATE = 5_000;
 const TABLES = ["users", "ads", "ids"];
-/** Of each of these tables: full within the first minutes. */
+/** Budget of each of these tables: full within the first minutes. */
 const BUDGET = "8MB";
 
 /**
- * A trainer's memory over half an hour (HASHBROOK_MINUTES) of a topic in which ids keep coming, while it publishes and
+ * A trainer's memory during half an hour (HASHBROOK_MINUTES) of a topic with new ids throughout, while it publishes and
  * checkpoints: its tables have budgets, and rows are evicted.
  */
 export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
@@ -55,7 +55,7 @@ async function stream(brokers: string, folder: string, minutes: number): Promise
   };
 }
 
-/** ads-demo with budgets for the tables of ids that keep coming. */
+/** ads-demo with budgets for the tables of ids. */
 function bounded(folder: string): string {
   let text = readFileSync("features/ads-demo.yaml", "utf8");
   for (const table of TABLES) {
@@ -66,14 +66,14 @@ function bounded(folder: string): string {
   return path;
 }
 
-/** The trainer's metrics once it has learned so many events. */
+/** The trainer's metrics once it has learned this many events. */
 async function drained(url: string, examples: number): Promise<string> {
   for (let i = 0; i < 100; i++) {
     const text = await (await fetch(url)).text();
     if (total(text, "hashbrook_train_examples_total") === examples) return text;
     await sleep(200);
   }
-  throw new Error(`not ${examples} examples within 20 s of the last event`);
+  throw new Error(`fewer than ${examples} examples 20 s after the last event`);
 }
 
 /** A metric, the sum over its labels. */

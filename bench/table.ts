@@ -15,8 +15,8 @@ const optimizers: Record<string, OptimizerSpec> = {
 };
 
 /**
- * Tables on one core: random gathers out of a large exact table and its memory, a mini-batch's gather + apply for every
- * optimizer, and a step over dense weights. Answers are compared with a Map before anything is timed.
+ * Tables on one core: random gathers from a large exact table and its memory, a mini-batch's gather + apply for every
+ * optimizer, and a step over dense weights. Results are compared with a Map before anything is timed.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   checkAgainstMap();
@@ -95,7 +95,7 @@ function benchLookups(name: string, keys: number): object {
   };
 }
 
-/** The same gathers out of a JavaScript Map of bigint keys. */
+/** The same gathers from a JavaScript Map of bigint keys. */
 function benchMap(keys: number): number {
   const halves = new Uint32Array(2);
   const key = new BigUint64Array(halves.buffer);
@@ -111,7 +111,7 @@ function benchMap(keys: number): number {
   return Math.round((queries.length / ms) * 1000);
 }
 
-/** Mean ms of gather and apply for batches of 512 rows × 10 cells over 200,000 ids drawn with a heavy head. */
+/** Mean ms of gather and apply for batches of 512 rows × 10 cells over 200,000 ids with a skewed distribution. */
 function benchBatch(name: string, rounds: number): object {
   const model = modelOf("hash", 1 << 18, 10, optimizers[name]);
   const layout = batchLayout(model, 512);

@@ -13,14 +13,14 @@ interface Case {
   readonly rows: number;
 }
 
-/** k models together beside k runs of one: whole processes, after their checkpoints were found equal. */
+/** k models together compared with k runs of one: whole processes, after their checkpoints were found equal. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-together-"));
   try {
     const cases: object[] = [];
     for (const each of casesOf(smoke)) cases.push(await measure(each, folder, smoke ? 1 : 3));
     return {
-      what: "k models learned together ÷ k runs of one model each: processor seconds and wall-clock time of whole processes, their checkpoints being equal",
+      what: "k models learned together ÷ k runs of one model each: processor seconds and wall-clock time of whole processes with equal checkpoints",
       cores: availableParallelism(),
       cases,
     };
@@ -49,7 +49,7 @@ async function measure({ name, spec, models, rows }: Case, folder: string, round
   await simulate({ rows, seed: 7, format: "tsv", write: (bytes) => void chunks.push(bytes.slice()) });
   writeFileSync(data, Buffer.concat(chunks));
   const specs = Array.from({ length: models }, (_, i) => join(folder, `m${i}.yaml`));
-  // Other rates: the models differ in what they learn, not in what they read.
+  // Different learning rates: the models differ in what they learn, not in what they read.
   for (const [i, path] of specs.entries())
     writeFileSync(path, `${spec}\n`.replace("alpha: 0.1", `alpha: ${0.1 + i / 50}`));
   const all = { alone: [] as Cost[], together: [] as Cost[] };
@@ -90,13 +90,13 @@ function train(specs: readonly string[], data: string, out: string): Measured {
 function refuseDifferent(alone: string, together: string, models: number): void {
   for (let m = 0; m < models; m++) {
     const [one, other] = [alone, together].map((path) => digest(join(path, `m${m}`)));
-    if (one !== other) throw new Error(`m${m}: its checkpoint is not that of training it alone`);
+    if (one !== other) throw new Error(`m${m}: its checkpoint differs from that of training it alone`);
   }
 }
 
 function digest(out: string): string {
   const files = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  // What was typed to learn it is no part of a model.
+  // The command line is not part of a model.
   const model = files.filter(({ name }) => name !== "commands.jsonl");
   const paths = model.map(({ parentPath, name }) => join(parentPath, name)).sort();
   return paths.map((path) => checksumOf(readFileSync(path))).join();

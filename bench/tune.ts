@@ -30,14 +30,14 @@ train: { batch: 128 }
 `;
 
 /**
- * `tune` at a tenth of the full tables' bytes against training every candidate over all events: how far the chosen spec is from the best one on the
- * events that judge, and at which part of the cost.
+ * `tune` at a tenth of the full tables' bytes compared with training every candidate over all events: how far the chosen spec is from the best one on the
+ * evaluation events, and at what share of the cost.
  */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const streams = smoke ? [simulated(8_000)] : [clicks(), simulated(400_000), ratings()].flatMap((one) => one ?? []);
   const results = streams.flatMap((stream) => BUDGETS.map((budget) => compared(stream, budget, smoke)));
   return {
-    what: "tune against the exhaustive grid over the same candidates: AUC on the last fifth of the events, which neither chose by",
+    what: "tune compared with the exhaustive grid over the same candidates: AUC on the last fifth of the events, which neither used for its choice",
     results,
     worst_gap_points: Math.max(...results.map(({ gap_points }) => gap_points)),
     most_of_cost: Math.max(...results.map(({ cost_share }) => cost_share)),
@@ -52,7 +52,8 @@ function compared({ name, model, data }: Stream, budget: string, smoke: boolean)
   const same = all.candidates.find((one) => one.name === tuned.chosen)!;
   if (tuned.bytes > tuned.budget!)
     throw new Error(`${name}: ${tuned.bytes} bytes are over the budget of ${tuned.budget}`);
-  if (same.auc !== tuned.auc) throw new Error(`${name}: ${tuned.chosen} came out at ${tuned.auc} and at ${same.auc}`);
+  if (same.auc !== tuned.auc)
+    throw new Error(`${name}: the AUC of ${tuned.chosen} is ${tuned.auc} with tune and ${same.auc} with the grid`);
   const result = {
     stream: name,
     events: tuned.events,
@@ -106,7 +107,7 @@ function clicks(): Stream | null {
   return data ? { name: "globo", model: "features/globo-deep-crossing.yaml", data } : null;
 }
 
-/** Ratings have no time: in a seeded order. */
+/** Ratings have no time: they are in a seeded order. */
 function ratings(): Stream | null {
   const file = join(DATA, "ciao/ratings.csv.gz");
   if (!existsSync(file)) {

@@ -1,6 +1,6 @@
-// A file of events a day: look at it, score it with yesterday's model, learn it.
+// A file of events per day: check it, score it with yesterday's model, learn it.
 //
-//   node examples/daily.mjs [DIR]      DIR: where events, model and predictions go (a temporary folder)
+//   node examples/daily.mjs [DIR]      DIR: folder for events, model and predictions (default: a temporary one)
 import { createWriteStream, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const folder = process.argv[2] ?? mkdtempSync(join(tmpdir(), "hashbrook-"));
 const model = fileURLToPath(import.meta.resolve("hashbrook/features/ads-demo-lr.yaml"));
 const out = join(folder, "model");
 
-/** A day's log. Here it is simulated; any TSV, CSV, JSON lines or Vowpal Wabbit text will do, .gz and .zst too. */
+/** A day's log. Here it is simulated; use any TSV, CSV, JSON lines or Vowpal Wabbit text, also .gz and .zst. */
 async function logOf(day) {
   const path = join(folder, `day${day}.tsv`);
   const file = createWriteStream(path);
@@ -21,13 +21,13 @@ async function logOf(day) {
   return path;
 }
 
-// Before anything is learned: what would be rejected, what is odd, what the labels are.
+// Before anything is learned: what would be rejected, what looks wrong, which labels there are.
 const first = await logOf(1);
 const { ok, accepted, rejected, label, warnings } = await check({ model, data: first });
 console.log({ ok, accepted, rejected, positive_rate: label.positive_rate, warnings });
 await train({ model, data: first, out });
 
-// The next day: how well does the model know it? These events are scored, and not learned.
+// The next day: how well does the model predict it? These events are scored, but not learned.
 const data = await logOf(2);
 const { auc, calibration } = await evaluate({ checkpoint: out, data });
 console.log(`day 2, before it was learned: AUC ${auc}, predicted ÷ actual clicks ${calibration}`);
@@ -35,11 +35,11 @@ const predictions = join(folder, "day2.csv");
 await predict({ checkpoint: out, data, out: predictions, columns: ["event_id"] });
 console.log(readFileSync(predictions, "utf8").split("\n").slice(0, 3).join("\n"));
 
-// `resume` goes on from the newest checkpoint, over files that it has not learned yet: yesterday's may be gone.
+// `resume` continues from the newest checkpoint, with files that it has not learned yet; yesterday's may be deleted.
 const report = await train({ model, data, out, resume: true });
 console.log(`${report.examples} events learned, ${report.examples_this_run} of them now`);
 
-// Files are known by their content: the same one again is an error, not learned twice.
+// Files are recognized by their content: passing the same one again is an error, and it is not learned twice.
 try {
   await train({ model, data: first, out, resume: true });
 } catch (error) {

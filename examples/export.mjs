@@ -1,6 +1,6 @@
-// Take the vectors out of a model: export it, read a table, and find the ads that are most alike.
+// Export a model's vectors: read a table, and find the most similar ads.
 //
-//   node examples/export.mjs [DIR]      DIR: where model and exported files go (a temporary folder)
+//   node examples/export.mjs [DIR]      DIR: folder for the model and exported files (default: a temporary one)
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -12,11 +12,11 @@ const [checkpoint, out] = [join(folder, "model"), join(folder, "exported")];
 const spec = loadSpec(fileURLToPath(import.meta.resolve("hashbrook/features/ads-demo.yaml")));
 await train({ model: spec, data: "simulate:4000:7", out: checkpoint });
 
-// model.json (what a program needs to score), tower.onnx (any ONNX runtime runs it), and a file for each table.
+// model.json (all a program needs to score), tower.onnx (for any ONNX runtime), and one file per table.
 const { files } = await exportModel({ checkpoint, out, formats: ["onnx", "safetensors"] });
 console.log(files.map((file) => basename(file)).join(" "));
 
-/** The tensors of a safetensors file: a length (u64), as many bytes of JSON, and the data that it describes. */
+/** The tensors of a safetensors file: the length of the header (u64), the JSON header, and the data that it describes. */
 function readSafetensors(path) {
   const file = readFileSync(path);
   const length = Number(file.readBigUInt64LE(0));
@@ -28,7 +28,7 @@ function readSafetensors(path) {
   return Object.fromEntries(Object.entries(header).map(([name, described]) => [name, tensor(described)]));
 }
 
-// Rows are named by 64-bit keys: hashes of the ids (features/README.md tells how, for other languages).
+// Rows have 64-bit keys: hashes of the ids (features/README.md describes them, for other languages).
 const { keys, weights } = readSafetensors(join(out, "ads.safetensors"));
 const [rows, dim] = weights.shape;
 const rowOf = new Map([...keys.data].map((key, row) => [key, row]));

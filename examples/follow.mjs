@@ -1,6 +1,6 @@
-// Let a scorer follow a trainer: what is learned is in its answers a moment later, without a restart.
+// Let a scorer follow a trainer: its scores reflect what was learned a moment later, without a restart.
 //
-//   node examples/follow.mjs [DIR]      DIR: where model and delta log go (a temporary folder)
+//   node examples/follow.mjs [DIR]      DIR: folder for model and delta log (default: a temporary one)
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,22 +9,22 @@ import { fileURLToPath } from "node:url";
 import { openFollow, Scorer, train } from "hashbrook";
 
 const folder = process.argv[2] ?? mkdtempSync(join(tmpdir(), "hashbrook-"));
-const log = join(folder, "deltas"); // or kafka://HOST:PORT/TOPIC, which scorers on other machines reach
+const log = join(folder, "deltas"); // or kafka://HOST:PORT/TOPIC, for scorers on other machines
 const model = fileURLToPath(import.meta.resolve("hashbrook/features/ads-demo-lr.yaml"));
 const out = join(folder, "model");
 
-// The follower may come first: it waits for a snapshot.
+// The follower may start first: it waits for a snapshot.
 const scorer = Scorer.follow(openFollow(log), { maxStaleness: 300 });
 console.log("before anything was learned:", scorer.health().ready, scorer.version);
 
-/** Waits until the scorer's answers know of so many examples. */
+/** Waits until the scorer reflects this many examples. */
 async function knows(examples) {
   while ((scorer.version?.version ?? 0) < examples) await setTimeout(20);
 }
 const request = Buffer.from('{"context": {"user": "u17"}, "candidates": [{"ad": "a1"}, {"ad": "a2"}]}');
 const publish = { urls: [log], everyMs: 100 };
 
-// Usually the trainer is a process of its own (hashbrook train --kafka … --publish …) and never ends.
+// Usually the trainer is a separate process (hashbrook train --kafka … --publish …) and never ends.
 const first = await train({ model, data: "simulate:2000:7", out, publish });
 await knows(first.examples);
 console.log(await scorer.score(request));

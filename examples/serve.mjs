@@ -1,6 +1,6 @@
-// Serve scores over HTTP from a program of your own, and call it.
+// Serve scores over HTTP from your own program, and request them.
 //
-//   node examples/serve.mjs [DIR]      DIR: where the model goes (a temporary folder)
+//   node examples/serve.mjs [DIR]      DIR: folder for the model (default: a temporary one)
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,13 +11,13 @@ const out = join(process.argv[2] ?? mkdtempSync(join(tmpdir(), "hashbrook-")), "
 const model = fileURLToPath(import.meta.resolve("hashbrook/features/ads-demo-lr.yaml"));
 await train({ model, data: "simulate:4000:7", out });
 
-// The server is a fastify instance: routes and hooks of your own go beside what it brings.
+// The server is a fastify instance: add your own routes and hooks.
 const scorer = await Scorer.load(out);
 const server = createServer(scorer, { bodyLimit: 1 << 20 });
 server.get("/version", async () => scorer.version);
 const url = await server.listen({ host: "127.0.0.1", port: 0 });
 
-/** Asks for scores as any client would. */
+/** Requests scores like any client. */
 async function score(body) {
   const headers = { "content-type": "application/json" };
   const response = await fetch(`${url}/v1/score`, { method: "POST", headers, body: JSON.stringify(body) });
@@ -31,5 +31,5 @@ console.log(await (await fetch(`${url}/v2/health/ready`)).json());
 const metrics = await (await fetch(`${url}/metrics`)).text();
 console.log(metrics.split("\n").filter((line) => line.startsWith("hashbrook_score_requests_total")));
 
-await server.close(); // requests that came in before are answered
+await server.close(); // requests in progress are answered
 await scorer.close();

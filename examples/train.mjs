@@ -1,6 +1,6 @@
-// Learn a model from events of your own, and read how good it is.
+// Learn a model from your own events, and read its quality.
 //
-//   node examples/train.mjs [DIR]      DIR: where the events and the model go (a temporary folder)
+//   node examples/train.mjs [DIR]      DIR: folder for the events and the model (default: a temporary one)
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { parseSpec, train } from "hashbrook";
 
 const folder = process.argv[2] ?? mkdtempSync(join(tmpdir(), "hashbrook-"));
 
-// Events are lines of JSON (or TSV, CSV, Vowpal Wabbit's text). Here every user likes the articles of one topic.
+// Events are lines of JSON (or TSV, CSV, Vowpal Wabbit text). Here every user likes the articles of one topic.
 const topics = ["news", "sport", "food", "travel", "music", "film", "games"];
 let state = 1;
 function random(n) {
@@ -24,7 +24,7 @@ const events = Array.from({ length: 30_000 }, () => {
 const data = join(folder, "events.json");
 writeFileSync(data, events.map((event) => `${JSON.stringify(event)}\n`).join(""));
 
-// The model spec says what the events hold, and what to learn from them (features/README.md).
+// The model spec describes the events, and what to learn from them (features/README.md).
 const spec = `
 name: articles
 events: { format: json }
@@ -47,7 +47,7 @@ const report = await train({
   onProgress: ({ examples, lifetime }) => console.log(`${examples} events, AUC so far ${lifetime.auc}`),
 });
 
-// Every event was scored before it was learned from: these figures are of events the model had not seen.
+// Every event was scored before it was learned: these figures are for events the model had not seen.
 console.log(
   `rejected: ${report.rejected}, distinct users: ${report.fields.find(({ name }) => name === "user").distinct}`,
 );

@@ -1,11 +1,11 @@
-// Bundles `hashbrook/scorer` for browsers into one file: dist/portable/browser.js. The tower's runtime stays outside, the kernels come within.
+// Bundles `hashbrook/scorer` for browsers into one file, dist/portable/browser.js, with the kernels but without the tower's runtime.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "rolldown";
 
 const ENTRY = "dist/portable/browser.js";
 const BUFFER = "dist/portable/buffer.js";
-/** Modules that have another one in their place in a browser. */
+/** Modules that are replaced by another one in a browser. */
 const INSTEAD = { "./onnxruntime.js": "dist/runtimes/onnxruntime-web.js", "node:buffer": BUFFER };
 const BYTES = "kernels/module-bytes.js";
 
@@ -21,7 +21,7 @@ export async function bundleForBrowsers() {
   });
   const [{ imports }] = output;
   const foreign = imports.filter((name) => name.startsWith("node:"));
-  if (foreign.length > 0) throw new Error(`${ENTRY} imports ${foreign}: a browser has none of them`);
+  if (foreign.length > 0) throw new Error(`${ENTRY} imports ${foreign}, which browsers do not have`);
 }
 
 function forBrowsers() {
@@ -36,7 +36,7 @@ function forBrowsers() {
   };
 }
 
-/** `moduleBytes` with the modules in it. */
+/** `moduleBytes` with the modules embedded. */
 function inlined() {
   const files = readdirSync("dist/kernels").filter((file) => file.endsWith(".wasm"));
   const texts = files.map((file) => `"${file}": "${readFileSync(join("dist/kernels", file), "base64")}"`);

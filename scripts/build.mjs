@@ -1,4 +1,4 @@
-// Builds the package into dist/: AssemblyScript kernels, ONNX Runtime for this platform, TypeScript, and what a start loads in few files.
+// Builds the package into dist/: AssemblyScript kernels, ONNX Runtime for this platform, TypeScript, and bundles of the modules loaded at a start.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
@@ -11,8 +11,8 @@ const ASSEMBLY = "src/kernels/assembly";
 const OUT = "dist/kernels";
 const MADE = "dist/sources.made";
 /**
- * What a start loads, an array a bundle: its entries and, by name, modules whose own file holds all that they load, less what a group before has.
- * Node finds, reads and links a file in about a millisecond of processor time; where many commands share modules, they would be in a hundred files.
+ * The modules loaded at a start, one array per bundle: its entries and, by name, modules that become a separate file with everything they load, except
+ * what an earlier group has. Node finds, reads and links a file in about a millisecond of processor time; without bundles there would be a hundred.
  */
 const BUNDLES = [
   [["index", "portable/node", "portable/client"]], // with one HashbrookError
@@ -29,7 +29,7 @@ const BUNDLES = [
 
 mkdirSync(OUT, { recursive: true });
 const only = process.argv[2];
-/** Kernels that are built a second time, for memory that threads share. */
+/** Kernels that are built a second time, for memory shared between threads. */
 const SHARED = ["table", "column"];
 const common = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--zeroFilledMemory"];
 const memory = ["--initialMemory", "16", "--maximumMemory", "65536"];
@@ -46,11 +46,11 @@ if (!only) {
   layOnnxruntime(thisPlatform());
   const sources = hashOfAll();
   if (!isMade(sources)) await makeAll(sources);
-  // Tests look whether sources are newer (test/built.ts).
+  // Tests check whether sources are newer (test/built.ts).
   utimesSync("dist/index.js", new Date(), new Date());
 }
 
-/** Whether all else in dist/ was made of the very same sources: `dist/sources.made` has their hash. */
+/** Whether everything else in dist/ was built from the same sources: `dist/sources.made` has their hash. */
 function isMade(sources) {
   return existsSync(MADE) && readFileSync(MADE, "utf8") === sources;
 }
@@ -65,7 +65,7 @@ function hashOfAll() {
   return hashOf(files, files);
 }
 
-/** @param sources their hash before they were read: one that changes meanwhile is built again */
+/** @param sources their hash before they were read: a source that changes meanwhile is built again */
 async function makeAll(sources) {
   rmSync(MADE, { force: true });
   removeStale();
@@ -76,7 +76,7 @@ async function makeAll(sources) {
   writeFileSync(MADE, sources);
 }
 
-/** Compiles a kernel, unless it was made of the very same sources: `NAME.wasm.made` has their hash. */
+/** Compiles a kernel, unless it was built from the same sources: `NAME.wasm.made` has their hash. */
 function compile(entry, target, more) {
   const options = ["--enable", "simd", ...common, ...transform, ...memory, ...more];
   const made = hashOf(
@@ -90,7 +90,7 @@ function compile(entry, target, more) {
   writeFileSync(stamp, made);
 }
 
-/** A source and all that it imports. */
+/** A source and everything it imports. */
 function sourcesOf(file, found = new Set()) {
   if (found.has(file)) return found;
   found.add(file);
@@ -107,7 +107,7 @@ function hashOf(files, options) {
   return hash.digest("hex");
 }
 
-/** Removes what earlier builds made of sources that are gone: a package would carry it. */
+/** Removes outputs of deleted sources, which a package would otherwise contain. */
 function removeStale() {
   for (const file of readdirSync("dist", { recursive: true })) {
     const source = join("src", file.replace(/(\.d)?\.[jt]s$/, ".ts"));
@@ -118,8 +118,8 @@ function removeStale() {
 }
 
 /**
- * Puts the modules that a start loads into few files: the library's, the command line's and each thread's. Those of our own, and libraries that
- * are many small modules; the others are loaded as installed, seldom and on demand. The single modules stay beside, for who imports them.
+ * Bundles the modules loaded at a start into few files: the library's, the command line's and each thread's. Bundles contain our modules, and libraries
+ * of many small modules; other libraries are loaded as installed, rarely and on demand. The single modules remain for those who import them.
  */
 async function bundle() {
   const inside = /^(commander|typebox|yaml)(\/|$)/;

@@ -1,5 +1,5 @@
-// Formats the AssemblyScript kernels as everything else is: `--check` only says which are not. Biome cannot parse decorators before
-// functions, so it gets a copy in which they are comments. It is not asked to lint: its rules are JavaScript's.
+// Formats the AssemblyScript kernels like everything else; `--check` only lists unformatted ones. Biome cannot parse decorators before
+// functions, so it gets a copy in which they are comments. It does not lint: its rules are for JavaScript.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,17 +1,17 @@
 export interface BrokerOptions {
-  /** Port of the client listener. Default: a free one, with `keep` the one it had. */
+  /** Port of the client listener. Default: a free one, with `keep` the previous one. */
   port?: number;
   /** Data and log. Default: hashbrook-kafka in the temporary folder. */
   dir?: string;
-  /** Goes on with the data that are in `dir`. Default false: they are deleted. */
+  /** Keeps the data in `dir`. Default false: they are deleted. */
   keep?: boolean;
   /** Also listens with SASL_PLAINTEXT. Default false. */
   sasl?: boolean;
-  /** Also listens with SASL_SSL, under a certificate of its own. Default false. */
+  /** Also listens with SASL_SSL, with its own certificate. Default false. */
   tls?: boolean;
-  /** How long a group that was empty waits for further members (group.initial.rebalance.delay.ms). Default 0; Kafka's is 3000. */
+  /** How long an empty group waits for further members (group.initial.rebalance.delay.ms). Default 0; Kafka's is 3000. */
   rebalanceDelayMs?: number;
-  /** Compiles itself for speed, as a bench wants it. Default false: it starts with less work. */
+  /** Optimizes its code, for benches. Default false: it starts with less work. */
   optimized?: boolean;
   /** Address at which clients without a login reach it. Default 127.0.0.1. */
   host?: string;
@@ -21,7 +21,7 @@ export interface BrokerFacts {
   brokers: string;
   saslBrokers: string | null;
   tlsBrokers: string | null;
-  /** Path of the certificate (PEM) that clients of `tlsBrokers` must believe. */
+  /** Path of the certificate (PEM) that clients of `tlsBrokers` must trust. */
   ca: string | null;
   pid: number;
   dir: string;

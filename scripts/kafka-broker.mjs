@@ -1,4 +1,4 @@
-// A real Apache Kafka broker (KRaft, one node, loopback) for tests and demos. Jars come from Maven Central, once.
+// A real Apache Kafka broker (KRaft, one node, loopback) for tests and demos. Jars come from Maven Central and are cached.
 import { execFile, spawn } from "node:child_process";
 import {
   cpSync,
@@ -28,7 +28,7 @@ const STATE = "broker.json";
 const KEYSTORE = "keystore.p12";
 const KEYSTORE_PASSWORD = "hashbrook";
 
-/** Users of the SASL listener; each works with PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
+/** Users of the SASL listener; each can use PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
 export const USERS = { alice: "alice-secret" };
 
 /**
@@ -41,7 +41,7 @@ export const USERS = { alice: "alice-secret" };
 const cache = () =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "hashbrook", `kafka-${KAFKA_VERSION}`);
 const classpath = () => join(cache(), "libs", "*");
-/** Its classes as a JVM has them in memory: with them it starts in half the time. Empty where this JVM cannot make one. */
+/** An archive of its loaded classes (CDS), with which it starts in half the time. Empty if this JVM cannot create one. */
 const archive = () => join(cache(), "classes.jsa");
 const run = promisify(execFile);
 const answers = (command, ...args) =>
@@ -50,14 +50,14 @@ const answers = (command, ...args) =>
     () => false,
   );
 
-/** Why no broker can be started on this machine, or null when one can. */
+/** Why no broker can be started on this machine; null if one can. */
 export async function whyUnavailable() {
-  if (!(await answers("java", "-version"))) return "there is no java (17 or later) on the PATH";
+  if (!(await answers("java", "-version"))) return "java (17 or later) is not on the PATH";
   if (existsSync(cache()) || (await answers("mvn", "-v"))) return null;
-  return "Kafka is not in the cache, and there is no mvn on the PATH to fetch it with";
+  return "Kafka is not in the cache, and mvn, which fetches it, is not on the PATH";
 }
 
-/** Brings Kafka's jars into the cache, unless they are there. A half fetched cache never gets the name that is used. */
+/** Downloads Kafka's jars into the cache, unless they exist. An incomplete download never gets the final name. */
 export async function fetchKafka() {
   if (existsSync(cache())) return cache();
   const work = `${cache()}.${process.pid}.tmp`;
@@ -72,7 +72,7 @@ export async function fetchKafka() {
     renameSync(work, cache());
   } catch (error) {
     const output = `${error.stdout ?? ""}${error.stderr ?? ""}`.trim().split("\n").slice(-15).join("\n");
-    if (!existsSync(cache())) throw new Error(`Kafka ${KAFKA_VERSION} cannot be fetched: ${error.message}\n${output}`);
+    if (!existsSync(cache())) throw new Error(`cannot fetch Kafka ${KAFKA_VERSION}: ${error.message}\n${output}`);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -80,7 +80,7 @@ export async function fetchKafka() {
 }
 
 /**
- * Formats a data directory once, at fetch: starting a broker copies it, which saves a JVM start.
+ * Formats a data directory once, after the download: starting a broker copies it, which saves a JVM start.
  * With static voters nothing in it depends on ports.
  */
 async function format(jars, work) {
@@ -94,8 +94,8 @@ async function format(jars, work) {
 }
 
 /**
- * Starts a broker and waits until it answers. With `keep` the data that are in `dir` stay, and without `port` its old
- * ports do too. The process goes on when this one ends: stop it with stopBroker or killBroker.
+ * Starts a broker and waits until it answers. With `keep` the data in `dir` are kept, and without `port` its previous
+ * ports, too. The process outlives this one: stop it with stopBroker or killBroker.
  * @param {BrokerOptions} [options]
  * @returns {Promise<BrokerFacts>}
  */
@@ -105,14 +105,14 @@ export async function startBroker(options = {}) {
   return start(options, options.optimized ? [] : ["-XX:TieredStopAtLevel=1"]);
 }
 
-/** Starts a broker for its classes alone. Of several that do so at once, one will do. */
+/** Starts a broker only to archive its classes. If several processes do so at once, one archive is enough. */
 async function archiveClasses() {
   const dir = mkdtempSync(join(tmpdir(), "hashbrook-kafka-classes-"));
   const made = join(dir, "classes.jsa");
   try {
     await stopBroker(await start({ dir }, [`-XX:ArchiveClassesAtExit=${made}`]));
   } catch {
-    // A start without an archive takes longer, and works.
+    // A start without an archive takes longer, but works.
   }
   if (!existsSync(made)) writeFileSync(made, "");
   cpSync(made, `${archive()}.${process.pid}`);
@@ -123,7 +123,7 @@ async function archiveClasses() {
 async function start(options, jvm) {
   const dir = resolve(options.dir ?? join(tmpdir(), "hashbrook-kafka"));
   const before = brokerState(dir);
-  if (before && isAlive(before.pid)) throw new Error(`a broker runs in ${dir} already (pid ${before.pid})`);
+  if (before && isAlive(before.pid)) throw new Error(`a broker is already running in ${dir} (pid ${before.pid})`);
   const keep = options.keep && existsSync(join(dir, "data"));
   if (!keep) {
     for (const name of ["data", "broker.log", "broker.out", KEYSTORE, "ca.pem"])
@@ -154,7 +154,7 @@ async function start(options, jvm) {
   return facts;
 }
 
-/** Makes a key and a certificate for 127.0.0.1, signed by nobody else. Returns the certificate's path (PEM). */
+/** Creates a key and a self-signed certificate for 127.0.0.1. @returns the certificate's path (PEM) */
 async function certify(dir) {
   const [keystore, ca] = [join(dir, KEYSTORE), join(dir, "ca.pem")];
   if (existsSync(ca)) return ca;
@@ -188,7 +188,7 @@ async function untilAnswering({ pid, host, port, dir }) {
   throw new Error(`the broker ${alive ? `did not answer within ${START_MS / 1000} s` : "ended"}:\n${text}`);
 }
 
-/** Whether something at the port answers ApiVersions, the first request of every Kafka client. */
+/** Whether the port answers ApiVersions, the first request of every Kafka client. */
 function answersKafka(host, port) {
   return new Promise((done) => {
     const socket = connect(port, host, () => {
@@ -209,18 +209,18 @@ function answersKafka(host, port) {
   });
 }
 
-/** What startBroker noted in `dir`, or null. @returns {BrokerFacts | null} */
+/** What startBroker wrote in `dir`, or null. @returns {BrokerFacts | null} */
 export function brokerState(dir) {
   const path = join(dir, STATE);
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : null;
 }
 
-/** Ends a broker cleanly (SIGTERM) and waits for its end. @param {{ pid: number }} broker */
+/** Stops a broker cleanly (SIGTERM) and waits for its end. @param {{ pid: number }} broker */
 export async function stopBroker({ pid }) {
   await end(pid, "SIGTERM");
 }
 
-/** Ends a broker as a crash would (SIGKILL). @param {{ pid: number }} broker */
+/** Kills a broker (SIGKILL). @param {{ pid: number }} broker */
 export async function killBroker({ pid }) {
   await end(pid, "SIGKILL");
 }
@@ -232,7 +232,7 @@ async function end(pid, signal) {
   }
 }
 
-/** Whether the process runs and is Kafka (a number is used again by other processes, and a zombie is none). */
+/** Whether the process runs and is Kafka: pids are reused, and zombies do not count. */
 export function isAlive(pid) {
   try {
     process.kill(pid, 0);
@@ -249,8 +249,8 @@ function tail(path) {
 }
 
 /**
- * Ports that nothing listens at, from below the range that systems hand out by themselves: nobody else is given one between here
- * and the broker's start, or while it is down.
+ * Free ports below the range that systems assign automatically, so that no other process gets one before the broker's
+ * start, or while it is down.
  */
 async function freePorts(count) {
   const ports = new Set();

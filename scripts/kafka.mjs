@@ -6,11 +6,11 @@ import { parseArgs } from "node:util";
 import { brokerState, fetchKafka, isAlive, killBroker, startBroker, stopBroker } from "./kafka-broker.mjs";
 
 const USAGE = `node scripts/kafka.mjs COMMAND [--port N] [--dir DIR] [--keep] [--sasl] [--tls]
-  fetch    bring Kafka's jars from Maven Central into the cache (needs mvn and java)
-  start    start a broker and print {"brokers", "pid", "dir", ...}; a free port and an empty log unless told otherwise
-  stop     end it cleanly         kill     end it as a crash would         status   say whether it runs
+  fetch    download Kafka's jars from Maven Central into the cache (needs mvn and java)
+  start    start a broker and print {"brokers", "pid", "dir", ...}; by default with a free port and an empty log
+  stop     stop it cleanly         kill     kill it (SIGKILL)         status   print whether it runs
   --port   port of the broker     --dir    its data and log (default: hashbrook-kafka in the temporary folder)
-  --keep   go on with the data (and ports) that are in --dir
+  --keep   keep the data (and ports) in --dir
   --sasl   also listen with SASL_PLAINTEXT (PLAIN, SCRAM); user alice, password alice-secret
   --tls    also listen with SASL_SSL; "ca" is the certificate's file, for KAFKA_SSL_CA`;
 

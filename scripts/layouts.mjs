@@ -1,5 +1,5 @@
-// A transform of the AssemblyScript compiler: a kernel module carries the layouts of its structs (unmanaged classes) and the
-// 32-bit constants of its files, as JSON in a custom section. src/kernels/layouts.ts reads them.
+// A transform of the AssemblyScript compiler: adds the layouts of a kernel's structs (unmanaged classes) and the
+// 32-bit constants of its files to the module, as JSON in a custom section. src/kernels/layouts.ts reads them.
 import binaryen from "assemblyscript/binaryen";
 import { Transform } from "assemblyscript/transform";
 
@@ -22,7 +22,7 @@ export default class extends Transform {
   }
 }
 
-/** A name that two files give different values says nothing: it is left out. */
+/** A name with different values in two files is ambiguous, so it is omitted. */
 function add(constants, more) {
   for (const [name, value] of Object.entries(more)) {
     constants[name] = name in constants && constants[name] !== value ? undefined : value;
@@ -37,7 +37,7 @@ function layoutOf(struct) {
   return { size: struct.nextMemoryOffset, fields };
 }
 
-/** Constants that nothing uses are not compiled: they are left out. */
+/** Unused constants are not compiled, so they are omitted. */
 function constantOf(module, { name, internalName }) {
   const global = module.getGlobal(internalName);
   if (!global) return {};
@@ -45,5 +45,5 @@ function constantOf(module, { name, internalName }) {
   return id === binaryen.ConstId ? { [name]: value >>> 0 } : {};
 }
 
-/** Pointers to structs are u32 numbers to the host. */
+/** The host sees pointers to structs as u32 numbers. */
 const typeOf = (type) => (type.isFloatValue ? `f${type.size}` : `u${type.size}`);

@@ -1,10 +1,10 @@
-// Lays ONNX Runtime for the CPU into dist/onnxruntime: the binaries of this platform, or with --all those of every platform,
-// which a packed package carries. They come from the official onnxruntime-node package. That is no dependency, because its
-// install script fetches GPU libraries from outside the npm registry, and ends the whole installation where it cannot.
+// Copies ONNX Runtime for the CPU into dist/onnxruntime: the binaries of this platform, or with --all those of every platform,
+// for a packed package. They come from the official onnxruntime-node package. That is not a dependency, because its
+// install script downloads GPU libraries from outside the npm registry, and fails the whole installation if it cannot.
 //
 //   node scripts/onnxruntime.mjs [--all | --only] [--into DIR]
-//     --all    every platform          --only   this platform, and what is there of others goes
-//     --into   where to (dist/onnxruntime)
+//     --all    every platform          --only   this platform; removes the binaries of others
+//     --into   target folder (dist/onnxruntime)
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -25,8 +25,8 @@ const VERSION = "1.30.0";
 const INTEGRITY = "sha512-twhs1C2C/BFkz1yc5OY0KIU2GUq6DURO7hD4bx5Q2Qy3nAMJwRXW8xU3NVczE29VA9lolLOYepoD8fjTGOfIqw==";
 const BINDING = "onnxruntime_binding.node";
 /**
- * What the CPU needs of each platform. onnxruntime.dll loads DirectML.dll, and that the DirectX compiler, only when a
- * session asks for the GPU.
+ * The files needed for the CPU on each platform. onnxruntime.dll loads DirectML.dll, and that the DirectX compiler, only if a
+ * session uses the GPU.
  */
 const BINARIES = {
   "linux/x64": [BINDING, "libonnxruntime.so.1"],
@@ -38,7 +38,7 @@ const BINARIES = {
 const CODE = ["index.js", "backend.js", "binding.js", "version.js"];
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Lays the binaries of `platforms` ("linux/x64") into `folder`, unless they are there. */
+/** Copies the binaries of `platforms` ("linux/x64") into `folder`, unless they exist. */
 export function layOnnxruntime(platforms, folder = join(root, "dist/onnxruntime")) {
   if (!isCurrent(folder)) rmSync(folder, { recursive: true, force: true });
   const missing = platforms.filter((platform) => !existsSync(join(folder, binaryFolder(platform))));
@@ -55,11 +55,11 @@ export function layOnnxruntime(platforms, folder = join(root, "dist/onnxruntime"
   }
 }
 
-/** This platform, as a list: empty where ONNX Runtime has no binaries for it. */
+/** This platform, as a list: empty if ONNX Runtime has no binaries for it. */
 export function thisPlatform() {
   const platform = `${process.platform}/${process.arch}`;
   if (platform in BINARIES) return [platform];
-  console.error(`there is no ONNX Runtime for ${platform}: models with a tower need runtime: tensorflow here`);
+  console.error(`ONNX Runtime does not support ${platform}: models with a tower need runtime: tensorflow here`);
   return [];
 }
 
@@ -70,10 +70,10 @@ function isCurrent(folder) {
   return existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).version === VERSION;
 }
 
-/** The package as the registry has it: npm caches it, and nothing of it runs. */
+/** The package from the registry: npm caches it, and none of its scripts run. */
 function fetchPackage(work) {
   const args = ["pack", `onnxruntime-node@${VERSION}`, "--pack-destination", ".", "--prefer-offline", "--silent"];
-  // What the npm that runs this was told, such as --dry-run, is not meant for this one.
+  // Options of the npm that runs this, such as --dry-run, do not apply here.
   args.push("--dry-run=false", "--json=false", "--global=false");
   const npm = process.env.npm_execpath;
   if (npm?.endsWith(".js"))
@@ -89,7 +89,7 @@ function fetchPackage(work) {
     readdirSync(work).find((name) => name.endsWith(".tgz")),
   );
   const found = `sha512-${createHash("sha512").update(readFileSync(file)).digest("base64")}`;
-  if (found !== INTEGRITY) throw new Error(`onnxruntime-node ${VERSION} is ${found}, not ${INTEGRITY}`);
+  if (found !== INTEGRITY) throw new Error(`onnxruntime-node ${VERSION}: integrity is ${found}, expected ${INTEGRITY}`);
   return file;
 }
 
@@ -101,7 +101,7 @@ function unpack(file, work, platforms) {
   execFileSync("tar", ["-xzf", file, ...wanted], { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
 }
 
-/** The JavaScript around the binaries, with its licence. */
+/** The JavaScript files next to the binaries, with the licence. */
 function layCode(work) {
   const folder = join(work, "code");
   mkdirSync(folder);
@@ -113,7 +113,7 @@ function layCode(work) {
   return folder;
 }
 
-/** Renames, unless another build came first. */
+/** Renames, unless another build has already done so. */
 function move(from, to) {
   mkdirSync(dirname(to), { recursive: true });
   try {

@@ -1,4 +1,4 @@
-// Writes features/schema.json from src/spec/schema.ts (run `npm run build` first; a test fails when the file is out of date).
+// Writes features/schema.json from src/spec/schema.ts (run `npm run build` first; a test fails if the file is out of date).
 import { writeFileSync } from "node:fs";
 import { schemaJson } from "../dist/spec/schema.js";
 

@@ -9,26 +9,26 @@ import { ENTRIES, EXACT, ROUNDED } from "./encodings.js";
 import { type Point, SEED } from "./measure.js";
 import { type Job, work } from "./worker.js";
 
-/** Shares of the bytes of the exact tables; those that most is said about come first. */
+/** Shares of the bytes of the exact tables; those with most published results come first. */
 const BUDGETS = [0.1, 0.01, 0.05, 0.001, 0.25, 0.5, 1];
 const SMOKE_BUDGETS = [0.25, 0.01];
-/** What admission and eviction are judged by on Globo. */
+/** Budgets at which admission and eviction are compared on Globo. */
 const CHURN_BUDGET = 0.2;
-/** Differences below a hundredth of a point are judged by the mean over these seeds. */
+/** Differences below a hundredth of a point are compared by the mean over these seeds. */
 const SEEDS = [42, 43, 44, 45, 46];
 
 export interface Options {
   readonly smoke: boolean;
-  /** Keep what was measured here and do not measure it again: to go on with a run that was stopped. */
+  /** Folder for measured points, which are not measured again: to continue an interrupted run. */
   readonly keep?: string | undefined;
   /** Which runs to make. Default: all. */
   readonly wanted?: (job: Task) => boolean;
 }
 
-/** A job that is not tied to a folder yet. */
+/** A job without its folder. */
 export type Task = Pick<Job, "dataset" | "encoding" | "budget" | "seed">;
 
-/** Every encoding at every budget on every data set, each in a process of its own, as many at a time as there are cores. */
+/** Every encoding at every budget on every data set, each in a separate process, as many at a time as there are cores. */
 export async function curves({ smoke, keep, wanted = () => true }: Options): Promise<Point[]> {
   const root = keep ?? mkdtempSync(join(tmpdir(), "hashbrook-curves-"));
   const run = limited(smoke ? 1 : availableParallelism(), (job: Job) => kept(job, smoke ? work : inProcess));
@@ -68,7 +68,7 @@ function tasksOf(dataset: Dataset, smoke: boolean): Task[] {
   return [...curve, ...noise, ...churn, ...(dataset.regime === "ids alone" ? rounding : [])];
 }
 
-/** A job's result, from the folder where it is there already. */
+/** A job's result, from the folder if it exists. */
 async function kept(job: Job, run: (job: Job) => Promise<Point | null>): Promise<Point | null> {
   const path = join(job.folder, `${job.encoding ?? "baseline"}-${job.budget}-${job.seed}.json`);
   if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as Point | null;
@@ -94,7 +94,7 @@ async function inProcess(job: Job): Promise<Point | null> {
   return JSON.parse(stdout.slice(stdout.indexOf("RESULT ") + 7)) as Point | null;
 }
 
-/** The function with at most `most` calls of it under way; the others wait in the order of their coming. */
+/** Limits the function to `most` concurrent calls; further calls are queued in order. */
 function limited<A, R>(most: number, call: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
   const waiting: (() => void)[] = [];
   let running = 0;

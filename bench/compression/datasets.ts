@@ -13,14 +13,14 @@ export interface Pass {
   readonly score: string | null;
 }
 
-/** A table of ids that encodings compress, with what its rows are in the exact table. */
+/** A table of ids that encodings compress, with the options of its rows in the exact table. */
 export interface IdTable {
   readonly name: string;
   readonly dim: number;
   readonly optimizer: object;
-  /** The optimizer with one accumulator a row. */
+  /** The optimizer with one accumulator per row. */
   readonly rowwise: object;
-  /** For rows that are factors of a product. */
+  /** For rows that are multiplied. */
   readonly product: object;
   readonly fields: readonly object[];
   readonly salt?: "field";
@@ -31,10 +31,10 @@ export interface Dataset {
   readonly title: string;
   readonly regime: "many fields" | "ids alone";
   readonly passes: readonly Pass[];
-  /** Fields by whose ids rows are told apart as head, tail and unseen. */
+  /** Fields whose ids divide rows into head, tail and unseen. */
   readonly groups: readonly string[];
   readonly ids: readonly IdTable[];
-  /** Events, label, tower, and the fields and tables that stay as they are. */
+  /** Events, label, tower, and the fields and tables that are not varied. */
   readonly spec: {
     readonly fields: readonly object[];
     readonly tables: object;
@@ -45,8 +45,8 @@ export interface Dataset {
 
 const FOLDER = join(tmpdir(), "hashbrook-bench");
 /**
- * Tuned on the first 300,000 (Globo: 400,000) events; Globo's FTRL is that of features/. Ciao's were picked on the tested tenths of
- * the first two folds, which flatters all encodings there alike.
+ * Tuned on the first 300,000 (Globo: 400,000) events; Globo's FTRL is that of features/. Ciao's were chosen on the tested tenths of
+ * the first two folds, which favours all encodings there equally.
  */
 const optimizers = (ftrl: object, learning_rate: number, product: object): Optimizers => ({
   optimizer: { ftrl },
@@ -79,7 +79,7 @@ const tower = (...residual: number[]) => ({
   optimizer: { adam: { learning_rate: 1e-3 } },
 });
 
-/** The data sets, made where they are not there yet; those whose data is missing are left out, with a line. */
+/** The data sets, created if necessary; those without data are skipped, with a message. */
 export async function datasets(smoke: boolean): Promise<Dataset[]> {
   const made = [
     smoke ? null : globoClicks(),
@@ -215,7 +215,7 @@ async function simulatedFile(rows: number): Promise<string> {
   return path;
 }
 
-/** Ratings in a seeded random order, in tenths: fold f is tested on tenth f and learns from eight others (the ninth is left for tuning). */
+/** Ratings in a seeded random order, in tenths: fold f is tested on tenth f and learns from eight others (the ninth is for tuning). */
 function ciao(smoke: boolean): Dataset | null {
   const file = join(DATA, "ciao/ratings.csv.gz");
   if (!existsSync(file)) {
@@ -255,7 +255,7 @@ function ciaoFolds(file: string, folds: number, limit: number): Pass[] {
   });
 }
 
-/** Many processes ask for the files, and the first one makes them. */
+/** Many processes need the files, and the first one creates them. */
 function writeOnce(path: string, lines: readonly string[]): void {
   if (existsSync(path)) return;
   writeFileSync(`${path}.tmp`, `${lines.join("\n")}\n`);

@@ -1,13 +1,13 @@
 import type { IdTable } from "./datasets.js";
 
-/** A table of ids with what the exact table of it came to. */
+/** A table of ids with the size of its exact table. */
 export interface MeasuredTable extends IdTable {
   /** Distinct keys. */
   readonly rows: number;
   readonly bytes: number;
 }
 
-/** Tables of a spec by name, and which of them embeds the fields of an id table. */
+/** Tables of a spec by name, and the one that embeds the fields of each id table. */
 export interface Layout {
   readonly tables: Readonly<Record<string, object>>;
   readonly of: Readonly<Record<string, string>>;
@@ -15,18 +15,18 @@ export interface Layout {
 
 export interface Entry {
   readonly name: string;
-  /** True: it takes the bytes it takes. */
+  /** True: its size cannot be chosen. */
   readonly unbounded?: boolean;
-  /** Bytes it is measured at, at most, and why not at more. */
+  /** The most bytes at which it is measured, and why not more. */
   readonly most?: { readonly bytes: number; readonly because: string };
-  /** Its tables at a size; `scale` is about their share of the full bytes, and larger ones are never smaller. */
+  /** Its tables at a size; `scale` is about their share of the full bytes, and larger scales are never smaller. */
   layout(scale: number, ids: readonly MeasuredTable[]): Layout;
 }
 
-/** The unbounded table that all others are compared with. */
+/** The unbounded table with which all others are compared. */
 export const EXACT: Entry = unbounded("exact", {});
 
-/** Beside the curves: what rounding costs, at the size it comes to. */
+/** Not part of the curves: the cost of rounding, at the resulting size. */
 export const ROUNDED: readonly Entry[] = [
   unbounded("rowwise", {}, "rowwise"),
   unbounded("rowwise_int8", { precision: "int8" }, "rowwise"),
@@ -34,11 +34,11 @@ export const ROUNDED: readonly Entry[] = [
 ];
 
 /**
- * Learning rates are those of the exact tables unless a comment says otherwise. "One pool" is what the fields of all id tables
- * share: it gives every field as much as its ids ask for, where separate tables have fixed shares.
+ * Learning rates are those of the exact tables unless a comment says otherwise. "One pool" is shared by the fields of all id tables:
+ * every field gets as much as its ids need, whereas separate tables have fixed shares.
  */
 export const ENTRIES: readonly Entry[] = [
-  // A new id has a row at its second occurrence, until another one needs the room more.
+  // A new id gets a row at its second occurrence, and keeps it until it is evicted.
   pool("exact_admission", {
     encoding: "exact",
     admission: { occurrence_threshold: 2 },
@@ -56,10 +56,10 @@ export const ENTRIES: readonly Entry[] = [
   ),
   each("hash", { encoding: "hash" }),
   pool("hash_pool", { encoding: "hash" }),
-  // Four rows of four floats: fewer ids have all their rows in common. Better than two of eight wherever ids stand alone.
+  // Four rows of four floats: fewer ids share all their rows. Better than two of eight if ids are the only features.
   pool("shared", { encoding: "shared", shared: { lookups: 4 } }),
   pool("shared_int8", { encoding: "shared", shared: { lookups: 2 }, precision: "int8" }, "rowwise"),
-  // A product learns as slowly as its other factor is small, so its rows take larger steps.
+  // A product learns as slowly as its other factor is small, so its rows have larger learning rates.
   each("compositional", { encoding: "compositional" }, "product"),
   pool("compositional_concat", { encoding: "compositional", compositional: { partitions: 4, combine: "concat" } }),
   pool("multi_hash", { encoding: "multi_hash" }),
@@ -71,7 +71,7 @@ export const ENTRIES: readonly Entry[] = [
   },
   {
     name: "low_dim",
-    // Rows are reserved, so that the bytes are known before anything is learned.
+    // Rows are reserved, so that the bytes are known before learning.
     layout: (scale, ids) =>
       separate(ids, ({ rows, dim, optimizer }) => ({
         encoding: "low_dim",
@@ -93,14 +93,14 @@ export const ENTRIES: readonly Entry[] = [
   },
 ];
 
-/** Bytes of a decoder's weight: itself and two moments. */
+/** Bytes per weight of a decoder: itself and two moments. */
 const ADAM_BYTES = 12;
-/** Numbers of the code for each unit of the hidden layer: a wide code tells ids apart, a wide layer costs the same bytes. */
+/** Numbers of the code per unit of the hidden layer: a wide code distinguishes ids better than a wide layer of the same bytes. */
 const CODE = 8;
 
 /**
- * A decoder of about so many weights. One layer is better than two of this size. With steps of 0.01 a decoder of ids that tell
- * little loses 1 pp, with 0.001 less than 0.1.
+ * A decoder of about this many weights. One layer is better than two of this size. With a learning rate of 0.01 a decoder of uninformative
+ * ids loses 1 pp, with 0.001 less than 0.1.
  */
 function decoder(weights: number, dim: number): object {
   const width = atLeast(1, Math.sqrt(weights / CODE + (dim / CODE / 2) ** 2) - dim / CODE / 2);
@@ -126,12 +126,12 @@ function unbounded(name: string, table: object, steps?: Steps): Entry {
   return { name, unbounded: true, layout };
 }
 
-/** An encoding that every id table has for itself, with a share of the bytes of the exact one. */
+/** An encoding with a separate table for every id table, with a share of the bytes of the exact one. */
 function each(name: string, table: object, steps?: Steps): Entry {
   return { name, layout: (scale, ids) => separate(ids, (of) => ({ ...budgeted(of, scale, steps), ...table })) };
 }
 
-/** An encoding whose one table is for the fields of all id tables, kept apart by their salts. */
+/** An encoding with one table for the fields of all id tables, distinguished by their salts. */
 function pool(name: string, table: object, steps?: Steps): Entry {
   return { name, layout: (scale, ids) => onePool(ids, (of) => ({ ...budgeted(of, scale, steps), ...table })) };
 }
@@ -152,7 +152,7 @@ function onePool(ids: readonly MeasuredTable[], table: (of: MeasuredTable) => ob
   };
 }
 
-/** Every id table encoded on its own. */
+/** Every id table encoded separately. */
 function separate(ids: readonly MeasuredTable[], table: (of: MeasuredTable) => object): Layout {
   const salted = (of: MeasuredTable) => (of.salt ? { salt: of.salt } : {});
   return {
@@ -161,7 +161,7 @@ function separate(ids: readonly MeasuredTable[], table: (of: MeasuredTable) => o
   };
 }
 
-/** Floats of a row: one, or a multiple of the four that it is padded to. */
+/** Floats of a row: one, or a multiple of four because of padding. */
 function floatsOf(wanted: number, most: number): number {
   return wanted < 2.5 ? 1 : Math.min(most, 4 * atLeast(1, wanted / 4));
 }

@@ -4,7 +4,7 @@ import { openSource } from "../../src/sources/source.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import { decodedBatches, START } from "../../src/train/stream.js";
 
-/** A file's batches in this thread, as the trainer sees them. A batch is good until the next one. */
+/** A file's batches in this thread, as the trainer sees them. A batch is valid until the next one. */
 export async function* batchesOf(spec: CompiledSpec, path: string): AsyncGenerator<Batch> {
   const decoder = new Decoder(spec, { capacity: spec.batch });
   const source = openSource([path]);

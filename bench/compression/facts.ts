@@ -6,13 +6,13 @@ import { parseSpec } from "../../src/spec/parse.js";
 import type { Dataset, Pass } from "./datasets.js";
 import { batchesOf } from "./events.js";
 
-/** Kinds of rows by their id: among the fifth of ids seen most in what is learned; another one; not seen before. */
+/** Kinds of rows by their id: among the fifth of ids most frequent in training; another one; unseen. */
 export const GROUPS = ["head", "tail", "unseen"] as const;
 const UNSEEN = 2;
 /** Share of the ids that are head. */
 const HEAD = 0.2;
 
-/** What every run over a pass's scored rows needs to know of them, whatever the encoding. */
+/** What every run needs to know about a pass's scored rows, for any encoding. */
 export interface Facts {
   /** 0 or 1 for every scored row. */
   readonly labels: Uint8Array;
@@ -20,7 +20,7 @@ export interface Facts {
   readonly groups: readonly Uint8Array[];
 }
 
-/** Reads a data set once for each pass and leaves its facts in a folder. */
+/** Reads a data set once for each pass and stores its facts in a folder. */
 export async function writeFacts(dataset: Dataset, folder: string): Promise<void> {
   for (const [i, pass] of dataset.passes.entries()) {
     const { labels, groups } = await factsOf(dataset, pass);
@@ -42,7 +42,7 @@ async function factsOf(dataset: Dataset, { learn, score }: Pass): Promise<Facts>
   return { labels: scored.labels, groups };
 }
 
-/** A spec of the grouping fields alone, each in a table of its own, for the decoder. */
+/** A spec of only the grouping fields, each in its own table, for the decoder. */
 function fieldsAlone({ spec, groups }: Dataset): CompiledSpec {
   const fields = groups.map((name) => ({ name, type: "categorical", table: name }));
   const tables = Object.fromEntries(groups.map((name) => [name, { dim: 1 }]));
@@ -77,7 +77,7 @@ function joined(parts: readonly BigUint64Array[]): BigUint64Array {
   return all;
 }
 
-/** @param same true: the rows scored are those learned, each before it is learned, so an id's first occurrence is unseen */
+/** @param same true: the scored rows are the learned ones, each before it is learned, so an id's first occurrence is unseen */
 function kinds(learned: BigUint64Array, scored: BigUint64Array, same: boolean): Uint8Array {
   const counts = new Map<bigint, number>();
   for (const key of learned) counts.set(key, (counts.get(key) ?? 0) + 1);

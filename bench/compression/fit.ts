@@ -6,11 +6,11 @@ import { parseSpec } from "../../src/spec/parse.js";
 import type { Dataset } from "./datasets.js";
 import type { Entry, Layout, MeasuredTable } from "./encodings.js";
 
-/** Bytes this close below the budget are near enough. */
+/** Sizes this close below the budget are accepted. */
 const CLOSE = 0.98;
 const TRIES = 12;
 
-/** The source of a data set's spec whose id tables are laid out by an encoding. */
+/** The source of a data set's spec with id tables in an encoding. */
 export function sourceOf(dataset: Dataset, { tables, of }: Layout): Dataset["spec"] & { readonly name: string } {
   const { fields, tables: others, ...rest } = dataset.spec;
   const embedded = dataset.ids.flatMap((table) => table.fields.map((field) => ({ ...field, table: of[table.name] })));
@@ -21,14 +21,14 @@ export function specOf(dataset: Dataset, layout: Layout): CompiledSpec {
   return parseSpec(JSON.stringify(sourceOf(dataset, layout)), `${dataset.name}.yaml`);
 }
 
-/** Names of the tables that count: those of ids. */
+/** Names of the id tables, whose bytes count. */
 export function compressed({ of }: Layout): ReadonlySet<string> {
   return new Set(Object.values(of));
 }
 
 /**
- * An encoding's layout at the largest size whose tables take at most `budget` bytes before anything is learned.
- * @returns null where not even the smallest fits, or the encoding is not measured at so many bytes
+ * An encoding's layout at the largest size whose tables take at most `budget` bytes before learning.
+ * @returns null if even the smallest does not fit, or the encoding is not measured at this size
  */
 export async function fit(
   entry: Entry,
@@ -53,13 +53,13 @@ export async function fit(
   return best?.layout ?? null;
 }
 
-/** A guess, or the geometric middle of the bounds where it is not between them. */
+/** A guess, or the geometric mean of the bounds if it is not between them. */
 function next(guess: number, low: number, high: number): number {
   if (guess > low && guess < high) return guess;
   return high === Number.POSITIVE_INFINITY ? low * 2 : Math.sqrt(Math.max(low, high / 256) * high);
 }
 
-/** Infinity where the spec is refused, as one whose budget cannot hold a single row. */
+/** Infinity if the spec is refused, for example because its budget cannot hold a single row. */
 async function bytesAtStart(dataset: Dataset, layout: Layout): Promise<number> {
   const names = compressed(layout);
   let bytes = 0;

@@ -18,7 +18,7 @@ export const SEED = 42;
 export interface Point {
   readonly dataset: string;
   readonly encoding: string;
-  /** Bytes aimed at ÷ bytes of the exact tables. */
+  /** Target bytes ÷ bytes of the exact tables. */
   readonly budget: number;
   readonly seed: number;
   /** Of the id tables after learning. */
@@ -31,7 +31,7 @@ export interface Point {
   readonly examples_per_second: number;
 }
 
-/** Learns a data set with exact tables and keeps their sizes and scores in the folder for the runs that are compared with them. */
+/** Learns a data set with exact tables and stores their sizes and scores in the folder for comparison. */
 export async function measureExact(dataset: Dataset, folder: string): Promise<Point> {
   const layout = EXACT.layout(
     1,
@@ -47,7 +47,7 @@ export async function measureExact(dataset: Dataset, folder: string): Promise<Po
   return point(dataset, EXACT.name, 1, run.bytes, run, folder);
 }
 
-/** Learns a data set with an encoding at a budget; null where it cannot be made that small. */
+/** Learns a data set with an encoding at a budget; null if it cannot be that small. */
 export async function measure(dataset: Dataset, entry: Entry, budget: number, folder: string): Promise<Point | null> {
   const ids = JSON.parse(readFileSync(join(folder, "exact.json"), "utf8")) as MeasuredTable[];
   const full = ids.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -56,7 +56,7 @@ export async function measure(dataset: Dataset, entry: Entry, budget: number, fo
   try {
     return point(dataset, entry.name, budget, full, await learn(dataset, layout, folder), folder);
   } catch (error) {
-    // A table with room for fewer rows than a batch has.
+    // A table with capacity for fewer rows than a batch has.
     if (error instanceof HashbrookError && error.code === "table_full") return null;
     throw error;
   }
@@ -117,7 +117,7 @@ async function scorePass(model: Model, spec: CompiledSpec, path: string, scores:
   }
 }
 
-/** The data set, learned with another seed of hashes and initial weights. */
+/** The data set, with another seed of hashes and initial weights. */
 export function seeded(dataset: Dataset, seed: number): Dataset {
   return { ...dataset, spec: { ...dataset.spec, train: { ...dataset.spec.train, seed } } };
 }
@@ -136,7 +136,7 @@ function point(
   const folds = run.logits.map((logits, i) => {
     const { labels, groups } = readFacts(dataset, i, folder);
     const baseline = new Float32Array(new Uint8Array(readFileSync(join(folder, `logits-${i}`))).buffer);
-    // Of a stream its second half counts: what comes before tells most how fast a model starts.
+    // For a stream the second half counts: the first mostly shows how fast a model starts.
     const from = dataset.passes[i].score === null ? labels.length >> 1 : 0;
     const rows = Uint32Array.from({ length: labels.length - from }, (_, row) => from + row);
     const quality = (keep: (row: number) => boolean) => compare(logits, baseline, labels, rows.filter(keep));

@@ -43,7 +43,7 @@ interface Scale {
   readonly to: number;
 }
 
-/** An SVG of AUC, and of logloss below it, against the share of the exact tables' bytes: one line for every encoding. */
+/** An SVG of AUC, and of logloss below it, against the share of the exact tables' bytes: one line per encoding. */
 export function plot(dataset: Dataset, points: readonly Point[]): string {
   const exact = points.find(({ encoding }) => encoding === "exact")!;
   const auc = { title: "AUC", of: ({ all }: Point) => all.auc, digits: 3 };
@@ -113,7 +113,7 @@ function grid({ top, height, axis }: Panel, scale: Scale): string[] {
   ];
 }
 
-/** Round values between two, about six of them. */
+/** About six round values between two. */
 function ticks(from: number, to: number): number[] {
   const rough = (to - from) / 6;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -143,7 +143,7 @@ function colourOf(i: number): string {
   return COLOURS[i % COLOURS.length];
 }
 
-/** Circle, square or triangle, so that lines can be told apart without colour. */
+/** Circle, square or triangle, so that lines can be distinguished without colour. */
 function marker(i: number, x: number, y: number): string {
   const kinds = [
     `M${f(x - 3.5)} ${f(y)}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0`,
@@ -166,5 +166,5 @@ function text(x: number, y: number, content: string, attributes = ""): string {
   return `<text x="${f(x)}" y="${f(y)}" ${attributes}>${content}</text>`;
 }
 
-/** Tenths of a pixel are enough. */
+/** Tenths of a pixel are precise enough. */
 const f = (value: number): string => String(Math.round(value * 10) / 10);

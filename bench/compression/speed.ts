@@ -7,7 +7,7 @@ import { ENTRIES, type Entry, type MeasuredTable } from "./encodings.js";
 import { fit, sourceOf } from "./fit.js";
 import type { Point } from "./measure.js";
 
-/** Share of the exact tables' bytes that every encoding has here. */
+/** Share of the exact tables' bytes for every encoding here. */
 const BUDGET = 0.1;
 const NAMES = ["hash", "shared", "compositional", "multi_hash", "hot_cold"];
 
@@ -23,7 +23,7 @@ const DHE: Entry = {
 
 /**
  * How fast encodings train in a Deep Crossing model, file to checkpoint, as a share of hash tables in the same round. Rounds
- * take turns, so that a slow minute of the machine slows all of them.
+ * alternate, so that a slow minute of the machine affects all of them.
  */
 export async function speed(smoke: boolean, points: readonly Point[]): Promise<object> {
   const dataset = (await datasets(smoke)).find(({ name }) => name === "simulator")!;
@@ -45,7 +45,7 @@ export async function speed(smoke: boolean, points: readonly Point[]): Promise<o
   );
 }
 
-/** The id tables as if each had an equal part of the exact bytes: enough to size others by. */
+/** The id tables as if each had an equal part of the exact bytes: a sufficient basis for sizes. */
 function idsOf(dataset: Dataset, points: readonly Point[]): MeasuredTable[] {
   const { bytes } = points.find(({ dataset: name, encoding }) => name === dataset.name && encoding === "exact")!;
   const each = bytes / dataset.ids.length;

@@ -2,7 +2,7 @@ import type { Dataset } from "./datasets.js";
 import { ROUNDED } from "./encodings.js";
 import { type Point, SEED } from "./measure.js";
 
-/** Whether what was published, or asked for, came out. */
+/** Whether a published or required result was reproduced. */
 export interface Verdict {
   readonly claim: string;
   readonly holds: boolean;
@@ -48,7 +48,7 @@ class Curves {
   }
 }
 
-/** The orders and margins of the issue and of the papers behind it. */
+/** The orders and margins of the requirements and of the papers behind them. */
 export function verdicts(points: readonly Point[], datasets: readonly Dataset[]): Verdict[] {
   const curves = new Curves(points, datasets);
   const claims: readonly (readonly [string, Finding])[] = [
@@ -111,7 +111,7 @@ function compared(
     budgets.flatMap((budget) => {
       const [own, hash] = [curves.at(dataset, encoding, budget), curves.at(dataset, "hash", budget)];
       if (!own || !hash) return [];
-      // Both differ from exact; their errors are taken as independent, which is on the safe side.
+      // Both differ from exact; their errors are assumed independent, which is conservative.
       const error = Math.hypot(own.all.auc_delta_se, hash.all.auc_delta_se);
       return [{ where: `${dataset} at ${percent(budget)}`, difference: own.all.auc - hash.all.auc, error }];
     }),

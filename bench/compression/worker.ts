@@ -3,13 +3,13 @@ import { ENTRIES, EXACT, ROUNDED } from "./encodings.js";
 import { writeFacts } from "./facts.js";
 import { measure, measureExact, type Point, seeded } from "./measure.js";
 
-/** One run. Without an encoding: the facts of a data set and its exact tables, which must come first. */
+/** One run. Without an encoding: the facts of a data set and its exact tables, which must run first. */
 export interface Job {
   readonly dataset: string;
   readonly encoding: string | null;
   readonly budget: number;
   readonly seed: number;
-  /** Where a data set's facts are kept between its runs. */
+  /** Folder of a data set's facts between its runs. */
   readonly folder: string;
   readonly smoke: boolean;
 }
@@ -22,7 +22,7 @@ export async function work({ dataset: name, encoding, budget, seed, folder, smok
   return measureExact(dataset, folder);
 }
 
-// Started as a process of its own, with a job as its argument.
+// Started as a separate process, with a job as its argument.
 if (process.argv[2]?.startsWith("{")) {
   const point = await work(JSON.parse(process.argv[2]) as Job);
   process.stdout.write(`RESULT ${JSON.stringify(point)}\n`, () => process.exit(0));

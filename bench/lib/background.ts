@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** The end of what each process wrote to its standard error. */
+/** The end of each process's standard error. */
 const last = new Map<ChildProcess, string>();
 
-/** Starts the built command line; only its standard error is heard. @param by a command that is given it and becomes it */
+/** Starts the built command line; only its standard error is captured. @param by a command that executes the given one */
 export function background(args: readonly string[], by: readonly string[] = []): ChildProcess {
   const [command, ...rest] = [...by, process.execPath, "dist/cli/main.js", ...args];
   const child = spawn(command, rest, { stdio: ["ignore", "ignore", "pipe"] });

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { type BrokerFacts, killBroker, startBroker, whyUnavailable } from "../../scripts/kafka-broker.mjs";
 
 /**
- * Measures with a broker and a folder of its own, which are gone afterwards.
- * @param why what else a bench lacks here; null: nothing
- * @param host where clients reach it; default 127.0.0.1
- * @returns null, having said why, where it cannot
+ * Measures with a temporary broker and folder.
+ * @param why what else is missing for a bench; null: nothing
+ * @param host address for clients; default 127.0.0.1
+ * @returns null after a message, if there can be no broker
  */
 export async function withBroker<T>(
   use: (broker: BrokerFacts, folder: string) => Promise<T>,

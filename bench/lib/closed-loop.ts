@@ -1,6 +1,6 @@
 import { Connection, percentile, postOf } from "./connection.js";
 
-/** What a closed loop of connections saw: each sends its next request when it has its answer. */
+/** Results of a closed loop of connections: each sends its next request when it has its response. */
 export interface Load {
   readonly requests_per_second: number;
   /** Milliseconds. */
@@ -8,7 +8,7 @@ export interface Load {
   readonly p99: number;
 }
 
-/** Posts a body on keep-alive connections for so long. @throws Error where an answer is not 200 */
+/** Posts a body on keep-alive connections for a time. @throws Error if a response is not 200 */
 export async function closedLoop(url: string, body: Uint8Array, connections: number, ms: number): Promise<Load> {
   const request = postOf(url, body);
   const times: number[] = [];

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 const END = Buffer.from("\r\n\r\n");
 const LENGTH = Buffer.from("content-length: ");
 const ZERO = 48;
-/** Of one piece of an answer, at most. All connections read into it: an answer is read before the next one comes. */
+/** Maximum size of a chunk of a response. All connections read into the same buffer: a chunk is processed before the next one arrives. */
 const memory = Buffer.alloc(1 << 20);
 
 /** A request's bytes. */
@@ -12,9 +12,9 @@ export function postOf(url: string, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(head), body]);
 }
 
-/** A keep-alive connection of a client that shares its cores with the server: it sends bytes that are there, and makes nothing of an answer. */
+/** A keep-alive connection of a client that shares its cores with the server: it sends prepared bytes, and does not parse responses. */
 export class Connection {
-  /** A server closes connections that say nothing for long. */
+  /** Servers close idle connections. */
   closed = false;
   private readonly socket: Socket;
   private waiting: Buffer | null = null;
@@ -45,7 +45,7 @@ export class Connection {
     this.socket = socket;
   }
 
-  /** Sends a request. @returns the answer's status, when all of it has come */
+  /** Sends a request. @returns the response's status, when it is complete */
   ask(request: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
       [this.answered, this.failed] = [resolve, reject];
@@ -66,7 +66,7 @@ export class Connection {
   }
 }
 
-/** Of an answer; undefined where it is not whole yet. */
+/** Of a response; undefined if it is incomplete. */
 function statusOf(answer: Buffer): number | undefined {
   const end = answer.indexOf(END);
   if (end < 0) return undefined;

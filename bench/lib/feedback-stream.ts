@@ -1,39 +1,39 @@
 import { simulate } from "../../src/sources/simulator/run.js";
 
-/** Impressions of a cycle: 10 s of them at 50,000 a second. */
+/** Impressions of a cycle: 10 s of them at 50,000 per second. */
 const CYCLE = 500_000;
 const SEED = 7;
 const BEGAN = 1_736_121_600_000;
-/** Where a simulated row has its time and its id, all rows alike: both have a fixed width. */
+/** Positions of the time and the id in a simulated row, the same in all rows: both have a fixed width. */
 const TIME = { column: 2, width: 13 };
 const ID = { column: 3, width: 12 };
 const [TAB, LINE, ZERO, NINE] = [9, 10, 48, 57];
 
 interface Row {
   readonly bytes: Buffer;
-  /** Places of the time's and the id's last digits. */
+  /** Positions of the last digits of the time and the id. */
   readonly time: number;
   readonly id: number;
 }
 
-/** A click: of which impression of its cycle, and when. */
+/** A click: the impression of its cycle, and the time. */
 interface Clicked {
   readonly row: number;
   /** Cycles after that of its impression. */
   readonly later: number;
-  /** ms since its cycle's beginning. */
+  /** ms since the beginning of its cycle. */
   readonly at: number;
 }
 
 /**
- * Impressions at so many a second of their own time, and the clicks on them, for as long as they are asked for. The simulator's rows are told again and again
- * with new ids and times, so that a stream costs its generator next to nothing.
+ * Impressions at a rate of event time, and the clicks on them, for as long as needed. The simulator's rows are repeated
+ * with new ids and times, so that a stream costs its generator almost nothing.
  */
 export class FeedbackStream {
   readonly window: number;
   private readonly rate: number;
   private readonly rows: readonly Row[];
-  /** Of a cycle, by their times. */
+  /** Of a cycle, ordered by time. */
   private readonly clicked: readonly Clicked[];
 
   private constructor(rate: number, window: number, rows: readonly Row[], delays: ReadonlyMap<number, number>) {
@@ -47,7 +47,7 @@ export class FeedbackStream {
     this.clicked = clicked.sort((a, b) => a.at - b.at);
   }
 
-  /** @param rate impressions a second @param window ms in which a click counts */
+  /** @param rate impressions per second @param window ms in which a click counts */
   static async simulated(rate: number, window: number): Promise<FeedbackStream> {
     const chunks = { impressions: [] as Buffer[], clicks: [] as Buffer[] };
     const keep = (name: keyof typeof chunks) => (bytes: Uint8Array) => void chunks[name].push(Buffer.from(bytes));
@@ -57,13 +57,13 @@ export class FeedbackStream {
     return new FeedbackStream(rate, window, rows, delaysOf(rows, Buffer.concat(chunks.clicks).toString()));
   }
 
-  /** Impressions of so many that are clicked. */
+  /** Number of clicked impressions among the first ones. */
   clicks(rows: number): number {
     const [cycles, rest] = [Math.floor(rows / CYCLE), rows % CYCLE];
     return cycles * this.clicked.length + this.clicked.filter(({ row }) => row < rest).length;
   }
 
-  /** The first `count` impressions in pieces of `piece` rows. */
+  /** The first `count` impressions in chunks of `piece` rows. */
   *impressions(count: number, piece: number): Generator<{ readonly bytes: Buffer; readonly rows: number }> {
     for (let from = 0; from < count; from += piece) {
       const to = Math.min(from + piece, count);
@@ -73,7 +73,7 @@ export class FeedbackStream {
     }
   }
 
-  /** The clicks on the first `count` impressions, in the order of their times, in pieces of some hundred kilobytes. */
+  /** The clicks on the first `count` impressions, ordered by time, in chunks of some hundred kilobytes. */
   *clicksOn(count: number): Generator<Buffer> {
     const longest = Math.ceil(count / CYCLE) + Math.ceil(this.window / this.cycleMs) + 1;
     for (let cycle = 0; cycle < longest; cycle++) {
@@ -86,7 +86,7 @@ export class FeedbackStream {
     }
   }
 
-  /** A row with another id and time than when it was told last. */
+  /** A row with another id and time than in its previous use. */
   private impression(n: number): Buffer {
     const { bytes, time, id } = this.rows[n % CYCLE];
     write(bytes, time, BEGAN + this.sinceBegan(n));
@@ -126,7 +126,7 @@ function* rowsOf(bytes: Buffer): Generator<Row> {
   }
 }
 
-/** ms after its impression, of each that was clicked. */
+/** ms from impression to click, for each clicked one. */
 function delaysOf(rows: readonly Row[], clicks: string): ReadonlyMap<number, number> {
   const text = ({ bytes }: Row, last: number, width: number) => bytes.toString("latin1", last + 1 - width, last + 1);
   const byId = new Map(rows.map((row, i) => [text(row, row.id, ID.width), i]));

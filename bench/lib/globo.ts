@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { DATA } from "./run.js";
 
 /**
- * The Globo click stream's first `clicks` clicks as events (five an click), made once under the temporary folder.
- * @returns its path, or null (with a line) where the data is not there
+ * The Globo click stream's first `clicks` clicks as events (five per click), created once under the temporary folder.
+ * @returns its path, or null (after a message) if the data are missing
  */
 export function globo(clicks: number, format: "tsv" | "json" = "tsv"): string | null {
   const tool = join(DATA, "tools/globo-ctr.mjs");

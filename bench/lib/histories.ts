@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { Rng } from "../../src/core/rng.js";
 import { DATA } from "./run.js";
 
-/** Somebody took an item. */
+/** A user took an item. */
 interface Taken {
   /** Seconds. */
   readonly time: number;
@@ -13,11 +13,11 @@ interface Taken {
   readonly item: string;
 }
 
-/** Streams of users and the items they take: the file, and how it is read. */
+/** Streams of users and the items they take: the file, and its format. */
 const sources = {
-  /** Carts, favourites and purchases of ten days, in time. */
+  /** Carts, favourites and purchases of ten days, ordered by time. */
   tmall: { file: "tmall-mb/events.csv.gz", read: timed },
-  /** Reviewed video games: their order within a user alone is known, so every user's are spread over one year by chance. */
+  /** Reviewed video games: only the order within a user is known, so every user's reviews are spread over one year at random. */
   "amazon-games": { file: "amazon-seq/Video.txt.gz", read: spread },
 } as const;
 
@@ -25,17 +25,17 @@ export type HistorySource = keyof typeof sources;
 
 const NEGATIVES = 4;
 const LONGEST = 20;
-/** Negatives are drawn from so many of the last items that anybody took. */
+/** Negatives are drawn from this many of the latest items. */
 const RECENT = 50_000;
-/** Items that are taken before the first event, so that there is something to draw from. */
+/** Items taken before the first event, to draw negatives from. */
 const FIRST = 1_000;
 
 /**
- * Events of a stream of taken items, made once under the temporary folder: every item that a user with a history takes for the first
- * time is a positive event, beside four of items that others took lately and this user never did. Columns: label, ts (seconds), user,
- * item, history (the last 20 items the user took before, separated by `|`).
- * @param most of the first ones, an item taken
- * @returns its path, or null (with a line) where the data is not there
+ * Events of a stream of taken items, created once under the temporary folder: every item that a user with a history takes for the first
+ * time is a positive event, followed by four recent items of other users that this user never took. Columns: label, ts (seconds), user,
+ * item, history (the user's previous 20 items, separated by `|`).
+ * @param most number of first events
+ * @returns its path, or null (after a message) if the data are missing
  */
 export function histories(source: HistorySource, most = Number.POSITIVE_INFINITY): string | null {
   const { file, read } = sources[source];

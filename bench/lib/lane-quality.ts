@@ -7,7 +7,7 @@ import { round } from "./run.js";
 
 const LANES = 4;
 const PLAIN_RATES = [0.5, 1, 2];
-/** Events of an update, and by staleness what all learning rates are multiplied by, of which the best one counts. */
+/** Events of an update, and for each staleness the tried factors of all learning rates, of which the best counts. */
 const SIZES: readonly (readonly [events: number, fresh: readonly number[], stale: readonly number[]])[] = [
   [512, [1, 2], [0.5, 1, 2]],
   [2048, [1, 2], [0.5, 1, 2]],
@@ -34,7 +34,7 @@ interface Pass extends Quality {
   readonly last_tenth: Quality;
 }
 
-/** What updates of more events cost in quality, and weights that are a round older, each with the best of its learning rates. */
+/** The cost in quality of larger updates, and of weights that are one round older, each with the best of its learning rates. */
 export async function laneQuality(streams: readonly Stream[], smoke: boolean): Promise<object> {
   const measured = [];
   for (const stream of streams) {
@@ -48,7 +48,7 @@ export async function laneQuality(streams: readonly Stream[], smoke: boolean): P
     measured.push({ stream: stream.name, plain: { update: stream.spec.batch, ...plain }, lanes });
   }
   return {
-    what: "progressive quality of one pass by events an update and staleness, rate: what all learning rates are multiplied by, the best of those tried; cost: points of AUC less than without lanes",
+    what: "progressive quality of one pass by events per update and staleness; rate: factor of all learning rates, the best of those tried; cost: points of AUC lost compared with training without lanes",
     lanes: LANES,
     streams: measured,
   };
@@ -59,7 +59,7 @@ function shared(stream: Stream, events: number, staleness: 0 | 1): Stream {
   return { ...stream, spec: { ...stream.spec, batch: events, lanes } };
 }
 
-/** The best pass by AUC; `tried`: that of all of them by rate. */
+/** The best pass by AUC; `tried`: AUC of all of them by rate. */
 async function best({ spec, data }: Stream, rates: readonly number[]) {
   const passes: Pass[] = [];
   for (const rate of rates) passes.push({ rate, ...(await learn(faster(spec, rate), data)) });

@@ -1,17 +1,17 @@
 import { execFileSync } from "node:child_process";
 
-/** Where processes behind links reach this machine. */
+/** Address of this machine for processes behind links. */
 export const HUB = "10.213.0.1";
-/** Of a link's bits at once: no more than a few packets, so that its rate holds for a message's length, too. */
+/** Burst of a link in bits: only a few packets, so that its rate also holds for a message. */
 const BURST = "128kb";
 const LONGEST_QUEUE = "2s";
 
-/** Network links of a fixed rate, both ways, between this machine and processes that have a network namespace of their own each. */
+/** Network links of a fixed rate, both ways, between this machine and processes with separate network namespaces. */
 export class Links {
   private readonly bridge = `hb${process.pid}`;
   private readonly spaces = new Set<string>();
 
-  /** @returns null where links can be made here */
+  /** @returns null if links cannot be created here */
   static whyUnavailable(): string | null {
     try {
       const probe = new Links();
@@ -19,7 +19,7 @@ export class Links {
       probe.close();
       return null;
     } catch (error) {
-      return `no bounded network link can be made here: ${error instanceof Error ? error.message : error}`;
+      return `cannot create a network link with a rate limit here: ${error instanceof Error ? error.message : error}`;
     }
   }
 
@@ -29,7 +29,7 @@ export class Links {
     ip("link", "set", this.bridge, "up");
   }
 
-  /** The command that runs another one behind the link of this number. @param rate bits a second, either way */
+  /** The command that runs another one behind the link of this number. @param rate bits per second, in each direction */
   by(number: number, rate: number): string[] {
     const [space, outer] = [`${this.bridge}-${number}`, `${this.bridge}v${number}`];
     if (!this.spaces.has(space)) this.make(space, outer, Links.address(number));
@@ -38,7 +38,7 @@ export class Links {
     return ["ip", "netns", "exec", space];
   }
 
-  /** Where a process behind a link is reached by others. */
+  /** Address of a process behind a link for others. */
   static address(number: number): string {
     return `10.213.0.${number + 2}`;
   }

@@ -1,15 +1,15 @@
 import { spawnSync } from "node:child_process";
 
-/** What a whole process took, from its start to its exit. */
+/** Resources of a whole process, from its start to its exit. */
 export interface Measured {
   readonly wall_seconds: number;
-  /** User and system time of the process and all it started. */
+  /** User and system time of the process and its children. */
   readonly processor_seconds: number;
 }
 
-/** Runs a command to its end. @throws Error with the end of its standard error when it fails */
+/** Runs a command to its end. @throws Error with the end of its standard error if it fails */
 export function measured(command: string, ...args: string[]): Measured & { readonly stdout: string } {
-  // Node does not tell what a child used; the shell does.
+  // Node does not report a child's resources; the shell does.
   const script = 'TIMEFORMAT="%3R %3U %3S"; time "$@" 2>&3';
   const child = spawnSync("bash", ["-c", script, "bash", command, ...args], {
     encoding: "utf8",

@@ -5,14 +5,14 @@ const SEED = "9e3779b97f4a7c15";
 
 export interface OneTable {
   readonly batch: number;
-  /** Single-valued fields, every one a cell of the table. */
+  /** Single-valued fields, each a cell of the table. */
   readonly cells: number;
   readonly optimizer: OptimizerSpec;
   readonly tower?: "lr" | "fm" | "deep_crossing";
   readonly table: Pick<CompiledTable, "encoding" | "rows" | "dim"> & Partial<CompiledTable>;
 }
 
-/** A model of one table, for benches that make their batches themselves. */
+/** A model of one table, for benches that create their own batches. */
 export function oneTable({ batch, cells, optimizer, tower = "deep_crossing", table }: OneTable): CompiledSpec {
   const names = Array.from({ length: cells }, (_, i) => `f${i}`);
   return {
@@ -61,7 +61,7 @@ export function fillKeys(
   return batch;
 }
 
-/** Whole numbers in [0, below), always the same. */
+/** Integers in [0, below), always the same. */
 export function sequence(below: number): () => number {
   let state = 12345;
   return () => {

@@ -1,28 +1,28 @@
 import { Connection, percentile, postOf } from "./connection.js";
 
-/** What clients saw that send at a fixed rate, whatever is answered. */
+/** Results of clients that send at a fixed rate, independent of responses. */
 export interface OpenLoad {
   readonly offered_per_second: number;
   /** Answers of 200. */
   readonly good_per_second: number;
   /** Answers of 503. */
   readonly refused_per_second: number;
-  /** Milliseconds from when a request was due to its answer, of those with 200. */
+  /** Milliseconds from when a request was due to its response, for responses of 200. */
   readonly p50: number;
   readonly p99: number;
-  /** Milliseconds that the client itself was late in sending, which the others hold: where it is near to them, they tell of the client. */
+  /** Milliseconds by which the client itself was late, which the others include: if they are close to it, they measure the client. */
   readonly client_late_p50: number;
   readonly client_late_p99: number;
 }
 
-/** A request that finds none free waits for one, and its wait counts. */
+/** A request without a free connection waits for one, and its wait counts. */
 const CONNECTIONS = 512;
-/** Before that nothing is counted: half a thousand connections are new to both sides. */
+/** Warm-up that is not counted: half a thousand connections are new to both sides. */
 const WARM_MS = 500;
 
 /**
- * Posts a body at a rate for so long, on connections that are open before, and waits for all answers.
- * @throws Error where an answer is neither 200 nor 503
+ * Posts a body at a rate for a time, on connections opened before, and waits for all responses.
+ * @throws Error if a response is neither 200 nor 503
  */
 export async function openLoop(
   url: string,
@@ -33,7 +33,7 @@ export async function openLoop(
 ): Promise<OpenLoad> {
   const request = postOf(url, body);
   const all: Connection[] = [];
-  // A server closes a connection that says nothing within its first seconds.
+  // A server closes a connection without a request in its first seconds.
   while (all.length < connections) {
     const connection = await Connection.open(url);
     await connection.ask(request);

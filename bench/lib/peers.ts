@@ -4,7 +4,7 @@ import type { Report } from "../../src/train/metrics/report.js";
 import type { Measured } from "./measured.js";
 import { round, trainOnce } from "./run.js";
 
-/** Runs of one program: the least of each measure, as whatever else runs can only add to it. */
+/** Runs of one program: the minimum of each measure, since other processes can only add to it. */
 export interface Result {
   readonly wall_seconds: number;
   readonly processor_seconds: number;
@@ -13,7 +13,7 @@ export interface Result {
   readonly runs: readonly Measured[];
 }
 
-/** How many times as fast as a peer. */
+/** Speed relative to a peer. */
 export function ratio(ours: Result, peer: Result): object {
   return {
     processor: round(peer.processor_seconds / ours.processor_seconds, 2),
@@ -33,7 +33,7 @@ export function result(rows: number, runs: readonly Measured[]): Result {
   };
 }
 
-/** Brings a file into the system's cache, so that all sides read memory and not the disk. */
+/** Loads a file into the system's cache, so that all sides read memory, not the disk. */
 export function readThrough(file: string): void {
   const block = Buffer.alloc(1 << 22);
   const open = openSync(file, "r");
@@ -41,7 +41,7 @@ export function readThrough(file: string): void {
   closeSync(open);
 }
 
-/** One run of a spec over a file that is in the system's cache: what it took, and its report. */
+/** One run of a spec over a file in the system's cache: its resources, and its report. */
 export function trainedFrom(model: string, data: string, ...more: string[]): { times: Measured; report: Report } {
   readThrough(data);
   const report = trainOnce(model, data, ...more);
@@ -49,7 +49,7 @@ export function trainedFrom(model: string, data: string, ...more: string[]): { t
   return { times: { wall_seconds, processor_seconds }, report };
 }
 
-/** What bench/peers/fw.py tells. */
+/** Output of bench/peers/fw.py. */
 export interface FwumiousWabbit {
   readonly text: readonly Measured[];
   readonly cache?: readonly Measured[];
@@ -57,7 +57,7 @@ export interface FwumiousWabbit {
   readonly auc?: number;
 }
 
-/** Fwumious Wabbit over a text that is in the system's cache. @param args its own arguments */
+/** Fwumious Wabbit over a text in the system's cache. @param args its own arguments */
 export function fwumiousWabbit(binary: string, text: string, args: string, ...options: string[]): FwumiousWabbit {
   readThrough(text);
   const words = ["--binary", binary, "--data", text, `--args=${args}`, ...options];
@@ -65,7 +65,7 @@ export function fwumiousWabbit(binary: string, text: string, args: string, ...op
   return JSON.parse(out.trim().split("\n").at(-1)!) as FwumiousWabbit;
 }
 
-/** The same events as text of Vowpal Wabbit, names of one letter, written once. @param preset of to-vw.mjs */
+/** The same events as Vowpal Wabbit text, with names of one letter, written once. @param preset of to-vw.mjs */
 export function peersText(data: string, preset: string): string {
   const path = data.replace(/\.tsv$/, "-short.vw");
   if (existsSync(path)) return path;

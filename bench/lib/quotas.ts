@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { background } from "./background.js";
 
-/** Where Linux bounds processor time: of control groups' first version, and of the second. */
+/** Paths of Linux control groups for processor time: of version 1, and of version 2. */
 const FIRST = "/sys/fs/cgroup/cpu";
 const SECOND = "/sys/fs/cgroup";
 const PERIOD_US = 10_000;
@@ -11,24 +11,24 @@ const PERIOD_US = 10_000;
 const first = existsSync(join(FIRST, "cpu.cfs_quota_us"));
 const root = first ? FIRST : SECOND;
 
-/** Processes of which each has a share of a core at most. */
+/** Processes that each have a maximum share of a core. */
 export class Quotas {
   private readonly groups = new Set<string>();
 
-  /** @returns null where processes can be bounded here */
+  /** @returns null if processes cannot be limited here */
   static whyUnavailable(): string | null {
     const probe = new Quotas();
     try {
       probe.group(0, 0.5);
       return null;
     } catch (error) {
-      return `no control group for processor time can be made here: ${error instanceof Error ? error.message : error}`;
+      return `cannot create a control group for processor time here: ${error instanceof Error ? error.message : error}`;
     } finally {
       probe.close();
     }
   }
 
-  /** Starts the built command line in the group of this number, which has so much of a core. @param by a command that becomes it */
+  /** Starts the built command line in the group of this number, with this share of a core. @param by a command that executes the given one */
   start(number: number, share: number, args: readonly string[], by: readonly string[] = []): ChildProcess {
     const procs = join(this.group(number, share), "cgroup.procs");
     return background(args, ["sh", "-c", 'echo $$ > "$0" && exec "$@"', procs, ...by]);

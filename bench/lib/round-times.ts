@@ -6,20 +6,20 @@ import type { KafkaOptions } from "../../src/sources/kafka/client.js";
 import { lastWords } from "./background.js";
 
 const LOOK_MS = 25;
-/** Linux's, whatever the kernel's own are. */
+/** Clock ticks of Linux, whatever the kernel uses internally. */
 const TICKS_A_SECOND = 100;
 
-/** When a round was over, and what each process had computed by then, in seconds. */
+/** When a round was complete, and the processor time of each process by then, in seconds. */
 export interface Mark {
   readonly at: number;
   readonly processor: readonly number[];
 }
 
 /**
- * When all lanes had told of each round.
+ * When all lanes had contributed to each round.
  * @param topic of the rounds
- * @param others messages of its partition 0 that are of no round
- * @throws Error where a process fails
+ * @param others messages of its partition 0 that do not belong to a round
+ * @throws Error if a process fails
  */
 export async function roundTimes(
   kafka: KafkaOptions,
@@ -46,7 +46,7 @@ export async function roundTimes(
   return marks;
 }
 
-/** When a process that tells its progress as JSON has learned so many events, twice as many, … @throws Error where it fails */
+/** When a process with JSON progress has learned this many events, twice as many, … @throws Error if it fails */
 export async function foldTimes(events: number, child: ChildProcess): Promise<readonly Mark[]> {
   const marks: Mark[] = [];
   child.stderr!.on("data", (data) => {
@@ -62,7 +62,7 @@ const markOf = (processes: readonly ChildProcess[]): Mark => ({
   processor: processes.map(processorSeconds),
 });
 
-/** Of all its threads; NaN where it has ended. */
+/** Of all its threads; NaN if it has ended. */
 function processorSeconds({ pid }: ChildProcess): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");

@@ -17,9 +17,9 @@ export const DIM = 16;
 export const FIELDS = 10;
 export const CANDIDATES = 100;
 export const EXPONENT = 1.05;
-/** Rows told at a time. */
+/** Rows sent at a time. */
 const PIECE = 8192;
-/** Bytes of a row in memory: key, weights, its part of the index, and what eviction goes by. */
+/** Bytes of a row in memory: key, weights, its part of the index, and its eviction data. */
 export const ROW_BYTES = 8 + DIM * 4 + 16;
 
 const spec = parseSpec(
@@ -60,7 +60,7 @@ export class Scoring {
     await this.model.apply(states, 0, whole ? placeOf(this.number++) : undefined);
   }
 
-  /** From what an earlier one left. */
+  /** From the store that an earlier one left. */
   async goOn(kept: KeptState): Promise<void> {
     await this.model.apply([decodePart(kept.frame.body).state], 0, kept);
   }
@@ -90,7 +90,7 @@ const placeOf = (number: number): KeptPlace => {
   return { run: hash, number, version: 0, link, epoch: 1, sent: 0, newestEvent: null, held: null };
 };
 
-/** All rows, as a snapshot has them. @returns seconds */
+/** All rows, as a snapshot. @returns seconds */
 export async function load(scoring: Scoring, rows: number): Promise<number> {
   const started = performance.now();
   for (let from = 0; from < rows; from += PIECE) {
@@ -100,7 +100,7 @@ export async function load(scoring: Scoring, rows: number): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-/** Rows of these ids, whose weights follow from them. */
+/** Rows of these ids, with weights derived from them. */
 export function stateOf(ids: readonly number[]): ServingState {
   const weights = Float32Array.from({ length: ids.length * DIM }, (_, i) => {
     return (((ids[Math.floor(i / DIM)] * 31 + (i % DIM) * 17) % 199) - 99) / 1000;
@@ -139,7 +139,7 @@ export function bodyOf(draw: () => number): Buffer {
   return Buffer.from(JSON.stringify({ context: {}, candidates: Array.from({ length: CANDIDATES }, candidate) }));
 }
 
-/** @throws Error where scores differ */
+/** @throws Error if scores differ */
 export async function compare(a: Scoring, b: Scoring, bodies: readonly Buffer[]): Promise<void> {
   for (const body of bodies) {
     const [left, right] = [await a.score(body), await b.score(body)];
@@ -156,7 +156,7 @@ export function told(times: readonly number[]): object {
   return { candidates_per_second: rate, p50_ms: at(0.5), p99_ms: at(0.99) };
 }
 
-/** The operating system gives up what it has of a file in memory. */
+/** Drops a file from the operating system's cache. */
 export function forget(path: string): void {
   execFileSync("dd", [`of=${path}`, "oflag=nocache", "conv=notrunc,fdatasync", "count=0"], { stdio: "ignore" });
 }

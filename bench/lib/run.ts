@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import type { Report } from "../../src/train/metrics/report.js";
 import { type Measured, measured } from "./measured.js";
 
-/** The folder of real data beside the repository. */
+/** The folder of real data next to the repository. */
 export const DATA = resolve("../shared/data");
 
 /** Runs the built command line and returns its --json report. */
@@ -37,7 +37,7 @@ export function trainOnce(model: string, data: string, ...args: string[]): Retur
   }
 }
 
-/** The middle of the values. */
+/** The median. */
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
@@ -46,7 +46,7 @@ export function round(value: number | null, digits = 4): number | null {
   return value === null ? null : Number(value.toFixed(digits));
 }
 
-/** Where bench/peers keeps its Python environment, when it has been set up. */
+/** Folder of the Python environment of bench/peers, if it has been set up. */
 export function peersPython(): string | null {
   const folder =
     process.env.HASHBROOK_PEERS ??

@@ -4,7 +4,7 @@ import { withAdmin } from "../../src/sources/kafka/admin.js";
 import type { KafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 
-/** Makes a topic of a file's lines, shared out in turn. */
+/** Creates a topic of a file's lines, distributed round-robin. */
 export async function load(
   kafka: KafkaOptions,
   topic: string,

@@ -1,14 +1,14 @@
-// Turns tab-separated events without a header into Vowpal Wabbit's text: "1 |C1 68fd1e64 |C2 80e26c9b". Every feature has a
-// namespace of its own, named after it. Streams: memory does not grow with the file.
+// Converts tab-separated events without a header to Vowpal Wabbit's text: "1 |C1 68fd1e64 |C2 80e26c9b". Every feature has a
+// separate namespace, named after it. Streams: memory does not grow with the file.
 //
 //   node to-vw.mjs --preset criteo|globo|globo-linear [--in EVENTS.tsv] [--out EVENTS.vw] [--limit N]
 //   node to-vw.mjs --columns label,user,item,age --features "user; item; item * age/60" [--label label] [--positive 1] ...
 //
-// A feature is a column, or columns joined by *: a cross, written out as one feature. A number may be bucketed:
+// A feature is a column, or columns joined by *: a cross, written as one feature. A number may be bucketed:
 //   C/60          floor(C / 60)
 //   log2 C        floor(log2(C + 2))
-//   buckets C     Hashbrook's log1p-bucket: 0 to 8 apart, then four buckets a doubling; all negative values in one
-// An empty value is a feature, missing, as it has a key of its own in Hashbrook. Without --in and --out: standard input and output.
+//   buckets C     Hashbrook's log1p-bucket: 0 to 8 separately, then four buckets per doubling; all negative values in one
+// An empty value becomes the feature "missing", as it has a key in Hashbrook. Without --in and --out: standard input and output.
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 
 const GLOBO = "label id ts_ms user session article age_min environment device os country region referrer hour".split(
@@ -27,7 +27,7 @@ const PRESETS = {
   },
 };
 
-/** One letter a feature, the shortest names that readers of this text take. */
+/** One letter per feature, the shortest names that readers of this text accept. */
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 const options = arguments_();
@@ -52,7 +52,7 @@ for (const line of lines(options.in)) {
 }
 write(null);
 
-/** A function from a row's values to the feature's text, with a space before it; "" when a value is missing. */
+/** A function from a row's values to the feature's text, preceded by a space; "" if a value is missing. */
 function compile(feature, columns, letter) {
   const parts = feature.split("*").map((part) => compilePart(part.trim(), columns));
   const start = ` |${letter || parts.map((part) => part.name).join("_x_")} `;
@@ -72,7 +72,7 @@ function compilePart(part, columns) {
     /^(?:(log2|buckets) )?([^/ ]+)(?:\/(\d+))?$/.exec(part) ?? fail(`unreadable feature "${part}"`);
   const at = columns.indexOf(column);
   if (at < 0) fail(`no column ${column}`);
-  // A namespace must differ from its column's others, as age_min in buckets of 10 and of 60.
+  // A namespace must differ from others of its column, such as age_min in buckets of 10 and of 60.
   const name = `${kind}${column}${width ?? ""}`;
   if (kind === "log2") return { name, value: number(at, (x) => Math.floor(Math.log2(Math.max(x, -1) + 2))) };
   if (kind === "buckets") return { name, value: number(at, logBucket) };
@@ -95,13 +95,13 @@ function logBucket(x) {
   return 8 + (doubling - 3) * 4 + Math.floor((x / 2 ** doubling - 1) * 4);
 }
 
-/** Blanks, colons and bars mean something to Vowpal Wabbit. */
+/** Blanks, colons and bars are special in Vowpal Wabbit's text. */
 function clean(text) {
   if (text === "") return MISSING;
   return /[ :|]/.test(text) ? text.replace(/[ :|]/g, "_") : text;
 }
 
-/** A file's lines, read a block at a time; bytes go through unchanged. */
+/** A file's lines, read block by block; bytes are unchanged. */
 function* lines(path) {
   const file = path === undefined ? 0 : openSync(path, "r");
   const block = Buffer.alloc(1 << 20);
@@ -117,7 +117,7 @@ function* lines(path) {
   if (file !== 0) closeSync(file);
 }
 
-/** A pipe that is empty for now is not at its end. */
+/** An empty pipe is not at its end. */
 function readBlock(file, block) {
   for (;;) {
     try {
@@ -130,7 +130,7 @@ function readBlock(file, block) {
   }
 }
 
-/** Collects text and writes it in blocks; null ends. */
+/** Collects text and writes it in blocks; null ends it. */
 function writer(path) {
   const file = path === undefined ? 1 : openSync(path, "w");
   let text = "";
@@ -156,15 +156,15 @@ function arguments_() {
     }
     given[name] = process.argv[i + 1];
   }
-  const preset = PRESETS[given.preset] ?? (given.preset === undefined ? {} : fail(`no preset ${given.preset}`));
-  const columns = given.columns?.split(",") ?? preset.columns ?? fail("which --columns?");
+  const preset = PRESETS[given.preset] ?? (given.preset === undefined ? {} : fail(`unknown preset ${given.preset}`));
+  const columns = given.columns?.split(",") ?? preset.columns ?? fail("--columns is required");
   const features =
     given.features
       ?.split(";")
       .map((text) => text.trim())
       .filter(Boolean) ??
     preset.features ??
-    fail("which --features?");
+    fail("--features is required");
   return { ...given, columns, features, limit: Number(given.limit) };
 }
 

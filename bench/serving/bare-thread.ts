@@ -1,4 +1,4 @@
-// A thread of `bareBeside`.
+// The thread of `bareBeside`.
 import { parentPort, workerData } from "node:worker_threads";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import { bareRun } from "./parts.js";

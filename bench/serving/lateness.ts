@@ -8,18 +8,18 @@ const model = served(10, 5000, [256, 256]);
 
 /** How requests of one candidate are sent. */
 interface Sending {
-  /** Requests a second that ours answers at most: shares of it are sent, whatever is answered. */
+  /** The most requests per second that ours answers: shares of it are sent, independent of responses. */
   readonly peak: number;
-  /** What the constant answers at most. */
+  /** The most that the constant answers. */
   readonly constantPeak: number;
-  /** Candidates of the requests beside others. */
+  /** Candidates of the concurrent requests. */
   readonly many: number;
   readonly ms: number;
 }
 
 /**
- * How late one candidate's answer is: at a rate, and beside two clients whose requests are large. A server that answers a constant is asked
- * the same in turn with ours: what it takes is the machine's and the client's. Medians of five turns each, and the median ratio of neighbouring ones.
+ * Latency of one candidate: at a rate, and with two concurrent clients of large requests. A server that returns a constant gets
+ * the same load alternately with ours: its latency is that of the machine and the client. Medians of five turns each, and the median ratio of adjacent ones.
  */
 export async function lateness(out: string, sending: Sending): Promise<object> {
   return withServer(constant(), (still) =>
@@ -67,7 +67,7 @@ async function asked({ url }: Running, { peak, many, ms }: Sending): Promise<Ask
 
 const ratios = (a: Percentiles, b: Percentiles) => ({ p50: a.p50 / b.p50, p99: a.p99 / b.p99 });
 
-/** Of every number, by its name. */
+/** The median of every number, by name. */
 function medians<T extends Percentiles>(all: readonly T[]): Record<keyof T, number> {
   const median = (name: keyof T) => all.map((one) => Number(one[name])).toSorted((a, b) => a - b)[all.length >> 1];
   const names = Object.keys(all[0]) as (keyof T)[];

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hashbrook } from "../lib/run.js";
 
-/** A model of categorical fields that a bench serves. */
+/** A model of categorical fields for benches. */
 export interface Served {
   readonly fields: readonly string[];
   /** Ids of a field. */
@@ -30,13 +30,13 @@ train: { batch: 256 }
 const candidate = ({ fields, ids }: Served, i: number) =>
   Object.fromEntries(fields.map((name, f) => [name, `v${(i * 7919 + f * 31) % ids}`]));
 
-/** A request of so many candidates. */
+/** A request of this many candidates. */
 export function bodyOf(model: Served, count: number): Buffer {
   const candidates = Array.from({ length: count }, (_, i) => candidate(model, i));
   return Buffer.from(JSON.stringify({ context: {}, candidates }));
 }
 
-/** Trains a model in a folder, with the `first` of some events. @returns the run's directory */
+/** Trains a model in a folder on the `first` events. @returns the run's directory */
 export function trained(model: Served, folder: string, events: number, first = events): string {
   const out = join(folder, "run");
   writeFileSync(join(folder, "spec.yaml"), specOf(model));
@@ -48,7 +48,7 @@ export function trained(model: Served, folder: string, events: number, first = e
   return out;
 }
 
-/** Learns on in the folder of `trained`. */
+/** Continues training in the folder of `trained`. */
 export function learn(folder: string, ...more: string[]): void {
   const at = (name: string) => join(folder, name);
   hashbrook("train", "--model", at("spec.yaml"), "--data", at("events.json"), "--out", at("run"), "--resume", ...more);

@@ -13,7 +13,7 @@ import { openLoop } from "../lib/open-loop.js";
 import { bodyOf, type Served } from "./model.js";
 import { constant, withServer } from "./servers.js";
 
-/** Candidates a second of the tower's graph alone, in runs of 256, one thread. */
+/** Candidates per second of the tower's graph alone, in runs of 256, one thread. */
 export async function bareRun(spec: CompiledSpec, ms: number): Promise<number> {
   const rows = 256;
   const { infer } = buildTower(spec.tower, towerShape(spec, batchLayout(spec, rows)), spec.seed);
@@ -36,7 +36,7 @@ export async function bareRun(spec: CompiledSpec, ms: number): Promise<number> {
 }
 
 /**
- * The same while the cores have the rest of a server's work beside it: its clients ask a server that answers a constant, so often.
+ * The same while the cores do the rest of a server's work: clients send requests to a server that returns a constant, at this rate.
  * @param perSecond requests
  */
 export function bareBeside(spec: CompiledSpec, body: Uint8Array, perSecond: number, ms: number): Promise<number> {

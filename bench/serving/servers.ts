@@ -2,25 +2,25 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-/** A process that answers at an address. */
+/** A server process. */
 export interface Running {
   /** Of its score endpoint. */
   readonly url: string;
-  /** MiB it has in memory. */
+  /** MiB of resident memory. */
   memory(): number;
-  /** Milliseconds of processor time it has had, all its threads together. */
+  /** Milliseconds of processor time so far, of all its threads. */
   processor(): number;
   /** Files and connections it has open. */
   handles(): number;
 }
 
-/** The command line's server of a run, with one scoring thread. */
+/** The command line's server for a run, with one scoring thread. */
 export function server(out: string, ...more: string[]): ChildProcess {
   const all = ["dist/cli/main.js", "serve", "--checkpoint", out, "--port", "0", "--workers", "1", ...more];
   return spawn(process.execPath, all, { stdio: ["ignore", "pipe", "inherit"] });
 }
 
-/** The same, where no two requests share a run. */
+/** The same, without joining requests. */
 export function unjoined(out: string): ChildProcess {
   const file = join(dirname(out), "unjoined.mjs");
   writeFileSync(
@@ -34,7 +34,7 @@ process.once("SIGTERM", () => process.exit(0));`,
   return spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "inherit"] });
 }
 
-/** A route that reads the body and answers as much as a score does. */
+/** A route that reads the body and returns as much as a score request. */
 export function constant(): ChildProcess {
   const program = `
 import Fastify from ${JSON.stringify(resolve("node_modules/fastify/fastify.js"))};

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** Places in the first line of /proc/stat. */
+/** Columns of the first line of /proc/stat. */
 const STOLEN = 7;
 const KINDS = 8;
 
-/** Times of all processors since the start, by kind; none where the system has no /proc. */
+/** Times of all processors since the start, by kind; none if the system has no /proc. */
 function times(): readonly number[] {
   if (!existsSync("/proc/stat")) return [];
   const [line] = readFileSync("/proc/stat", "utf8").split("\n");
@@ -15,9 +15,9 @@ function times(): readonly number[] {
 }
 
 /**
- * Measures what share of the processors' time a virtual machine's host gave to others meanwhile: latencies contain it, and no server can
- * do anything about it.
- * @returns percent; call at the end
+ * Measures the share of processor time that a virtual machine's host gave to others: latencies contain it, and no server can
+ * avoid it.
+ * @returns a function to call at the end, for the percentage
  */
 export function stolenSince(): () => number {
   const before = times();

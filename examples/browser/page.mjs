@@ -1,4 +1,4 @@
-// Loads a model's file into the page and scores what is typed there, candidates best first.
+// Loads a model's file into the page and scores the candidates typed there, best first.
 import { Scorer } from "hashbrook/scorer";
 
 const element = (name) => document.querySelector(name);

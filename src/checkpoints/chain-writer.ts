@@ -161,7 +161,7 @@ export class ChainWriter {
   /** A full checkpoint with the head's rows and the increment's other state. */
   private *merged(path: string, increment: Increment): Steps<Written> {
     if (increment.patches.some(({ rows }) => rows.length > 0)) {
-      throw new HashbrookError("internal", `${path}: rows changed where no example was learned`);
+      throw new HashbrookError("internal", `${path}: rows changed although no example was learned`);
     }
     const head = new Checkpoint(this.finishedPath(path), this.files);
     const rows = increment.patches.map(({ name }) => fromChain(head, name));

@@ -43,15 +43,15 @@ export class CheckpointDirectory {
   private place(entry: FileEntry): void {
     const path = join(this.path, entry.name);
     const size = reading(path, () => this.files.stat(path)?.bytes);
-    if (size !== entry.bytes) throw damaged(path, `it has ${size ?? "no"} bytes, the manifest says ${entry.bytes}`);
+    if (size !== entry.bytes) throw damaged(path, `it has ${size ?? "no"} bytes, expected ${entry.bytes} (manifest)`);
     const layout = this.withFile(path, (file) => readSafetensorsLayout(this.files, file, entry.bytes, path));
     const chunks = new Map(entry.blocks.map((block) => [blockText(block), block.chunks]));
     for (const tensor of layout.tensors) {
       const known = chunks.get(blockText(tensor));
-      if (!known) throw damaged(path, `its block ${tensor.name} is not the manifest's`);
+      if (!known) throw damaged(path, `its block ${tensor.name} differs from the manifest`);
       this.stored.set(tensor.name, { ...tensor, path, chunks: known });
     }
-    if (layout.tensors.length !== entry.blocks.length) throw damaged(path, "it lacks blocks the manifest names");
+    if (layout.tensors.length !== entry.blocks.length) throw damaged(path, "blocks of the manifest are missing");
   }
 
   /** The tensors in its files. */
@@ -94,7 +94,7 @@ export class CheckpointDirectory {
       const path = join(this.path, entry.name);
       if (this.hashFile(path, entry.bytes) === entry.xxh64) continue;
       for (const block of entry.blocks) this.check(this.stored.get(block.name)!);
-      throw damaged(path, "its header differs from its checksum");
+      throw damaged(path, "its header does not match its checksum");
     }
   }
 
@@ -181,7 +181,7 @@ function blockText({ name, dtype, shape }: TensorSpec): string {
 }
 
 function damagedBlock(block: StoredBlock, at: number, bytes: number): HashbrookError {
-  return damaged(block.path, `block ${block.name}: bytes ${at} to ${at + bytes - 1} of it differ from their checksum`);
+  return damaged(block.path, `block ${block.name}: bytes ${at} to ${at + bytes - 1} do not match their checksum`);
 }
 
 /** The error for a checkpoint, or one of its files, whose content is invalid. */
@@ -194,7 +194,7 @@ function missing(path: string): HashbrookError {
     "checkpoint_missing",
     `${basename(path)}: not a finished checkpoint: it has no ${MANIFEST} (${path})`,
     {
-      hint: "Name a directory that `hashbrook train --out` has written.",
+      hint: "name a directory written by `hashbrook train --out`",
     },
   );
 }

@@ -91,7 +91,7 @@ export class Checkpoint {
   readInto(name: string, target: Uint8Array): void {
     const block = this.open(name);
     if (target.byteLength !== block.bytes) {
-      const message = `${this.path}: block ${name} has ${block.bytes} bytes where the model needs ${target.byteLength}`;
+      const message = `${this.path}: block ${name} has ${block.bytes} bytes, the model expects ${target.byteLength}`;
       throw new HashbrookError("checkpoint_mismatch", message);
     }
     fillAll(block, target);
@@ -134,7 +134,7 @@ function openChain(path: string, files: Files): CheckpointDirectory[] {
     if (!manifest.parent) return chain;
     const parent = openParent(child, manifest.parent, files);
     if (parent.manifest.examples >= manifest.examples || parent.manifest.spec_hash !== manifest.spec_hash) {
-      throw damaged(child, `its parent ${basename(parent.path)} cannot be one`);
+      throw damaged(child, `${basename(parent.path)} cannot be its parent: it has a different spec or is not older`);
     }
     chain.push(parent);
   }
@@ -149,7 +149,7 @@ function openParent(child: string, { examples, checksum }: ParentRef, files: Fil
     try {
       const parent = new CheckpointDirectory(candidate, files);
       if (parent.checksum === checksum || parent.manifest.replaces === checksum) return parent;
-      reasons.push(`${basename(candidate)} is another one`);
+      reasons.push(`${basename(candidate)} is a different checkpoint`);
     } catch (error) {
       if (!(error instanceof HashbrookError) || error.code === "checkpoint_mismatch") throw error;
       reasons.push(error.message);

@@ -125,6 +125,6 @@ function parseLockName(name: string): ProcessId | undefined {
 
 function lockedBy(directory: string, pid: number): HashbrookError {
   return new HashbrookError("checkpoint_locked", `${directory}: process ${pid} is writing here`, {
-    hint: "Wait until it ends, stop it, or choose another --out directory.",
+    hint: "wait until it ends, stop it, or use another --out directory",
   });
 }

@@ -98,7 +98,7 @@ export function decodeManifest(data: Uint8Array, path: string): Manifest {
   const checksum = manifestChecksum(data);
   const body = new Uint8Array(data.subarray(HEAD_BYTES - 1));
   body[0] = 0x7b;
-  if (checksum !== checksumOf(body)) throw damaged(path, "its checksum does not fit its text");
+  if (checksum !== checksumOf(body)) throw damaged(path, "its content does not match its checksum");
   const manifest = parseJson(body, path);
   const { version } = versionOf(manifest, () => damaged(path, `it is not a ${FORMAT}`));
   if (version !== 1 && version !== VERSION) throw newer(path, version);
@@ -120,6 +120,6 @@ function damaged(path: string, reason: string): HashbrookError {
 function newer(path: string, version: unknown): HashbrookError {
   const message = `${path}: checkpoint format version ${JSON.stringify(version)}; this Hashbrook reads versions 1 and ${VERSION}`;
   return new HashbrookError("checkpoint_mismatch", message, {
-    hint: "Use the Hashbrook that wrote it, or a newer one.",
+    hint: "use the Hashbrook version that wrote it, or a newer one",
   });
 }

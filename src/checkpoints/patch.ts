@@ -36,11 +36,11 @@ export class PatchCursor {
     const list = directory.find(rowsName(spec.name));
     const data = directory.find(dataName(spec.name));
     const [size, ...rest] = spec.shape;
-    if (!list || !data || list.dtype !== "U32" || list.shape.length !== 1) throw wrong("lacks its rows or their data");
+    if (!list || !data || list.dtype !== "U32" || list.shape.length !== 1) throw wrong("has no rows or no data");
     if (data.dtype !== spec.dtype || `${data.shape}` !== `${[list.shape[0], ...rest]}`)
-      throw wrong("has another shape");
+      throw wrong("has the wrong shape");
     if (before && (before.dtype !== spec.dtype || `${before.shape.slice(1)}` !== `${rest}`)) {
-      throw wrong("does not fit the block it changes");
+      throw wrong("does not match the block it changes");
     }
     this.stride = patchRowBytes(spec);
     this.rows = new Uint32Array(list.shape[0]);
@@ -49,7 +49,7 @@ export class PatchCursor {
     const ascending = this.rows.every((row, i) => row < size && (i === 0 || row > this.rows[i - 1]));
     if (!ascending) throw wrong("names rows out of order or past the block's end");
     const grown = Math.max(0, size - (before?.shape[0] ?? size));
-    if (grown > 0 && this.rows[this.rows.length - grown] !== size - grown) throw wrong("lacks rows that are new");
+    if (grown > 0 && this.rows[this.rows.length - grown] !== size - grown) throw wrong("lacks rows that were added");
   }
 
   /** Overwrites the changed bytes of `target`, which holds the block's bytes from `at` on; `at` must not decrease. */
@@ -156,6 +156,6 @@ export class ChainBlock implements TensorSpec {
 function patchOf({ manifest, path }: CheckpointDirectory, name: string): TensorSpec {
   const patch = manifest.patches?.find((candidate) => candidate.name === name);
   if (!patch || patch.shape.length === 0)
-    throw damaged(path, `it has no block ${name}, which a newer increment changes`);
+    throw damaged(path, `block ${name} is missing, but a newer increment changes it`);
   return patch;
 }

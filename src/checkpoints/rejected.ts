@@ -137,9 +137,9 @@ function rawText(raw: Uint8Array): { raw: string } | { raw_base64: string } {
 function cutShort(path: string, found: number, length: number): HashbrookError {
   return new HashbrookError(
     "checkpoint_mismatch",
-    `${path}: has ${found} bytes, the checkpoint was taken at ${length}`,
+    `${path}: has ${found} bytes, but had ${length} when the checkpoint was written`,
     {
-      hint: `Put the file back; to go on without the old rejects: truncate -s ${length} ${path}`,
+      hint: `restore the file; to continue without the earlier rejects: truncate -s ${length} ${path}`,
     },
   );
 }

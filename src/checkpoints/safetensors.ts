@@ -57,7 +57,7 @@ export function safetensorsLayout(tensors: readonly TensorSpec[]): SafetensorsLa
   const relative = ordered.map(({ name, dtype, shape }) => {
     const bytes = tensorBytes({ dtype, shape });
     if (entries.has(name) || !isShape(shape) || !Number.isSafeInteger(bytes)) {
-      throw new HashbrookError("internal", `tensor ${name} [${shape}]: the name is taken or the shape is not possible`);
+      throw new HashbrookError("internal", `tensor ${name} [${shape}]: duplicate name or invalid shape`);
     }
     const offset = end;
     end += bytes;
@@ -88,10 +88,10 @@ export function readSafetensorsLayout(files: Files, file: number, size: number, 
   if (readFully(files, file, prefix, 0) < 8) throw damaged(path, "it is shorter than the length of its header");
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES) || Number(length) > size - 8) {
-    throw damaged(path, `its header claims ${length} bytes, the file has ${size}`);
+    throw damaged(path, `its header should have ${length} bytes, but the file has ${size}`);
   }
   const header = new Uint8Array(8 + Number(length));
-  if (readFully(files, file, header, 0) < header.byteLength) throw damaged(path, "its header is cut short");
+  if (readFully(files, file, header, 0) < header.byteLength) throw damaged(path, "its header is truncated");
   const tensors = placeTensors(parseHeader(header.subarray(8), path), header.byteLength, size, path);
   return { header, tensors, bytes: size };
 }
@@ -111,10 +111,10 @@ function placeTensors(entries: [string, unknown][], dataStart: number, size: num
   tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
   let end = dataStart;
   for (const { name, offset, bytes } of tensors) {
-    if (offset !== end) throw damaged(path, `tensor ${name} does not begin where the one before it ends`);
+    if (offset !== end) throw damaged(path, `tensor ${name} does not begin at the end of the previous one`);
     end += bytes;
   }
-  if (end !== size) throw damaged(path, `its tensors end at byte ${end}, the file at ${size}`);
+  if (end !== size) throw damaged(path, `its tensors end at byte ${end}, but the file has ${size} bytes`);
   return tensors;
 }
 
@@ -123,13 +123,13 @@ function placeTensor(name: string, entry: unknown, dataStart: number, path: stri
   const { dtype, shape, data_offsets: offsets } = described;
   const bytes = tensorBytes({ dtype, shape });
   if (bytes !== offsets[1] - offsets[0]) {
-    throw damaged(path, `tensor ${name} of shape [${shape}] needs ${bytes} bytes, its data_offsets span ${offsets}`);
+    throw damaged(path, `tensor ${name} of shape [${shape}] needs ${bytes} bytes, but its data_offsets are ${offsets}`);
   }
   return { name, dtype, shape, offset: dataStart + offsets[0], bytes };
 }
 
 function damaged(path: string, reason: string): HashbrookError {
-  return new HashbrookError("checkpoint_damaged", `${path}: not a sound safetensors file: ${reason}`);
+  return new HashbrookError("checkpoint_damaged", `${path}: not a valid safetensors file: ${reason}`);
 }
 
 /** A list of sizes: whole numbers, 0 or more. */

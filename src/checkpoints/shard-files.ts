@@ -15,7 +15,7 @@ export function writeShardFiles(
   blocks: readonly Block[],
   files: Files = nodeFiles,
 ): FileEntry[] {
-  if (!SHARD_FILES.test(directory)) throw new RangeError(`${directory}: is no directory for files of shards`);
+  if (!SHARD_FILES.test(directory)) throw new RangeError(`${directory}: not the name of a directory for shard files`);
   const path = join(run, directory);
   files.mkdir(path);
   const entries = groupByFile(blocks).map(([name, group]) =>

@@ -275,7 +275,7 @@ export class CheckpointStore {
   }
 }
 
-const NAME_A_RUN = "Name the directory that `hashbrook train --out` wrote, or one checkpoint-… directory in it.";
+const NAME_A_RUN = "name a directory written by `hashbrook train --out`, or a checkpoint-… directory in it";
 
 /**
  * Opens a checkpoint for use: `path` is a run's directory (the newest intact checkpoint) or one checkpoint's directory. All of it is verified.
@@ -292,7 +292,7 @@ export function openCheckpoint(path: string, files: Files = nodeFiles): { checkp
   const { checkpoint, skipped } = store.latest();
   if (checkpoint) return { checkpoint, skipped };
   if (files.stat(join(path, TOGETHER))) throw severalHeld(path);
-  const what = files.stat(path) ? "holds no finished checkpoint" : "is not there";
+  const what = files.stat(path) ? "contains no finished checkpoint" : "no such directory";
   throw new HashbrookError("checkpoint_missing", `${path}: ${what}`, {
     hint: NAME_A_RUN,
   });
@@ -305,14 +305,14 @@ export function describe(examples: number, { meta }: Pick<CheckpointContent, "me
 
 /** The error for a writer whose lock is gone. */
 export function lockLost(directory: string): HashbrookError {
-  return new HashbrookError("checkpoint_locked", `${directory}: another writer has taken over`, {
-    hint: "Let only one process train into a directory.",
+  return new HashbrookError("checkpoint_locked", `${directory}: another process has taken over writing`, {
+    hint: "train into a directory with one process only",
   });
 }
 
 function noneWhole(directory: string, skipped: readonly Skipped[]): HashbrookError {
   const reasons = skipped.map(({ reason }) => reason).join("; ");
-  return new HashbrookError("checkpoint_damaged", `${directory}: no checkpoint is whole: ${reasons}`, {
-    hint: "Restore the directory from a copy, or train anew into another --out directory.",
+  return new HashbrookError("checkpoint_damaged", `${directory}: all checkpoints are damaged: ${reasons}`, {
+    hint: "restore the directory from a backup, or train again into another --out directory",
   });
 }

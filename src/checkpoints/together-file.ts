@@ -21,15 +21,15 @@ export function readTogether(directory: string): TogetherFile | null {
     const file: unknown = JSON.parse(readFileSync(path, "utf8"));
     if (isObject(file) && file.version === 1 && Array.isArray(file.models)) return file as unknown as TogetherFile;
   } catch {}
-  throw new HashbrookError("checkpoint_damaged", `${path}: is not what train writes`, {
-    hint: "remove it, and give the models of before in their order: it is written anew",
+  throw new HashbrookError("checkpoint_damaged", `${path}: damaged: not a list of models as train writes it`, {
+    hint: "remove it, and start the run with the same models in the same order: train writes it again",
   });
 }
 
 /** The error for a directory with several models where one was expected. @throws checkpoint_damaged */
 export function severalHeld(directory: string): HashbrookError {
   const names = readTogether(directory)?.models.map(({ name }) => name) ?? [];
-  return new HashbrookError("checkpoint_missing", `${directory}: holds several models: ${names.join(", ")}`, {
+  return new HashbrookError("checkpoint_missing", `${directory}: contains several models: ${names.join(", ")}`, {
     hint: `name one of them: ${names.map((name) => join(directory, name)).join(" or ")}`,
   });
 }

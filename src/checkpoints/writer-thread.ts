@@ -42,7 +42,7 @@ export class WriterThread {
   /** Hands an increment over, transferring its arrays. @throws what went wrong before */
   save(increment: Increment): void {
     this.poll();
-    if (this.saving) throw new HashbrookError("internal", "a checkpoint is being saved already");
+    if (this.saving) throw new HashbrookError("internal", "a checkpoint is already being saved");
     this.saving = true;
     const whole = increment.blocks.map(({ data }) => data.buffer);
     this.post({ type: "save", increment }, [...whole, ...memoryOf(increment.patches)]);

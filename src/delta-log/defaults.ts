@@ -2,4 +2,4 @@
 export const defaultSnapshotEvery = 600;
 /** The kinds of delta logs. */
 export const deltaLogs =
-  "a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC, objects:DIR, s3://BUCKET/PREFIX or, to follow, https://HOST/PATH";
+  "a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC, objects:DIR, s3://BUCKET/PREFIX or, only to follow, https://HOST/PATH";

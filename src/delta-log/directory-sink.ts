@@ -51,7 +51,7 @@ export class DirectorySink implements DeltaSink {
       "log_fenced",
       `${this.directory}: writer ${later.epoch} has taken over from ${this.writer.epoch}`,
       {
-        hint: "another trainer was started on the same run; let it go on",
+        hint: "another trainer was started for the same run: let only that one continue",
       },
     );
   }

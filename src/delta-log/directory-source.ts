@@ -76,7 +76,7 @@ export class DirectorySource implements DeltaSource {
       const epoch = wholeSnapshot(this.files, this.directory, file, run);
       if (epoch !== null && from.accepts({ number: file.number, epoch })) return file;
       taken.add(file.name);
-      if (epoch === null) yield { type: "damaged", reason: `${file.name}: is no whole snapshot of this log` };
+      if (epoch === null) yield { type: "damaged", reason: `${file.name}: not a complete snapshot of this log` };
     }
     return undefined;
   }
@@ -109,7 +109,7 @@ export class DirectorySource implements DeltaSource {
         frames++;
         yield { type: "frame", frame };
       }
-      if (frames === 0) yield { type: "damaged", reason: `${name}: is empty` };
+      if (frames === 0) yield { type: "damaged", reason: `${name}: empty file` };
     } catch (error) {
       yield { type: "damaged", reason: `${name}: ${error instanceof Error ? error.message : error}` };
     }

@@ -146,10 +146,10 @@ export function readFacts(bytes: Uint8Array): Omit<EntryPart, "state"> {
 
 /** Checks the frame of a part and its checksum, and reads its header. */
 function readHeader(bytes: Uint8Array): EntryHeader {
-  if (bytes.length < HEAD + TAIL) throw damaged(`${bytes.length} bytes are no entry`);
+  if (bytes.length < HEAD + TAIL) throw damaged(`${bytes.length} bytes are too few for an entry`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const body = bytes.subarray(0, bytes.length - TAIL);
-  if (xxh64(body) !== view.getBigUint64(body.length, true)) throw damaged("its checksum does not fit its bytes");
+  if (xxh64(body) !== view.getBigUint64(body.length, true)) throw damaged("its content does not match its checksum");
   if (view.getBigUint64(0, true) !== MAGIC) throw damaged("it does not begin with HBDELTA");
   const version = view.getUint32(8, true);
   if (version !== VERSION) throw newer(version);
@@ -235,5 +235,7 @@ function damaged(reason: string): HashbrookError {
 
 function newer(version: number): HashbrookError {
   const message = `entry of the delta log: format version ${version}; this Hashbrook reads version ${VERSION}`;
-  return new HashbrookError("log_mismatch", message, { hint: "use the Hashbrook that wrote it, or a newer one" });
+  return new HashbrookError("log_mismatch", message, {
+    hint: "use the Hashbrook version that wrote it, or a newer one",
+  });
 }

@@ -49,16 +49,17 @@ export function* openFrames(bytes: Uint8Array): Generator<Frame> {
 
 function openFrame(bytes: Uint8Array): Frame {
   const { epoch, sent, bytes: size } = frameHead(bytes);
-  if (FRAME_HEAD + size > bytes.length) throw damaged("it is cut short");
+  if (FRAME_HEAD + size > bytes.length) throw damaged("it is truncated");
   return { epoch, sent, body: bytes.subarray(FRAME_HEAD, FRAME_HEAD + size) };
 }
 
 /** Reads a frame's envelope, and the size of its body, from its first bytes. */
 export function frameHead(bytes: Uint8Array): Envelope & { readonly bytes: number } {
-  if (bytes.length < FRAME_HEAD) throw damaged("it is cut short");
+  if (bytes.length < FRAME_HEAD) throw damaged("it is truncated");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0, true) !== MAGIC) throw damaged("it does not begin with HBFR");
-  if (view.getBigUint64(CHECKED, true) !== xxh64(bytes.subarray(0, CHECKED))) throw damaged("its envelope is wrong");
+  if (view.getBigUint64(CHECKED, true) !== xxh64(bytes.subarray(0, CHECKED)))
+    throw damaged("its envelope does not match its checksum");
   return { epoch: view.getFloat64(8, true), sent: view.getFloat64(16, true), bytes: view.getUint32(4, true) };
 }
 

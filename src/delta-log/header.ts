@@ -52,7 +52,7 @@ const headerOf = validator(Header);
  */
 export function checkEntryHeader(value: unknown): EntryHeader {
   const header = headerOf(value, damaged);
-  if (header.part >= header.parts) throw damaged("/part is beyond its parts");
+  if (header.part >= header.parts) throw damaged("/part must be below /parts");
   return header;
 }
 

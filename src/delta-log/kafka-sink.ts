@@ -107,7 +107,7 @@ export class KafkaSink implements DeltaSink {
   private async renew(): Promise<void> {
     const { kafka, topic } = this;
     const made = await withAdmin(kafka, (admin) => admin.createTopic(topic, 1, CONFIG));
-    const what = made ? "was deleted, and is made anew" : "was deleted, and something else made it anew";
+    const what = made ? "was deleted, and is created again" : "was deleted, and another client created it again";
     this.writer.tell?.(`delta log: topic ${topic} ${what}; a snapshot follows`);
     this.empty = true;
     this.offset = 0n;
@@ -159,7 +159,7 @@ export class KafkaSink implements DeltaSink {
 }
 
 function deleted(topic: string): HashbrookError {
-  return new HashbrookError("kafka_topic_missing", `topic ${topic} of the delta log is deleted again and again`, {
-    hint: "--publish names a topic that something else deletes: find it, then go on with --resume",
+  return new HashbrookError("kafka_topic_missing", `topic ${topic} of the delta log keeps being deleted`, {
+    hint: "find out what deletes the topic of --publish, then continue with --resume",
   });
 }

@@ -89,7 +89,7 @@ export class ObjectSink implements DeltaSink {
     const { epoch } = this.writer;
     if (later <= epoch) return;
     throw new HashbrookError("log_fenced", `${this.store.url}: writer ${later} has taken over from ${epoch}`, {
-      hint: "another trainer was started on the same run; let it go on",
+      hint: "another trainer was started for the same run: let only that one continue",
     });
   }
 
@@ -101,7 +101,7 @@ export class ObjectSink implements DeltaSink {
 }
 
 function contended(url: string): HashbrookError {
-  return new HashbrookError("log_fenced", `${url}: somebody else writes ${HEAD_KEY} again and again`, {
-    hint: "one trainer at a time: which other one publishes to this log?",
+  return new HashbrookError("log_fenced", `${url}: another process keeps writing ${HEAD_KEY}`, {
+    hint: "publish to a log from one trainer at a time: stop the other one",
   });
 }

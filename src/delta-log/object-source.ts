@@ -126,7 +126,7 @@ export class ObjectSource implements DeltaSource {
       const frames = found && found !== "known" ? framesOf(found.bytes) : [];
       yield* frames.map((frame) => ({ type: "frame" as const, frame }));
       if (frames.length > 0 && frames.every((frame) => isNext(frame, name, count))) continue;
-      yield { type: "damaged", reason: `${key}: is not that object of this log` };
+      yield { type: "damaged", reason: `${key}: not the expected object of this log` };
       return "damaged";
     }
     return "whole";

@@ -16,8 +16,8 @@ function kindOf(url: string): "directory" | "objects" | "topic" {
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url) ?? [];
   if (scheme === "kafka") return "topic";
   if (url !== "" && scheme === undefined) return "directory";
-  throw new HashbrookError("usage", `${JSON.stringify(url)}: is no delta log`, {
-    hint: `give ${deltaLogs}`,
+  throw new HashbrookError("usage", `${JSON.stringify(url)}: not an address of a delta log`, {
+    hint: `use ${deltaLogs}`,
   });
 }
 

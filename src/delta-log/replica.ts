@@ -188,5 +188,5 @@ export class Replica<M extends ReplicaModel> {
 const isUnstored = (error: unknown) => error instanceof HashbrookError && error.code.startsWith("row_store_");
 
 function waitsFor(missing: number | null): string | null {
-  return missing === null ? null : `entry ${missing} is missing: waits for it, or for the next snapshot`;
+  return missing === null ? null : `entry ${missing} is missing: waiting for it, or for the next snapshot`;
 }

@@ -109,7 +109,7 @@ function begins({ value }: TopicMessage, from: FollowFrom): boolean {
 
 function* deliveries({ offset, value }: TopicMessage): Generator<Delivery> {
   if (value === null) return;
-  if (value.length === 0) yield { type: "damaged", reason: `offset ${offset}: no bytes` };
+  if (value.length === 0) yield { type: "damaged", reason: `offset ${offset}: empty message` };
   try {
     for (const frame of openFrames(value)) yield { type: "frame", frame };
   } catch (error) {

@@ -175,7 +175,7 @@ export class BlockReader {
   }
 
   private misfit({ number }: BlockPlace) {
-    return damaged(eventsFile(this.cache.directory), `block ${number} is not of the columns that the manifest tells`);
+    return damaged(eventsFile(this.cache.directory), `block ${number} does not have the columns of the manifest`);
   }
 }
 

@@ -43,9 +43,9 @@ export class EventCache {
     this.mostBytes = this.blocks.reduce((most, { bytes }) => Math.max(most, bytes), 0);
     this.bytes = this.blocks.reduce((sum, { bytes }) => sum + bytes, 0);
     const there = nodeFiles.stat(eventsFile(directory))?.bytes;
-    const expected = `${this.bytes} bytes were written`;
-    if (there === undefined) throw damaged(eventsFile(directory), "is not there");
-    if (there !== this.bytes) throw damaged(eventsFile(directory), `has ${there} bytes, but ${expected}`);
+    const expected = `expected ${this.bytes}`;
+    if (there === undefined) throw damaged(eventsFile(directory), "missing");
+    if (there !== this.bytes) throw damaged(eventsFile(directory), `has ${there} bytes, ${expected}`);
   }
 
   /**
@@ -59,7 +59,7 @@ export class EventCache {
     const difference = identityDifference(decode, wanted);
     throw new HashbrookError(
       "cache_mismatch",
-      `${this.directory}: was made for ${made_for}, which decodes events otherwise than ${spec.name}: ${difference}`,
+      `${this.directory}: was made for ${made_for}, which decodes events differently from ${spec.name}: ${difference}`,
       { hint: "make a cache for this spec: hashbrook cache --model SPEC --data FILES --out DIR" },
     );
   }
@@ -69,9 +69,13 @@ export class EventCache {
     const { kept } = this.manifest;
     const missing = wanted.filter((name) => !kept.includes(name));
     if (missing.length === 0) return;
-    throw new HashbrookError("cache_mismatch", `${this.directory}: the texts of ${missing.join(", ")} are not in it`, {
-      hint: `make it again with --texts ${missing.join(" ")}, or give the data itself`,
-    });
+    throw new HashbrookError(
+      "cache_mismatch",
+      `${this.directory}: does not contain the texts of ${missing.join(", ")}`,
+      {
+        hint: `make it again with --texts ${missing.join(" ")}, or use the data itself`,
+      },
+    );
   }
 
   /**
@@ -83,7 +87,7 @@ export class EventCache {
     const { rejected_by_code: codes } = this.manifest;
     const code = Object.keys(codes).find((name) => ofLabels.has(name));
     if (code === undefined) return;
-    const message = `${this.directory}: ${codes[code]} events are not in it (${code}), which could be scored`;
+    const message = `${this.directory}: lacks ${codes[code]} events (${code}) that could be scored`;
     throw new HashbrookError("cache_mismatch", message, { hint: "predict from the data itself" });
   }
 
@@ -93,7 +97,7 @@ export class EventCache {
     if (!this.heads) {
       const bytes = new Uint8Array(nodeFiles.stat(path)?.bytes ?? 0);
       if (bytes.length > 0) withFile(nodeFiles, path, "r", (handle) => readFully(nodeFiles, handle, bytes, 0));
-      if (hex64(xxh64(bytes)) !== this.manifest.heads) throw damaged(path, "its checksum is not that of its content");
+      if (hex64(xxh64(bytes)) !== this.manifest.heads) throw damaged(path, "its content does not match its checksum");
       this.heads = bytes;
     }
     const [at, bytes] = this.manifest.files[file].head;
@@ -122,5 +126,5 @@ export class EventCache {
 
 /** The error for a block whose bytes have changed. */
 export function damagedBlock(path: string, number: number, at: number, bytes: number): HashbrookError {
-  return damaged(path, `block ${number} (bytes ${at} to ${at + bytes}) has a wrong checksum`);
+  return damaged(path, `block ${number} (bytes ${at} to ${at + bytes}) does not match its checksum`);
 }

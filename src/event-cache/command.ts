@@ -7,7 +7,7 @@ import { loadSpec } from "../spec/parse.js";
 import { EventCache } from "./cache.js";
 import { type MakeOptions, makeCache } from "./make.js";
 import { manifestFile } from "./names.js";
-import { describe, type OpenedCache, whyNot } from "./open-or-make.js";
+import { describe, NO_CACHE, type OpenedCache, whyNot } from "./open-or-make.js";
 
 /** What to decode, once, for many runs. */
 export interface CacheOptions extends Omit<MakeOptions, "kept"> {
@@ -43,8 +43,8 @@ export async function cacheEvents(options: CacheOptions): Promise<CacheReport | 
   if (spec.join) throw joined(spec);
   const kept = [...new Set([...sliceColumns(spec), ...texts])];
   const inputs = inputsFor(typeof data === "string" ? [data] : data);
-  const made = nodeFiles.stat(manifestFile(out)) ? await whyNot(out, { spec, inputs, kept }) : "there was none";
-  if (made !== null && made !== "there was none") throw exists(out, made);
+  const made = nodeFiles.stat(manifestFile(out)) ? await whyNot(out, { spec, inputs, kept }) : NO_CACHE;
+  if (made !== null && made !== NO_CACHE) throw exists(out, made);
   if (made !== null && !(await makeCache(spec, inputs, out, { kept, onProgress, signal }))) return null;
   const cache = describe(new EventCache(out));
   return { ...cache, made, ratio: cache.content > 0 ? cache.bytes / cache.content : null };
@@ -57,13 +57,13 @@ function sliceColumns({ calibration, fields }: CompiledSpec): string[] {
 }
 
 function joined({ name }: CompiledSpec): HashbrookError {
-  return new HashbrookError("usage", `${name}: its labels come from clicks: such events are not cached`, {
-    hint: "give the impressions and --clicks to train",
+  return new HashbrookError("usage", `${name}: its labels come from clicks, and such events cannot be cached`, {
+    hint: "train from the impressions and --clicks directly",
   });
 }
 
 function exists(out: string, why: string): HashbrookError {
-  return new HashbrookError("output_exists", `${out}: holds another cache: ${why}`, {
+  return new HashbrookError("output_exists", `${out}: already holds another cache: ${why}`, {
     hint: "remove it, or name another --out directory",
   });
 }

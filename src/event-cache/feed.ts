@@ -257,7 +257,7 @@ export class CacheFeed {
   private noRow(offset: number): HashbrookError {
     const { cache, name } = this.inputs[this.file];
     return new HashbrookError("source_changed", `${cache.directory}: no event of ${name} begins at byte ${offset}`, {
-      hint: "the checkpoint was made with other data: give the same, or start without --resume",
+      hint: "the checkpoint was made from other data: pass the same data, or start without --resume",
     });
   }
 }

@@ -23,8 +23,8 @@ export function cachedInputs(data: readonly string[]): CachedInput[] | null {
   if (caches.length === 0) return null;
   const other = data.find((spec) => !isCacheName(spec));
   if (other !== undefined)
-    throw new HashbrookError("usage", `${caches[0]} and ${other}: caches stand alone, or beside other caches`, {
-      hint: `make a cache of all files: hashbrook cache --data FILES --out DIR; or learn them one after the other, with --resume`,
+    throw new HashbrookError("usage", `${caches[0]} and ${other}: a cache can only be combined with other caches`, {
+      hint: `make a cache of all files: hashbrook cache --data FILES --out DIR; or train from one after the other, with --resume`,
     });
   return caches.flatMap((spec) => inputsOfCache(new EventCache(spec.slice(CACHE_PREFIX.length))));
 }

@@ -103,7 +103,7 @@ export function readManifest(directory: string): CacheManifest {
   if (Number.isInteger(version) && version !== CACHE_VERSION) throw otherVersion(directory, version as number);
   const manifest = manifestOf(value, (what) => damaged(path, what));
   const { checksum, ...rest } = manifest;
-  if (checksumOf(rest) !== checksum) throw damaged(path, "its checksum is not that of its content");
+  if (checksumOf(rest) !== checksum) throw damaged(path, "its content does not match its checksum");
   return manifest;
 }
 
@@ -120,22 +120,24 @@ export function blocksOf({ blocks }: CacheManifest): BlockPlace[] {
 /** The error for a damaged part of a cache. @param file its path */
 export function damaged(file: string, what: string, cause?: unknown): HashbrookError {
   return new HashbrookError("cache_damaged", `${file}: ${what}`, {
-    hint: "the cache was changed or cut off since it was written: remove it and make it again (hashbrook cache), or give the data itself",
+    hint: "the cache was changed or truncated after it was written: remove it and make it again (hashbrook cache), or use the data itself",
     cause,
   });
 }
 
 function missing(directory: string): HashbrookError {
   const there = nodeFiles.stat(directory)?.directory;
-  const what = there ? "holds no event cache: there is no cache.json" : "no such directory";
+  const what = there ? "not an event cache: it has no cache.json" : "no such directory";
   return new HashbrookError("cache_missing", `${directory}: ${what}`, {
-    hint: "make it with: hashbrook cache --model SPEC --data FILES --out DIR (one that was killed has to be made again)",
+    hint: "make it: hashbrook cache --model SPEC --data FILES --out DIR (an interrupted one must be made again)",
   });
 }
 
 function otherVersion(directory: string, version: number): HashbrookError {
-  const message = `${directory}: is of format version ${version}, this Hashbrook reads ${CACHE_VERSION}`;
-  return new HashbrookError("cache_mismatch", message, { hint: "make it again with this Hashbrook: hashbrook cache" });
+  const message = `${directory}: cache format version ${version}; this Hashbrook reads version ${CACHE_VERSION}`;
+  return new HashbrookError("cache_mismatch", message, {
+    hint: "make it again with this version of Hashbrook: hashbrook cache",
+  });
 }
 
 function parsed(path: string, bytes: Uint8Array): object {

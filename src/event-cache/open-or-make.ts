@@ -61,12 +61,15 @@ export function describe(cache: EventCache): Omit<OpenedCache, "made"> {
 
 const manifestBytes = (directory: string): number => nodeFiles.stat(manifestFile(directory))?.bytes ?? 0;
 
+/** Why a cache is made if there is none yet. */
+export const NO_CACHE = "no cache found";
+
 /** Why the directory holds no intact cache of these data and this spec, in a few words; null if it does. */
 export async function whyNot(
   directory: string,
   { spec, inputs, kept }: { spec: CompiledSpec; inputs: readonly Input[]; kept: readonly string[] },
 ): Promise<string | null> {
-  if (!nodeFiles.stat(manifestFile(directory))) return "there is none";
+  if (!nodeFiles.stat(manifestFile(directory))) return NO_CACHE;
   try {
     const cache = new EventCache(directory);
     cache.refuseOther(spec);
@@ -83,7 +86,7 @@ export async function whyNot(
 
 async function otherData(cache: EventCache, inputs: readonly Input[]): Promise<string | null> {
   const cached = inputsOfCache(cache);
-  if (cached.length !== inputs.length) return `it is of ${cached.length} files, ${inputs.length} are given`;
+  if (cached.length !== inputs.length) return `it was made from ${cached.length} files, but ${inputs.length} are given`;
   for (const [i, input] of inputs.entries()) {
     const there = cached[i];
     const same =
@@ -91,7 +94,7 @@ async function otherData(cache: EventCache, inputs: readonly Input[]): Promise<s
       input.bytes === there.bytes &&
       input.modified === there.modified &&
       (await fingerprint(input)) === (await fingerprint(there));
-    if (!same) return `${input.name} is not the ${there.name} that it was made of, or was changed since`;
+    if (!same) return `${input.name} differs from ${there.name}, which it was made from`;
   }
   return null;
 }

@@ -102,7 +102,7 @@ function advances(ends: Float64Array | Uint32Array, start: number): Uint32Array 
     const way = end - before;
     if (!(way >= 0 && way < 2 ** 32))
       throw new HashbrookError("cache_write", "more than 4 GiB of malformed rows between two events cannot be cached", {
-        hint: "is it the right file? hashbrook check --model SPEC --data FILE shows what is read",
+        hint: "check that it is the right file: hashbrook check --model SPEC --data FILE shows what is read",
       });
     list[r] = way;
     before = end;

@@ -132,7 +132,7 @@ export function cacheWriteError(directory: string, cause: unknown): HashbrookErr
   const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(cause) ?? "");
   const hint = full
     ? "free some space, or name an --out directory on another disk"
-    : "is --out a directory that can be written?";
+    : "check that --out is a writable directory";
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new HashbrookError("cache_write", `${directory}: the cache could not be written: ${reason}`, { hint, cause });
 }

@@ -227,7 +227,7 @@ class Explanation {
     const { first, rejected } = this;
     const seen = first
       ? `all ${rejected} events were rejected, the first: ${rejectText(first)}`
-      : "there are no events";
+      : "the data contain no events";
     return new HashbrookError("all_rejected", `explain: ${seen}`, {
       hint:
         (first && rejectHint(this.loaded.spec, first)) ?? "hashbrook check --model SPEC --data FILE shows what is read",

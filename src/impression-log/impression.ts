@@ -46,7 +46,7 @@ export function readImpression(line: Buffer, place: string): Impression {
       // Not an impression.
     }
   }
-  throw new HashbrookError("source_unreadable", `${place}: is no line of a log of impressions`, {
+  throw new HashbrookError("source_unreadable", `${place}: not a line of an impression log`, {
     hint: `lines of serve --log begin with {"${MEMBER}": {"request": …`,
   });
 }

@@ -82,10 +82,14 @@ export async function judgePolicy(options: JudgeOptions): Promise<PolicyReport> 
 }
 
 function policyOf(text: string): Explorer {
-  const hint = "greedy, softmax:T with T above 0, or epsilon-greedy:E with E from 0 to 1";
+  const hint = "use greedy, softmax:T with T above 0, or epsilon-greedy:E with E from 0 to 1";
   const explorer = Explorer.of(text === "greedy" ? "epsilon-greedy:0" : text, hint);
   if (explorer.prior === undefined) return explorer;
-  throw new HashbrookError("usage", `--ips ${text}: a checkpoint's policy is one of its scores`, { hint });
+  throw new HashbrookError(
+    "usage",
+    `--ips ${text}: not supported: the policy must depend on a checkpoint's scores alone`,
+    { hint },
+  );
 }
 
 class Judge {
@@ -125,8 +129,8 @@ class Judge {
     const { incomplete, repeated, estimates } = this;
     const { requests } = estimates;
     if (requests > 0) return { ...estimates.value(), requests, incomplete, repeated };
-    throw new HashbrookError("nothing_verified", "no request of the log can be judged", {
-      hint: `${incomplete} lack candidates; requests are judged whole`,
+    throw new HashbrookError("nothing_verified", "no request of the log can be evaluated", {
+      hint: `${incomplete} requests lack candidates; only complete requests can be evaluated`,
     });
   }
 
@@ -192,7 +196,7 @@ class Judge {
     const reward = this.rewards ? (this.rewards.get(key) ?? 0) : label;
     if (!Number.isNaN(reward)) return reward;
     throw new HashbrookError("source_unreadable", `${placeOf(line)}: has no label`, {
-      hint: "give --rewards: lines with the events' ids",
+      hint: "add --rewards with lines that carry the events' ids",
     });
   }
 }
@@ -210,8 +214,8 @@ function propensityOf(request: readonly Candidate[], shown: number): number {
   const { propensity } = impression;
   if (shown >= 0 && propensity !== undefined && propensity > 0 && propensity <= 1) return propensity;
   const why =
-    shown < 0 || propensity === undefined ? "its order was not drawn by chance" : `its propensity is ${propensity}`;
+    shown < 0 || propensity === undefined ? "its order was not drawn at random" : `its propensity is ${propensity}`;
   throw new HashbrookError("propensity_missing", `${placeOf(line)}: request ${impression.request}: ${why}`, {
-    hint: "a policy is judged by requests that were answered with serve --explore: keep others out of the log",
+    hint: "only requests answered with serve --explore can be evaluated: keep others out of the log",
   });
 }

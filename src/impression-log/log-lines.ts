@@ -47,8 +47,8 @@ function filesOf(place: string): string[] {
   if (!existsSync(place) || !statSync(place).isDirectory()) return [place];
   const names = nodeFiles.list(place).filter((name) => NAME.test(name));
   if (names.length > 0) return names.map((name) => join(place, name));
-  throw new HashbrookError("source_missing", `${place}: holds no file of a log of impressions`, {
-    hint: "serve --log DIR writes impressions-….jsonl; a file has .part behind its name until it is complete",
+  throw new HashbrookError("source_missing", `${place}: contains no file of an impression log`, {
+    hint: "serve --log DIR writes impressions-….jsonl; the name ends in .part until the file is complete",
   });
 }
 

@@ -65,7 +65,7 @@ export class Recorder implements Impressions {
    */
   static async open(to: string, serving: Serving, options: RecorderOptions): Promise<Recorder> {
     const worker = new Worker(builtFile("impression-log/log-worker.js"));
-    const calls = new ThreadCalls<LogCalls>(worker, "the thread that writes the log of impressions");
+    const calls = new ThreadCalls<LogCalls>(worker, "the writer thread of the impression log");
     try {
       await calls.call("open", { to, serving });
     } catch (error) {
@@ -109,7 +109,7 @@ export class Recorder implements Impressions {
     await this.settle(this.writer.close(), 0, 0);
     const { queue, write, too_long } = this.dropped;
     const lost = queue + write + too_long;
-    if (lost > 0) this.options.tell(`log of impressions: ${lost} were not written, ${this.written} were`);
+    if (lost > 0) this.options.tell(`impression log: ${lost} candidates were dropped, ${this.written} written`);
   }
 
   /** @returns false if the spec does not match the scores: another model has just taken over */
@@ -143,8 +143,8 @@ export class Recorder implements Impressions {
     this.written += written;
     this.dropped.too_long += tooLong;
     this.dropped.write += failed;
-    if (error && !this.failing) this.options.tell(`log of impressions: ${error.message}; scoring goes on without it`);
-    if (!error && written > 0 && this.failing) this.options.tell("log of impressions: is written again");
+    if (error && !this.failing) this.options.tell(`impression log: ${error.message}; scoring continues without it`);
+    if (!error && written > 0 && this.failing) this.options.tell("impression log: writing again");
     if (error || written > 0) this.failing = error !== undefined;
   }
 }

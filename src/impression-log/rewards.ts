@@ -39,22 +39,22 @@ function tableOf(header: string, line: LogLine): Table {
   const separator = header.includes("\t") ? "\t" : ",";
   const names = header.split(separator);
   const id = names.indexOf("id");
-  if (id < 0 || header.includes('"')) throw unreadable(line, "is neither a JSON object nor a header with a column id");
+  if (id < 0 || header.includes('"')) throw unreadable(line, "neither a JSON object nor a header with a column id");
   return { separator, columns: names.length, id, reward: names.indexOf("reward") };
 }
 
 function ofTable(text: string, { separator, columns, id, reward }: Table, line: LogLine) {
   const values = text.split(separator);
-  if (values.length !== columns) throw unreadable(line, `has ${values.length} values, and the header ${columns}`);
+  if (values.length !== columns) throw unreadable(line, `has ${values.length} values, but the header has ${columns}`);
   return { id: values[id], reward: reward < 0 ? 1 : numberOf(values[reward], line) };
 }
 
 function ofJson(text: string, line: LogLine) {
   const value = parsed(text);
-  if (!isObject(value)) throw unreadable(line, "is no JSON object");
+  if (!isObject(value)) throw unreadable(line, "not a JSON object");
   const { id, reward = 1 } = value;
   if (typeof id !== "string" && !Number.isSafeInteger(id))
-    throw unreadable(line, "has no id: a text, or a whole number of up to 53 bits");
+    throw unreadable(line, "has no id, which must be a string or an integer of up to 53 bits");
   return { id: String(id), reward: numberOf(reward, line) };
 }
 
@@ -70,11 +70,11 @@ function numberOf(value: unknown, line: LogLine): number {
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   if (typeof number === "number" && Number.isFinite(number)) return number;
   if (typeof value === "boolean") return Number(value);
-  throw unreadable(line, `its reward is no number: ${JSON.stringify(value)}`);
+  throw unreadable(line, `its reward is not a number: ${JSON.stringify(value)}`);
 }
 
 function unreadable(line: LogLine, why: string): HashbrookError {
   return new HashbrookError("source_unreadable", `${placeOf(line)}: ${why}`, {
-    hint: 'rewards are lines such as {"id": "k3f-9/0", "reward": 1}, or a table with the columns id and reward',
+    hint: 'write rewards as lines such as {"id": "k3f-9/0", "reward": 1}, or as a table with the columns id and reward',
   });
 }

@@ -156,7 +156,7 @@ function differenceOf({ file, line }: LogLine, impression: Impression, scored: R
 function nothing({ spec, examples }: LogScorer, others: readonly OtherVersion[]): HashbrookError {
   const here = others.map(({ model, version, events }) => `${model} ${version} (${events})`).join(", ");
   const hint = here
-    ? `the log has versions ${here}: name that version's checkpoint, and --precision and --dims as its server had them`
+    ? `the log contains versions ${here}: name the checkpoint of one, with the --precision and --dims of its server`
     : "the log is empty";
   return new HashbrookError("nothing_verified", `no candidate of the log was scored by ${spec.name} ${examples}`, {
     hint,

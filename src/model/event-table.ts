@@ -125,7 +125,10 @@ export class EventTable {
     });
     const opened = kernel.openModel(eventModelOf(spec.tower.kind, table), most, table.cells.length, this.wide ? 1 : 0);
     if (this.region === 0 || opened !== 1) {
-      throw new HashbrookError("table_full", `table ${table.name}: no room for batches of ${layout.capacity} rows`);
+      throw new HashbrookError(
+        "table_full",
+        `table ${table.name}: not enough memory for batches of ${layout.capacity} rows`,
+      );
     }
   }
 

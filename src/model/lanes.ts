@@ -260,6 +260,6 @@ function contributionOf(data: Uint8Array): Contribution {
   try {
     return unpackContribution(data);
   } catch (cause) {
-    throw new HashbrookError("checkpoint_damaged", "the round that waits cannot be read", { cause });
+    throw new HashbrookError("checkpoint_damaged", "the pending round cannot be read", { cause });
   }
 }

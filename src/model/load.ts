@@ -37,7 +37,7 @@ export function specOf({ checkpoint, skipped }: Opened): CompiledSpec {
     if (specHash(spec) === checkpoint.specHash) return spec;
     throw new HashbrookError(
       "checkpoint_damaged",
-      `${checkpoint.path}: its spec does not have the hash it was saved with`,
+      `${checkpoint.path}: the hash of its spec differs from the one it was saved with`,
     );
   } catch (error) {
     throw skipped.length > 0 ? naming(skipped, error) : error;
@@ -53,7 +53,7 @@ function naming(skipped: readonly Skipped[], error: unknown): unknown {
   if (!(error instanceof HashbrookError)) return error;
   const before = skipped.map(({ reason }) => reason).join("; ");
   const { code, message, hint } = error;
-  return new HashbrookError(code, `${message}; passed over before it: ${before}`, { hint, cause: error });
+  return new HashbrookError(code, `${message}; skipped before it: ${before}`, { hint, cause: error });
 }
 
 interface LoadOptions {

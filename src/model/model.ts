@@ -140,5 +140,5 @@ export const isReplica = ({ purpose }: Partial<ModelOptions>): boolean => purpos
 
 /** The error for operations that a replica's model does not support. */
 export function servesOnly(): HashbrookError {
-  return new HashbrookError("internal", "a model that serves takes neither learn, blocks nor restore");
+  return new HashbrookError("internal", "learn, blocks and restore are not available on a model opened for serving");
 }

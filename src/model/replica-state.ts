@@ -258,7 +258,7 @@ export class ReplicaState implements Publishable {
 }
 
 function mismatch(what: string, size: number): HashbrookError {
-  return new HashbrookError("checkpoint_mismatch", `${what}: ${size} values of an update do not fit this model`);
+  return new HashbrookError("checkpoint_mismatch", `${what}: ${size} values of an update do not match this model`);
 }
 
 function rowsOf(store: RowStore, changed: readonly Uint32Array[] | "all", i: number): Thing {

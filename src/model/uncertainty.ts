@@ -123,7 +123,7 @@ function hasN({ spec, tables }: EventModel, store: RowStore): boolean {
 }
 
 function noN(name: string): HashbrookError {
-  return new HashbrookError("usage", `--explore thompson: ${name} does not say how certain its weights are`, {
-    hint: "it takes a tower with one weight a key that learns with ftrl, from --checkpoint, with --workers 0 and without --precision; epsilon-greedy:E and softmax:T take every model",
+  return new HashbrookError("usage", `--explore thompson: ${name} has no uncertainty estimates of its weights`, {
+    hint: "use a tower with one weight per key that learns with ftrl, from --checkpoint, with --workers 0 and without --precision; epsilon-greedy:E and softmax:T support every model",
   });
 }

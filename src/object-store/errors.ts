@@ -12,18 +12,18 @@ export function storeWriteError(path: string, error: unknown): HashbrookError {
 export function unreachable(url: string, why: string, cause?: unknown): HashbrookError {
   return new HashbrookError("store_unreachable", `${url}: ${why}`, {
     cause,
-    hint: "is the store up, is its address right, does this machine reach it?",
+    hint: "check that the store is running, that its address is right, and that this machine can reach it",
   });
 }
 
 /** An unexpected response: neither the object nor "not found". */
 export function answerError(url: string, status: number): HashbrookError {
-  if (status === 408 || status === 429 || status >= 500) return unreachable(url, `answers with status ${status}`);
+  if (status === 408 || status === 429 || status >= 500) return unreachable(url, `responded with status ${status}`);
   const hint =
     status === 401 || status === 403
-      ? "the credentials are missing or not allowed to: see docs/OPERATIONS.md for the variables they come from"
-      : "is the address that of a delta log's objects?";
-  return new HashbrookError("store_refused", `${url}: answers with status ${status}`, { hint });
+      ? "check the credentials and their permissions: see docs/OPERATIONS.md for their variables"
+      : "check that the address is that of a delta log's objects";
+  return new HashbrookError("store_refused", `${url}: responded with status ${status}`, { hint });
 }
 
 /** Why a request failed, with the system's reason if there is one. */

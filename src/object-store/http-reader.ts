@@ -66,8 +66,8 @@ async function bytesOf({ body }: Response, address: string): Promise<Uint8Array>
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes > MOST_BYTES)
-      throw new HashbrookError("store_refused", `${address}: has more than ${MOST_BYTES} bytes, as no object has`, {
-        hint: "is the address that of a delta log's objects?",
+      throw new HashbrookError("store_refused", `${address}: larger than ${MOST_BYTES} bytes, the limit of an object`, {
+        hint: "check that the address is that of a delta log's objects",
       });
   }
   return new Uint8Array(Buffer.concat(chunks));
@@ -79,7 +79,7 @@ async function bytesOf({ body }: Response, address: string): Promise<Uint8Array>
  */
 async function withDeadline<T>(stop: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const end = () => controller.abort(new Error("was given up"));
+  const end = () => controller.abort(new Error("aborted"));
   const timer = setTimeout(() => controller.abort(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS);
   stop?.addEventListener("abort", end);
   if (stop?.aborted) end();

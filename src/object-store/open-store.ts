@@ -18,9 +18,9 @@ export function openStore(url: string, env: Readonly<Record<string, string | und
   if (directory) return new DirectoryStore(directory);
   const [, bucket, prefix = ""] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w./-]*))?$/i.exec(url) ?? [];
   if (bucket) return new S3Store(bucket, prefix, s3Options(env));
-  const over = /^https?:/i.test(url) ? ": objects can be read over HTTP, and not written" : ": is no store of objects";
+  const over = /^https?:/i.test(url) ? ": objects can be read over HTTP, but not written" : ": not an object store";
   throw new HashbrookError("usage", `${JSON.stringify(withoutSecrets(url))}${over}`, {
-    hint: "objects:DIR, which a web server hands out, or s3://BUCKET/PREFIX (letters, digits, . _ - /)",
+    hint: "use objects:DIR, for a web server to serve, or s3://BUCKET/PREFIX (letters, digits, . _ - /)",
   });
 }
 
@@ -28,7 +28,7 @@ export function openStore(url: string, env: Readonly<Record<string, string | und
 export function openReader(url: string, env: Readonly<Record<string, string | undefined>> = process.env): ObjectReader {
   if (!/^https?:/i.test(url)) return openStore(url, env);
   if (isPlainHttp(url)) return new HttpReader(url, env.HASHBROOK_LOG_TOKEN);
-  throw new HashbrookError("usage", `${JSON.stringify(withoutSecrets(url))}: is no address of objects`, {
-    hint: "https://HOST/PATH, without query and credentials; a token comes from HASHBROOK_LOG_TOKEN",
+  throw new HashbrookError("usage", `${JSON.stringify(withoutSecrets(url))}: not an address of objects`, {
+    hint: "use https://HOST/PATH without query and credentials; set a token in HASHBROOK_LOG_TOKEN",
   });
 }

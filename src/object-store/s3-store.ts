@@ -59,7 +59,7 @@ export class S3Store implements ObjectStore {
     await response.arrayBuffer();
     if (response.status === 412 || (only && response.status === 404)) return null;
     // Two conditional writes at the same time: both may be retried.
-    if (response.status === 409) throw unreachable(this.addressOf(key), "is being written by somebody else");
+    if (response.status === 409) throw unreachable(this.addressOf(key), "is being written by another process");
     if (!response.ok) throw answerError(this.addressOf(key), response.status);
     return response.headers.get("etag") ?? "";
   }
@@ -108,13 +108,13 @@ export class S3Store implements ObjectStore {
 export function s3Options(env: Readonly<Record<string, string | undefined>>): S3Options {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
   if (!accessKeyId || !secretAccessKey)
-    throw new HashbrookError("usage", "s3://… needs credentials, and the environment has none", {
+    throw new HashbrookError("usage", "s3://… requires credentials, but the environment has none", {
       hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_REGION and, for another store than Amazon's, AWS_ENDPOINT_URL",
     });
   const endpoint = env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL;
   if (endpoint && !isPlainHttp(endpoint))
-    throw new HashbrookError("usage", `${withoutSecrets(endpoint)}: not an object store's address`, {
-      hint: "AWS_ENDPOINT_URL is https://HOST:PORT; credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    throw new HashbrookError("usage", `${withoutSecrets(endpoint)}: not the address of an object store`, {
+      hint: "set AWS_ENDPOINT_URL to https://HOST:PORT, and credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     });
   return {
     accessKeyId,

@@ -37,6 +37,6 @@ export function calibrationChart(id: string, of: readonly Reliability[]): Chart 
     title: "Predicted and actual probability of a click",
     x: { label: "predicted" },
     y: { label: "actual" },
-    series: [...series, { label: "right", points: right, style: "dashed" }],
+    series: [...series, { label: "perfect", points: right, style: "dashed" }],
   };
 }

@@ -23,16 +23,16 @@ export function explanationSections(directory: string, hash: string): Section[] 
   const explained = saved(join(directory, EXPLANATION));
   if (!explained || explained.spec_hash !== hash) return [];
   const { importance, ids, reliability, quality, repetitions, block, examples } = explained;
-  const events = `${whole(quality.examples)} events, by the model of ${whole(examples)} examples`;
+  const events = `${whole(quality.examples)} events, scored by the model of ${whole(examples)} examples`;
   const frequent = ids.filter(({ distinct }) => distinct >= FEW_IDS);
   return [
     {
       id: "importance",
-      title: "What each field is worth",
-      note: `The change of quality without a field: its values permuted within blocks of ${block} events (${repetitions} times), and left out. ${events}. Crosses are made anew from what moved.`,
+      title: "Field importance",
+      note: `Change of quality without a field: with its values permuted within blocks of ${block} events (${repetitions} times), and with the field removed. ${events}. Crosses are recomputed from the changed values.`,
       charts: [
-        bars("importance", "Logloss lost, permuted", importance, (of) => of.permuted),
-        bars("importance-left-out", "Logloss lost, left out", importance, (of) => of.left_out),
+        bars("importance", "Increase of logloss: field permuted", importance, (of) => of.permuted),
+        bars("importance-left-out", "Increase of logloss: field removed", importance, (of) => of.left_out),
       ],
       tables: [importanceTable(importance)],
     },
@@ -41,7 +41,7 @@ export function explanationSections(directory: string, hash: string): Section[] 
           {
             id: "ids",
             title: "Frequent, rare and unseen ids",
-            note: `Head: the ids that have half of the events. Tail: the others. Unseen: the model has no row for them. ${events}.`,
+            note: `Head: the most frequent ids, with half of the events. Tail: the other ids. Unseen: ids without a row in the model. ${events}.`,
             tables: [idsTable(frequent)],
           },
         ]
@@ -65,8 +65,8 @@ function saved(path: string): ExplainReport | null {
   try {
     return JSON.parse(text) as ExplainReport;
   } catch (cause) {
-    throw new HashbrookError("usage", `${path}: is not what explain --save writes`, {
-      hint: "write it anew, or delete it",
+    throw new HashbrookError("usage", `${path}: damaged: not the JSON that explain --save writes`, {
+      hint: "write it again, or delete it",
       cause,
     });
   }
@@ -84,7 +84,7 @@ function bars(
       return one.source === null || logloss === null ? [] : [{ name: one.name, value: logloss, se: logloss_se }];
     })
     .sort((a, b) => b.value - a.value);
-  return { kind: "bars", id, title, x: { label: "change of the logloss" }, bars: shown.slice(0, BARS) };
+  return { kind: "bars", id, title, x: { label: "change of logloss" }, bars: shown.slice(0, BARS) };
 }
 
 function importanceTable(importance: readonly Importance[]): DataTable {
@@ -94,9 +94,9 @@ function importanceTable(importance: readonly Importance[]): DataTable {
     ...cells(permuted),
     ...cells(left_out),
     `${(100 * changed).toFixed(0)} %`,
-    source === null ? "the cross by itself" : crosses.join(", "),
+    source === null ? "the cross alone" : crosses.join(", "),
   ]);
-  const heads = ["field", "permuted: logloss", "AUC", "left out: logloss", "AUC", "changed", "crosses that move along"];
+  const heads = ["field", "permuted: logloss", "AUC", "removed: logloss", "AUC", "changed", "affected crosses"];
   return { heads, rows, numeric: [1, 2, 3, 4, 5] };
 }
 

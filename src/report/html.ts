@@ -53,7 +53,7 @@ function figureOf(chart: Chart | BarChart): string {
   if (chart.kind === "bars") return `<figure>${inlineBars(chart)}</figure>`;
   const { id, title, series } = chart;
   const empty = series.every(({ points }) => points.every(({ y }) => y === null));
-  const inside = empty ? "<p>Nothing to show yet.</p>" : `<div class="plot" data-chart="${escaped(id)}"></div>`;
+  const inside = empty ? "<p>No data yet.</p>" : `<div class="plot" data-chart="${escaped(id)}"></div>`;
   return `<figure><figcaption>${escaped(title)}</figcaption>${inside}</figure>`;
 }
 

@@ -9,7 +9,7 @@ export function nestedSections(directory: string): Section[] {
   const nested = saved(join(directory, "nested.json"));
   if (!nested || nested.events === 0) return [];
   const { events, together, field_events, fields } = nested;
-  const y = { label: "AUC less that of whole vectors" };
+  const y = { label: "AUC difference from full vectors" };
   const x = { label: "components", log: true };
   const pointOf = ({ prefix, auc_difference, auc_se }: PrefixQuality): Point => ({
     x: prefix,
@@ -19,7 +19,7 @@ export function nestedSections(directory: string): Section[] {
   const all: Chart = {
     kind: "lines",
     id: "sizes",
-    title: "All fields cut",
+    title: "All fields truncated",
     x,
     y,
     series: [{ label: "all fields", points: together.map(pointOf) }],
@@ -27,7 +27,7 @@ export function nestedSections(directory: string): Section[] {
   const each: Chart = {
     kind: "lines",
     id: "sizes-by-field",
-    title: "Each field cut, the others whole",
+    title: "One field truncated, the others full",
     x,
     y,
     series: fields.map(({ field, prefixes }) => ({ label: field, points: prefixes.map(pointOf) })),
@@ -42,14 +42,14 @@ export function nestedSections(directory: string): Section[] {
   ]);
   const heads = [
     "components",
-    "bytes of the rows",
+    "bytes of rows",
     "AUC",
-    "less that of whole vectors",
+    "difference from full vectors",
     "logloss",
-    "less that of whole vectors",
+    "difference from full vectors",
   ];
   const apart = field_events > 0 ? [each] : [];
-  const note = `Nested vectors cut to their first components: all fields, on ${whole(events)} events, and each field by itself, on ${whole(field_events)}. hashbrook eval --dims and predict --dims score with cut vectors.`;
+  const note = `Nested vectors truncated to their first components: all fields, on ${whole(events)} events, and each field alone, on ${whole(field_events)}. hashbrook eval --dims and predict --dims score with truncated vectors.`;
   return [
     {
       id: "sizes",

@@ -12,8 +12,8 @@ export const PRUNING = "magnitude pruning";
  */
 export function paretoSection(report: TuneReport): Section {
   const note =
-    "The AUC of each candidate less the reference's on the same events, with its paired standard error. Candidates that were left behind early are told of fewer events. The dashed line joins those judged on later events that no other one of them beats in both.";
-  const compared = `${note}${report.pruning ? " Magnitude pruning is compared with its own model with all rows, both frozen on the events that judge." : ""}`;
+    "Difference of each candidate's AUC from the reference's on the same events, with its paired standard error. Candidates that were eliminated early were compared on fewer events. The dashed line is the Pareto front of those evaluated on later events.";
+  const compared = `${note}${report.pruning ? " Magnitude pruning is compared with the same model with all rows, both frozen on the evaluation events." : ""}`;
   const charts = [bytesChart(report), ...timeChart(report)];
   return { id: "pareto", title: "Quality and size", note: compared, charts, tables: [strategyTable(report)] };
 }
@@ -29,7 +29,7 @@ function bytesChart(report: TuneReport): Chart {
     ...(curve.length > 0 ? [{ label: "chosen, at other sizes", points: curve.map(at) }] : []),
     ...(front.length > 1 ? [frontOf(front)] : []),
   ];
-  const x = { label: "bytes of the tables", log: true };
+  const x = { label: "bytes of tables", log: true };
   return { kind: "lines", id: "pareto", title: "AUC over bytes", x, y: Y, series };
 }
 
@@ -40,7 +40,7 @@ function timeChart(report: TuneReport): Chart[] {
   return [{ kind: "lines", id: "pareto-time", title: "AUC over time", x, y: Y, series }];
 }
 
-const Y = { label: "AUC less the reference's" };
+const Y = { label: "AUC difference from the reference" };
 
 /** The chosen one, then the others by strategy; judged ones are labelled. */
 function bySeries(report: TuneReport, x: (one: CandidateReport) => number | null): Series[] {
@@ -67,7 +67,7 @@ const points = (label: string, points: readonly Point[]): Series => ({ label, po
 function frontOf(front: readonly CandidateReport[]): Series {
   const sorted = [...front].sort((a, b) => a.bytes! - b.bytes!);
   const points = sorted.map(({ bytes, auc_difference }) => ({ x: bytes!, y: auc_difference }));
-  return { label: "none better and smaller", points, style: "dashed" };
+  return { label: "Pareto front", points, style: "dashed" };
 }
 
 /** One row per strategy: its candidate that advanced furthest. */
@@ -89,14 +89,7 @@ function strategyTable({ candidates, pruning, reference, judged }: TuneReport): 
     rows.push([PRUNING, "1", made, size(bytes), ...figures(auc_difference, auc_se, from, to)]);
   }
   rows.push(["reference", "1", "full tables", size(reference.bytes), ...figures(0, null, from, to)]);
-  const heads = [
-    "strategy",
-    "candidates",
-    "the one that came furthest",
-    "bytes",
-    "AUC less the reference's",
-    "on events",
-  ];
+  const heads = ["strategy", "candidates", "best candidate", "bytes", "AUC difference from the reference", "on events"];
   return { heads, rows, numeric: [1, 3, 4, 5] };
 }
 

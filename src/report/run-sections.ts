@@ -32,7 +32,7 @@ export async function runReport(directory: string): Promise<ReportData> {
     await tablesSection(run),
     fieldsSection(run),
     ...commandsSection(directory),
-    { id: "spec", title: "Model spec, as it was compiled", text: JSON.stringify(spec, null, 1), folded: true },
+    { id: "spec", title: "Compiled model spec", text: JSON.stringify(spec, null, 1), folded: true },
   ];
   const subtitle = `${spec.tower.kind} · ${whole(examples)} examples learned · spec ${hash} · ${path}`;
   return { title: spec.name, subtitle, sections };
@@ -46,20 +46,20 @@ function qualitySection({ metrics, oracle, calibrated, validation }: Run): Secti
     ...figuresOf(quality),
   ];
   const parts = (name: string, of: ProgressiveMetrics) => [
-    row(`${name}the whole stream`, of.lifetime()),
-    row(`${name}its newer half`, of.last(0.5)),
-    row(`${name}its last tenth`, of.last(0.1)),
+    row(`${name}whole stream`, of.lifetime()),
+    row(`${name}newer half`, of.last(0.5)),
+    row(`${name}last tenth`, of.last(0.1)),
   ];
   const newest = validation?.history.at(-1);
   const rows = [
     ...parts("", fresh),
     ...(calibrated ? parts("calibrated: ", calibrated.fresh) : []),
-    ...(oracle ? [row("the true probabilities", oracle.fresh.lifetime())] : []),
+    ...(oracle ? [row("true probabilities", oracle.fresh.lifetime())] : []),
     ...(newest ? [row(`validation, epoch ${newest.epoch}`, newest)] : []),
-    ...(seen ? [row("seen before: memory, not quality", seen.lifetime())] : []),
+    ...(seen ? [row("later epochs (events seen before)", seen.lifetime())] : []),
   ];
   const note =
-    "Every event was scored before it was first learned. NE: logloss ÷ that of always predicting the click rate; below 1 is better. Calibration: predicted ÷ actual clicks.";
+    "Every event was scored before it was first learned. NE: logloss ÷ logloss of always predicting the click rate; below 1 is better. Calibration: predicted ÷ actual clicks. Events seen in an earlier epoch show memorization, not quality.";
   return {
     id: "quality",
     title: "Quality",
@@ -78,11 +78,11 @@ function curveSection({ metrics, oracle, validation, spec }: Run): Section {
   };
   const charts = FIGURES.map(({ key, name }): Chart => {
     const series = [
-      ...line("before it was learned", parts, key),
-      ...(oracle ? line("the true probabilities", curveOf(oracle.fresh).parts, key, "dashed") : []),
+      ...line("before learning (progressive)", parts, key),
+      ...(oracle ? line("true probabilities", curveOf(oracle.fresh).parts, key, "dashed") : []),
       ...(seen
         ? line(
-            "seen before: memory",
+            "later epochs (seen before)",
             seen.curve().map((part) => after(part, fresh)),
             key,
             "dashed",
@@ -101,7 +101,7 @@ function curveSection({ metrics, oracle, validation, spec }: Run): Section {
   });
   const of = byWindow ? `windows of ${whole(spec.window)} events` : "equal parts of the stream";
   const complete = byWindow || parts.every(({ auc }) => auc !== null);
-  const note = `Figures of ${of}, each event scored before it was learned.${complete ? "" : " The AUC of older parts is not kept."}`;
+  const note = `Figures of ${of}, each event scored before it was learned.${complete ? "" : " The AUC of older parts is not stored."}`;
   return { id: "curves", title: "Learning curves", note, charts };
 }
 
@@ -122,7 +122,7 @@ function calibrationSection({ metrics, calibrated }: Run): Section {
     ...(mended ? [{ label: "calibrated", points: mended }] : []),
   ]);
   const note =
-    "Predicted probabilities beside the share that was clicked, in bins of about equal weight: on the dashed line they are right.";
+    "Predicted probability and actual click rate, in bins of about equal weight: perfect calibration lies on the dashed line.";
   return { id: "calibration", title: "Calibration", note, charts: [chart] };
 }
 
@@ -136,7 +136,7 @@ function validationSection({ validation }: Run): Section[] {
     ...figuresOf(epoch),
   ]);
   const heads = ["epoch", "learned", "events", ...FIGURES.map(({ name }) => name)];
-  const note = "Events that were scored after each pass over the data, and never learned.";
+  const note = "Events that are scored after each pass over the data and never learned.";
   return [{ id: "validation", title: "Validation", note, tables: [{ heads, rows }] }];
 }
 
@@ -152,9 +152,9 @@ async function tablesSection({ directory }: Run): Promise<Section> {
     size(bytes),
     fields.join(", "),
   ]);
-  const heads = ["table", "encoding", "optimizer", "dim", "rows", "room for", "bytes", "fields"];
+  const heads = ["table", "encoding", "optimizer", "dim", "rows", "capacity", "bytes", "fields"];
   const total = tables.reduce((sum, table) => sum + table.bytes, 0);
-  const note = `${size(total)} of index and rows, optimizers' state included; the checkpoint has ${size(bytes)}.`;
+  const note = `${size(total)} for index and rows, including the optimizer's state; the checkpoint has ${size(bytes)}.`;
   return { id: "tables", title: "Tables", note, tables: [{ heads, rows, numeric: [3, 4, 5, 6] }] };
 }
 

@@ -31,7 +31,7 @@ export async function togetherReport(directory: string, names: readonly string[]
   const examples = whole(Math.max(...runs.map(({ run }) => run.examples)));
   return {
     title: names.join(", "),
-    subtitle: `${names.length} models side by side · ${examples} examples · reference ${reference}`,
+    subtitle: `${names.length} models compared · ${examples} examples · reference ${reference}`,
     sections,
   };
 }
@@ -55,12 +55,12 @@ async function standingsSection(directory: string, runs: readonly Named[]): Prom
     "model",
     "tower",
     "examples",
-    "bytes of the tables",
+    "bytes of tables",
     ...FIGURES.map(({ name }) => name),
-    "logloss less the reference's",
+    "logloss difference from the reference",
   ];
   const note =
-    "Of the whole stream, each event scored before it was learned. Below 0 a model is better than the reference.";
+    "Figures of the whole stream, each event scored before it was learned. A difference below 0 means better than the reference.";
   return { id: "standings", title: "Standings", note, tables: [{ heads, rows, numeric: [2, 3, 4, 5, 6, 7, 8] }] };
 }
 
@@ -74,14 +74,14 @@ function pairedSection([{ run: reference }, ...others]: readonly Named[]): Secti
   const chart: Chart = {
     kind: "lines",
     id: "together",
-    title: "Logloss less the reference's, of all events so far",
+    title: "Logloss difference from the reference, over all events so far",
     x: { label: "events" },
-    y: { label: "difference of logloss" },
+    y: { label: "logloss difference" },
     series,
   };
   const note =
-    "Paired, part by part of the stream, with the standard error of the parts' mean: neighbouring events may be alike. Below 0 a model is better.";
-  return { id: "together", title: "The paired comparison over time", note, charts: [chart] };
+    "Paired differences by part of the stream, with the standard error of their mean, since neighbouring events are correlated. Below 0 means better than the reference.";
+  return { id: "together", title: "Paired comparison over time", note, charts: [chart] };
 }
 
 function curvesSection(runs: readonly Named[]): Section {

@@ -31,7 +31,7 @@ export function tuneReport(directory: string): ReportData {
   const title = `Tuning of ${asked?.model ?? directory}`;
   const commands = commandsSection(directory);
   if (ledger.of("choice").length === 0) {
-    const subtitle = `${ledger.path}: nothing is chosen yet; the same command goes on`;
+    const subtitle = `${ledger.path}: not finished; run the same command to continue`;
     return { title, subtitle, sections: [rungsSection(ledger), ...commands] };
   }
   const report = reportOf(directory, ledger);
@@ -57,13 +57,13 @@ function resultSection(report: TuneReport): Section {
     of: Pick<TuneReport, "auc" | "logloss" | "normalized_entropy">,
     more: string,
   ) => [name, size(bytes), figure(of.auc), more, figure(of.logloss), figure(of.normalized_entropy)];
-  const heads = ["", "bytes of the tables", "AUC", "less the reference's", "logloss", "NE"];
+  const heads = ["", "bytes of the tables", "AUC", "difference from reference", "logloss", "NE"];
   const rows = [
     row(`chosen: ${chosen}`, bytes, report, change(auc_difference, auc_se)),
     row("reference", reference.bytes, reference, ""),
   ];
   const within = budget === null ? "" : `Budget ${size(budget)}. `;
-  const note = `${within}Judged on events ${whole(judged.from)} to ${whole(judged.to)}, later than those it was chosen by. All models together learned ${whole(cost.trained_events)} events, ${((100 * cost.trained_events) / cost.exhaustive_events).toFixed(0)} % of what all candidates over all events would have. The ready spec: ${report.spec}; its checkpoint: ${report.checkpoint}.`;
+  const note = `${within}Evaluated on events ${whole(judged.from)} to ${whole(judged.to)}, which come after those used for the choice. All models together learned ${whole(cost.trained_events)} events, ${((100 * cost.trained_events) / cost.exhaustive_events).toFixed(0)} % of an exhaustive comparison over all events. The ready spec: ${report.spec}; its checkpoint: ${report.checkpoint}.`;
   return { id: "result", title: "The ready spec", note, tables: [{ heads, rows }] };
 }
 
@@ -81,12 +81,12 @@ function rungsSection(ledger: Ledger): Section {
   const chart: Chart = {
     kind: "lines",
     id: "rungs",
-    title: "AUC less the reference's, by events learned",
+    title: "AUC difference from the reference, by events learned",
     x: { label: "events" },
-    y: { label: "AUC less the reference's" },
+    y: { label: "AUC difference from the reference" },
     series,
   };
-  return { id: "rungs", title: "How candidates were left behind", charts: [chart] };
+  return { id: "rungs", title: "Elimination of candidates", charts: [chart] };
 }
 
 function candidatesSection({ candidates, chosen, pruning }: TuneReport): Section {
@@ -105,15 +105,15 @@ function candidatesSection({ candidates, chosen, pruning }: TuneReport): Section
   const heads = [
     "candidate",
     "bytes",
-    "AUC less the reference's",
+    "AUC difference from the reference",
     "AUC",
     "logloss",
     "NE",
     "on events",
-    "µs a score",
+    "µs per score",
     "spec",
   ];
-  const note = "* no other candidate of the same events is better and as small.";
+  const note = "* on the Pareto front: no other candidate of the same events is better and no larger.";
   return { id: "candidates", title: "Candidates", note, tables: [{ heads, rows, numeric: [1, 2, 3, 4, 5, 6, 7] }] };
 }
 
@@ -128,7 +128,7 @@ function pruningCells(pruning: PruningReport): string[] {
     figure(normalized_entropy),
     `${whole(from)} to ${whole(to)}`,
     "–",
-    `the full model with ${share(keep)} of its rows, beside itself with all of them`,
+    `the full model with ${share(keep)} of its rows, compared with itself with all rows`,
   ];
 }
 
@@ -138,10 +138,10 @@ function diffSection(before: string, path: string): Section {
       // Both are formatted alike, so that only real changes differ.
       return lineDiff(new SpecDocument(before).text(), readFileSync(path, "utf8"));
     } catch {
-      return `${path} is not there any more`;
+      return `${path} no longer exists`;
     }
   })();
-  return { id: "diff", title: "The ready spec, beside the given one", text };
+  return { id: "diff", title: "Changes of the ready spec", text };
 }
 
 function profileSection({ profile }: TuneReport): Section {
@@ -157,20 +157,25 @@ function profileSection({ profile }: TuneReport): Section {
     field.entropy.toFixed(2),
     `${((100 * field.information) / (profile.label_entropy || 1)).toFixed(2)} %`,
   ]);
-  const note = `${whole(profile.events)} events, ${(100 * profile.positive_rate).toFixed(2)} % of them clicked. Head: occurrences of the fifth of ids that came most often; tail: of ids that came once or twice; churn: of ids that were new in the second half.`;
+  const note = `${whole(profile.events)} events, ${(100 * profile.positive_rate).toFixed(2)} % of them clicked. Head: share of occurrences of the most frequent 20 % of ids; tail: of ids that occurred once or twice; churn: of ids that were new in the second half.`;
   const heads = [
     "field",
     "type",
     "table",
     "distinct ids",
-    "of them once",
+    "occurring once",
     "head",
     "tail",
     "churn",
     "entropy, bits",
-    "of the label's entropy",
+    "share of the label's entropy",
   ];
-  return { id: "profile", title: "The stream", note, tables: [{ heads, rows, numeric: [3, 4, 5, 6, 7, 8, 9] }] };
+  return {
+    id: "profile",
+    title: "Profile of the data",
+    note,
+    tables: [{ heads, rows, numeric: [3, 4, 5, 6, 7, 8, 9] }],
+  };
 }
 
 const share = (of: number): string => `${(100 * of).toFixed(1)} %`;
@@ -179,5 +184,5 @@ function againSection(directory: string, { candidates, spec }: TuneReport): Sect
   const made = candidates.filter(({ row }) => row !== null).slice(0, AGAIN);
   const again = made.map(({ row, name }) => `hashbrook tune --again ${quoted(directory)} ${row}    # ${name}`);
   const text = [`hashbrook train --model ${quoted(spec)} --data FILES --out DIR`, ...again].join("\n");
-  return { id: "again", title: "To train it, and to make rows of the ledger again", text };
+  return { id: "again", title: "Commands to train it, and to reproduce rows of the ledger", text };
 }

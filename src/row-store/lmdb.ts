@@ -21,7 +21,7 @@ export const openTable = (root: RootDatabase, name: string): Database =>
 /** The library, if it is installed. */
 async function library() {
   return import("lmdb").catch((cause) => {
-    throw new HashbrookError("runtime_unavailable", "a row store needs the package lmdb, which cannot be loaded", {
+    throw new HashbrookError("runtime_unavailable", "--row-store requires the package lmdb, which cannot be loaded", {
       hint: "npm install lmdb",
       cause,
     });

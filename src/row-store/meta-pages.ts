@@ -33,9 +33,9 @@ export function checkFile(path: string, files: Files): void {
     return [first, first && read(first.pageBytes)];
   });
   const [first, second] = metas;
-  if (!first || !second) throw damaged(`${path}: does not begin as a database does`);
+  if (!first || !second) throw damaged(`${path}: does not begin with the header of a database`);
   const { lastPage, pageBytes } = second.transaction > first.transaction ? second : first;
-  if (BigInt(bytes) < (lastPage + 1n) * BigInt(pageBytes)) throw damaged(`${path}: is cut off at ${bytes} bytes`);
+  if (BigInt(bytes) < (lastPage + 1n) * BigInt(pageBytes)) throw damaged(`${path}: truncated at ${bytes} bytes`);
 }
 
 function metaOf(page: Uint8Array): Meta | null {

@@ -156,7 +156,7 @@ export class RowDatabase implements RowKeeper {
   /** Moves all that are left. */
   private writeAll(): void {
     const { unwritten } = this;
-    if (this.givenUp) throw damaged(`${this.path}: a row is not as it was written`);
+    if (this.givenUp) throw damaged(`${this.path}: a row does not match its checksum`);
     if (!unwritten) return;
     this.moving(({ rows, end }) =>
       this.transaction(() => {
@@ -199,7 +199,7 @@ export class RowDatabase implements RowKeeper {
   }
 
   private transaction(step: () => void): void {
-    if (this.givenUp) throw damaged(`${this.path}: a row is not as it was written`);
+    if (this.givenUp) throw damaged(`${this.path}: a row does not match its checksum`);
     try {
       this.root.transactionSync(step);
     } catch (error) {

@@ -118,7 +118,7 @@ export class RowDirectory {
       await database.close();
     } catch (error) {
       if (!(error instanceof HashbrookError) || error.code !== "row_store_damaged") throw error;
-      this.tell(`${error.message}; it is made anew`);
+      this.tell(`${error.message}; rebuilding it`);
     }
     return null;
   }
@@ -145,8 +145,8 @@ function lockOf(path: string): WriterLock {
     const locked = error instanceof HashbrookError && error.code === "checkpoint_locked";
     if (!locked)
       throw new HashbrookError("row_store_write", `--row-store ${path}: ${(error as Error).message}`, { cause: error });
-    throw new HashbrookError("row_store_locked", `--row-store ${path}: another server has it: ${error.message}`, {
-      hint: "give every server a directory of its own",
+    throw new HashbrookError("row_store_locked", `--row-store ${path}: in use by another server: ${error.message}`, {
+      hint: "use a separate directory for every server",
     });
   }
 }

@@ -147,7 +147,7 @@ export class StoredRows implements KeptRows {
     if (length === this.bytes) this.value.set(found.subarray(0, length));
     if (length === this.bytes && this.check() === this.value.readUInt32LE(this.weights.length)) return true;
     this.onDamage();
-    throw damaged(`table ${this.name}: the row of key ${this.key.toString("hex")} differs from its checksum`);
+    throw damaged(`table ${this.name}: the row of key ${this.key.toString("hex")} does not match its checksum`);
   }
 
   private find(): Buffer | undefined {

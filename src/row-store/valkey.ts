@@ -38,7 +38,7 @@ export function valkeyAddress(url: string): ValkeyAddress {
   const user = decoded(match?.[2] ?? "");
   if (!match || !user || known.length < nodes.length)
     throw new HashbrookError("usage", `${shown(url)}: not the address of a Valkey or Redis server`, {
-      hint: "redis://HOST:PORT, or redis://HOST:PORT,HOST:PORT for a cluster",
+      hint: "use redis://HOST:PORT, or redis://HOST:PORT,HOST:PORT for a cluster",
     });
   const [username, password] = user;
   return {
@@ -109,12 +109,12 @@ export async function openValkey(
   const reason = await whyUnconnected(server);
   if (reason !== null && isRefused(reason)) {
     server.disconnect();
-    throw new HashbrookError("usage", `--row-cache: ${where} lets nobody in so: ${reason}`, {
-      hint: "give the server's user and password: redis://USER:PASSWORD@HOST:PORT (redis://:PASSWORD@HOST:PORT for the default user)",
+    throw new HashbrookError("usage", `--row-cache: ${where} refused the login: ${reason}`, {
+      hint: "add the server's user and password: redis://USER:PASSWORD@HOST:PORT (redis://:PASSWORD@HOST:PORT for the default user)",
     });
   }
   if (reason !== null)
-    note(`--row-cache: no answer from ${where} (${reason}): rows come from the disk until there is one`);
+    note(`--row-cache: cannot connect to ${where} (${reason}): reading rows from disk until it answers`);
   return {
     get: (names) => server.mgetBuffer(...names),
     put: (name, value) => server.set(name, value, "EX", KEPT_SECONDS),
@@ -127,7 +127,7 @@ const retryAfter = (times: number): number => Math.min(MOST_RETRY_MS, 100 * time
 /** Waits for the connection. @returns null if connected; else the reason: a refused login, or the last error in time */
 function whyUnconnected(server: Server): Promise<string | null> {
   return new Promise((resolve) => {
-    let last = `nothing in ${CONNECT_MS / 1000} s`;
+    let last = `no answer within ${CONNECT_MS / 1000} s`;
     const timer = setTimeout(() => resolve(last), CONNECT_MS);
     const end = (reason: string | null) => {
       clearTimeout(timer);
@@ -148,9 +148,13 @@ const isRefused = (reason: string): boolean => /^(WRONGPASS|NOAUTH|NOPERM)\b/.te
 /** Loads the library, an optional package. @throws HashbrookError runtime_unavailable if it cannot be loaded */
 async function library(): Promise<Library> {
   return import("iovalkey" as string).catch((cause) => {
-    throw new HashbrookError("runtime_unavailable", "--row-cache needs the package iovalkey, which cannot be loaded", {
-      hint: "npm install iovalkey",
-      cause,
-    });
+    throw new HashbrookError(
+      "runtime_unavailable",
+      "--row-cache requires the package iovalkey, which cannot be loaded",
+      {
+        hint: "npm install iovalkey",
+        cause,
+      },
+    );
   });
 }

@@ -47,7 +47,7 @@ export async function explained(
     if (without.model.version !== scored.model.version || without.model.spec_hash !== scored.model.spec_hash) continue;
     return { scored, explain: sharesOf(scored.scores, without.scores, places, sources) };
   }
-  throw new HashbrookError("overloaded", "explain: the model changed while its answer was made", { hint: "ask again" });
+  throw new HashbrookError("overloaded", "explain: the model changed during the request", { hint: "retry" });
 }
 
 /** The member that each field is read from. Crosses have none: they change with their parts. */

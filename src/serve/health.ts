@@ -15,12 +15,12 @@ export interface Standing {
 }
 
 const ready: Endpoint = {
-  summary: "Whether every model is there and fresh enough",
+  summary: "Whether every model is loaded and fresh enough",
   answer: Type.Unsafe<object>({ type: "object" }),
-  others: { 503: "Not yet, or not any more" },
+  others: { 503: "Not ready" },
 };
-const live: Endpoint = { summary: "Whether the server runs", answer: Type.Object({ live: Type.Literal(true) }) };
-const counted: Endpoint = { summary: "What Prometheus reads", answer: "text/plain" };
+const live: Endpoint = { summary: "Whether the server is running", answer: Type.Object({ live: Type.Literal(true) }) };
+const counted: Endpoint = { summary: "Metrics, for Prometheus", answer: "text/plain" };
 
 /**
  * `GET /v2/health/live` and `/healthz`, `GET /v2/health/ready` and `/readyz` (503 while it is not ready), `GET

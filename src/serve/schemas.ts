@@ -14,13 +14,13 @@ export const ScoreRequestOptions = strict({
     Type.Integer({
       minimum: 1,
       maximum: MAX_CANDIDATES,
-      description: "Answer the best so many, best first; of equals the first.",
+      description: "Return this many of the best candidates, best first; ties in the order of the request.",
     }),
   ),
   explain: Type.Optional(
     Type.Boolean({
       description:
-        "Answer each field's share of the logit: what the logit loses without the field. With top_k of the best alone.",
+        "Return each field's share of the logit: how much lower the logit is without the field. With top_k, only for the best.",
     }),
   ),
 });
@@ -29,7 +29,7 @@ export type ScoreRequestOptions = Static<typeof ScoreRequestOptions>;
 const context = Type.Optional(
   Type.Unsafe<Record<string, unknown> | null>({
     type: ["object", "null"],
-    description: "Members that all candidates share.",
+    description: "Members shared by all candidates.",
   }),
 );
 const options = Type.Optional(ScoreRequestOptions);
@@ -37,13 +37,10 @@ const options = Type.Optional(ScoreRequestOptions);
 /** The body of a score request: one object per candidate. */
 export const CandidatesBody = strict({
   context,
-  candidates: Type.Array(
-    members("One candidate's members: added to the context's at every depth, and winning over them."),
-    {
-      minItems: 1,
-      maxItems: MAX_CANDIDATES,
-    },
-  ),
+  candidates: Type.Array(members("Members of one candidate: merged deeply into the context's, which they override."), {
+    minItems: 1,
+    maxItems: MAX_CANDIDATES,
+  }),
   options,
 });
 
@@ -54,7 +51,8 @@ export const ColumnsBody = strict({
     type: "object",
     minProperties: 1,
     additionalProperties: { type: "array", minItems: 1, maxItems: MAX_CANDIDATES },
-    description: "By the members' dotted paths: a value a candidate, null where it has none. All are of one length.",
+    description:
+      "One array per member, named by its dotted path: a value per candidate, null if it has none. All have the same length.",
   }),
   options,
 });
@@ -70,10 +68,10 @@ export const version = {
 };
 
 const Explanation = strict({
-  index: Type.Integer({ minimum: 0, description: "The candidate's place in the request." }),
-  logit: Type.Number({ description: "ln(p / (1 - p)) of its score." }),
+  index: Type.Integer({ minimum: 0, description: "The candidate's index in the request." }),
+  logit: Type.Number({ description: "ln(p / (1 - p)) of the score." }),
   shares: Type.Record(Type.String(), Type.Number(), {
-    description: "By field: the logit less the logit without the field.",
+    description: "Per field: the logit minus the logit without the field.",
   }),
 });
 export type Explanation = Static<typeof Explanation>;
@@ -82,8 +80,8 @@ export type Explanation = Static<typeof Explanation>;
 export const ScoreAnswer = strict({
   scores: Type.Array(probability("Click probability."), { description: "In the order of the candidates." }),
   calibrated: Type.Optional(
-    Type.Array(probability("Corrected by the model's calibrator."), {
-      description: "Where the model has a calibrator.",
+    Type.Array(probability("Probability calibrated by the model's calibrator."), {
+      description: "Only if the model has a calibrator.",
     }),
   ),
   ...version,
@@ -92,42 +90,42 @@ export const ScoreAnswer = strict({
   ),
   rank: Type.Optional(
     Type.Array(Type.Integer({ minimum: 1 }), {
-      description: "Where the server explores: each candidate's place in the order that was drawn, 1 the first.",
+      description: "Only if the server explores: each candidate's rank in the drawn order, from 1.",
     }),
   ),
   propensity: Type.Optional(
-    Type.Array(probability("That the candidate comes first."), {
-      description: "Where the server explores: by the way the order was drawn. They sum to 1.",
+    Type.Array(probability("Probability that the candidate is ranked first."), {
+      description: "Only if the server explores: propensities under its policy. They sum to 1.",
     }),
   ),
   top_k: Type.Optional(
-    Type.Array(strict({ index: Type.Integer({ minimum: 0 }), score: probability("As in scores.") }), {
-      description: "The best candidates, best first; where the server explores, the first of the order.",
+    Type.Array(strict({ index: Type.Integer({ minimum: 0 }), score: probability("The same as in scores.") }), {
+      description: "The best candidates, best first; if the server explores, the first of the drawn order.",
     }),
   ),
   explain: Type.Optional(
-    Type.Array(Explanation, { description: "Of the candidates in their order, or of those in top_k." }),
+    Type.Array(Explanation, { description: "For the candidates in their order, or for those in top_k." }),
   ),
 });
 
 /** Every error. */
 export const ErrorAnswer = strict({
-  error: Type.String({ description: "What is wrong, its place first." }),
-  code: Type.String({ description: "What a program branches on." }),
-  hint: Type.Optional(Type.String({ description: "What to do about it." })),
+  error: Type.String({ description: "What is wrong, beginning with where." }),
+  code: Type.String({ description: "Stable code, for programs." }),
+  hint: Type.Optional(Type.String({ description: "How to fix it." })),
 });
 
 /** The description of a model. */
 export const ModelAnswer = strict({
   ...version,
-  label: members("What is predicted: the label as the spec compiles it."),
+  label: members("What is predicted: the label of the compiled spec."),
   fields: Type.Array(
     strict({
       name: Type.String(),
       type: Type.String(),
-      from: Type.Optional(Type.String({ description: "The member it is read from: a dotted path." })),
-      of: Type.Optional(Type.Array(Type.String(), { description: "Of a cross: the fields it combines." })),
-      missing: Type.String({ description: "What it means that the member is missing, null or empty." }),
+      from: Type.Optional(Type.String({ description: "Dotted path of the member it is read from." })),
+      of: Type.Optional(Type.Array(Type.String(), { description: "For a cross: the fields it combines." })),
+      missing: Type.String({ description: "How a missing, null or empty member is treated." }),
     }),
   ),
   tables: Type.Array(
@@ -136,11 +134,11 @@ export const ModelAnswer = strict({
       encoding: Type.String(),
       dim: Type.Integer({ minimum: 1 }),
       role: Type.Union([Type.Literal("embedding"), Type.Literal("wide")]),
-      fields: Type.Array(Type.String(), { description: "Fields that are looked up in it." }),
+      fields: Type.Array(Type.String(), { description: "Fields whose values are looked up in it." }),
     }),
   ),
 });
 
 export const ModelsAnswer = strict({
-  models: Type.Array(strict({ name: Type.String({ description: "What requests call it." }), ...version })),
+  models: Type.Array(strict({ name: Type.String({ description: "Name of the model in requests." }), ...version })),
 });

@@ -243,7 +243,7 @@ export class Scorer {
 
   private watched(): RunWatch {
     if (this.watch) return this.watch;
-    throw new HashbrookError("request_invalid", "the model's checkpoints are not watched", {
+    throw new HashbrookError("request_invalid", "this model does not watch a run's checkpoints", {
       hint: "serve the run's directory with --watch",
     });
   }

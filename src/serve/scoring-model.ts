@@ -127,7 +127,7 @@ export class ScoringModel implements HostedModel {
 export function snapshotSpec(spec: unknown, run: string): CompiledSpec {
   const compiled = compiledFromJson(JSON.stringify(spec));
   if (specHash(compiled) === run) return compiled;
-  throw new HashbrookError("log_mismatch", `delta log: its spec has the hash ${specHash(compiled)}, not ${run}`);
+  throw new HashbrookError("log_mismatch", `delta log: the hash of its spec is ${specHash(compiled)}, expected ${run}`);
 }
 
 /**

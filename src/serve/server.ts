@@ -49,7 +49,7 @@ const MAX_QUEUE = 256;
 const MAX_EVENT_LOOP_DELAY_MS = 500;
 /** Number of an answer's first scores that the dashboard's histogram counts. */
 const SHOWN = 32;
-const ENDPOINTS = "GET /docs or /openapi.json has every endpoint";
+const ENDPOINTS = "see all endpoints in GET /docs or GET /openapi.json";
 
 /** Every endpoint belongs to one of these groups. */
 const routes: readonly Routes[] = [
@@ -113,8 +113,8 @@ function shed(app: FastifyInstance, metrics: ServeMetrics, options: ServerOption
     pressureHandler: async (request) => {
       if (request.routeOptions.config.open) return;
       metrics.refused("overloaded");
-      throw new HashbrookError("overloaded", "the server is behind with its requests", {
-        hint: "wait as Retry-After says, and ask again",
+      throw new HashbrookError("overloaded", "the server is overloaded: its event loop is behind", {
+        hint: "retry after the time given in Retry-After",
       });
     },
   });
@@ -128,8 +128,8 @@ function shed(app: FastifyInstance, metrics: ServeMetrics, options: ServerOption
     allowList: (request) => request.routeOptions.config.open === true,
     errorResponseBuilder: () => {
       metrics.refused("rate_limited");
-      return new HashbrookError("rate_limited", `more than ${perSecond} requests a second`, {
-        hint: "wait as Retry-After says, and send fewer",
+      return new HashbrookError("rate_limited", `rate limit of ${perSecond} requests per second exceeded`, {
+        hint: "retry after the time given in Retry-After, and send fewer requests",
       });
     },
   });

@@ -260,9 +260,9 @@ export class Checkpointer {
 function passedBy(): HashbrookError {
   return new HashbrookError(
     "lanes_displaced",
-    "owners of shards have gone on to the next round: there is no last checkpoint",
+    "owners of shards have moved on to the next round, so no final checkpoint was written",
     {
-      hint: "begin the run again with --resume: it goes on from the checkpoint before",
+      hint: "restart the run with --resume: it continues from the previous checkpoint",
     },
   );
 }

@@ -51,7 +51,7 @@ export class Divergence {
     const lost = this.previous.skipped + this.current.skipped;
     if (skipped === 0 || this.learned < LEAST || lost <= this.most * seen) return;
     const place = `batch ${this.batches} (examples ${examples.now - batch.rows + 1} to ${examples.now})`;
-    const share = `${lost} of the newest ${seen} examples (${percent(lost / seen)}) changed nothing, since their gradients were not finite`;
+    const share = `${lost} of the latest ${seen} examples (${percent(lost / seen)}) were skipped, since their gradients were not finite`;
     const message = `${place}: ${share}; --max-skipped is ${percent(this.most)}${normsText(model.norms())}`;
     throw new HashbrookError("diverged", message, { hint: hintOf(ratesOf(this.spec), examples.saved) });
   }
@@ -63,7 +63,7 @@ function percent(share: number): string {
 
 function normsText(norms: Norms | null): string {
   return norms
-    ? `; the norm of the tower's gradient is ${short(norms.gradient)}, of its weights ${short(norms.weights)}`
+    ? `; the norm of the tower's gradient is ${short(norms.gradient)}, that of its weights ${short(norms.weights)}`
     : "";
 }
 
@@ -73,8 +73,8 @@ function short(value: number): string {
 
 function hintOf([first, ...others]: readonly Rate[], saved: number): string {
   const also = others.length > 0 ? ` (then ${others.map(({ path }) => path).join(", ")})` : "";
-  const kept = saved > 0 ? `; the checkpoint of ${saved} examples stays` : "";
-  return `lower ${first.path}, which is ${first.value}${also}, and train anew; or look for numbers that are out of scale (standardize, log1p)${kept}`;
+  const kept = saved > 0 ? `; the checkpoint of ${saved} examples is kept` : "";
+  return `lower ${first.path}, which is ${first.value}${also}, and train again; or scale numeric fields with large values (standardize, log1p)${kept}`;
 }
 
 /** The spec's learning rates, the largest multiple of its default first. */

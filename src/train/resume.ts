@@ -109,7 +109,7 @@ function resume(job: Job, store: CheckpointStore): Resumed {
       "output_exists",
       `${store.directory}: already holds a model (${checkpoint.examples} examples)`,
       {
-        hint: "go on with --resume, or train into another --out directory",
+        hint: "continue with --resume, or train into another --out directory",
       },
     );
   }

@@ -133,7 +133,7 @@ export async function trainLanes(options: LanesTrainOptions): Promise<Report | n
 
 async function lanesOf(job: Job, given: LanesGiven | null, options: TrainOptions): Promise<Report | null> {
   if (job.spec.label.id_window !== undefined)
-    options.onNote?.("lanes of a topic do not look for repeated ids: an event that comes twice is learned twice");
+    options.onNote?.("lanes do not deduplicate event ids: an event that is delivered twice is learned twice");
   const { runLanesPipeline } = await import("./lanes/pipeline.js");
   return runLanesPipeline(job, given, options);
 }
@@ -187,19 +187,19 @@ function validationFiles(options: TrainOptions): readonly string[] {
     throw new HashbrookError("usage", message, { hint });
   };
   if (files.length > 0 && validateLast !== undefined)
-    refuse("--validate and --validate-last: give one of them", "name files, or a share of --data");
+    refuse("--validate and --validate-last cannot be combined", "use one of them");
   const validated = files.length > 0 || validateLast !== undefined;
   if (validated && topic)
     refuse(
-      "--validate: a topic has no epochs",
+      "--validate: not supported for a topic, which has no epochs",
       "score files with a checkpoint: hashbrook eval --checkpoint DIR --data FILES",
     );
   if (earlyStop !== undefined && !validated)
-    refuse("--early-stop: needs events to judge by", "add --validate FILES or --validate-last 20%");
+    refuse("--early-stop: needs validation events", "add --validate FILES or --validate-last 20%");
   if (earlyStop !== undefined && (publish?.urls?.length || follower))
-    refuse("--early-stop: followers cannot go back to an earlier epoch", "publish from a run without it");
+    refuse("--early-stop: followers cannot return to an earlier epoch", "publish from a run without --early-stop");
   if (validateLast !== undefined && !(validateLast > 0 && validateLast < 1))
-    refuse(`--validate-last ${validateLast}: must lie between 0 and 1`, "20% or 0.2 holds out the last fifth");
+    refuse(`--validate-last ${validateLast}: must be between 0 and 1`, "20% or 0.2 holds out the last fifth");
   return files;
 }
 
@@ -266,9 +266,9 @@ export async function predict(options: PredictOptions): Promise<Report> {
 function cutOf(spec: CompiledSpec, { dims, curves = false }: Pick<EvaluateOptions, "dims" | "curves">) {
   if (dims) cutSpec(spec, dims);
   if (dims && curves)
-    throw new HashbrookError("usage", "--dims, --curves: give one of them", { hint: "curves are of all prefixes" });
+    throw new HashbrookError("usage", "--dims and --curves cannot be combined", { hint: "leave --dims out" });
   if (curves && spec.tables.every(({ nested }) => nested === undefined))
-    throw new HashbrookError("usage", `--curves: ${spec.name} did not learn nested vectors`, {
+    throw new HashbrookError("usage", `--curves: ${spec.name} was trained without nested vectors`, {
       hint: "train it with `train: { nested: true }`",
     });
   return { dims, curves };
@@ -311,7 +311,7 @@ function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions
 function refuseTables({ name, events }: CompiledSpec, data: string | readonly string[]): void {
   const table = [data].flat().find(isTable);
   if (table === undefined || events.format === "json") return;
-  throw new HashbrookError("usage", `${table}: its rows are read as JSON objects, and ${name} reads ${events.format}`, {
-    hint: "say so in the spec: events: { format: json }; columns are then members",
+  throw new HashbrookError("usage", `${table}: rows are read as JSON objects, but ${name} expects ${events.format}`, {
+    hint: "set events: { format: json } in the spec; columns then become members",
   });
 }

@@ -20,8 +20,8 @@ export async function keptAtFailure(trainer: Saves, failure: HashbrookError): Pr
   const because = (more: string) => new HashbrookError(code, message, { hint: hint ? `${hint}; ${more}` : more });
   try {
     const report = await trainer.finish("stopped");
-    return because(`what was learned until then is saved in ${report!.checkpoint}: --resume goes on there`);
+    return because(`progress up to that point is saved in ${report!.checkpoint}: continue with --resume`);
   } catch (error) {
-    return because(`and then: ${toPlainError(error).message}`);
+    return because(`saving the progress failed too: ${toPlainError(error).message}`);
   }
 }

@@ -66,16 +66,16 @@ function rowOf(ledger: Ledger, number: number): LedgerRow {
   const row = ledger.rows[number];
   if (row && (row.kind === "rung" || row.kind === "judged")) return row;
   const rows = ledger.rows.filter(({ kind }) => kind === "rung" || kind === "judged").map((one) => one.row);
-  throw new HashbrookError("usage", `${ledger.path}: row ${number} has no figures`, {
-    hint: rows.length > 0 ? `rows ${rows[0]} to ${rows.at(-1)} have` : "no candidate has been compared yet",
+  throw new HashbrookError("usage", `${ledger.path}: row ${number} has no results of a candidate`, {
+    hint: rows.length > 0 ? `use one of rows ${rows[0]} to ${rows.at(-1)}` : "no candidate has been compared yet",
   });
 }
 
 async function checkData(ledger: Ledger, { data, fingerprints }: Question): Promise<void> {
   const now = await fingerprintsOf(data);
   if (now.join("\n") === fingerprints.join("\n")) return;
-  throw new HashbrookError("ledger_mismatch", `${ledger.path}: the data have changed since`, {
-    hint: `the ledger is of ${data.join(" ")} as they were`,
+  throw new HashbrookError("ledger_mismatch", `${ledger.path}: the data have changed since it was written`, {
+    hint: `restore ${data.join(" ")} as they were then`,
   });
 }
 

@@ -55,11 +55,11 @@ export function candidatesFor(sizing: Sizing): Candidate[] {
   const least = smallest(chosen, sizing);
   throw new HashbrookError(
     "budget_too_small",
-    `no model's tables fit ${sizeText(sizing.budget)} (${grouped(Math.floor(sizing.budget))} bytes)`,
+    `no candidate's tables fit ${sizeText(sizing.budget)} (${grouped(Math.floor(sizing.budget))} bytes)`,
     {
       hint: least
-        ? `the smallest budget that something fits is ${grouped(least)} bytes`
-        : "nothing fits at any size: the spec's tower takes none of the strategies' tables",
+        ? `the smallest budget that a candidate fits is ${grouped(least)} bytes`
+        : "no budget is large enough: the spec's tower supports none of the strategies' tables",
     },
   );
 }
@@ -93,8 +93,8 @@ function strategiesNamed(names: readonly string[] | undefined): readonly Strateg
   return names.map((name) => {
     const found = allStrategies.find((strategy) => strategy.name === name);
     if (found) return found;
-    throw new HashbrookError("usage", `--strategies ${name}: there is none of this name`, {
-      hint: `there are ${allStrategies.map((strategy) => strategy.name).join(", ")}`,
+    throw new HashbrookError("usage", `--strategies: unknown strategy ${name}`, {
+      hint: `use ${allStrategies.map((strategy) => strategy.name).join(", ")}`,
     });
   });
 }

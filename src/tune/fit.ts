@@ -96,7 +96,8 @@ function put(
   document.setCompact(path, full ? bounded(own, bytes) : { ...own, ...saltOf(table, own), budget: bytes });
   document.comment(
     path,
-    reason ?? (name in kept ? `all of its ${grouped(table.ids)} ids, and some to spare` : "all ids that fit"),
+    reason ??
+      (name in kept ? `room for all of its ${grouped(table.ids)} ids, and some to spare` : "as many ids as fit"),
   );
 }
 

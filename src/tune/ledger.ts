@@ -87,9 +87,13 @@ export class Ledger {
       const row = rowOf(line, i);
       if (row === null) {
         if (i === lines.length - 1 && !torn && i > 0) return;
-        throw new HashbrookError("ledger_damaged", `${this.path}:${i + 1}: the line is not what was written`, {
-          hint: "restore the file from a copy, or start with another --out",
-        });
+        throw new HashbrookError(
+          "ledger_damaged",
+          `${this.path}:${i + 1}: damaged: the line does not match its checksum`,
+          {
+            hint: "restore the file from a backup, or start over with another --out",
+          },
+        );
       }
       if (i === 0) this.checkVersion(row);
       this.all.push(row);
@@ -111,8 +115,10 @@ export class Ledger {
     if (version === LEDGER_VERSION) return;
     throw new HashbrookError(
       "ledger_mismatch",
-      `${this.path}: is of version ${String(version)}, this program writes version ${LEDGER_VERSION}`,
-      { hint: "go on with the version that wrote it, or start with another --out; the file is as it was" },
+      `${this.path}: has version ${String(version)}, this program writes version ${LEDGER_VERSION}`,
+      {
+        hint: "continue with the program version that wrote it, or start over with another --out; the file is unchanged",
+      },
     );
   }
 }

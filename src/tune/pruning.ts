@@ -77,8 +77,8 @@ async function prunedTo(budget: number, whole: string, scratch: string) {
     const bytes = await bytesOf(checkpoint);
     if (bytes <= budget) return { keep, bytes, checkpoint };
     if (i === TRIES)
-      throw new HashbrookError("budget_too_small", `no share of the full model's rows keeps to ${budget} bytes`, {
-        hint: "its other tables alone take as much: leave --pruning out",
+      throw new HashbrookError("budget_too_small", `no share of the full model's rows fits ${budget} bytes`, {
+        hint: "its other tables alone exceed the budget: leave --pruning out",
       });
     keep *= Math.min(LESS, budget / bytes);
   }

@@ -63,7 +63,7 @@ export async function fingerprintsOf(data: readonly string[]): Promise<string[]>
   if (once)
     throw new HashbrookError(
       "usage",
-      `${once.name}: tune reads the data several times, and a pipe can be read only once`,
+      `${once.name}: tune reads the data several times, but a pipe can be read only once`,
       {
         hint: "write it to a file first",
       },
@@ -75,8 +75,8 @@ export async function fingerprintsOf(data: readonly string[]): Promise<string[]>
 
 /** The error for a topic. */
 export function filesOnly(what: string): HashbrookError {
-  return new HashbrookError("usage", `${what}: tune reads files only, the same events for every candidate`, {
-    hint: "write a part of the topic to a file, tune on that, and train the ready spec from the topic",
+  return new HashbrookError("usage", `${what}: tune reads files only, since every candidate needs the same events`, {
+    hint: "write part of the topic to a file, tune on that, and train the ready spec from the topic",
   });
 }
 
@@ -84,9 +84,9 @@ export function filesOnly(what: string): HashbrookError {
 export function labelledOnly({ name }: CompiledSpec): HashbrookError {
   return new HashbrookError(
     "usage",
-    `${name}: tune trains on events that have their labels, and its come from clicks`,
+    `${name}: tune needs events with labels, but those of this spec come from clicks`,
     {
-      hint: "leave `join` away in a copy of the spec, and give events with labels: those of some days that are over",
+      hint: "remove `join` from a copy of the spec, and pass labelled events, such as those of completed days",
     },
   );
 }
@@ -96,7 +96,7 @@ export function budgetBytes(text: string, full: number): number {
   const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(text.trim());
   const bytes = share ? Math.floor((full * Number(share[1])) / 100) : parseBytes(text.trim());
   if (bytes !== undefined && bytes > 0) return bytes;
-  throw new HashbrookError("usage", `--budget ${text}: is not a number of bytes above 0`, {
+  throw new HashbrookError("usage", `--budget ${text}: not a number of bytes above 0`, {
     hint: "e.g. 200MB, 1.5GiB, 50_000_000, or 10% of the full tables",
   });
 }
@@ -105,7 +105,7 @@ export function budgetBytes(text: string, full: number): number {
 export function timeSeconds(text: string): number {
   const seconds = parseSeconds(text.trim());
   if (seconds !== undefined) return seconds;
-  throw new HashbrookError("usage", `--time ${text}: is not a time`, { hint: "e.g. 30m, 2h, 90s" });
+  throw new HashbrookError("usage", `--time ${text}: not a duration`, { hint: "e.g. 30m, 2h, 90s" });
 }
 
 /** @throws HashbrookError ledger_mismatch if a ledger is for another question */
@@ -119,13 +119,17 @@ export function checkQuestion(ledger: Ledger, question: Question): void {
   );
   if (differing.length === 0) return;
   const told = differing.map((key) => differenceOf(key, before[key], now[key]));
-  throw new HashbrookError("ledger_mismatch", `${ledger.path}: is of another question: ${told.join("; ")}`, {
-    hint: "give what was given then, or another --out; the ledger is as it was",
-  });
+  throw new HashbrookError(
+    "ledger_mismatch",
+    `${ledger.path}: was written for different settings: ${told.join("; ")}`,
+    {
+      hint: "use the same settings, or another --out; the ledger is unchanged",
+    },
+  );
 }
 
 function differenceOf(key: string, before: unknown, now: unknown): string {
   if (key === "fingerprints") return "the data's beginning has changed";
   if (key === "spec") return "the spec's text has changed";
-  return `${key} was ${JSON.stringify(before ?? null)}, is ${JSON.stringify(now ?? null)}`;
+  return `${key} was ${JSON.stringify(before ?? null)}, now ${JSON.stringify(now ?? null)}`;
 }

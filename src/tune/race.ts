@@ -133,7 +133,8 @@ function goingOn(entrants: readonly Entrant[], decided: readonly RungResult[]): 
 function rungResult(round: Round, { keep }: Rung, rung: number, options: RaceOptions): RungResult {
   const { reference, entrants, metric } = options;
   const [first, ...others] = round.contenders;
-  if (first.name !== reference.name) throw new HashbrookError("internal", "the reference has left the race");
+  if (first.name !== reference.name)
+    throw new HashbrookError("internal", "the reference is missing from the rung's results");
   const to = scoredTo(first.scores);
   const window = { from: Math.floor(to / 2 / BLOCK_EVENTS) * BLOCK_EVENTS, to };
   const standings = others.map(({ name, bytes, scores }) => ({ name, bytes, ...stood(first.scores, scores, window) }));
@@ -170,9 +171,13 @@ const stood = (reference: ScoredStream, other: ScoredStream, window: { from: num
 /** A window's figures. @throws HashbrookError metric_undefined if it has one class only */
 export function known(found: Standing | null): Standing {
   if (found) return found;
-  throw new HashbrookError("metric_undefined", "a part of the stream has labels of one class only, and no AUC", {
-    hint: "more events, or events in the order of time: a part must have both classes",
-  });
+  throw new HashbrookError(
+    "metric_undefined",
+    "a part of the stream has labels of one class only, so its AUC is undefined",
+    {
+      hint: "use more events, and sort them by time: every part must have both classes",
+    },
+  );
 }
 
 function makeRoom(out: string): void {

@@ -22,9 +22,9 @@ export function readySpec(
   const se = judged.auc_se === null ? "" : ` ± ${points(judged.auc_se)}`;
   document.heading(
     [
-      `Chosen by ${question.metric} on events ${number(schedule.rungs.at(-1)!.events)} and before; on the ${number(judged.to - judged.from)} events behind them:`,
+      `Chosen by ${question.metric} on the first ${number(schedule.rungs.at(-1)!.events)} events; on the ${number(judged.to - judged.from)} events after them:`,
       `AUC ${judged.auc.toFixed(4)}, logloss ${judged.logloss.toFixed(4)}; the reference's AUC is ${reference.auc.toFixed(4)}: ${points(judged.auc_difference)}${se} points.`,
-      `${name}: tables of at most ${bytes === null ? "as many bytes as ids need" : `${number(bytes)} bytes`}${budget === null ? "" : `, budget ${number(budget)}`}.`,
+      `${name}: tables of at most ${bytes === null ? "as many bytes as the ids need" : `${number(bytes)} bytes`}${budget === null ? "" : `, budget ${number(budget)}`}.`,
     ].join("\n"),
   );
   writeFileAtomically(nodeFiles, join(out, READY_SPEC), Buffer.from(document.text()));

@@ -46,11 +46,9 @@ export const LEAST_EVENTS = 8 * BLOCK_EVENTS;
  */
 export function schedule(candidates: number, events: number, batch: number, halving = true): Schedule {
   if (events < LEAST_EVENTS)
-    throw new HashbrookError(
-      "metric_undefined",
-      `${grouped(events)} events are too few to tell one model from another`,
-      { hint: `at least ${grouped(LEAST_EVENTS)} events, and better 100,000` },
-    );
+    throw new HashbrookError("metric_undefined", `${grouped(events)} events are too few to compare models`, {
+      hint: `use at least ${grouped(LEAST_EVENTS)} events, better 100,000`,
+    });
   const round = Math.max(1, Math.floor(events / ROUNDS / batch)) * batch;
   const rounded = (share: number) => Math.max(round, Math.round((events * share) / round) * round);
   const chosen = Math.min(rounded(1 - JUDGED), Math.floor((events - 1) / round) * round);

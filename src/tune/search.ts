@@ -39,7 +39,7 @@ export const MOST_SETTINGS = 1024;
  */
 export function dimension(text: string, document: SpecDocument): Dimension {
   const at = text.indexOf("=");
-  if (at < 1) throw refused(`--set ${text}`, "needs PATH=VALUES", "e.g. --set tables.ids.dim=4,8,16");
+  if (at < 1) throw refused(`--set ${text}`, "expected PATH=VALUES", "e.g. --set tables.ids.dim=4,8,16");
   const [path, values] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
   return { path, places: placesOf(path, document), values: valuesOf(values, path) };
 }
@@ -48,7 +48,7 @@ function placesOf(path: string, document: SpecDocument): SpecPath[] {
   const parts = pathParts(path);
   // Values may be left to their defaults in tables, train and the tower; anywhere else they must be written.
   const places = document.expand(parts);
-  if (places.length === 0) throw refused(`--set ${path}`, "nothing is there", whatIsThere(document, parts));
+  if (places.length === 0) throw refused(`--set ${path}`, "the path does not exist", whatIsThere(document, parts));
   const [top] = parts;
   const known = document.get([]);
   if (top !== "*" && isObject(known) && !Object.hasOwn(known, top) && !["train", "calibration"].includes(top))
@@ -60,7 +60,7 @@ function placesOf(path: string, document: SpecDocument): SpecPath[] {
 /** A missing table would be created, without any field that uses it. */
 function checkTable([top, name]: SpecPath, path: string, document: SpecDocument): void {
   if (top !== "tables" || document.get(["tables", name]) !== undefined) return;
-  throw refused(`--set ${path}`, `there is no table "${name}"`, whatIsThere(document, ["tables", String(name)]));
+  throw refused(`--set ${path}`, `unknown table "${name}"`, whatIsThere(document, ["tables", String(name)]));
 }
 
 /** What exists where a path does not lead anywhere. */
@@ -94,11 +94,11 @@ function rangeOf(text: string, from: number, to: number, more: readonly string[]
   const count = points.length === 0 ? POINTS : Number(points[0]);
   const fault =
     points.length > 1 || !(Number.isSafeInteger(count) && count >= 2)
-      ? "is FROM:TO[:log][:POINTS]"
+      ? "expected FROM:TO[:log][:POINTS]"
       : !(from < to)
-        ? "must go up"
+        ? "FROM must be below TO"
         : log && !(from > 0)
-          ? "a logarithmic range begins above 0"
+          ? "FROM of a logarithmic range must be above 0"
           : null;
   if (fault) throw refused(`--set ${path}=${text}`, fault, "e.g. 0.05:1:log, or 4:64:log:5 for five points");
   const whole = Number.isInteger(from) && Number.isInteger(to) && to - from >= count - 1;
@@ -118,7 +118,7 @@ export function gridOf(dimensions: readonly Dimension[]): Setting[] {
   const lists = dimensions.map(({ values }) => pointsOf(values));
   const count = lists.reduce((all, { length }) => all * length, 1);
   if (count > MOST_SETTINGS)
-    throw refused("--set", `${grouped(count)} combinations are too many`, "try some of them: --random 64");
+    throw refused("--set", `${grouped(count)} combinations are too many`, "sample some of them: --random 64");
   return lists.reduce<unknown[][]>(
     (all, list) => all.flatMap((before) => list.map((value) => [...before, value])),
     [[]],
@@ -169,7 +169,7 @@ function put(document: SpecDocument, place: SpecPath, value: unknown): void {
       throw refused(
         `--set ${place.join(".")}`,
         `${above.join(".")} is ${JSON.stringify(there)}`,
-        "name a value of that",
+        "tune the options of that kind",
       );
     document.set(above, { [place[depth]]: {} });
   }

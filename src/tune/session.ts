@@ -137,8 +137,8 @@ export class Session {
         (one) => budget === null || one.bytes <= budget,
       );
       if (candidates.length === 0)
-        throw new HashbrookError("budget_too_small", "no combination of --set keeps to the budget", {
-          hint: "give tables a `budget` in the spec, or leave --budget out",
+        throw new HashbrookError("budget_too_small", "no combination of --set fits the budget", {
+          hint: "set `budget` for tables in the spec, or leave --budget out",
         });
       return { reference: candidateOf("as-written", document), candidates, budget };
     }
@@ -206,11 +206,11 @@ async function questionOf(options: TuneOptions): Promise<Question> {
   const { model, budget, set = [], rates = false, random, limit, strategies } = options;
   const data = typeof options.data === "string" ? [options.data] : options.data;
   if (budget === undefined && set.length === 0 && !rates)
-    throw new HashbrookError("usage", "nothing to tune: no budget", {
-      hint: "--budget 200MB (or 10%), --set PATH=VALUES, or --rates",
+    throw new HashbrookError("usage", "nothing to tune: no --budget, --set or --rates", {
+      hint: "add --budget 200MB (or 10%), --set PATH=VALUES, or --rates",
     });
   if (random !== undefined && set.length === 0)
-    throw new HashbrookError("usage", "--random: there is nothing to draw", { hint: "add --set PATH=VALUES" });
+    throw new HashbrookError("usage", "--random: requires --set", { hint: "add --set PATH=VALUES" });
   return {
     model,
     spec: specText(model),

@@ -56,9 +56,9 @@ export async function eventsWithin(
     if (takes(low) > left)
       throw new HashbrookError(
         "time_too_short",
-        `--time ${time}: comparing ${candidates.length} candidates takes about ${Math.ceil(takes(low) / PLANNED)} s at least`,
+        `--time ${time}: comparing ${candidates.length} candidates takes at least about ${Math.ceil(takes(low) / PLANNED)} s`,
         {
-          hint: `give more time, or fewer candidates (--candidates)`,
+          hint: "allow more time, or fewer candidates (--candidates)",
         },
       );
     if (takes(high) <= left) return events;

@@ -99,8 +99,8 @@ async function stoppable({ ledger }: Session, { signal }: TuneOptions, run: () =
     await run();
   } catch (error) {
     if (!signal?.aborted) throw error;
-    throw new HashbrookError("request_aborted", "stopped before everything was compared", {
-      hint: `what was found so far is in ${ledger.path}: the same command goes on`,
+    throw new HashbrookError("request_aborted", "interrupted before all candidates were compared", {
+      hint: `results so far are in ${ledger.path}: run the same command to continue`,
       cause: error,
     });
   }
@@ -163,7 +163,7 @@ async function choose(session: Session, { plan, models, result, seconds }: Raced
   const { ledger, out } = session;
   const [chosen] = rungsOf(session, plan).at(-1)!.placed;
   const judged = result.judged.find(({ name }) => name === chosen.name);
-  if (!judged) throw new HashbrookError("diverged", `${chosen.name} was chosen, and then could not learn on`);
+  if (!judged) throw new HashbrookError("diverged", `${chosen.name} was chosen, but then diverged`);
   const finalists = [
     models.reference,
     ...models.entrants.filter(({ name }) => result.judged.some((one) => one.name === name)),

@@ -17,17 +17,21 @@ export function frozenParts({ tables, tower }: CompiledSpec, names: readonly str
   for (const name of wanted) {
     if (known.includes(name)) continue;
     const meant = nearest(name, known);
-    throw new HashbrookError("usage", `--freeze ${name}: the model has no such part`, {
-      hint: meant ? `did you mean ${meant}?` : `it has ${known.join(", ")}`,
+    throw new HashbrookError("usage", `--freeze ${name}: no such part of the model`, {
+      hint: meant ? `did you mean ${meant}?` : `use ${known.join(", ")}`,
     });
   }
   if (wanted.length > 0 && learnsByEvent(tower.kind))
-    throw new HashbrookError("usage", `--freeze: ${tower.kind} learns all of its weights or none`, {
-      hint: "freeze tables of a model with a tower, as wide_deep or deep_crossing",
-    });
+    throw new HashbrookError(
+      "usage",
+      `--freeze: not supported for ${tower.kind}, which always learns all of its weights`,
+      {
+        hint: "use a model with a tower, such as wide_deep or deep_crossing",
+      },
+    );
   if (wanted.length === known.length && wanted.length > 0)
-    throw new HashbrookError("usage", "--freeze: nothing would be left to learn", {
-      hint: "hashbrook eval scores without learning",
+    throw new HashbrookError("usage", "--freeze: all parts of the model would be frozen", {
+      hint: "score without learning with hashbrook eval",
     });
   return {
     tables: new Set(wanted.filter((name) => name !== "tower").map((name) => name.slice("tables.".length))),

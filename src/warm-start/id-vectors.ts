@@ -55,14 +55,14 @@ export function writeIdVectors(
  * @throws HashbrookError source_missing; source_unreadable if they do not belong together
  */
 export function readIdVectors(directory: string): IdVectors {
-  const wrong = (message: string, hint = `${VECTORS} has a row for every line of ${IDS}`) =>
+  const wrong = (message: string, hint = `${VECTORS} must have one row per line of ${IDS}`) =>
     new HashbrookError("source_unreadable", `${directory}: ${message}`, { hint });
   const names = [IDS, "ids.txt"].map((name) => join(directory, name));
   const list = names.find((path) => existsSync(path));
   const file = [VECTORS, SAFETENSORS].map((name) => join(directory, name)).find((path) => existsSync(path));
   if (!list || !file)
     throw new HashbrookError("source_missing", `${directory}: has no ${list ? VECTORS : IDS}`, {
-      hint: `a folder with ${VECTORS} and ${IDS}, as hashbrook item2vec writes it`,
+      hint: `name a folder with ${VECTORS} and ${IDS}, as hashbrook item2vec writes it`,
     });
   const array = file.endsWith(VECTORS) ? readNpy(file, wrong) : readTensor(file, wrong);
   const ids = readFileSync(list, "utf8")
@@ -71,12 +71,13 @@ export function readIdVectors(directory: string): IdVectors {
     .map((line) => unescaped(line.split("\t", 1)[0]));
   const [rows, dim] = array.shape;
   if (array.shape.length !== 2 || dim === 0)
-    throw wrong(`${VECTORS} has the shape (${array.shape}), not (ids, floats)`);
-  if (rows !== ids.length) throw wrong(`${VECTORS} has ${rows} rows for ${ids.length} ids`);
-  if (new Set(ids).size !== ids.length) throw wrong("an id is there twice", "give each id one vector");
+    throw wrong(`${VECTORS} has shape (${array.shape}), expected (ids, floats)`);
+  if (rows !== ids.length) throw wrong(`${VECTORS} has ${rows} rows, but there are ${ids.length} ids`);
+  if (new Set(ids).size !== ids.length) throw wrong("duplicate id", "keep one vector per id");
   const vectors = floats(array);
-  if (!vectors) throw wrong(`${VECTORS} holds ${array.dtype}`, "save it as float32");
-  if (!vectors.every(Number.isFinite)) throw wrong("a vector holds what is not a finite number", "leave such ids out");
+  if (!vectors) throw wrong(`${VECTORS} has dtype ${array.dtype}`, "save it as float32");
+  if (!vectors.every(Number.isFinite))
+    throw wrong("a vector has a value that is not a finite number", "remove such ids");
   return { ids, dim, vectors };
 }
 
@@ -96,7 +97,7 @@ function readNpy(path: string, wrong: Wrong): NpyArray {
   try {
     return decodeNpy(readFileSync(path));
   } catch (error) {
-    throw wrong((error as Error).message, "numpy.save writes what is read here: a row-major array of float32");
+    throw wrong((error as Error).message, "save a row-major array of float32 with numpy.save");
   }
 }
 
@@ -106,7 +107,7 @@ function readTensor(path: string, wrong: Wrong): NpyArray {
   const file = nodeFiles.open(path, "r");
   try {
     const { tensors } = readSafetensorsLayout(nodeFiles, file, bytes.length, path);
-    if (tensors.length !== 1) throw wrong(`${SAFETENSORS} has ${tensors.length} tensors`, "save the vectors alone");
+    if (tensors.length !== 1) throw wrong(`${SAFETENSORS} has ${tensors.length} tensors`, "save only the vectors");
     const [{ dtype, shape, offset, bytes: size }] = tensors;
     return { dtype, shape, data: new Uint8Array(bytes.subarray(offset, offset + size)) };
   } finally {

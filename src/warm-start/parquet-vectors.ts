@@ -3,7 +3,7 @@ import { joined } from "../core/joined.js";
 import { parquetObjects } from "../sources/files/parquet.js";
 import type { IdVectors } from "./id-vectors.js";
 
-const HINT = "a column of ids (text or whole numbers) and a column of lists of floats, all of one length";
+const HINT = "expected a column of ids (strings or integers) and a column of lists of floats, all of the same length";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -38,10 +38,10 @@ function columnsOf(path: string, rows: readonly Row[]): Columns {
   const has = `has the columns ${names.join(", ")}`;
   const lists = names.filter((name) => rows.some((row) => isList(row[name])));
   if (lists.length !== 1)
-    throw wrong(path, `${has}: ${lists.length === 0 ? "none is" : `${lists.join(" and ")} are`} of lists of floats`);
+    throw wrong(path, `${has}: ${lists.length === 0 ? "none has" : `${lists.join(" and ")} have`} lists of floats`);
   const ids = names.filter((name) => rows.some((row) => isId(row[name])));
   const id = ids.includes("id") ? "id" : ids.length === 1 ? ids[0] : undefined;
-  if (id === undefined) throw wrong(path, `${has}: none is named id`, "name the column of the ids id");
+  if (id === undefined) throw wrong(path, `${has}: none is named id`, "name the column of ids `id`");
   return { id, vector: lists[0] };
 }
 
@@ -55,8 +55,8 @@ function vectorsOf(path: string, rows: readonly Row[], columns: Columns, ids: Se
   rows.forEach((row, i) => {
     const place = `row ${ids.size + 1}`;
     const id = row[columns.id];
-    if (!isId(id)) throw wrong(path, `${place}: ${columns.id} has no id`, "give every row an id, or leave it out");
-    if (ids.has(String(id))) throw wrong(path, `${place}: the id ${id} is there twice`, "give each id one vector");
+    if (!isId(id)) throw wrong(path, `${place}: ${columns.id} has no id`, "give every row an id, or remove the row");
+    if (ids.has(String(id))) throw wrong(path, `${place}: duplicate id ${id}`, "keep one vector per id");
     vectors.set(
       vectorOf(row[columns.vector], dim, (message, hint) => wrong(path, `${place}, id ${id}: ${message}`, hint)),
       i * dim,
@@ -69,11 +69,12 @@ function vectorsOf(path: string, rows: readonly Row[], columns: Columns, ids: Se
 type Wrong = (message: string, hint?: string) => HashbrookError;
 
 function vectorOf(list: unknown, dim: number, wrong: Wrong): Float32Array {
-  if (!isList(list) || dim === 0) throw wrong("has no vector", "leave ids without a vector out");
+  if (!isList(list) || dim === 0) throw wrong("has no vector", "remove ids without a vector");
   const values = list as ArrayLike<unknown>;
-  if (values.length !== dim) throw wrong(`a vector of ${values.length} floats, where the first has ${dim}`);
+  if (values.length !== dim) throw wrong(`its vector has ${values.length} floats, but the first vector has ${dim}`);
   const vector = Float32Array.from(values, (value) => (typeof value === "number" ? value : Number.NaN));
-  if (!vector.every(Number.isFinite)) throw wrong("a vector holds what is not a finite number", "leave such ids out");
+  if (!vector.every(Number.isFinite))
+    throw wrong("its vector has a value that is not a finite number", "remove such ids");
   return vector;
 }
 

@@ -32,7 +32,7 @@ export async function startedTable(
 ): Promise<StartedTable> {
   const part = { part: "table", name: now.name, taken: 0 } as const;
   const old = from.tables.find(({ name }) => name === now.name);
-  if (!old) return { blocks: null, part: { ...part, outcome: "fresh", reason: "the checkpoint has no such table" } };
+  if (!old) return { blocks: null, part: { ...part, outcome: "fresh", reason: "no such table in the checkpoint" } };
   const match = matchTable(from, old, to, now);
   if (match.how === "refused") return { blocks: null, part: { ...part, outcome: "refused", reason: match.why } };
   const there = await open(from, old);

@@ -84,9 +84,9 @@ async function give(
   if (encoding.stores.some(({ rows }) => rows > 0))
     throw new HashbrookError(
       "usage",
-      `--init-table ${table.name}: its rows are shared, and were taken from a checkpoint`,
+      `--init-table ${table.name}: its rows are shared and were already taken from a checkpoint`,
       {
-        hint: "start it from the one or the other",
+        hint: "use either --init-table or --init-from for this table",
       },
     );
   await distil(encoding, { ...table, dim: floats }, taught, {
@@ -116,14 +116,14 @@ function tableOf({ tables, tower }: CompiledSpec, name: string): CompiledTable {
       tables.map((table) => table.name),
     );
     throw refuse(
-      "the spec has no such table",
+      "no such table in the spec",
       meant ? `did you mean ${meant}?` : `tables: ${tables.map((table) => table.name).join(", ")}`,
     );
   }
   if (table.role !== "embedding" || table.dim === 1 || towerOf(tower.kind).table?.dim)
     throw refuse(
-      `its rows in ${tower.kind} are no vectors of ids`,
-      "give a table of fm, or of a tower that embeds ids",
+      `its rows are not vectors of ids in ${tower.kind}`,
+      "name a table of fm, or of a tower that embeds ids",
     );
   return table;
 }
@@ -139,7 +139,7 @@ function seedsOf({ fields }: CompiledSpec, table: CompiledTable): bigint[] {
   );
   if (cells.length === 0)
     throw new HashbrookError("usage", `--init-table ${table.name}: none of its fields is an id`, {
-      hint: "crosses and buckets have keys of their own: give the table of the ids",
+      hint: "crosses and buckets have their own keys: name the table of the ids",
     });
   return [...new Set(cells.map(({ seed }) => fromHex64(seed)))];
 }

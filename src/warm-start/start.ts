@@ -65,7 +65,7 @@ function droppedTables(from: CompiledSpec, to: CompiledSpec): StartedPart[] {
       name,
       outcome: "dropped",
       taken: 0,
-      reason: "the new spec has no such table",
+      reason: "no such table in the new spec",
     }));
 }
 
@@ -99,7 +99,7 @@ function startedNumbers(
       name,
       outcome: "fresh",
       taken: 0,
-      reason: "the checkpoint has no such standardized number",
+      reason: "no such standardized number in the checkpoint",
     };
   });
 }
@@ -122,7 +122,7 @@ function startedCalibration(
         ...part,
         outcome: "fresh",
         taken: 0,
-        reason: from.calibration ? "the calibration differs" : "the checkpoint has none",
+        reason: from.calibration ? "the calibration differs" : "the checkpoint has no calibration",
       },
     ];
   for (const name of names) blocks.set(name, saved.get(name)!);
@@ -134,9 +134,9 @@ function refuseNothing(parts: readonly StartedPart[], path: string): void {
   const why = parts.filter(({ outcome }) => outcome !== "dropped").map(({ name, reason }) => `${name}: ${reason}`);
   throw new HashbrookError(
     "checkpoint_mismatch",
-    `${path}: nothing of it fits this spec: ${why.slice(0, 5).join("; ")}`,
+    `${path}: no part of it matches this spec: ${why.slice(0, 5).join("; ")}`,
     {
-      hint: "tables and weights are taken by their names: hashbrook inspect shows those of a checkpoint; or start without --init-from",
+      hint: "tables and weights are matched by name: list those of a checkpoint with hashbrook inspect, or start without --init-from",
     },
   );
 }

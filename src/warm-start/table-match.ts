@@ -23,7 +23,7 @@ export function matchTable(from: CompiledSpec, old: CompiledTable, to: CompiledS
   if (!columns)
     return {
       how: "refused",
-      why: "its rows have a part for each other field, in their order: put new fields behind the old ones",
+      why: "its rows have a part per other field, in order: put new fields after the old ones",
     };
   const notes = fieldNotes(old, now);
   if (sameBytes(old, now) && isIdentity(columns, rowOf(from.tower.kind, old).floats)) return { how: "same", notes };
@@ -33,7 +33,7 @@ export function matchTable(from: CompiledSpec, old: CompiledTable, to: CompiledS
   if (keyed && keys && shards) return { how: "rows", columns, copies: 1, notes: [...notes, ...stateNotes(old, now)] };
   if (a.store && b.store && !keyed && !keys && (old.shards ?? 1) === 1 && shards && now.rows % old.rows === 0)
     return { how: "rows", columns, copies: now.rows / old.rows, notes: [...notes, ...stateNotes(old, now)] };
-  if (keyed) return { how: "learned", columns, notes: [...notes, "the optimizer's state is fresh"] };
+  if (keyed) return { how: "learned", columns, notes: [...notes, "the optimizer's state is reset"] };
   return { how: "refused", why: unknownKeys(old, now) };
 }
 
@@ -42,20 +42,20 @@ const knowsKeys = ({ encoding }: CompiledTable): boolean => kindOf(encoding).row
 
 function unknownKeys(old: CompiledTable, now: CompiledTable): string {
   if (kindOf(old.encoding).store && old.encoding === now.encoding)
-    return `${old.rows} rows are not to be told apart in ${now.rows}: give a multiple of the rows there were`;
-  return `a ${old.encoding} table does not know its ids, so nothing says what a ${now.encoding} one should give them: hashbrook migrate --data makes it so first`;
+    return `${old.rows} rows cannot be mapped to ${now.rows}: use a multiple of ${old.rows} rows`;
+  return `a ${old.encoding} table does not store its ids, so its rows cannot be mapped to a ${now.encoding} table: convert the checkpoint first, with hashbrook migrate --data`;
 }
 
 /** Why a key of one table stands for another id in the other; undefined: it does not. */
 function otherKeys(from: CompiledSpec, old: CompiledTable, to: CompiledSpec, now: CompiledTable): string | undefined {
-  if (old.role !== now.role) return `it is the ${now.role} table here, and was the ${old.role} one there`;
-  if (old.seed !== now.seed) return `train.seed is ${to.seed}, was ${from.seed}: keys are other ids'`;
+  if (old.role !== now.role) return `it is the ${now.role} table here, but was the ${old.role} table in the checkpoint`;
+  if (old.seed !== now.seed) return `train.seed is ${to.seed}, was ${from.seed}: keys stand for different ids`;
   for (const cell of now.cells) {
     const was = old.cells.find(({ field }) => field === cell.field);
     if (!was) continue;
     const why =
       otherField(from, to, cell.field) ?? (was.seed === cell.seed ? undefined : otherSalt(old, now, cell.field));
-    if (why) return `${why}: keys are other ids'`;
+    if (why) return `${why}: keys stand for different ids`;
   }
   return undefined;
 }
@@ -77,12 +77,12 @@ function otherField(from: CompiledSpec, to: CompiledSpec, name: string): string 
     const [key] = [...new Set([...Object.keys(was), ...Object.keys(is)])].filter(
       (key) => canonicalJson(was[key] ?? null) !== canonicalJson(is[key] ?? null),
     );
-    return `field ${name}: another ${key} than there`;
+    return `field ${name}: ${key} differs from the checkpoint's`;
   }
   const parts = is.of as readonly string[] | undefined;
   for (const part of parts ?? []) {
     const why = otherField(from, to, part);
-    if (why) return `field ${name} is made of ${part}, and ${why}`;
+    if (why) return `field ${name} is derived from ${part}, and ${why}`;
   }
   return undefined;
 }
@@ -142,13 +142,13 @@ function fieldNotes(old: CompiledTable, now: CompiledTable): string[] {
   const added = is.filter((field) => !was.includes(field));
   const gone = was.filter((field) => !is.includes(field));
   return [
-    ...(added.length > 0 ? [`new fields, whose ids are fresh: ${added.join(", ")}`] : []),
-    ...(gone.length > 0 ? [`ids of ${gone.join(", ")} stay without use`] : []),
+    ...(added.length > 0 ? [`new fields, whose ids are untrained: ${added.join(", ")}`] : []),
+    ...(gone.length > 0 ? [`ids of removed fields stay unused: ${gone.join(", ")}`] : []),
   ];
 }
 
 function stateNotes(old: CompiledTable, now: CompiledTable): string[] {
-  return keepsState(old, now) ? [] : ["the optimizer's state is fresh"];
+  return keepsState(old, now) ? [] : ["the optimizer's state is reset"];
 }
 
 /** Whether a row's optimizer state can be copied into another row, float by float and with all bits. */

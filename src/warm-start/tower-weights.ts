@@ -116,18 +116,18 @@ function partsOf(
 ): StartedPart[] {
   const state = sameState(from.tower.optimizer, to.tower.optimizer)
     ? null
-    : `the optimizer's state is fresh: ${to.tower.optimizer.kind} with these knobs did not make it`;
+    : `the optimizer's state is reset: the checkpoint's is not that of ${to.tower.optimizer.kind} with these options`;
   const started = now.parameters.map((parameter): StartedPart => {
     const there = old.parameters.find(({ name }) => name === parameter.name);
     const found = places.get(parameter.name)!;
     const taken = found.reduce((sum, place) => sum + Number(place >= 0), 0);
-    const shapes = `${told(parameter.shape)}, was ${there ? told(there.shape) : "not there"}`;
+    const shapes = `${told(parameter.shape)}, was ${there ? told(there.shape) : "absent"}`;
     const part = { part: "tower", name: parameter.name, taken } as const;
     if (taken === 0)
       return {
         ...part,
         outcome: "fresh",
-        reason: there ? `nothing of it is the same: ${shapes}` : "not in the checkpoint",
+        reason: there ? `no part of it matches: ${shapes}` : "not in the checkpoint",
       };
     if (taken < found.length)
       return { ...part, outcome: "resized", reason: [shapes, state].filter(Boolean).join("; ") };
@@ -142,7 +142,7 @@ function partsOf(
         name,
         outcome: "dropped",
         taken: 0,
-        reason: "the new tower has no such weight",
+        reason: "no such weight in the new tower",
       }),
     );
   return [...started, ...dropped];

@@ -55,7 +55,7 @@ it("AUC, its difference and their standard errors are DeLong's, pair by pair", (
   );
 });
 
-it("logloss and its paired difference are the mean over the rows asked for", () => {
+it("logloss and its paired difference are means over the selected rows", () => {
   const logits = Float32Array.of(0, 2, -1, 3, 99, -2);
   const other = Float32Array.of(0, 0, 0, 0, 99, 0);
   const labels = Uint8Array.of(0, 1, 0, 1, 0, 0);

@@ -65,12 +65,12 @@ function loss(logits: Float32Array, { labels }: Batch): number {
 }
 
 describe.each(methods)("%s calibration", (method) => {
-  it("tells scores as they are before there were events", () => {
+  it("returns scores unchanged before there are events", () => {
     const { logits, batch } = events(100, new Rng(1), (x) => x);
     expect(Calibrator.of(by(method))!.apply(logits, batch)).toEqual(logits);
   });
 
-  it("mends slices that are off in height and slope, and leaves no value without a curve", () => {
+  it("corrects slices that are off in offset and slope, and has a curve for every value", () => {
     const truth = (x: number, slice: number) => [x - 1, 0.5 * x, x + 0.7][slice];
     const calibrator = Calibrator.of(by(method))!;
     const rng = new Rng(2);
@@ -83,7 +83,7 @@ describe.each(methods)("%s calibration", (method) => {
     for (const { events: count, raw, calibrated: ratio } of calibrator.report()) {
       expect(count).toBeGreaterThan(10_000);
       expect(Math.abs(raw! - 1)).toBeGreaterThan(0.02);
-      // The first of 30 batches was told as it was.
+      // The first of 30 batches was predicted uncorrected.
       expect(Math.abs(ratio! - 1)).toBeLessThan(0.1);
     }
     // A value without a slice shares the curve of all events.
@@ -93,7 +93,7 @@ describe.each(methods)("%s calibration", (method) => {
     expect(sum(probabilities) / sum(sigmoid(other.logits))).toBeGreaterThan(0.6);
   });
 
-  it("never falls, and is finite for every finite logit, whatever was learned", () => {
+  it("is monotonic, and finite for every finite logit, whatever was learned", () => {
     const lists = fc.array(
       fc.record({
         logit: fc.oneof(
@@ -118,15 +118,15 @@ describe.each(methods)("%s calibration", (method) => {
         for (const slice of [0n, 1n, 2n, 9n]) {
           const asked = new Batch(layout, grid.length, new ArrayBuffer(layout.bytes));
           for (let r = 0; r < grid.length; r++) asked.keys(0)[2 * r + 1] = slice;
-          const told = calibrator.apply(grid, asked);
-          expect(told.every((x, i) => Number.isFinite(x) && (i === 0 || x >= told[i - 1]))).toBe(true);
+          const calibrated = calibrator.apply(grid, asked);
+          expect(calibrated.every((x, i) => Number.isFinite(x) && (i === 0 || x >= calibrated[i - 1]))).toBe(true);
         }
       }),
       { numRuns: 60 },
     );
   });
 
-  it("has the same bytes however its events are cut, and after being saved and restored in their middle", () => {
+  it("has the same bytes for any batch boundaries, and after being saved and restored midway", () => {
     const all = events(3000, new Rng(4), (x) => x - 0.5);
     const cut = (from: number, to: number): Events => {
       const part = new Batch(layout, to - from, new ArrayBuffer(layout.bytes));
@@ -149,7 +149,7 @@ describe.each(methods)("%s calibration", (method) => {
     expect(resumed.apply(all.logits, all.batch)).toEqual(straight.apply(all.logits, all.batch));
   });
 
-  it("told to a replica, gives the trainer's bits, also by way of another one", () => {
+  it("of a replica equals the trainer's bit for bit, also via another replica", () => {
     const rng = new Rng(5);
     const calibrator = Calibrator.of(by(method))!;
     for (let i = 0; i < 3; i++)
@@ -174,7 +174,7 @@ describe.each(methods)("%s calibration", (method) => {
     ]);
   });
 
-  it("follows a drift: what was, counts less", () => {
+  it("follows a drift: older events count less", () => {
     const calibrator = Calibrator.of(by(method, ", half_life: 1000"))!;
     const rng = new Rng(6);
     for (let i = 0; i < 20; i++)
@@ -194,7 +194,7 @@ describe.each(methods)("%s calibration", (method) => {
   });
 });
 
-it("values have slices in the order they come, as many as there may be, with the texts that were told", () => {
+it("creates slices for values in the order they occur, up to the limit, with their texts", () => {
   const calibrator = Calibrator.of(by("platt", ", slices: 2"))!;
   const { logits, batch } = events(300, new Rng(7), (x) => x, 5);
   const rows = calibrator.unnamed(batch);
@@ -213,7 +213,7 @@ it("values have slices in the order they come, as many as there may be, with the
   expect(calibrator.unnamed(batch)).toEqual([]);
 });
 
-it("leaves out events that were learned before, and scores that are no numbers", () => {
+it("ignores events that were learned before, and scores that are not finite", () => {
   const { logits, batch } = events(200, new Rng(8), (x) => x);
   logits[5] = Number.NaN;
   logits[6] = Number.POSITIVE_INFINITY;
@@ -223,6 +223,6 @@ it("leaves out events that were learned before, and scores that are no numbers",
   expect(calibrator.report().map(({ events: count }) => Math.round(count))).toEqual([98]);
 });
 
-it("there is none where the spec has none", () => {
+it("is absent if the spec has none", () => {
   expect(Calibrator.of(specOf(""))).toBeNull();
 });

@@ -9,7 +9,7 @@ interface Golden {
   readonly platt: readonly { points: Point[]; free: [number, number]; prior: [number, number] }[];
 }
 
-/** Made by scikit-learn and scipy: test/fixtures/calibration/golden.py. */
+/** Computed by scikit-learn and scipy: test/fixtures/calibration/golden.py. */
 const golden: Golden = JSON.parse(readFileSync("test/fixtures/calibration/golden.json", "utf8"));
 
 describe("calibration equals scikit-learn's", () => {
@@ -26,7 +26,7 @@ describe("calibration equals scikit-learn's", () => {
   );
 
   it.each(golden.platt.map((one) => [one.points.length, one] as const))(
-    "Platt scaling of %i cells, as it is and with a prior",
+    "Platt scaling of %i cells, without and with a prior",
     (_, { points, free, prior }) => {
       const [a, b] = platt(points, new Float32Array(0), 0);
       expect([a / free[0], b - free[1]]).toEqual([expect.closeTo(1, 5), expect.closeTo(0, 5)]);

@@ -8,20 +8,20 @@ import { type Fault, FaultyFiles } from "./faulty-files.js";
 import { type Beginnings, inMemory, MemoryFiles, onDisk } from "./memory-files.js";
 import { sorted } from "./samples.js";
 
-/** What a run's writer does when it is cut short, and at how many examples the run may then be found. */
+/** What a run's writer does when it is interrupted, and the numbers of examples allowed afterwards. */
 interface Scenario {
   readonly name: string;
-  /** Increments there are before. */
+  /** Number of increments before. */
   readonly before: number;
   readonly options: { readonly keep: number; readonly mostIncrements: number };
   readonly act: (writer: ChainWriter) => void;
-  /** The last is where `act` ends. */
+  /** The last is the state after `act`. */
   readonly allowed: readonly number[];
 }
 
 const many = 1e9;
 
-/** How often each operation is followed by a power cut, which keeps another part of what was not synced each time. */
+/** How often each operation is followed by a power failure, each time with another part of the unsynced data kept. */
 const ROUNDS = process.env.HASHBROOK_SEED === "random" ? 20 : 3;
 
 function compact(writer: ChainWriter): void {
@@ -78,7 +78,7 @@ const scenarios: readonly Scenario[] = [
   },
 ];
 
-/** Asserts that the newest checkpoint is one of the allowed ones, whole, and returns its examples. */
+/** Asserts that the newest checkpoint is one of the allowed ones, intact, and returns its examples. */
 function expectOneOf(directory: string, files: Files, allowed: readonly number[], what: string): number {
   const { checkpoint } = new CheckpointStore(directory, files).latest();
   const examples = checkpoint?.examples ?? 0;
@@ -88,22 +88,28 @@ function expectOneOf(directory: string, files: Files, allowed: readonly number[]
 }
 
 /**
- * Asserts that a ruin is one of the allowed states, and that the run goes on from it. Most faults leave what another has left
- * before; what follows depends on the files alone, so each state in memory is gone on from once.
+ * Asserts that the remaining state is one of the allowed ones, and that the run continues from it. Most faults leave the same state as an
+ * earlier one; what follows depends on the files alone, so each state in memory is continued from once.
  */
 function expectSafe(scenario: Scenario, { inner, directory, what }: { inner: Files; directory: string; what: string }) {
-  const seen = goneOnFrom.get(scenario) ?? new Set();
-  goneOnFrom.set(scenario, seen);
+  const seen = continuedFrom.get(scenario) ?? new Set();
+  continuedFrom.set(scenario, seen);
   const state = inner instanceof MemoryFiles ? inner.state() : null;
   if (state !== null && seen.has(state)) return;
-  goOn(directory, inner, scenario, expectOneOf(directory, inner, scenario.allowed, what), what);
+  continueRun(directory, inner, scenario, expectOneOf(directory, inner, scenario.allowed, what), what);
   if (state !== null) seen.add(state);
 }
 
-const goneOnFrom = new Map<Scenario, Set<string>>();
+const continuedFrom = new Map<Scenario, Set<string>>();
 
-/** Does the rest of the run that `act` would have done, as a resumed run would, and a step more. */
-function goOn(directory: string, files: Files, { options, allowed }: Scenario, from: number, what: string): void {
+/** Does the rest of `act` as a resumed run would, and one more step. */
+function continueRun(
+  directory: string,
+  files: Files,
+  { options, allowed }: Scenario,
+  from: number,
+  what: string,
+): void {
   const writer = writerOf(directory, files, options);
   const end = allowed.at(-1)! + 1;
   saveSteps(writer, from + 1, end);
@@ -118,11 +124,11 @@ const prepared = (scenario: Scenario) => (directory: string, files: Files) => {
   if (scenario.before > 0) saveSteps(writerOf(directory, files, { keep: 3, mostIncrements: many }), 1, scenario.before);
 };
 
-/** Runs the scenario with the fault at every operation. Returns how many there are. */
+/** Runs the scenario with the fault at every operation. @returns the number of operations */
 function atEveryOperation(
   scenario: Scenario,
   fault: Fault,
-  check: (ruin: { inner: Files; directory: string; what: string; error: unknown }) => void,
+  check: (remains: { inner: Files; directory: string; what: string; error: unknown }) => void,
   beginning = inMemory(prepared(scenario)),
 ): number {
   for (let at = 1; ; at++) {
@@ -141,33 +147,33 @@ function atEveryOperation(
 }
 
 describe.each(scenarios)("$name", (scenario) => {
-  it.each<Fault>(["kill-before", "kill-midway", "kill-after"])("is safe against a kill everywhere (%s)", (fault) => {
-    const operations = atEveryOperation(scenario, fault, (ruin) => expectSafe(scenario, ruin));
+  it.each<Fault>(["kill-before", "kill-midway", "kill-after"])("survives a kill at every operation (%s)", (fault) => {
+    const operations = atEveryOperation(scenario, fault, (remains) => expectSafe(scenario, remains));
     expect(operations).toBeGreaterThan(10);
   });
 
-  it("is safe against a power cut everywhere, whatever the disk kept of what was not synced", () => {
+  it("survives a power failure at every operation, whatever unsynced data the disk kept", () => {
     const rng = new Rng(20261124);
     for (let round = 0; round < ROUNDS; round++) {
-      atEveryOperation(scenario, "kill-after", (ruin) => {
-        (ruin.inner as MemoryFiles).powerCut((n) => rng.below(n));
-        expectSafe(scenario, ruin);
+      atEveryOperation(scenario, "kill-after", (remains) => {
+        (remains.inner as MemoryFiles).powerCut((n) => rng.below(n));
+        expectSafe(scenario, remains);
       });
     }
   });
 
-  it.each<Fault>(["ENOSPC", "EIO", "short"])("fails cleanly with %s everywhere", (fault) => {
-    atEveryOperation(scenario, fault, (ruin) => {
-      const { error, what } = ruin;
+  it.each<Fault>(["ENOSPC", "EIO", "short"])("fails cleanly with %s at every operation", (fault) => {
+    atEveryOperation(scenario, fault, (remains) => {
+      const { error, what } = remains;
       expect(error === undefined || (error as { code: string }).code === "checkpoint_write", what).toBe(true);
-      expectSafe(scenario, ruin);
+      expectSafe(scenario, remains);
     });
   });
 });
 
-it("what holds in memory holds on a disk, killed in the midst of any operation", () => {
+it("what holds in memory holds on a disk, for a kill in the middle of any operation", () => {
   const scenario = scenarios[1];
   const operations = (beginning: Beginnings) =>
-    atEveryOperation(scenario, "kill-midway", (ruin) => expectSafe(scenario, ruin), beginning);
+    atEveryOperation(scenario, "kill-midway", (remains) => expectSafe(scenario, remains), beginning);
   expect(operations(onDisk(prepared(scenario)))).toBe(operations(inMemory(prepared(scenario))));
 });

@@ -28,7 +28,7 @@ function expected(model: SmallModel) {
   return { meta, blocks: sorted(blocks) };
 }
 
-/** The blocks after steps 1 to 4, which are asked for thousands of times. */
+/** The blocks after steps 1 to 4, which are needed thousands of times. */
 const blocksAt = [0, 1, 2, 3, 4].map((n) => expected(modelAt(n)).blocks);
 
 /** Names and bytes of the files of a directory. */
@@ -48,7 +48,7 @@ const steps = fc.array(
 );
 
 describe("a chain", () => {
-  it("reads as the full checkpoint would, whatever changed, grew, was compacted or pruned in between", () => {
+  it("reads like the full checkpoint, whatever changed, grew, was compacted or pruned in between", () => {
     fc.assert(
       fc.property(steps, fc.boolean(), fc.integer({ min: 0, max: 4 }), (steps, fullFirst, mostIncrements) => {
         const [directory, files] = ["run", new MemoryFiles()];
@@ -71,7 +71,7 @@ describe("a chain", () => {
     );
   });
 
-  it("is compacted into the bytes of a full checkpoint, but for the manifest's word of what it replaces", () => {
+  it("is compacted into the bytes of a full checkpoint, except for `replaces` in the manifest", () => {
     const directory = temporaryDirectory();
     const writer = writerOf(directory, quickFiles, { mostIncrements: 3 });
     saveSteps(writer, 1, 5);
@@ -84,7 +84,7 @@ describe("a chain", () => {
     expect(new Checkpoint(pathOf(directory, 5), nodeFiles).chain).toHaveLength(1);
   });
 
-  it("goes on over an increment that is compacted meanwhile", () => {
+  it("continues after an increment that was compacted meanwhile", () => {
     const directory = temporaryDirectory();
     const writer = writerOf(directory, quickFiles, { mostIncrements: 3 });
     saveSteps(writer, 1, 5);
@@ -96,8 +96,8 @@ describe("a chain", () => {
     expect(chain[2].manifest.parent).toBeUndefined();
   });
 
-  it("is read as the newest checkpoint although all of its compaction falls into the reading", () => {
-    // Every opening of a file is a place for it; there are some thirty.
+  it("is read as the newest checkpoint even if all of its compaction happens during the read", () => {
+    // The compaction may happen at any opening of a file; there are about thirty.
     let openings = 0;
     for (let when = 1; when === 1 || openings >= when - 1; when++) {
       const memory = new MemoryFiles();
@@ -136,7 +136,7 @@ describe("a chain", () => {
     }
   });
 
-  it("covers blocks larger than a checksummed piece, with rows that lie across pieces", () => {
+  it("covers blocks larger than a checksummed chunk, with rows across chunks", () => {
     const directory = temporaryDirectory();
     const stride = 1_000_003;
     const rows = 40;
@@ -163,7 +163,7 @@ describe("a chain", () => {
 });
 
 describe("retention", () => {
-  it("counts what can be restored, and keeps what that builds on", () => {
+  it("counts restorable checkpoints, and keeps what they build on", () => {
     const directory = temporaryDirectory();
     const writer = writerOf(directory, quickFiles, { ...never, keep: 2 });
     saveSteps(writer, 1, 6);
@@ -176,7 +176,7 @@ describe("retention", () => {
     expect(readdirSync(directory)).toEqual(["checkpoint-000000000007"]);
   });
 
-  it("lets go of a chain once enough newer checkpoints do without it", () => {
+  it("removes a chain once enough newer checkpoints do not need it", () => {
     const directory = temporaryDirectory();
     const writer = writerOf(directory, quickFiles, { mostIncrements: 3, keep: 2 });
     saveSteps(writer, 1, 5);
@@ -186,7 +186,7 @@ describe("retention", () => {
   });
 });
 
-/** A full checkpoint at 2 and increments at 3, 4 and 5, and the files of each. */
+/** A full checkpoint at 2 and increments at 3, 4 and 5, with the files of each. */
 function smallChain() {
   const [directory, memory] = ["run", new MemoryFiles()];
   const store = new CheckpointStore(directory, memory);
@@ -202,7 +202,7 @@ function smallChain() {
   return { directory, store, files, memory, put };
 }
 
-/** Asserts that what builds on `damaged` is passed over, and the checkpoint before it is used, whole. */
+/** Asserts that everything built on `damaged` is skipped, and the checkpoint before it is used. */
 function expectBefore(store: CheckpointStore, damaged: number, what: string): void {
   if (damaged === 2) {
     expect(errorOf(() => store.latest()).code, what).toBe("checkpoint_damaged");
@@ -216,7 +216,7 @@ function expectBefore(store: CheckpointStore, damaged: number, what: string): vo
 }
 
 describe("damage in a chain", () => {
-  it("is found at every byte of every file", () => {
+  it("is detected at every byte of every file", () => {
     const { store, files, put } = smallChain();
     for (const { name, path, data, examples } of files) {
       for (let at = 0; at < data.byteLength; at++) {
@@ -230,7 +230,7 @@ describe("damage in a chain", () => {
     expect(store.latest().checkpoint!.examples).toBe(5);
   });
 
-  it("is not what a checkpoint has that is gone for a moment, while its compacted form takes its place", () => {
+  it("is not reported for a checkpoint that is absent for a moment while its compacted form replaces it", () => {
     const { directory, memory } = smallChain();
     for (const [gone, times] of [
       [5, 1],
@@ -251,7 +251,7 @@ describe("damage in a chain", () => {
     }
   });
 
-  it("costs one reading, though three increments build on what is damaged", () => {
+  it("costs one read, even if three increments build on the damaged one", () => {
     const { store, files, memory, put } = smallChain();
     const { path, data } = files.find(({ examples, name }) => examples === 2 && name === "table-e.safetensors")!;
     put(path, data.with(-1, data.at(-1)! ^ 1));
@@ -270,7 +270,7 @@ describe("damage in a chain", () => {
     expect(read(() => counting.latest()) - headers).toBe(read(() => counting.load(pathOf(store.directory, 2))) - 1);
   });
 
-  it("is found when a file is cut short, gone, or another checkpoint's", () => {
+  it("is detected if a file is truncated, missing, or from another checkpoint", () => {
     const { directory, store, files, memory, put } = smallChain();
     for (const { name, path, data, examples } of files) {
       for (let bytes = data.byteLength - 1; bytes >= 0; bytes -= CUT) {
@@ -290,7 +290,7 @@ describe("damage in a chain", () => {
     }
   });
 
-  it("is found when a parent is missing, or another one of the same examples", () => {
+  it("is detected if a parent is missing, or replaced by another one of the same examples", () => {
     for (const lost of [3, 4]) {
       const { directory, store, memory } = smallChain();
       memory.remove(pathOf(directory, lost));
@@ -304,10 +304,10 @@ describe("damage in a chain", () => {
     const { checkpoint, skipped } = store.latest();
     expect(checkpoint!.examples).toBe(3);
     expect(skipped.map(({ path }) => path)).toEqual([pathOf(directory, 5), pathOf(directory, 4)]);
-    expect(skipped[1].reason).toContain("is another one");
+    expect(skipped[1].reason).toContain("is a different checkpoint");
   });
 
-  it("names the file and the block", () => {
+  it("is reported with the file and the block", () => {
     const { directory, store, files, put } = smallChain();
     const { path, data } = files.find(({ examples, name }) => examples === 4 && name === "table-e.safetensors")!;
     const flipped = Buffer.from(data);
@@ -318,7 +318,7 @@ describe("damage in a chain", () => {
     expect(message).toContain("block table/e/rows@data: bytes 0 to");
   });
 
-  it("is refused where a patch does not hold together, though its checksums are right", () => {
+  it("is reported for an inconsistent patch with matching checksums", () => {
     const wrong = (patch: { rows: number[]; shape: number[]; dtype?: "F32" }) => {
       const directory = temporaryDirectory();
       new CheckpointStore(directory, quickFiles).save(1, modelAt(1).content());
@@ -339,10 +339,10 @@ describe("damage in a chain", () => {
       [{ rows: [1, 0], shape: [rows, 5] }, "out of order"],
       [{ rows: [0, 0], shape: [rows, 5] }, "out of order"],
       [{ rows: [rows], shape: [rows, 5] }, "past the block's end"],
-      [{ rows: [rows], shape: [rows + 2, 5] }, "past|new"],
-      [{ rows: [rows + 1], shape: [rows + 2, 5] }, "lacks rows that are new"],
-      [{ rows: [0], shape: [rows, 4] }, "does not fit"],
-      [{ rows: [0], shape: [rows, 5], dtype: "F32" }, "does not fit"],
+      [{ rows: [rows], shape: [rows + 2, 5] }, "past|added"],
+      [{ rows: [rows + 1], shape: [rows + 2, 5] }, "lacks rows that were added"],
+      [{ rows: [0], shape: [rows, 4] }, "does not match"],
+      [{ rows: [0], shape: [rows, 5], dtype: "F32" }, "does not match"],
     ] as const) {
       const error = wrong(patch as never);
       expect(error.code).toBe("checkpoint_damaged");
@@ -351,7 +351,7 @@ describe("damage in a chain", () => {
   });
 });
 
-it("stops with checkpoint_locked when its lock is gone, and writes nothing", () => {
+it("stops with checkpoint_locked if its lock is lost, and writes nothing", () => {
   const directory = temporaryDirectory();
   const store = new CheckpointStore(directory);
   store.lock();

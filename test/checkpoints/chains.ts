@@ -9,7 +9,7 @@ import { block } from "./samples.js";
 
 export const STRIDE = 5;
 
-/** A made-up model: an exact table that grows, a hash table, and a block that is stored whole. */
+/** A synthetic model: an exact table that grows, a hash table, and a block that is stored as a whole. */
 export class SmallModel {
   examples = 0;
   /** Rows of the exact table, STRIDE bytes each. */
@@ -18,7 +18,7 @@ export class SmallModel {
   private changedRows = new Set<number>();
   private changedState = new Set<number>();
 
-  /** Learns: changes the rows named (exact: those past the end are made, one after the other). */
+  /** Learns: changes the given rows (exact: those past the end are appended). */
   learn(exact: readonly number[], hash: readonly number[]): void {
     this.examples++;
     for (const wish of exact) {
@@ -43,7 +43,7 @@ export class SmallModel {
     ];
   }
 
-  /** All of it, as a full checkpoint holds it. */
+  /** The complete state, as a full checkpoint has it. */
   content(): CheckpointContent {
     const rows = Uint8Array.from(this.rows.flat());
     return {
@@ -56,7 +56,7 @@ export class SmallModel {
     };
   }
 
-  /** What changed since the last call. */
+  /** The changes since the last call. */
   increment(): Increment {
     const take = (changed: Set<number>) => {
       const rows = Uint32Array.from([...changed].sort((a, b) => a - b));
@@ -75,7 +75,7 @@ export class SmallModel {
   }
 }
 
-/** Step n of a run that is always the same. */
+/** Step n of a deterministic run. */
 export function learnStep(model: SmallModel, n: number): void {
   model.learn([n % 3, (n * 5) % 7, 99], [n % 6]);
 }
@@ -87,14 +87,14 @@ export function modelAt(n: number): SmallModel {
   return model;
 }
 
-/** A writer over a chain that is there already: the newest checkpoint is its head. */
+/** A writer for an existing chain: the newest checkpoint is its head. */
 export function writerOf(directory: string, files: Files, options: Partial<ChainOptions> = {}): ChainWriter {
   const { checkpoint } = new CheckpointStore(directory, files).latest();
   const parent = checkpoint ? { examples: checkpoint.examples, checksum: checkpoint.chain[0].checksum } : null;
   return new ChainWriter(directory, { keep: 3, parent, lock: null, ...options }, files);
 }
 
-/** Saves increments of steps `from` to `to`, one each, as a run would that was resumed before `from`. */
+/** Saves increments of steps `from` to `to`, one each, like a run that was resumed before `from`. */
 export function saveSteps(writer: ChainWriter, from: number, to: number): void {
   const model = modelAt(from - 1);
   model.increment();

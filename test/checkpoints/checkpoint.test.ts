@@ -28,7 +28,7 @@ function expectFallBack(store: CheckpointStore, what: string): void {
 }
 
 describe("damage", () => {
-  it("is found at every byte of every file, whichever bit is flipped", () => {
+  it("is detected at every byte of every file, for any flipped bit", () => {
     const { store, files } = twoCheckpoints();
     for (const { name, path, data } of files) {
       for (let at = 0; at < data.byteLength; at++) {
@@ -42,7 +42,7 @@ describe("damage", () => {
     expect(store.latest().checkpoint!.examples).toBe(2);
   });
 
-  it("is found when a file ends at any earlier byte, or has more", () => {
+  it("is detected if a file is truncated at any byte, or longer", () => {
     const { store, files } = twoCheckpoints();
     for (const { name, path, data } of files) {
       for (let bytes = data.byteLength - 1; bytes >= 0; bytes--) {
@@ -55,7 +55,7 @@ describe("damage", () => {
     }
   });
 
-  it("is found when the end of a file is zeros, as after a power cut", () => {
+  it("is detected if the end of a file is zeros, as after a power failure", () => {
     const { store, files } = twoCheckpoints();
     for (const { name, path, data } of files) {
       writeFileSync(path, Buffer.concat([data.subarray(0, -4), Buffer.alloc(4, 0)]));
@@ -64,7 +64,7 @@ describe("damage", () => {
     }
   });
 
-  it("is found when a file comes from another checkpoint or is another file of the same one", () => {
+  it("is detected if a file comes from another checkpoint or is another file of the same one", () => {
     const { store, path, files } = twoCheckpoints();
     const older = join(store.directory, "checkpoint-000000000001");
     for (const { name, data } of files.filter(({ name }) => name !== "manifest.json")) {
@@ -76,7 +76,7 @@ describe("damage", () => {
     expectFallBack(store, "swapped");
   });
 
-  it("is found when a checkpoint holds another one's manifest", () => {
+  it("is detected if a checkpoint has another one's manifest", () => {
     const { store, path } = twoCheckpoints();
     cpSync(join(store.directory, "checkpoint-000000000001", "manifest.json"), join(path, "manifest.json"));
     expectFallBack(store, "stale manifest");
@@ -93,6 +93,6 @@ describe("damage", () => {
     const range = `bytes ${CHUNK_BYTES} to ${2 * CHUNK_BYTES - 1}`;
     const error = errorOf(() => store.load(path));
     expect(error.code).toBe("checkpoint_damaged");
-    expect(error.message).toBe(`${file}: damaged: block table/ids/rows: ${range} of it differ from their checksum`);
+    expect(error.message).toBe(`${file}: damaged: block table/ids/rows: ${range} do not match their checksum`);
   });
 });

@@ -14,7 +14,7 @@ it.each([
   expect(checksumOf(utf8(text))).toBe(digest);
 });
 
-it("does not depend on how the bytes are cut", () => {
+it("does not depend on how the bytes are split", () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 100 })), (pieces) => {
       const hash = new Checksum();
@@ -24,7 +24,7 @@ it("does not depend on how the bytes are cut", () => {
   );
 });
 
-it("takes more than its memory at once", () => {
+it("accepts more than its memory at once", () => {
   const data = new Uint8Array((5 << 20) + 3).fill(7);
   const [head, tail] = [data.subarray(0, 1_000_003), data.subarray(1_000_003)];
   expect(new Checksum().update(head).update(tail).digest()).toBe(checksumOf(data));

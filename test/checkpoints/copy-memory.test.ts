@@ -4,7 +4,7 @@ import { CopyMemory } from "../../src/checkpoints/copy-memory.js";
 const MIB = 1 << 20;
 
 describe("CopyMemory", () => {
-  it("gives what came back again, for another copy that fits", () => {
+  it("reuses a returned piece for another copy that fits", () => {
     const memory = new CopyMemory();
     const first = memory.take(3 * MIB);
     memory.give([first.buffer]);
@@ -14,7 +14,7 @@ describe("CopyMemory", () => {
     expect(memory.take(5 * MIB).buffer).not.toBe(first.buffer);
   });
 
-  it("takes no piece for nothing, and keeps no large copy, however many come back", () => {
+  it("allocates nothing for an empty copy, and keeps no large one", () => {
     const memory = new CopyMemory();
     const [empty, large] = [memory.take(0), memory.take(40 * MIB)];
     expect([empty.buffer.byteLength, large.buffer.byteLength]).toEqual([0, 40 * MIB]);

@@ -7,13 +7,13 @@ import { type Fault, FaultyFiles } from "./faulty-files.js";
 import { inMemory, type MemoryFiles, onDisk } from "./memory-files.js";
 import { content, errorOf, sorted, temporaryDirectory } from "./samples.js";
 
-/** What a run does at a checkpoint, and which contents may be found if it is cut short. */
+/** What a run does at a checkpoint, and which contents are allowed if it is interrupted. */
 interface Scenario {
   readonly name: string;
-  /** Brings the directory into the state before. */
+  /** Prepares the directory. */
   readonly before: (store: CheckpointStore) => void;
   readonly act: (store: CheckpointStore) => void;
-  /** [examples, step] pairs; the last is what must be found after `act` has returned. */
+  /** [examples, step] pairs; the last is required after `act` has returned. */
   readonly allowed: readonly (readonly [number, number])[];
 }
 
@@ -56,7 +56,7 @@ const scenarios: readonly Scenario[] = [
   },
 ];
 
-/** Asserts that the newest checkpoint is one of the allowed ones, whole. */
+/** Asserts that the newest checkpoint is one of the allowed ones, intact. */
 function expectOneOf(store: CheckpointStore, allowed: Scenario["allowed"], what: string): void {
   const { checkpoint } = store.latest();
   expect(checkpoint, what).toBeDefined();
@@ -71,23 +71,23 @@ function expectOneOf(store: CheckpointStore, allowed: Scenario["allowed"], what:
 const prepared = (scenario: Scenario) => (directory: string, files: Files) =>
   scenario.before(new CheckpointStore(directory, files));
 
-/** Runs the scenario with the fault at every operation, and hands each ruin to `check`. Returns the operations' names. */
+/** Runs the scenario with the fault at every operation, and calls `check` with each remaining state. @returns the operations' names */
 function atEveryOperation(
   scenario: Scenario,
   fault: Fault,
-  check: (ruin: { inner: Files; directory: string; faulty: FaultyFiles; at: number }) => void,
+  check: (remains: { inner: Files; directory: string; faulty: FaultyFiles; at: number }) => void,
   beginning = inMemory(prepared(scenario)),
 ): string[] {
   for (let at = 1; ; at++) {
     const { inner, directory } = beginning();
     const faulty = new FaultyFiles(inner, fault, at);
-    if (!strikes(faulty, () => scenario.act(new CheckpointStore(directory, faulty.files)))) return faulty.trace;
+    if (!isStruck(faulty, () => scenario.act(new CheckpointStore(directory, faulty.files)))) return faulty.trace;
     check({ inner, directory, faulty, at });
   }
 }
 
-/** Runs `act` and tells whether the fault struck: there may be fewer operations than the fault waits for. */
-function strikes(faulty: FaultyFiles, act: () => void): boolean {
+/** Runs `act` and returns whether the fault happened: there may be fewer operations than the fault's number. */
+function isStruck(faulty: FaultyFiles, act: () => void): boolean {
   try {
     act();
   } catch (error) {
@@ -97,30 +97,27 @@ function strikes(faulty: FaultyFiles, act: () => void): boolean {
 }
 
 describe.each(scenarios)("$name", (scenario) => {
-  it.each<Fault>(["kill-before", "kill-midway", "kill-after"])(
-    "is safe against a kill at every operation (%s)",
-    (fault) => {
-      const trace = atEveryOperation(scenario, fault, ({ inner, directory, at, faulty }) => {
-        const store = new CheckpointStore(directory, inner);
-        const what = `killed at ${at}: ${faulty.trace.at(-1)}`;
-        expectOneOf(store, scenario.allowed, what);
-        scenario.act(store);
-        expectOneOf(store, scenario.allowed.slice(-1), `${what}, then done again`);
-        store.prune(1);
-        expect(inner.list(directory), what).toHaveLength(1);
-      });
-      if (scenario.allowed.length > 1) {
-        for (const operation of ["open", "write", "fsync", "mkdir", "rename", "syncDirectory"]) {
-          expect(
-            trace.some((line) => line.startsWith(operation)),
-            operation,
-          ).toBe(true);
-        }
+  it.each<Fault>(["kill-before", "kill-midway", "kill-after"])("survives a kill at every operation (%s)", (fault) => {
+    const trace = atEveryOperation(scenario, fault, ({ inner, directory, at, faulty }) => {
+      const store = new CheckpointStore(directory, inner);
+      const what = `killed at ${at}: ${faulty.trace.at(-1)}`;
+      expectOneOf(store, scenario.allowed, what);
+      scenario.act(store);
+      expectOneOf(store, scenario.allowed.slice(-1), `${what}, then done again`);
+      store.prune(1);
+      expect(inner.list(directory), what).toHaveLength(1);
+    });
+    if (scenario.allowed.length > 1) {
+      for (const operation of ["open", "write", "fsync", "mkdir", "rename", "syncDirectory"]) {
+        expect(
+          trace.some((line) => line.startsWith(operation)),
+          operation,
+        ).toBe(true);
       }
-    },
-  );
+    }
+  });
 
-  it("is safe against a power cut at every operation, whatever the disk kept of what was not synced", () => {
+  it("survives a power failure at every operation, whatever unsynced data the disk kept", () => {
     const rng = new Rng(20261123);
     for (let round = 0; round < 20; round++) {
       atEveryOperation(scenario, "kill-after", ({ inner, directory, at, faulty }) => {
@@ -148,7 +145,7 @@ describe.each(scenarios)("$name", (scenario) => {
   });
 });
 
-it("what holds in memory holds on a disk, killed in the midst of any operation", () => {
+it("what holds in memory holds on a disk, for a kill in the middle of any operation", () => {
   const scenario = scenarios[1];
   const operations = atEveryOperation(
     scenario,
@@ -166,7 +163,7 @@ it("what holds in memory holds on a disk, killed in the midst of any operation",
 });
 
 describe("a failed save", () => {
-  it("is a checkpoint_write with the system's reason; a full disk has a hint", () => {
+  it("is a checkpoint_write with the system's reason; for a full disk with a hint", () => {
     for (const [fault, reason, hint] of [
       ["ENOSPC", /ENOSPC/, /Free some space/],
       ["EIO", /EIO/, undefined],
@@ -185,10 +182,13 @@ describe("a failed save", () => {
     }
   });
 
-  it("goes on when the disk takes less than it is given, and then the rest", () => {
+  it("continues after short writes", () => {
     const directory = temporaryDirectory();
-    const hesitant: Files = { ...nodeFiles, write: (file, data, at) => nodeFiles.write(file, data.subarray(0, 7), at) };
-    new CheckpointStore(directory, hesitant).save(1, content(1));
+    const shortWrites: Files = {
+      ...nodeFiles,
+      write: (file, data, at) => nodeFiles.write(file, data.subarray(0, 7), at),
+    };
+    new CheckpointStore(directory, shortWrites).save(1, content(1));
     expectOneOf(new CheckpointStore(directory), [[1, 1]], "short writes");
   });
 });

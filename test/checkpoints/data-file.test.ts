@@ -6,7 +6,7 @@ import { block } from "./samples.js";
 
 const scalar = (name: string) => block(name, "U8", [], Uint8Array.of(1));
 
-it("gives each table a file of its own, and each other group one", () => {
+it("groups each table into a separate file, and each other group into one", () => {
   const names = [
     "metrics/auc",
     "table/b/rows",
@@ -27,7 +27,7 @@ it("gives each table a file of its own, and each other group one", () => {
   ]);
 });
 
-it("streams the file whose checksums and size it returns, slices being views of the blocks", () => {
+it("streams the file with the returned checksums and size, slices being views of the blocks", () => {
   const data = Uint8Array.from({ length: CHUNK_BYTES + 5 }, (_, i) => i ^ (i >> 8));
   const slices: Uint8Array[] = [];
   const entry = streamFile("a.safetensors", [block("a", "U8", [data.length], data)], (slice) => slices.push(slice));

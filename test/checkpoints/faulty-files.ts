@@ -1,19 +1,19 @@
 import type { Files } from "../../src/core/files.js";
 
-/** Thrown where a test pulls the plug; from then on every operation throws it, so no clean-up runs either. */
+/** Thrown for a simulated kill; from then on every operation throws it, so no clean-up runs either. */
 export class Killed extends Error {}
 
 /**
  * "kill-before", "kill-after": the process ends before or after the operation; "kill-midway": after half of a write.
- * "ENOSPC", "EIO": the operation fails. "short": the disk takes one byte of a write, and is full for all that follow.
+ * "ENOSPC", "EIO": the operation fails. "short": the disk accepts one byte of a write, and is full from then on.
  */
 export type Fault = "kill-before" | "kill-midway" | "kill-after" | "ENOSPC" | "EIO" | "short";
 
-/** Operations that change something; the only ones that are counted and can fail. */
+/** Operations that change something: only these are counted and can fail. */
 const changing = ["open", "write", "truncate", "fsync", "mkdir", "rename", "remove", "syncDirectory"] as const;
 type Changing = (typeof changing)[number];
 
-/** Files whose n-th changing operation (from 1) suffers a fault. Counts them; `trace` names them. */
+/** Files whose n-th changing operation (from 1) fails. Counts operations; `trace` records them. */
 export class FaultyFiles {
   readonly files: Files;
   readonly trace: string[] = [];
@@ -35,7 +35,7 @@ export class FaultyFiles {
     this.files = methods as unknown as Files;
   }
 
-  /** True once the fault has happened. */
+  /** Whether the fault has happened. */
   get struck(): boolean {
     return this.at > 0 && this.trace.length >= this.at;
   }

@@ -7,7 +7,7 @@ import { RejectedWriter } from "../../src/checkpoints/rejected.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
 import { block, content, errorOf } from "./samples.js";
 
-/** A disk of 2 MiB, where this process may mount one. */
+/** A disk of 2 MiB, if this process may mount one. */
 const disk = mountDisk();
 
 function mountDisk(): string | undefined {
@@ -34,7 +34,7 @@ const mebibytes = (step: number, size: number) => ({
 });
 
 describe.skipIf(disk === undefined)("a full disk", () => {
-  it("fails the save, harms nothing, and the run goes on when there is space", () => {
+  it("fails the save without damage, and the run continues once there is space", () => {
     const store = new CheckpointStore(join(disk!, "run"));
     store.lock();
     store.save(1, mebibytes(1, 1));
@@ -49,7 +49,7 @@ describe.skipIf(disk === undefined)("a full disk", () => {
     rmSync(store.directory, { recursive: true });
   });
 
-  it("fails rejects with the same error, and they are whole after a resume", () => {
+  it("fails rejects with the same error, and they are complete after a resume", () => {
     const run = join(disk!, "rejects");
     const writer = new RejectedWriter(run);
     const reject = {

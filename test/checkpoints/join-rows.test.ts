@@ -5,7 +5,7 @@ import fc from "../properties.js";
 
 const STRIDE = 3;
 
-/** Rows copied at several times; a row's bytes tell at which. */
+/** Rows copied at several times; a row's bytes encode the time. */
 const copies = fc.array(fc.uniqueArray(fc.nat(40)), { minLength: 1, maxLength: 6 });
 
 function copyOf(numbers: readonly number[], version: number): ChangedRows {
@@ -16,10 +16,10 @@ function copyOf(numbers: readonly number[], version: number): ChangedRows {
 }
 
 describe("joinRows", () => {
-  it("keeps of every row the newest copy, ascending, and no row beyond the block", () => {
+  it("keeps the newest copy of every row, ascending, and no row beyond the block", () => {
     fc.assert(
       fc.property(copies, fc.nat(45), (lists, size) => {
-        // The last copy is made of the block as it is: it has no row beyond it.
+        // The last copy is of the final block: it has no row beyond its end.
         const all = lists.map((rows, i) => copyOf(i < lists.length - 1 ? rows : rows.filter((row) => row < size), i));
         const newest = new Map(all.flatMap(({ rows }, version) => [...rows].map((row) => [row, version] as const)));
         const patch: Patch = { ...all.at(-1)!, dtype: "U8", shape: [size, STRIDE] };

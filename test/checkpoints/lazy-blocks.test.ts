@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { blocksOf } from "../../src/checkpoints/lazy-blocks.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
 
-it("a checkpoint's blocks are a whole map: its size, names and blocks agree with has and get", () => {
+it("a checkpoint's blocks are a complete map: its size, names and blocks agree with has and get", () => {
   const { checkpoint } = new CheckpointStore("test/fixtures/earlier/lr").latest();
   const blocks = blocksOf(checkpoint!);
   const names = checkpoint!.blocks.map(({ name }) => name);

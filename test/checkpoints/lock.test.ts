@@ -9,14 +9,14 @@ import { type Files, nodeFiles } from "../../src/core/files.js";
 import { OrderLog } from "../../src/train/ordering/order-log.js";
 import { content, errorOf, temporaryDirectory } from "./samples.js";
 
-/** Processes of one machine: the one asking and those alive. */
+/** Processes of one machine: the caller and those alive. */
 function processes(pid: number, alive: readonly number[], machine = "0000aaaa"): Processes {
   const living = (id: ProcessId) => id.machine === machine && alive.includes(id.pid);
   return { self: () => ({ pid, started: pid * 10, machine }), alive: living };
 }
 
 describe("WriterLock", () => {
-  it("lets one in, and the next after it", () => {
+  it("admits one process, and the next after it", () => {
     const directory = temporaryDirectory();
     const first = new WriterLock(directory, nodeFiles, processes(1, [1, 2]));
     const error = errorOf(() => new WriterLock(directory, nodeFiles, processes(2, [1, 2])));
@@ -27,7 +27,7 @@ describe("WriterLock", () => {
     expect(readdirSync(directory)).toEqual(["writer-2-20-0000aaaa.lock"]);
   });
 
-  it("takes over from the dead, also when the machine was started anew", () => {
+  it("takes over from dead processes, also after a reboot", () => {
     const directory = temporaryDirectory();
     new WriterLock(directory, nodeFiles, processes(1, [1]));
     new WriterLock(directory, nodeFiles, processes(2, [2]));
@@ -42,7 +42,7 @@ describe("WriterLock", () => {
     expect(readdirSync(directory)).toEqual(["model.yaml", "writer-1-x.lock", "writer.lock"]);
   });
 
-  it("of two that look at the same instant lets at most one in", () => {
+  it("admits at most one of two processes that check at the same instant", () => {
     const directory = temporaryDirectory();
     const entered: number[] = [];
     const enter = (pid: number, files = nodeFiles) => {
@@ -70,7 +70,7 @@ describe("WriterLock", () => {
 describe("systemProcesses", () => {
   const idOf = (pid: number) => ({ ...systemProcesses.self(), pid });
 
-  it("knows itself, and that a pid used again is another process", () => {
+  it("recognizes its own process, and that a reused pid is another process", () => {
     const self = systemProcesses.self();
     expect(self.pid).toBe(process.pid);
     expect(systemProcesses.alive(self)).toBe(true);
@@ -78,7 +78,7 @@ describe("systemProcesses", () => {
     expect(systemProcesses.alive({ ...self, machine: "00000000" })).toBe(false);
   });
 
-  it("asks by signal where start times are not known", async () => {
+  it("probes with a signal if start times are unknown", async () => {
     const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60000)"]);
     await once(child, "spawn");
     expect(systemProcesses.alive({ ...idOf(child.pid!), started: 0 })).toBe(true);
@@ -89,7 +89,7 @@ describe("systemProcesses", () => {
 });
 
 describe("CheckpointStore.lock", () => {
-  it("keeps a second store out, of this process too, until it is unlocked", () => {
+  it("keeps a second store out, in this process too, until it is unlocked", () => {
     const directory = temporaryDirectory();
     const [one, other] = [new CheckpointStore(directory), new CheckpointStore(directory)];
     one.lock();
@@ -100,7 +100,7 @@ describe("CheckpointStore.lock", () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  it("is no part of a checkpoint", () => {
+  it("is not part of a checkpoint", () => {
     const store = new CheckpointStore(temporaryDirectory());
     store.lock();
     const { path } = store.save(1, content(1));
@@ -109,7 +109,7 @@ describe("CheckpointStore.lock", () => {
     expect(lock).toMatch(new RegExp(`^writer-${process.pid}-`));
   });
 
-  it("stops a writer whose directory another one has taken over, before anything is visible", () => {
+  it("stops a writer whose directory was taken over, before anything becomes visible", () => {
     const store = new CheckpointStore(temporaryDirectory());
     store.lock();
     store.save(1, content(1));
@@ -123,11 +123,11 @@ describe("CheckpointStore.lock", () => {
     expect(rival.latest().checkpoint!.examples).toBe(3);
   });
 
-  it("lets a writer that another one has taken over write no line over the other's", () => {
+  it("keeps a writer that was taken over from writing over the other's lines", () => {
     const store = new CheckpointStore(temporaryDirectory(), nodeFiles, processes(1, [1]));
     store.lock();
     const late = new OrderLog(store.directory, {}, store.fenced);
-    // In a container of its own: the first one's process is not seen there.
+    // In another container: the first one's process is not visible there.
     const rival = new CheckpointStore(store.directory, nodeFiles, processes(1, [1], "0000bbbb"));
     rival.lock();
     const order = new OrderLog(store.directory, {}, rival.fenced);
@@ -140,7 +140,7 @@ describe("CheckpointStore.lock", () => {
     expect(new OrderLog(store.directory).entries).toEqual([{ kind: "turn", at: 3, partition: 1 }]);
   });
 
-  it("does not commit, nor touch the other writer's files, when it is taken over in the middle of a save", () => {
+  it("does not commit, nor touch the other writer's files, if it is taken over during a save", () => {
     const directory = temporaryDirectory();
     const rename: Files["rename"] = () => expect.unreachable("the late writer committed");
     let saving = false;

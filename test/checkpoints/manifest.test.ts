@@ -16,7 +16,7 @@ const manifest: Manifest = {
 
 const text = (data: Uint8Array) => new TextDecoder().decode(data);
 
-/** A manifest with any body and the checksum that fits it. */
+/** A manifest with any body and a matching checksum. */
 function sealed(body: unknown): Uint8Array {
   const json = typeof body === "string" ? body : JSON.stringify(body);
   return Buffer.from(`{"checksum":"${checksumOf(Buffer.from(json))}",${json.slice(1)}`);
@@ -29,7 +29,7 @@ describe("encodeManifest", () => {
     );
   });
 
-  it("is read back", () => {
+  it("survives a round trip", () => {
     expect(decodeManifest(encodeManifest(manifest), "m")).toMatchObject(manifest);
   });
 });
@@ -59,7 +59,7 @@ describe("decodeManifest", () => {
       "a negative size",
       { ...good, files: [{ ...file, blocks: [{ name: "a", dtype: "U8", shape: [-1], chunks: [] }] }] },
     ],
-  ])("refuses %s, with a checksum that fits", (_, body) => {
+  ])("refuses %s, even with a matching checksum", (_, body) => {
     const error = errorOf(() => decodeManifest(sealed(body), "dir/manifest.json"));
     expect(error.code).toBe("checkpoint_damaged");
     expect(error.message).toMatch(/^dir\/manifest.json: damaged: /);
@@ -101,7 +101,7 @@ describe("canonicalJson", () => {
     );
   });
 
-  it("leaves out what is undefined, and refuses what is not finite", () => {
+  it("omits undefined values, and refuses non-finite numbers", () => {
     expect(canonicalJson({ b: 1, a: undefined })).toBe('{"b":1}');
     expect(errorOf(() => canonicalJson({ rate: Number.POSITIVE_INFINITY })).code).toBe("internal");
   });

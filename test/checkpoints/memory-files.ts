@@ -2,13 +2,13 @@ import { basename, dirname, join } from "node:path";
 import type { Files, OpenFlags } from "../../src/core/files.js";
 import { quickFiles, temporaryDirectory } from "./samples.js";
 
-/** Writes make a new `data`; the same object in both means that all is durable. */
+/** Writes create a new `data`; the same object in both means that everything is durable. */
 interface Leaf {
   data: Uint8Array;
   durable: Uint8Array;
 }
 
-/** `entries` is what programs see; `durable` is what a power cut leaves, with any prefix of `pending` done after it. */
+/** `entries` is what programs see; `durable` is what a power failure leaves, followed by any prefix of `pending`. */
 interface Folder {
   entries: Entries;
   durable: Entries;
@@ -17,7 +17,7 @@ interface Folder {
 
 type Entries = Map<string, Leaf | Folder>;
 
-/** What happens to names in one step: they get a node, or are gone. */
+/** The changes of names in one step: they get a node, or are removed. */
 type Change = readonly (readonly [name: string, node: Leaf | Folder | undefined])[];
 
 const newFolder = (): Folder => ({ entries: new Map(), durable: new Map(), pending: [] });
@@ -38,9 +38,9 @@ function failure(code: string, path: string): Error {
 }
 
 /**
- * A file system in memory that forgets, on `powerCut`, what was never synced: of each file the bytes since its last
+ * A file system in memory that loses, on `powerCut`, what was not synced: of each file the bytes since its last
  * fsync, of each directory the names since its last sync. Names in one directory change in order; nothing else is
- * ordered. This is what POSIX promises and no more.
+ * ordered. This is exactly what POSIX guarantees.
  */
 export class MemoryFiles implements Files {
   private readonly root: Folder;
@@ -51,7 +51,7 @@ export class MemoryFiles implements Files {
     this.root = root;
   }
 
-  /** The same files and the same of them durable, which change apart from these from here on; none of them is open. */
+  /** A copy of the files and of their durable state, which then changes independently; no file is open. */
   copy(): MemoryFiles {
     const copies = new Map<Leaf | Folder, Leaf | Folder>();
     const copied = <Node extends Leaf | Folder | undefined>(node: Node): Node => {
@@ -158,7 +158,7 @@ export class MemoryFiles implements Files {
     folder.pending = [];
   };
 
-  /** Cuts the power. `below(n)` draws from 0..n-1: how much of what was not synced got to the disk all the same. */
+  /** Simulates a power failure. `below(n)` draws from 0..n-1: how much of the unsynced data reached the disk. */
   powerCut(below: (n: number) => number): void {
     this.handles.clear();
     const settle = (node: Leaf | Folder): void => {
@@ -178,13 +178,13 @@ export class MemoryFiles implements Files {
     settle(this.root);
   }
 
-  /** All that programs see, every name with its bytes: where it is equal, all that reads and writes from here on is, too. */
+  /** Everything programs can see, every name with its bytes: if it is equal, all later reads and writes are, too. */
   state(): string {
-    const told = (node: Leaf | Folder): unknown =>
+    const tree = (node: Leaf | Folder): unknown =>
       isFolder(node)
-        ? [...node.entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, child]) => [name, told(child)])
+        ? [...node.entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, child]) => [name, tree(child)])
         : Buffer.from(node.data).toString("latin1");
-    return JSON.stringify(told(this.root));
+    return JSON.stringify(tree(this.root));
   }
 
   private change(folder: Folder, change: Change): void {
@@ -213,17 +213,17 @@ export class MemoryFiles implements Files {
   }
 }
 
-/** Where a test begins again and again: the same files each time, and the directory that was prepared in them. */
+/** Where a test runs repeatedly: the same prepared directory each time. */
 export type Beginnings = () => { readonly inner: Files; readonly directory: string };
 
-/** In memory, where `prepare` runs once. */
+/** In memory; `prepare` runs once. */
 export function inMemory(prepare: (directory: string, files: Files) => void): Beginnings {
   const files = new MemoryFiles();
   prepare("run", files);
   return () => ({ inner: files.copy(), directory: "run" });
 }
 
-/** On a disk, in a directory of its own each time. */
+/** On a disk, in a new directory each time. */
 export function onDisk(prepare: (directory: string, files: Files) => void): Beginnings {
   return () => {
     const directory = join(temporaryDirectory(), "run");
@@ -232,7 +232,7 @@ export function onDisk(prepare: (directory: string, files: Files) => void): Begi
   };
 }
 
-/** Paths are few, and asked for again and again. */
+/** Paths are few, and used repeatedly. */
 const known = new Map<string, readonly string[]>();
 
 function partsOf(path: string): readonly string[] {

@@ -24,7 +24,7 @@ describe.skipIf(!pythonHas("safetensors", "numpy", "xxhash"))("Python", () => {
     ]);
   });
 
-  it("finds the values that were saved, and the checksums of the manifest", () => {
+  it("finds the saved values and the checksums of the manifest", () => {
     const { path } = new CheckpointStore(temporaryDirectory()).save(1, content(1));
     const script = `
 import json, sys, xxhash
@@ -70,7 +70,7 @@ print(json.dumps([[hex(key) for key in tensors["keys"].tolist()], tensors["weigh
     ]);
   });
 
-  it("writes a file we read", () => {
+  it("writes a file that we can read", () => {
     const path = join(temporaryDirectory(), "checkpoint.safetensors");
     const script = `
 import sys, numpy

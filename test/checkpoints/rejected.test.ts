@@ -20,7 +20,7 @@ function lines(directory: string): string[] {
 const rows = (directory: string) => lines(directory).map((line) => JSON.parse(line).row);
 
 describe("RejectedWriter", () => {
-  it("writes one JSON object a line", () => {
+  it("writes one JSON object per line", () => {
     const directory = temporaryDirectory();
     const writer = new RejectedWriter(directory);
     writer.append({ ...reject(3, Buffer.from('a"\tü\u2028')), code: "bad_label", column: "label", value: "a" });
@@ -34,7 +34,7 @@ describe("RejectedWriter", () => {
     writer.close();
   });
 
-  it("keeps every byte of what was rejected", () => {
+  it("keeps every byte of rejected rows", () => {
     const directory = temporaryDirectory();
     fc.assert(
       fc.property(
@@ -58,7 +58,7 @@ describe("RejectedWriter", () => {
     );
   });
 
-  it("is cut to the checkpoint's length on resume: nothing is lost or doubled by the replay", () => {
+  it("is truncated to the checkpoint's length on resume: the replay neither loses nor duplicates anything", () => {
     const directory = temporaryDirectory();
     const killed = new RejectedWriter(directory);
     for (const row of [1, 2]) killed.append(reject(row));
@@ -72,7 +72,7 @@ describe("RejectedWriter", () => {
     expect(rows(directory)).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it("begins anew without a length", () => {
+  it("starts an empty file without a length", () => {
     const directory = temporaryDirectory();
     for (const row of [1, 2]) {
       const writer = new RejectedWriter(directory);
@@ -82,7 +82,7 @@ describe("RejectedWriter", () => {
     expect(rows(directory)).toEqual([2]);
   });
 
-  it("has what sync has promised, and little more, when its process dies", () => {
+  it("has what sync guaranteed, and little more, after its process died", () => {
     const directory = temporaryDirectory();
     const writer = new RejectedWriter(directory);
     for (let row = 0; row < 10_000; row++) writer.append(reject(row));
@@ -92,7 +92,7 @@ describe("RejectedWriter", () => {
     writer.close();
   });
 
-  it("says what to do when the file is shorter than the checkpoint says, or gone", () => {
+  it("says what to do if the file is missing or shorter than at the checkpoint", () => {
     const directory = temporaryDirectory();
     const writer = new RejectedWriter(directory);
     writer.append(reject(1));
@@ -102,7 +102,7 @@ describe("RejectedWriter", () => {
     const short = errorOf(() => new RejectedWriter(directory, saved));
     expect([short.code, short.message]).toEqual([
       "checkpoint_mismatch",
-      `${writer.path}: has 1 bytes, the checkpoint was taken at ${saved}`,
+      `${writer.path}: has 1 bytes, but had ${saved} when the checkpoint was written`,
     ]);
     expect(short.hint).toContain(`truncate -s ${saved} ${writer.path}`);
     rmSync(writer.path);
@@ -110,7 +110,7 @@ describe("RejectedWriter", () => {
   });
 
   it.each(["ENOSPC", "EIO", "short"] as const)(
-    "fails with %s at every operation as checkpoint_write, and closes",
+    "fails with checkpoint_write for %s at every operation, and closes",
     (fault) => {
       let struck = 0;
       for (let at = 1; ; at++) {

@@ -24,7 +24,7 @@ function newest(root: string): Record<string, string> {
   return Object.fromEntries(names.sort().map((name) => [name, readFileSync(join(root, name), "base64")]));
 }
 
-/** What a run has rejected. */
+/** The run's rejected events. */
 function reject(root: string, text: string): void {
   mkdirSync(join(root, "rejected"), { recursive: true });
   writeFileSync(join(root, "rejected", "rejected.jsonl"), text);
@@ -36,7 +36,7 @@ function keepLate(root: string, text: string): void {
   writeFileSync(join(root, "rejected", "late.jsonl"), text);
 }
 
-/** A store that does some things in another way. */
+/** A store with some operations replaced. */
 const over = (store: ObjectStore, other: Partial<ObjectStore>): ObjectStore => ({
   url: store.url,
   read: (...args) => store.read(...args),
@@ -55,7 +55,7 @@ function signal(): { readonly given: Promise<void>; give(): void } {
 }
 
 describe("a checkpoint in a store", () => {
-  it("comes back byte for byte, and is not copied twice", async () => {
+  it("is restored byte for byte, and not copied twice", async () => {
     const [from, to] = [run(3), join(temporaryDirectory(), "run")];
     const store = new DirectoryStore(join(temporaryDirectory(), "store"));
     const pushed = await pushCheckpoint(from, store);
@@ -71,7 +71,7 @@ describe("a checkpoint in a store", () => {
     expect(await pullCheckpoint(store, to)).toMatchObject({ copied: 0 });
   });
 
-  it("gives way to a later one; the one before is kept for who reads it, those before are not", async () => {
+  it("is replaced by a later one; the previous one is kept for readers, earlier ones are not", async () => {
     const from = run(1);
     const store = new DirectoryStore(join(temporaryDirectory(), "store"));
     await pushCheckpoint(from, store);
@@ -86,7 +86,7 @@ describe("a checkpoint in a store", () => {
     expect(await pullCheckpoint(store, to)).toMatchObject({ examples: 300 });
   });
 
-  it("refuses an earlier checkpoint, another spec's, and somebody else's at the same time", async () => {
+  it("refuses an earlier checkpoint, one of another spec, and concurrent writers", async () => {
     const store = new DirectoryStore(join(temporaryDirectory(), "store"));
     await pushCheckpoint(run(5), store);
     await expect(pushCheckpoint(run(4), store)).rejects.toMatchObject({ code: "output_exists" });
@@ -109,7 +109,7 @@ describe("a checkpoint in a store", () => {
     expect(await pullCheckpoint(store, join(temporaryDirectory(), "run"))).toMatchObject({ examples: 600 });
   });
 
-  it("keeps all its parts where two processes copy at once: one cleans up, the other has read the new head already", async () => {
+  it("keeps all its parts if two processes copy at once: one cleans up after the other has read the new head", async () => {
     const store = new DirectoryStore(join(temporaryDirectory(), "store"));
     await pushCheckpoint(run(5), store);
     const from = run(7);
@@ -141,7 +141,7 @@ describe("a checkpoint in a store", () => {
     expect(newest(to)).toEqual(newest(from));
   });
 
-  it("is not named by the head where somebody has removed a part of it meanwhile", async () => {
+  it("is not referenced by the head if a part of it was removed meanwhile", async () => {
     const store = new DirectoryStore(join(temporaryDirectory(), "store"));
     await pushCheckpoint(run(5), store);
     const before = new Set(await store.list());
@@ -155,7 +155,7 @@ describe("a checkpoint in a store", () => {
     expect(await pullCheckpoint(store, join(temporaryDirectory(), "run"))).toMatchObject({ examples: 500 });
   });
 
-  it("is pulled over HTTP", async () => {
+  it("can be pulled over HTTP", async () => {
     const folder = join(temporaryDirectory(), "store");
     const [from, to] = [run(2), join(temporaryDirectory(), "run")];
     await pushCheckpoint(from, new DirectoryStore(folder));
@@ -163,7 +163,7 @@ describe("a checkpoint in a store", () => {
     expect(newest(to)).toEqual(newest(from));
   });
 
-  it("with any byte changed is refused, and leaves no checkpoint", async () => {
+  it("with any changed byte is refused, and leaves no checkpoint", async () => {
     const store = new DirectoryStore(join(temporaryDirectory(), "store"));
     await pushCheckpoint(run(2), store);
     for (const key of await store.list()) {
@@ -171,25 +171,25 @@ describe("a checkpoint in a store", () => {
       for (let at = 0; at < bytes.length; at += Math.ceil(bytes.length / 20)) {
         const changed = Uint8Array.from(bytes);
         changed[at] ^= 1;
-        const hurt: ObjectReader = {
+        const tampered: ObjectReader = {
           url: store.url,
           read: async (asked) => (asked === key ? { bytes: changed, tag } : store.read(asked)),
         };
         const to = join(temporaryDirectory(), "run");
-        const told = await pullCheckpoint(hurt, to).then(
+        const status = await pullCheckpoint(tampered, to).then(
           ({ examples }) => examples,
           (error: HashbrookError) => error.code,
         );
-        // In checkpoint.json the spec's hash is for who pushes.
+        // The spec's hash in checkpoint.json is only read by push.
         expect(["checkpoint_damaged", "checkpoint_missing", "checkpoint_mismatch", 200], `${key} ${at}`).toContain(
-          told,
+          status,
         );
-        if (told !== 200) expect(new CheckpointStore(to).latest().checkpoint).toBeUndefined();
+        if (status !== 200) expect(new CheckpointStore(to).latest().checkpoint).toBeUndefined();
       }
     }
   });
 
-  it("goes on where it was cut off, and does not touch what another run has", async () => {
+  it("resumes an interrupted pull, and does not touch another run's files", async () => {
     const folder = join(temporaryDirectory(), "store");
     const store = new DirectoryStore(folder);
     await pushCheckpoint(run(2), store);
@@ -211,7 +211,7 @@ describe("a checkpoint in a store", () => {
     await expect(pullCheckpoint(store, busy)).rejects.toMatchObject({ code: "checkpoint_locked" });
   });
 
-  it("changes nothing in a directory that has an earlier checkpoint of another run", async () => {
+  it("changes nothing in a directory with an earlier checkpoint of another run", async () => {
     const store = new DirectoryStore(join(temporaryDirectory(), "store"));
     const from = temporaryDirectory();
     const { meta, blocks } = content(2);
@@ -273,7 +273,7 @@ describe("a checkpoint in a store", () => {
     expect(newest(to)).toEqual(newest(from));
   });
 
-  it("that was never there is missing", async () => {
+  it("that does not exist is reported as missing", async () => {
     const store = new DirectoryStore(join(temporaryDirectory(), "store"));
     await expect(pullCheckpoint(store, temporaryDirectory())).rejects.toMatchObject({ code: "checkpoint_missing" });
   });

@@ -32,7 +32,7 @@ function withHeader(tensors: unknown, dataBytes = 0): Uint8Array {
 }
 
 describe("safetensorsLayout", () => {
-  it("is the format's: length, JSON padded with spaces, wide elements first", () => {
+  it("has the format's layout: length, JSON padded with spaces, wide elements first", () => {
     const layout = safetensorsLayout([
       { name: "b", dtype: "U8", shape: [3] },
       { name: "a", dtype: "F32", shape: [2, 2] },
@@ -47,7 +47,7 @@ describe("safetensorsLayout", () => {
     expect(layout.bytes).toBe(8 + length + 27);
   });
 
-  it("is read back as it was written, and aligned", () => {
+  it("survives a round trip, aligned", () => {
     const tensor = fc.record({
       name: fc.string(),
       dtype: fc.constantFrom(...dtypes),
@@ -85,7 +85,7 @@ describe("safetensorsLayout", () => {
   });
 });
 
-describe("a hostile file is refused, without taking its word for memory", () => {
+describe("a malicious file is refused, without allocating what it claims", () => {
   const f32 = (shape: unknown, offsets: unknown) => ({ a: { dtype: "F32", shape, data_offsets: offsets } });
   it.each<[string, Uint8Array]>([
     ["empty", new Uint8Array(0)],
@@ -125,11 +125,11 @@ describe("a hostile file is refused, without taking its word for memory", () => 
     const before = process.memoryUsage().arrayBuffers;
     const error = errorOf(() => read(data));
     expect(error.code).toBe("checkpoint_damaged");
-    expect(error.message).toContain("x.safetensors: not a sound safetensors file: ");
+    expect(error.message).toContain("x.safetensors: not a valid safetensors file: ");
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 << 20);
   });
 
-  it("any change of a header is refused or leaves tensors inside the file", () => {
+  it("any change of a header is refused or leaves tensors within the file", () => {
     const { header, bytes } = safetensorsLayout([
       { name: "a", dtype: "F32", shape: [2, 2] },
       { name: "b", dtype: "U8", shape: [3] },
@@ -154,7 +154,7 @@ describe("a hostile file is refused, without taking its word for memory", () => 
   });
 });
 
-it("accepts another writer's file: metadata, any order, no padding", () => {
+it("accepts files of other writers: metadata, any order, no padding", () => {
   const header = {
     __metadata__: { format: "pt" },
     b: { dtype: "U8", shape: [1], data_offsets: [8, 9] },

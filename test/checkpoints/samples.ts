@@ -7,7 +7,7 @@ import { type Block, bytesOf, type Dtype } from "../../src/core/blocks.js";
 import { HashbrookError } from "../../src/core/errors.js";
 import { type Files, nodeFiles, withFile } from "../../src/core/files.js";
 
-/** A directory that is gone after the test that asked for it. */
+/** A directory that is removed after the test. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "hashbrook-"));
   directories.push(directory);
@@ -20,7 +20,7 @@ afterEach(() => {
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
 });
 
-/** The real file system without waiting for the disk: for tests in which processes die but the power stays on. */
+/** The real file system without syncs: for tests in which processes are killed but the power stays on. */
 export const quickFiles: Files = { ...nodeFiles, fsync: () => {}, syncDirectory: () => {} };
 
 /** All bytes of a file. */
@@ -30,7 +30,7 @@ export function readAll(files: Files, path: string): Uint8Array {
   return data;
 }
 
-/** Gives a file these bytes and no others. */
+/** Replaces a file's content. */
 export function writeAll(files: Files, path: string, data: Uint8Array): void {
   withFile(files, path, "w", (file) => files.write(file, data, 0));
 }
@@ -63,12 +63,12 @@ export function content(step: number): CheckpointContent {
   };
 }
 
-/** The blocks in an order that does not depend on how they were given. */
+/** The blocks in a canonical order. */
 export function sorted(blocks: readonly Block[]): Block[] {
   return [...blocks].sort((a, b) => (a.name < b.name ? -1 : 1)).map((b) => ({ ...b, data: Uint8Array.from(b.data) }));
 }
 
-/** The error `run` throws; fails when it throws none of ours. */
+/** The HashbrookError that `run` throws; fails if it throws none. */
 export function errorOf(run: () => unknown): HashbrookError {
   try {
     run();

@@ -34,7 +34,7 @@ const blocks: fc.Arbitrary<Block[]> = fc.uniqueArray(
 );
 
 describe("CheckpointStore", () => {
-  it("gives back what was saved", () => {
+  it("returns what was saved", () => {
     const store = new CheckpointStore(temporaryDirectory());
     const { path, bytes } = store.save(1000, content(1));
     expect(path).toBe(join(store.directory, "checkpoint-000000001000"));
@@ -64,14 +64,14 @@ describe("CheckpointStore", () => {
     );
   });
 
-  it("takes a block whose name begins with a slash, which found its own checkpoint damaged", () => {
+  it("accepts a block whose name begins with a slash, which found its own checkpoint damaged", () => {
     const store = new CheckpointStore(temporaryDirectory(), quickFiles);
     const block = { name: "/ ", dtype: "U8", shape: [], data: Uint8Array.of(0) } as const;
     store.save(7, { meta: {}, blocks: [block] });
     expect(store.latest().checkpoint!.content()).toEqual({ meta: {}, blocks: [block] });
   });
 
-  it("writes the same bytes for the same content, in whatever order the blocks come and whatever was saved before", () => {
+  it("writes the same bytes for the same content, in any order of blocks and after any earlier saves", () => {
     const [one, other] = [new CheckpointStore(temporaryDirectory()), new CheckpointStore(temporaryDirectory())];
     other.save(1, content(8));
     const first = one.save(5, content(2));
@@ -79,18 +79,18 @@ describe("CheckpointStore", () => {
     expect(listing(second.path)).toEqual(listing(first.path));
   });
 
-  it("finds nothing where nothing was saved", () => {
+  it("returns null if nothing was saved", () => {
     const store = new CheckpointStore(join(temporaryDirectory(), "not", "there"));
     expect(store.latest()).toEqual({ checkpoint: undefined, skipped: [] });
   });
 
-  it("prefers more examples, also past twelve digits", () => {
+  it("prefers more examples, also beyond twelve digits", () => {
     const store = new CheckpointStore(temporaryDirectory());
     for (const examples of [999_999_999_999, 1_000_000_000_000, 5]) store.save(examples, content(examples % 97));
     expect(store.latest().checkpoint!.examples).toBe(1_000_000_000_000);
   });
 
-  it("leaves a checkpoint alone when the same is saved again", () => {
+  it("does not rewrite a checkpoint if the same is saved again", () => {
     const store = new CheckpointStore(temporaryDirectory());
     const first = store.save(5, content(2));
     writeFileSync(join(first.path, "note"), "kept");
@@ -98,7 +98,7 @@ describe("CheckpointStore", () => {
     expect(existsSync(join(first.path, "note"))).toBe(true);
   });
 
-  it("replaces a checkpoint with as many examples and another content", () => {
+  it("replaces a checkpoint of as many examples with different content", () => {
     const store = new CheckpointStore(temporaryDirectory());
     const saved = store.save(5, content(2));
     expect(store.save(5, content(3)).path).toBe(saved.path);
@@ -106,7 +106,7 @@ describe("CheckpointStore", () => {
     expect(store.latest().checkpoint!.meta).toEqual(content(3).meta);
   });
 
-  it("replaces a damaged checkpoint by the same content", () => {
+  it("replaces a damaged checkpoint with the same content", () => {
     const store = new CheckpointStore(temporaryDirectory());
     const { path } = store.save(5, content(2));
     const whole = listing(path);
@@ -115,7 +115,7 @@ describe("CheckpointStore", () => {
     expect(listing(path)).toEqual(whole);
   });
 
-  it("refuses numbers JSON cannot hold, and blocks of a wrong size or twice the same name, and leaves nothing behind", () => {
+  it("refuses numbers JSON cannot represent, blocks of a wrong size and duplicate names, and leaves nothing behind", () => {
     const store = new CheckpointStore(temporaryDirectory());
     const wrong = block("a", "F32", [2], new Float32Array(3));
     const twice = block("a", "F32", [3], new Float32Array(3));
@@ -150,7 +150,7 @@ describe("prune", () => {
     expect(readdirSync(store.directory)).toEqual(["checkpoint-000000000005", "rejected"]);
   });
 
-  it("does not count damaged checkpoints among those it keeps", () => {
+  it("does not count damaged checkpoints as kept", () => {
     const store = new CheckpointStore(temporaryDirectory());
     for (let step = 1; step <= 4; step++) store.save(step, content(step));
     writeFileSync(join(store.directory, "checkpoint-000000000004", "dense.safetensors"), "short");
@@ -164,7 +164,7 @@ describe("prune", () => {
 });
 
 describe("openCheckpoint", () => {
-  it("says that a file is none, without a stack trace", () => {
+  it("reports a file that is not a directory, without a stack trace", () => {
     const path = join(temporaryDirectory(), "events.tsv");
     writeFileSync(path, "1\n");
     const error = errorOf(() => openCheckpoint(path));
@@ -174,7 +174,7 @@ describe("openCheckpoint", () => {
     ]);
   });
 
-  it("opens a run's newest checkpoint, or the one named", () => {
+  it("opens a run's newest checkpoint, or the given one", () => {
     const store = new CheckpointStore(temporaryDirectory());
     const first = store.save(1, content(1));
     store.save(2, content(2));
@@ -182,19 +182,19 @@ describe("openCheckpoint", () => {
     expect(openCheckpoint(first.path).checkpoint.examples).toBe(1);
   });
 
-  it("says what is missing, with a hint", () => {
+  it("reports what is missing, with a hint", () => {
     const directory = temporaryDirectory();
     const absent = errorOf(() => openCheckpoint(join(directory, "nowhere")));
     expect([absent.code, absent.message, absent.hint]).toEqual([
       "checkpoint_missing",
-      `${join(directory, "nowhere")}: is not there`,
+      `${join(directory, "nowhere")}: no such directory`,
       expect.stringContaining("train --out"),
     ]);
-    expect(errorOf(() => openCheckpoint(directory)).message).toBe(`${directory}: holds no finished checkpoint`);
+    expect(errorOf(() => openCheckpoint(directory)).message).toBe(`${directory}: contains no finished checkpoint`);
     expect(errorOf(() => new CheckpointStore(directory).load(join(directory, "x"))).code).toBe("checkpoint_missing");
   });
 
-  it("refuses a newer format, also when an older checkpoint could be read", () => {
+  it("refuses a newer format, even if an older checkpoint is readable", () => {
     const store = new CheckpointStore(temporaryDirectory());
     store.save(1, content(1));
     const { path } = store.save(2, content(2));
@@ -207,7 +207,7 @@ describe("openCheckpoint", () => {
     expect(error.message).toContain("version 3");
   });
 
-  it("finds the newer one when the writer saves and prunes while it looks", () => {
+  it("finds the newer one if the writer saves and prunes during the search", () => {
     const writer = new CheckpointStore(temporaryDirectory());
     writer.save(1, content(1));
     let looked = false;
@@ -223,7 +223,7 @@ describe("openCheckpoint", () => {
     expect(looked).toBe(true);
   });
 
-  it("throws when there are checkpoints and none is whole, naming each", () => {
+  it("throws if all checkpoints are damaged, naming each", () => {
     const store = new CheckpointStore(temporaryDirectory());
     for (const step of [1, 2]) writeFileSync(join(store.save(step, content(step)).path, "manifest.json"), "{}");
     const error = errorOf(() => openCheckpoint(store.directory));
@@ -232,7 +232,7 @@ describe("openCheckpoint", () => {
   });
 });
 
-/** The manifest's text as a version 3 would write it: only `xxh64` over the body makes it valid. */
+/** The manifest's text as a version 3 would write it, valid only with `xxh64` over the body. */
 function newerVersion(text: string): string {
   const body = `{${text.slice('{"checksum":"0123456789abcdef",'.length)}`.replace('"version":1', '"version":3');
   return `{"checksum":"${textChecksum(body)}",${body.slice(1)}`;
@@ -243,7 +243,7 @@ function textChecksum(text: string): string {
 }
 
 describe("Checkpoint", () => {
-  it("reads a block into memory that is given", () => {
+  it("reads a block into given memory", () => {
     const store = new CheckpointStore(temporaryDirectory());
     const checkpoint = new Checkpoint(store.save(3, content(3)).path, nodeFiles);
     const memory = new WebAssembly.Memory({ initial: 1 });
@@ -253,7 +253,7 @@ describe("Checkpoint", () => {
     expect(checkpoint.has("dense/W1")).toBe(false);
   });
 
-  it("says which block is missing or of another size", () => {
+  it("reports a block that is missing or of another size", () => {
     const store = new CheckpointStore(temporaryDirectory());
     const checkpoint = store.load(store.save(3, content(3)).path);
     const missing = errorOf(() => checkpoint.read("dense/W1"));
@@ -262,6 +262,6 @@ describe("Checkpoint", () => {
       `${checkpoint.path}: has no block dense/W1`,
     ]);
     const small = errorOf(() => checkpoint.readInto("dense/W0", new Uint8Array(20)));
-    expect(small.message).toBe(`${checkpoint.path}: block dense/W0 has 24 bytes where the model needs 20`);
+    expect(small.message).toBe(`${checkpoint.path}: block dense/W0 has 24 bytes, the model expects 20`);
   });
 });

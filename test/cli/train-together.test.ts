@@ -121,7 +121,7 @@ describe("train with several models", () => {
       ["train", "--model", fast, "--data", data, "--out", out, "--resume"],
     ]) {
       const { status, stderr } = await run(args);
-      expect([status, stderr]).toEqual([5, expect.stringContaining(`${out}: holds several models: fast, slow`)]);
+      expect([status, stderr]).toEqual([5, expect.stringContaining(`${out}: contains several models: fast, slow`)]);
       expect(stderr).toContain(`name one of them: ${join(out, "fast")} or ${join(out, "slow")}`);
     }
   });
@@ -130,7 +130,7 @@ describe("train with several models", () => {
     const served = await run([...train, "--serve", "0"]);
     expect([served.status, served.stderr]).toEqual([2, expect.stringContaining("--serve: goes with one --model")]);
     const alone = ["train", "--model", fast, "--model", slow, "--data", data, "--out", join(folder, "alone")];
-    expect((await run(alone)).stderr).toContain("already holds a model of its own");
+    expect((await run(alone)).stderr).toContain("already holds a single model");
     writeFileSync(slow, readFileSync(slow, "utf8").replace("alpha: 0.001", "alpha: 0.002"));
     const changed = await run([...train, "--resume"]);
     expect([changed.status, changed.stderr]).toEqual([5, expect.stringMatching(/slow was trained with spec/)]);

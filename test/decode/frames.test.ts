@@ -208,7 +208,7 @@ train: { batch: 300 }
 
   it("hold out files of their own, and no last part", async () => {
     const { stderr } = await run(command("held", "--data", data, "--validate-last", "0.1"));
-    expect(stderr).toContain("clicks.pb has no lines, by which a last part could be found");
+    expect(stderr).toContain("clicks.pb has no lines at which its last part could be split off");
   });
 
   it("are decoded once into a cache that teaches the same", async () => {

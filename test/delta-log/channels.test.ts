@@ -38,7 +38,7 @@ describe("the log in a directory", () => {
     ]);
   });
 
-  it("is followed live, by late replicas, past damage, and across a writer that goes back", async () => {
+  it("is followed live, by late replicas, past damage, and across a writer that restarts from an earlier state", async () => {
     const log = directory();
     const source = () => new DirectorySource(log, { pollMs: 2 });
     const early = follow(source());
@@ -75,7 +75,7 @@ describe("the log in a directory", () => {
     await Promise.all([early.end(), late.end()]);
   });
 
-  it("has a snapshot as soon as the deltas after the last one outweigh it, 60 of them at least", async () => {
+  it("has a snapshot as soon as the deltas after the last one outweigh it, after 60 of them at least", async () => {
     const log = directory();
     const trainer = new TinyTrainer();
     const publisher = publisherTo(new DirectorySink(log, { epoch: 3, now }), 600);
@@ -84,7 +84,7 @@ describe("the log in a directory", () => {
     expect(snapshots.map((name) => Number(/\d+/.exec(name)![0]))).toEqual([60, 120]);
   });
 
-  it("leaves an entry that is there, and replaces one with other bytes", async () => {
+  it("keeps an identical entry, and replaces one with other bytes", async () => {
     const log = directory();
     const sink = new DirectorySink(log, { epoch: 1, now });
     const entry = (...bytes: number[]) => ({
@@ -102,7 +102,7 @@ describe("the log in a directory", () => {
     expect(readFileSync(path)).not.toEqual(first);
   });
 
-  it("has a whole entry or none under its name after a power cut", async () => {
+  it("has a complete entry or none under its name after a power failure", async () => {
     const files = new MemoryFiles();
     const sink = new DirectorySink("/log", { epoch: 1, now }, files);
     const trainer = new TinyTrainer();
@@ -117,8 +117,8 @@ describe("the log in a directory", () => {
   });
 });
 
-describe("the log in a port", () => {
-  it("is followed from a snapshot, and again from a fresh one", async () => {
+describe("the log through a message port", () => {
+  it("is followed from a snapshot, and again from a new one", async () => {
     const { port1, port2 } = new MessageChannel();
     const sink = new InProcessSink(port1, { epoch: 1, now });
     const trainer = new TinyTrainer();
@@ -143,7 +143,7 @@ describe("the log in a port", () => {
 });
 
 describe("openSink and openFollow", () => {
-  it("take directories and topics, and nothing else", async () => {
+  it("accept directories and topics, and nothing else", async () => {
     expect(await openSink(directory(), { epoch: 1, now })).toBeInstanceOf(DirectorySink);
     expect(openFollow("./log")).toBeInstanceOf(DirectorySource);
     expect(openFollow("kafka://localhost:9092/deltas").constructor.name).toBe("KafkaSource");

@@ -41,7 +41,7 @@ function follow(source: DeltaSource) {
   };
 }
 
-/** A trainer into a topic. */
+/** A trainer that publishes to a topic. */
 class Writer {
   version = -1;
   readonly trainer = new TinyTrainer();
@@ -72,7 +72,7 @@ function started(snapshotEvery = 1_000_000) {
 const flipped = (value: Uint8Array, at: number): Uint8Array =>
   value.map((byte, i) => (i === at ? byte ^ (1 << (at & 7)) : byte));
 
-/** A follower that was there from the start, and one that comes now, are where the trainer is. */
+/** Waits until a follower from the start and a new one have reached the trainer's state. */
 async function bothReach(topic: MemoryTopic, early: ReturnType<typeof follow>, { version, trainer }: Writer) {
   const late = follow(new TopicSource(topic));
   for (const { replica, reaches } of [early, late]) {
@@ -83,8 +83,8 @@ async function bothReach(topic: MemoryTopic, early: ReturnType<typeof follow>, {
   await late.end();
 }
 
-describe("a message in the delta topic that is no entry", () => {
-  it("freezes no follower: a copy of an entry with any byte changed, or cut short anywhere, is counted and passed over", async () => {
+describe("a message in the delta topic that is not an entry", () => {
+  it("stops no follower: a copy of an entry with any byte changed, or truncated anywhere, is counted and skipped", async () => {
     const { topic, writer } = started();
     await writer.entry(5);
     const early = follow(new TopicSource(topic));
@@ -118,7 +118,7 @@ describe("a message in the delta topic that is no entry", () => {
     for (const { key, value } of topic.messages.slice()) topic.send(`again/${key}`, value);
   }
 
-  it.each(rubbish)("%s is passed over by followers that are there and by new ones", async (_, send) => {
+  it.each(rubbish)("%s is skipped by existing and new followers", async (_, send) => {
     const { topic, writer } = started();
     await writer.entry();
     const early = follow(new TopicSource(topic));
@@ -147,10 +147,10 @@ describe("a message in the delta topic that is no entry", () => {
     await late.end();
   });
 
-  it("another model's snapshot and deltas lead neither those that follow nor new ones astray", async () => {
+  it("another model's snapshot and deltas mislead neither existing nor new followers", async () => {
     const other = new MemoryTopic();
-    const stranger = new Writer(other.publisher(99, "fedcba9876543210", 2));
-    for (let n = 0; n < 3; n++) await stranger.entry();
+    const otherWriter = new Writer(other.publisher(99, "fedcba9876543210", 2));
+    for (let n = 0; n < 3; n++) await otherWriter.entry();
     const { topic, writer } = started();
     await writer.entry();
     const early = follow(new TopicSource(topic));
@@ -166,7 +166,7 @@ describe("a message in the delta topic that is no entry", () => {
     await early.end();
   });
 
-  it("between the parts of a snapshot it harms neither those that wait for it nor those that begin with it", async () => {
+  it("between the parts of a snapshot does not affect followers that wait for it or begin with it", async () => {
     const { topic, writer } = started();
     const early = follow(new TopicSource(topic));
     let parts = 0;
@@ -187,7 +187,7 @@ describe("a message in the delta topic that is no entry", () => {
 });
 
 describe("damage to an entry itself", () => {
-  it("at any byte is a gap: the next snapshot mends it, after one more reading, and nothing is counted as applied twice", async () => {
+  it("at any byte is a gap: the next snapshot closes it, with one more read, and nothing is counted as applied twice", async () => {
     const { topic: sample, writer: first } = started();
     await first.entry();
     await first.entry();
@@ -201,7 +201,7 @@ describe("damage to an entry itself", () => {
       topic.tamper = (value) => value;
       await writer.entry();
       await until(() => early.status().trouble?.startsWith("entry 3 is missing") ?? false, early.status);
-      // All that is not behind the missing entry is there, for new followers, too.
+      // Everything before the missing entry is available, for new followers, too.
       const late = follow(new TopicSource(topic));
       await late.reaches(2);
       expect(early.status()).toMatchObject({ version: 2, gaps: 1, resyncs: 1, conflicts: 0, applied: 2 });
@@ -216,7 +216,7 @@ describe("damage to an entry itself", () => {
     }
   });
 
-  it("is mended by a trainer that publishes it again, without a snapshot", async () => {
+  it("is repaired by a trainer that publishes it again, without a snapshot", async () => {
     const { topic, writer } = started();
     for (let n = 0; n < 3; n++) await writer.entry();
     const early = follow(new TopicSource(topic));
@@ -238,7 +238,7 @@ describe("damage to an entry itself", () => {
     await early.end();
   });
 
-  it("in a snapshot's last part leaves followers to the snapshot before it", async () => {
+  it("in a snapshot's last part makes followers use the previous snapshot", async () => {
     const { topic, writer } = started(4);
     for (let n = 0; n < 4; n++) await writer.entry(3);
     topic.tamper = (value) => value.map((byte, i) => (i === value.length - 1 ? byte ^ 1 : byte));
@@ -255,7 +255,7 @@ describe("damage to an entry itself", () => {
 
 describe("a first snapshot that a later writer publishes again", () => {
   it.each([1, 2, 3, 4])(
-    "after the former was killed at its part %i is the same one: no conflict, no second reading",
+    "after the former one was killed at part %i is the same: no conflict, no second read",
     async (sent) => {
       const { topic, writer } = started();
       const early = follow(new TopicSource(topic));
@@ -275,7 +275,7 @@ describe("a first snapshot that a later writer publishes again", () => {
     },
   );
 
-  it("with other content is a conflict, and followers change over", async () => {
+  it("with other content is a conflict, and followers switch to it", async () => {
     const { topic, writer } = started();
     const early = follow(new TopicSource(topic));
     await writer.entry(12);
@@ -288,7 +288,7 @@ describe("a first snapshot that a later writer publishes again", () => {
     await early.end();
   });
 
-  it("behind deltas is a duplicate of what was applied", async () => {
+  it("after deltas is a duplicate of what was applied", async () => {
     const { topic, writer } = started(3);
     for (let n = 0; n < 3; n++) await writer.entry();
     const early = follow(new TopicSource(topic));
@@ -306,7 +306,7 @@ describe("a first snapshot that a later writer publishes again", () => {
   });
 });
 
-describe("a file in the delta log's directory that is no entry", () => {
+describe("a file in the delta log's directory that is not an entry", () => {
   const open = (snapshotEvery: number) => {
     const log = join(mkdtempSync(join(tmpdir(), "hashbrook-log-")), "log");
     const sink = new DirectorySink(log, { epoch: 5, now: () => 0 });
@@ -315,7 +315,7 @@ describe("a file in the delta log's directory that is no entry", () => {
   };
   const name = (kind: string, number: number) => `${kind}-${String(number).padStart(12, "0")}.hbd`;
 
-  it("is passed over, hides no entry with a lower number, and outlives no snapshot of the log's own", async () => {
+  it("is skipped, hides no entry with a lower number, and is pruned with the log's own snapshots", async () => {
     const { log, writer, source } = open(3);
     await writer.entry(5);
     const early = follow(source());
@@ -338,7 +338,7 @@ describe("a file in the delta log's directory that is no entry", () => {
     await Promise.all([early.end(), late.end()]);
   });
 
-  it("with a part's size beyond the file's takes no memory", async () => {
+  it("with a part's size beyond the file's allocates no memory", async () => {
     const { log, writer, source } = open(3);
     await writer.entry();
     const early = follow(source());
@@ -355,7 +355,7 @@ describe("a file in the delta log's directory that is no entry", () => {
     await early.end();
   });
 
-  it("and an entry that is missing holds followers only until the next snapshot", async () => {
+  it("and a missing entry delay followers only until the next snapshot", async () => {
     const { log, writer, source } = open(6);
     for (let n = 0; n < 3; n++) await writer.entry();
     const early = follow(source());
@@ -364,7 +364,7 @@ describe("a file in the delta log's directory that is no entry", () => {
     writeFileSync(path, "");
     await until(() => early.status().damaged === 1, early.status);
     await writer.entry();
-    // Written over by its writer; the follower has looked at it already.
+    // Rewritten by its writer; the follower has already read it.
     rmSync(path);
     await writer.entry();
     await until(() => early.status().trouble?.startsWith("entry 3 is missing") ?? false, early.status);
@@ -375,7 +375,7 @@ describe("a file in the delta log's directory that is no entry", () => {
     await early.end();
   });
 
-  it("a snapshot with any byte wrong is not begun with: the one before it is", async () => {
+  it("a snapshot with any wrong byte is not used: the previous one is", async () => {
     const { log, writer, source } = open(2);
     for (let n = 0; n < 4; n++) await writer.entry(4);
     const path = join(log, name("snapshot", 2));

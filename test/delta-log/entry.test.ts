@@ -9,14 +9,14 @@ const runs = { numRuns: 60 };
 const damagedOr = expect.objectContaining({ code: expect.stringMatching(/^log_damaged$/) });
 
 describe("an entry's part", () => {
-  it("is read back as it was written, with the same bytes for the same content", () => {
+  it("survives a round trip, with the same bytes for the same content", () => {
     fc.assert(
-      fc.property(facts, states, (said, state) => {
-        const bytes = encodePart(said, state);
-        expect(encodePart(said, state)).toEqual(bytes);
+      fc.property(facts, states, (header, state) => {
+        const bytes = encodePart(header, state);
+        expect(encodePart(header, state)).toEqual(bytes);
         const { checksum, ...found } = decodePart(bytes);
-        expect(found).toEqual({ ...said, state });
-        // A Buffer out of a pool, at an address that fits no array, as a client hands it over.
+        expect(found).toEqual({ ...header, state });
+        // A pooled Buffer at an address without alignment, as a client delivers it.
         const pooled = Buffer.concat([Uint8Array.of(1, 2, 3), bytes, Uint8Array.of(4)]).subarray(3, 3 + bytes.length);
         expect(decodePart(pooled).state).toEqual(state);
         expect(checksum).toMatch(/^[0-9a-f]{16}$/);
@@ -25,9 +25,12 @@ describe("an entry's part", () => {
     );
   });
 
-  it("is refused when any byte is another, or missing", () => {
-    const [said, state] = [fc.sample(facts, { numRuns: 1, seed: 3 })[0], fc.sample(states, { numRuns: 1, seed: 3 })[0]];
-    const bytes = encodePart(said, state);
+  it("is refused if any byte differs or is missing", () => {
+    const [header, state] = [
+      fc.sample(facts, { numRuns: 1, seed: 3 })[0],
+      fc.sample(states, { numRuns: 1, seed: 3 })[0],
+    ];
+    const bytes = encodePart(header, state);
     for (let at = 0; at < bytes.length; at++) {
       const wrong = bytes.slice();
       wrong[at] ^= 1 << (at & 7);
@@ -37,12 +40,12 @@ describe("an entry's part", () => {
     expect(() => decodePart(Uint8Array.of(...bytes, 0))).toThrow(damagedOr);
   });
 
-  it("holds f16 weights to 11 bits, int8 and int4 weights to half a step of their row, and never NaN", () => {
+  it("stores f16 weights to 11 bits, int8 and int4 weights to half a step of their row, and never NaN", () => {
     fc.assert(
-      fc.property(facts, states, (said, state) => {
+      fc.property(facts, states, (header, state) => {
         for (const precision of ["f16", "int8", "int4"] as const) {
           const steps = precision === "int4" ? 7 : 127;
-          const found = decodePart(encodePart({ ...said, precision }, state)).state;
+          const found = decodePart(encodePart({ ...header, precision }, state)).state;
           expect(found.dense).toEqual(state.dense);
           state.tables.forEach(({ weights, dim, keys }, t) => {
             const { weights: rough, ...rest } = found.tables[t];
@@ -65,18 +68,18 @@ describe("an entry's part", () => {
     );
   });
 
-  it("writes no NaN and no infinity, whatever the weights", () => {
+  it("contains no NaN and no infinity, for any weights", () => {
     const weights = Float32Array.of(Number.NaN, 1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY);
     const rows = { name: "t", dim: 4, keys: BigUint64Array.of(1n), removed: new BigUint64Array(), weights };
-    const [said] = fc.sample(facts, { numRuns: 1, seed: 3 });
+    const [header] = fc.sample(facts, { numRuns: 1, seed: 3 });
     for (const precision of precisions) {
       const state = { tables: [rows], dense: [{ name: "d", at: 0, data: weights }], statistics: null };
-      const { tables, dense } = decodePart(encodePart({ ...said, precision }, state)).state;
+      const { tables, dense } = decodePart(encodePart({ ...header, precision }, state)).state;
       for (const w of [...tables[0].weights, ...dense[0].data]) expect(w, precision).toSatisfy(Number.isFinite);
     }
   });
 
-  it("rounds every f16 to itself, and what lies between to the nearer", () => {
+  it("rounds every f16 to itself, and values in between to the nearest", () => {
     for (let half = 0; half < 0x7c00; half++) {
       const x = fromHalf(half);
       if (toHalf(x) !== half || toHalf(-x) !== (half | 0x8000)) throw new Error(`f16 ${half}`);
@@ -88,7 +91,7 @@ describe("an entry's part", () => {
     }
   });
 
-  it("says that a newer Hashbrook wrote it", async () => {
+  it("reports that a newer Hashbrook wrote it", async () => {
     const { xxh64 } = await import("../../src/kernels/hash.js");
     const bytes = encodePart(fc.sample(facts, 1)[0], fc.sample(states, 1)[0]);
     const view = new DataView(bytes.buffer);
@@ -105,11 +108,11 @@ describe("frames", () => {
   ];
   const bytes = Buffer.concat(frames.map(sealFrame));
 
-  it("are taken apart as they were put together", () => {
+  it("are split as they were joined", () => {
     expect([...openFrames(bytes)].map((frame) => ({ ...frame, body: Uint8Array.from(frame.body) }))).toEqual(frames);
   });
 
-  it("are refused when a byte of an envelope is another, or one is missing", () => {
+  it("are refused if a byte of an envelope differs or is missing", () => {
     const one = sealFrame(frames[0]);
     for (let at = 0; at < 32; at++) {
       const wrong = one.slice();

@@ -4,10 +4,10 @@ import { Publisher } from "../../src/delta-log/publisher.js";
 import type { TopicDoor, TopicMessage, TopicReading } from "../../src/delta-log/topic-source.js";
 import { SPEC } from "./world.js";
 
-/** A topic of one partition in memory: bytes under keys, as anybody may write them. */
+/** A topic of one partition in memory: bytes under keys, from any writer. */
 export class MemoryTopic implements TopicDoor {
   readonly messages: TopicMessage[] = [];
-  /** What becomes of the next messages a sink writes; null: nothing is written. */
+  /** Transforms the next messages that a sink writes; null: nothing is written. */
   tamper: (value: Uint8Array) => Uint8Array | null = (value) => value;
 
   send(key: string, value: Uint8Array | null): void {

@@ -20,7 +20,7 @@ const now = () => 77;
 /** Small enough that most entries have several objects. */
 const OBJECT_BYTES = 700;
 
-/** A trainer whose changes go to a store. */
+/** A trainer that publishes to a store. */
 async function writer(store: ObjectStore, epoch: number, from?: { state: PublisherState; rows: Map<bigint, number> }) {
   const sink = await ObjectSink.open(store, { epoch, now }, OBJECT_BYTES);
   const publisher = new Publisher({ sink, spec: SPEC, run: RUN, snapshotEvery: 4 });
@@ -36,7 +36,7 @@ async function writer(store: ObjectStore, epoch: number, from?: { state: Publish
   return { trainer, publish, checkpoint: () => ({ state: publisher.state(), rows: new Map(trainer.rows) }) };
 }
 
-/** A store whose writes go another way. */
+/** A store with other write operations. */
 function over(store: ObjectStore, write: (key: string, write: () => Promise<string | null>) => Promise<string | null>) {
   return {
     url: store.url,
@@ -49,9 +49,9 @@ function over(store: ObjectStore, write: (key: string, write: () => Promise<stri
 
 const quick = (store: ObjectStore) => new ObjectSource(store, { pollMs: 2 });
 
-/** What followers of any store see. */
+/** Tests of followers, for any store. */
 function contract(open: () => ObjectStore): void {
-  it("is followed live, by late replicas, and across a writer that goes back", async () => {
+  it("is followed live, by late replicas, and across a writer that restarts from an earlier state", async () => {
     const store = open();
     const early = follow(quick(store));
     const first = await writer(store, 1);
@@ -75,7 +75,7 @@ function contract(open: () => ObjectStore): void {
     await Promise.all([early.end(), late.end()]);
   });
 
-  it("keeps three snapshots and the deltas after the oldest, of whatever writer", async () => {
+  it("keeps three snapshots and the deltas after the oldest, of any writer", async () => {
     const store = open();
     const first = await writer(store, 1);
     await first.publish(...Array.from({ length: 12 }, (_, i) => i));
@@ -96,17 +96,17 @@ function contract(open: () => ObjectStore): void {
 describe("a log of objects in a directory", () => {
   contract(() => new DirectoryStore(directory()));
 
-  it("passes damage over, and begins with an older snapshot where the newest is damaged", async () => {
+  it("skips damage, and begins with an older snapshot if the newest is damaged", async () => {
     const log = directory();
     const { publish, trainer } = await writer(new DirectoryStore(log), 1);
     await publish(0, 1, 2, 3, 4, 5);
     const folder = join(log, "000000000001");
-    const hurt = readdirSync(folder)
+    const damaged = readdirSync(folder)
       .filter((name) => name.startsWith("snapshot-000000000004"))
       .at(-1)!;
-    const bytes = readFileSync(join(folder, hurt));
+    const bytes = readFileSync(join(folder, damaged));
     bytes[bytes.length - 20] ^= 1;
-    writeFileSync(join(folder, hurt), bytes);
+    writeFileSync(join(folder, damaged), bytes);
     const late = follow(quick(new DirectoryStore(log)));
     await late.reaches(5);
     expect(late.replica.live!.model.answer()).toBe(trainer.answer());
@@ -114,7 +114,7 @@ describe("a log of objects in a directory", () => {
     await late.end();
   });
 
-  it("gives a missing entry up for the next snapshot", async () => {
+  it("gives up on a missing entry for the next snapshot", async () => {
     const store = new DirectoryStore(directory());
     const lossy = over(store, async (key, write) => (key.includes("delta-000000000002") ? "tag" : write()));
     const { publish, trainer } = await writer(lossy, 1);
@@ -128,7 +128,7 @@ describe("a log of objects in a directory", () => {
     await end();
   });
 
-  it("has a snapshot again after somebody emptied the directory", async () => {
+  it("has a snapshot again after the directory was emptied", async () => {
     const log = directory();
     const { publish, trainer } = await writer(new DirectoryStore(log), 1);
     await publish(0, 1);
@@ -140,15 +140,15 @@ describe("a log of objects in a directory", () => {
     await late.end();
   });
 
-  it("takes an entry that is written again after its answer was lost for the same one", async () => {
+  it("recognizes an entry that is written again after its response was lost", async () => {
     const store = new DirectoryStore(directory());
     let lost = 0;
-    const forgetful = over(store, async (key, write) => {
+    const losingResponses = over(store, async (key, write) => {
       const tag = await write();
       if (key !== "head.json" || lost++ > 0) return tag;
       throw new HashbrookError("store_unreachable", "the connection was lost");
     });
-    const sink = await ObjectSink.open(forgetful, { epoch: 1, now }, OBJECT_BYTES);
+    const sink = await ObjectSink.open(losingResponses, { epoch: 1, now }, OBJECT_BYTES);
     const retrying = { needsSnapshot: () => sink.needsSnapshot(), close: () => sink.close() };
     const append = (entry: Entry) => sink.append(entry).catch(() => sink.append(entry));
     const publisher = new Publisher({ sink: { ...retrying, append }, spec: SPEC, run: RUN, snapshotEvery: 4 });
@@ -164,7 +164,7 @@ describe("a log of objects in a directory", () => {
     await late.end();
   });
 
-  it("is read over HTTP; while the server is down a follower waits, says why, and does not begin anew", async () => {
+  it("is read over HTTP; while the server is down a follower waits, says why, and does not start over", async () => {
     const log = directory();
     let down = false;
     const url = await fileServer(log, () => (down ? 503 : undefined));
@@ -175,7 +175,7 @@ describe("a log of objects in a directory", () => {
     down = true;
     await publish(2, 3);
     await until(() => replica.status().trouble !== null);
-    expect(replica.status().trouble).toContain("answers with status 503");
+    expect(replica.status().trouble).toContain("responded with status 503");
     down = false;
     await reaches(3);
     expect(replica.live!.model.answer()).toBe(trainer.answer());
@@ -192,12 +192,12 @@ describe("the head of a log of objects", () => {
   const run = RUN;
   const entry = (kind: "delta" | "snapshot", number: number) => ({ kind, number });
 
-  it("refuses to be what it is not", () => {
+  it("refuses malformed content", () => {
     expect(() => parseHead(new TextEncoder().encode("{}"))).toThrow("head.json of the delta log");
     expect(() => parseHead(new TextEncoder().encode("<html>"))).toThrow("head.json of the delta log");
   });
 
-  it("knows numbers that a writer passed over, and ends an earlier writer's where a later one begins", () => {
+  it("knows numbers that a writer skipped, and ends an earlier writer's span where a later one begins", () => {
     let head: ObjectHead | null = null;
     for (const [kind, number, epoch] of [
       ["snapshot", 0, 1],
@@ -224,7 +224,7 @@ describe("the head of a log of objects", () => {
     expect(isGone(head!, "notes.txt")).toBe(false);
   });
 
-  it("begins anew with another model", () => {
+  it("starts over with another model", () => {
     const before = withEntry(null, entry("snapshot", 0), { run, epoch: 1 });
     const other = withEntry(before, entry("snapshot", 0), { run: "fedcba9876543210", epoch: 2 });
     expect(other).toMatchObject({ snapshots: [{ epoch: 2, number: 0 }], spans: [{ epoch: 2, from: 0, to: 0 }] });

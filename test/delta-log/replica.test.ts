@@ -12,7 +12,7 @@ const flipped = (frame: Frame, at: number): Frame => {
   return { ...frame, body };
 };
 
-/** Drops, repeats, damages and moves some frames. */
+/** Drops, repeats, damages and reorders some frames. */
 function faults(roll: (n: number) => number, budget: { left: number }): (frames: Frame[]) => (Frame | "damaged")[] {
   return (frames) => {
     const out: (Frame | "damaged")[] = [];
@@ -37,7 +37,7 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-/** A run of a trainer: entries, restarts from a checkpoint, zombies of earlier epochs. */
+/** A trainer's run: entries, restarts from a checkpoint, zombies of earlier epochs. */
 class History {
   readonly log = new MemoryLog();
   private readonly roll: (n: number) => number;
@@ -70,7 +70,7 @@ class History {
     this.log.published.set(this.version, this.trainer.answer());
   }
 
-  /** A new writer goes on from the checkpoint; the old one may write some more. */
+  /** A new writer continues from the checkpoint; the old one may write some more. */
   private async restart(): Promise<void> {
     const { trainer: oldTrainer, publisher: old } = this;
     this.trainer = new TinyTrainer();
@@ -102,7 +102,7 @@ function replicaOf(source: MemorySource, onApplied?: (times: readonly number[]) 
 }
 
 describe("a replica", () => {
-  it("converges to its trainer whatever happens on the way, and answers as one published version at any time", async () => {
+  it("converges to its trainer through any faults, and always answers as one published version", async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 2 ** 31 }), fc.integer({ min: 1, max: 60 }), async (seed, steps) => {
         const roll = dice(seed);
@@ -125,7 +125,7 @@ describe("a replica", () => {
           await check();
         }
         budget.left = 0;
-        // One of them has a snapshot: what was lost on the way twice is not asked for again.
+        // One of them has a snapshot: losing frames twice does not cause another read.
         for (let i = 0; i < 8; i++) await history.entry();
         const converged = () => replica.live !== null && replica.live.model.answer() === history.newest;
         await until(converged).catch((error) => {
@@ -138,10 +138,10 @@ describe("a replica", () => {
     );
   });
 
-  it("follows an untroubled log without ever reading it again, and reports how it stands", async () => {
+  it("follows an undisturbed log without reading it again, and reports its status", async () => {
     const history = new History(dice(5));
-    const told: (readonly number[])[] = [];
-    const { replica, answer } = replicaOf(new MemorySource(history.log), (times) => told.push(times));
+    const visible: (readonly number[])[] = [];
+    const { replica, answer } = replicaOf(new MemorySource(history.log), (times) => visible.push(times));
     expect(replica.status()).toMatchObject({ ready: false, version: null, staleness: null });
     await history.entry();
     const stop = new AbortController();
@@ -166,13 +166,13 @@ describe("a replica", () => {
       ignored: 0,
       eventAge: 4.997,
     });
-    expect(told.length).toBeGreaterThan(20);
-    expect(told.every((times) => times.join() === "1,2,3")).toBe(true);
+    expect(visible.length).toBeGreaterThan(20);
+    expect(visible.every((times) => times.join() === "1,2,3")).toBe(true);
     stop.abort();
     await following;
   });
 
-  it("takes what a restarted trainer sends again, byte for byte, as duplicates", async () => {
+  it("treats what a restarted trainer sends again, byte for byte, as duplicates", async () => {
     const log = new MemoryLog();
     const trainer = new TinyTrainer();
     const again = new TinyTrainer();
@@ -199,7 +199,7 @@ describe("a replica", () => {
     await following;
   });
 
-  it("passes over another model's log, and a snapshot whose spec it cannot use", async () => {
+  it("skips another model's log, and a snapshot with an unusable spec", async () => {
     const history = new History(dice(5));
     await history.entry();
     const exclusive = chain();
@@ -223,11 +223,11 @@ describe("a replica", () => {
     await replica.close();
   });
 
-  it("waits longer and longer before it reads a log again that stays contradictory", async () => {
+  it("waits longer and longer before it reads a log with persistent conflicts again", async () => {
     const history = new History(dice(7));
     for (let i = 0; i < 3; i++) await history.entry();
     let readings = 0;
-    // A delta that names another past than the snapshot's.
+    // A delta whose link is not the snapshot's.
     const { frames } = history.log;
     const other = new MemoryLog();
     const publisher = other.publisher(1, 100);
@@ -249,7 +249,7 @@ describe("a replica", () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     stop.abort();
     await following;
-    // At 20 ms each there would be two dozen; with waits of 20, 20, 40, 80, 160 and 320 ms there are 7 at most.
+    // With waits of 20 ms there would be two dozen; with 20, 20, 40, 80, 160 and 320 ms there are at most 7.
     expect(readings).toBeGreaterThan(1);
     expect(readings).toBeLessThan(8);
     await replica.close();

@@ -8,7 +8,7 @@ import type { Packed, Publishable, ServingState } from "../../src/delta-log/stat
 export const RUN = "0123456789abcdef";
 export const SPEC = { name: "tiny" };
 
-/** A model whose rows are a map: what it predicts is all it holds. */
+/** A model whose rows are a map: its prediction is its whole state. */
 export class TinyModel implements ReplicaModel {
   readonly rows = new Map<bigint, number>();
   closed = false;
@@ -33,7 +33,7 @@ export class TinyModel implements ReplicaModel {
   }
 }
 
-/** A trainer's side of a TinyModel. */
+/** The trainer of a TinyModel. */
 export class TinyTrainer extends TinyModel implements Publishable {
   private changed = new Set<bigint>();
   private removed = new Set<bigint>();
@@ -66,10 +66,10 @@ export class TinyTrainer extends TinyModel implements Publishable {
   }
 }
 
-/** A log as a topic holds it: all frames in the order they were written. */
+/** A log like a topic: all frames in the order they were written. */
 export class MemoryLog {
   readonly frames: Frame[] = [];
-  /** What each version predicts. */
+  /** The prediction of each version. */
   readonly published = new Map<number, string>();
 
   sink(epoch: number): DeltaSink {
@@ -87,7 +87,7 @@ export class MemoryLog {
   }
 }
 
-/** A source over a MemoryLog; `tamper` may change, drop, repeat or move what comes after the snapshot. */
+/** A source over a MemoryLog; `tamper` may change, drop, repeat or reorder what follows the snapshot. */
 export class MemorySource implements DeltaSource {
   private readonly log: MemoryLog;
   private readonly tamper: (frames: Frame[]) => (Frame | "damaged")[];
@@ -108,15 +108,15 @@ export class MemorySource implements DeltaSource {
     if (start === null) return;
     const { first, end } = start;
     for (const frame of this.log.frames.slice(first, end)) yield { type: "frame", frame };
-    let told = false;
-    for (let at = end; !signal.aborted; told = true) {
+    let caughtUp = false;
+    for (let at = end; !signal.aborted; caughtUp = true) {
       const frames = this.log.frames.slice(at);
       at += frames.length;
       for (const frame of this.tamper(frames)) {
         yield frame === "damaged" ? { type: "damaged", reason: "test" } : { type: "frame", frame };
         await this.onDelivered();
       }
-      if (!told) yield { type: "caught-up" };
+      if (!caughtUp) yield { type: "caught-up" };
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -134,7 +134,7 @@ export class MemorySource implements DeltaSource {
   }
 }
 
-/** Runs steps one after the other, as a scorer does with requests. */
+/** Runs steps one after the other, as a scorer runs requests. */
 export function chain(): <T>(step: () => T | Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (step) => {
@@ -144,7 +144,7 @@ export function chain(): <T>(step: () => T | Promise<T>) => Promise<T> {
   };
 }
 
-/** Waits for what a follower does meanwhile. */
+/** Waits for the asynchronous work of a follower. */
 export async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; !condition(); i++) {
     if (i > 3000) throw new Error("it did not converge");
@@ -152,7 +152,7 @@ export async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-/** A replica that follows a log, with `end` to let it go and `reaches` to wait for a version. */
+/** A replica that follows a log, with `end` to stop it and `reaches` to wait for a version. */
 export function follow(source: DeltaSource) {
   const replica = new Replica({
     source,

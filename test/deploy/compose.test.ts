@@ -31,11 +31,11 @@ it("the compose file starts a broker, a trainer, two scorers, Prometheus and Gra
   expect(compose.services.grafana.image).toMatch(/^grafana\/grafana:/);
 });
 
-it.each(lines)("%s runs a command line the program takes", (_, line) => {
+it.each(lines)("%s runs a valid command line", (_, line) => {
   expect(unknownFlags(line.trim().split(/\s+/))).toEqual([]);
 });
 
-it("the compose file names only services and volumes that are there, and no port open to the network", () => {
+it("the compose file uses only existing services and volumes, and publishes no port to the network", () => {
   const named = services.flatMap(([, { depends_on }]) => Object.keys(depends_on ?? {}));
   expect(named.filter((name) => !compose.services[name])).toEqual([]);
   const volumes = services.flatMap(([, service]) => service.volumes ?? []).map((volume) => volume.split(":")[0]);
@@ -44,18 +44,18 @@ it("the compose file names only services and volumes that are there, and no port
   expect(ports.filter((port) => !port.startsWith("127.0.0.1:"))).toEqual([]);
 });
 
-it("the compose file's broker is the version the tests run against", () => {
+it("the compose file's broker has the version the tests use", () => {
   expect(compose.services.broker.image).toBe(`apache/kafka:${KAFKA_VERSION}`);
 });
 
-it("Prometheus asks the trainer's and the scorers' own ports, on an address that it reaches", () => {
+it("Prometheus scrapes the ports of the trainer and the scorers, on a reachable address", () => {
   const { scrape_configs } = parse(readFileSync("deploy/prometheus.yml", "utf8")) as {
     scrape_configs: { static_configs: { targets: string[] }[] }[];
   };
   const targets = scrape_configs.flatMap((job) => job.static_configs.flatMap((entry) => entry.targets));
   const listening = lines.flatMap(([name, line]) => {
     const port = /--(?:metrics-)?port (\d+)/.exec(line)?.[1];
-    // Without --host it is the container itself alone that reaches it.
+    // Without --host only the container itself can reach it.
     const host = /--host (\S+)/.exec(line)?.[1] ?? "127.0.0.1";
     return port ? [{ target: `${name}:${port}`, host }] : [];
   });
@@ -63,7 +63,7 @@ it("Prometheus asks the trainer's and the scorers' own ports, on an address that
   expect(listening.map(({ host }) => host)).toEqual(listening.map(() => "0.0.0.0"));
 });
 
-it("a scorer's port that is published is the one it listens on, and scorers bound how stale they may be", () => {
+it("a scorer's published port is the one it listens on, and scorers limit their staleness", () => {
   for (const [name, line] of lines.filter(([, line]) => line.includes(" serve "))) {
     const port = /--port (\d+)/.exec(line)![1];
     expect(compose.services[name].ports?.map((entry) => entry.split(":").at(-1))).toEqual([port]);

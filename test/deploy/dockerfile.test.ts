@@ -10,7 +10,7 @@ const instructions = lines.filter((line) => line !== "" && !line.startsWith("#")
 const of = (name: string) =>
   instructions.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1));
 
-it("copies what is there, and the build's context has nothing else", () => {
+it("copies existing files, and the build context has nothing else", () => {
   const copied = of("COPY")
     .filter((line) => !line.startsWith("--from"))
     .flatMap((line) => line.split(" ").slice(0, -1));
@@ -23,7 +23,7 @@ it("copies what is there, and the build's context has nothing else", () => {
   expect(allowed.sort()).toEqual([...new Set(copied)].sort());
 });
 
-it("runs as nobody in particular, and names the ports that compose and Kubernetes use", () => {
+it("runs as an unprivileged user, and exposes the ports that compose and Kubernetes use", () => {
   expect(of("USER")).toEqual(["node"]);
   expect(instructions.indexOf("USER node")).toBeGreaterThan(
     instructions.findLastIndex((line) => /^(COPY|RUN)/.test(line)),
@@ -35,7 +35,7 @@ it("runs as nobody in particular, and names the ports that compose and Kubernete
   expect(exposed.split(" ")).toEqual([...new Set([...used].map(([, port]) => port))].sort());
 });
 
-it("every service of the compose file that has a port tells the health check which", () => {
+it("every service of the compose file with a port declares its health check", () => {
   const [{ services }] = yaml<{ services: Record<string, { command?: string; environment?: Record<string, number> }> }>(
     "deploy/compose.yaml",
   );
@@ -54,7 +54,7 @@ describe("the health check", () => {
       spawn(process.execPath, args, { env: { ...process.env, HASHBROOK_PORT: port } }).on("exit", resolve);
     });
 
-  it("is well with a server that answers, and with one that has none; not with one that fails or is gone", async () => {
+  it("passes for a healthy server, and without one; not for one that fails or is gone", async () => {
     expect(command).toBe("node");
     let status = 200;
     const asked: (string | undefined)[] = [];

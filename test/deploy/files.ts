@@ -7,7 +7,7 @@ import { trainCommand } from "../../src/cli/train.js";
 
 export const text = (name: string) => readFileSync(name, "utf8");
 
-/** A file's YAML documents, the only one where there is one. */
+/** A file's YAML documents; the document itself if there is only one. */
 export function yaml<T>(name: string): T[] {
   return parseAllDocuments(text(name), { merge: true, uniqueKeys: true }).map((document) => {
     if (document.errors.length > 0) throw document.errors[0];
@@ -17,7 +17,7 @@ export function yaml<T>(name: string): T[] {
 
 const commands: Record<string, () => Command> = { train: trainCommand, serve: serveCommand, produce: produceCommand };
 
-/** Flags of a command line of the program that it does not take. */
+/** Flags of a command line that the program does not accept. */
 export function unknownFlags([, name, ...args]: readonly string[]): string[] {
   const known = commands[name]().options.flatMap(({ long }) => long ?? []);
   return args.filter((arg) => arg.startsWith("--") && !known.includes(arg.split("=")[0]));

@@ -40,7 +40,7 @@ const manifests = yaml<Manifest>("deploy/kubernetes.yaml");
 const workloads = manifests.filter(({ spec }) => spec.template);
 const named = (kind: string, name: string) => manifests.some((one) => one.kind === kind && one.metadata.name === name);
 
-it("has a trainer, scorers, and what keeps and finds them, each of the version that serves its kind", () => {
+it("has a trainer, scorers, their storage and services, each with the API version of its kind", () => {
   expect(manifests.map(({ apiVersion, kind, metadata }) => `${apiVersion} ${kind} ${metadata.name}`)).toEqual([
     "v1 Service hashbrook-trainer",
     "apps/v1 StatefulSet hashbrook-trainer",
@@ -69,7 +69,7 @@ it("selects pods by labels that they have", () => {
 });
 
 it.each(workloads.map((one) => [one.metadata.name, one] as const))(
-  "%s runs, is probed and is confined as it should be",
+  "%s has a command, probes and a security context",
   (_, { spec }) => {
     const { metadata, spec: pod } = spec.template!;
     const [container] = pod.containers;
@@ -93,7 +93,7 @@ it.each(workloads.map((one) => [one.metadata.name, one] as const))(
   },
 );
 
-it("mounts volumes that are there, and what command lines name lies on one", () => {
+it("mounts existing volumes, which contain the paths of command lines", () => {
   for (const { metadata, spec } of workloads) {
     const { containers, volumes } = spec.template!.spec;
     const [{ args, volumeMounts }] = containers;
@@ -106,7 +106,7 @@ it("mounts volumes that are there, and what command lines name lies on one", () 
   }
 });
 
-it("a server beyond its own machine asks for a token", () => {
+it("a server beyond its own machine requires a token", () => {
   const scorer = workloads.find(({ metadata }) => metadata.name === "hashbrook-scorer")!;
   const { args } = scorer.spec.template!.spec.containers[0];
   expect(args.some((arg) => arg.startsWith("--token-file="))).toBe(true);

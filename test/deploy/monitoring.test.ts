@@ -24,18 +24,18 @@ const rules = yaml<{ groups: { rules: Rule[] }[] }>("deploy/alerts.yml")[0].grou
 const dashboard = JSON.parse(text("deploy/grafana/dashboard.json")) as { uid: string; panels: Panel[] };
 const panels = dashboard.panels.filter(({ type }) => type !== "row");
 
-/** The names of what /metrics of trainers and scorers tells; a histogram's and a summary's parts, too. */
+/** The names of all metrics of trainers and scorers, including the parts of histograms and summaries. */
 async function exposed(): Promise<Set<string>> {
   const { port1, port2 } = new MessageChannel();
   const scorer = Scorer.follow(new InProcessSource(port1 as never));
   const serve = new ServeMetrics();
   serve.watch(Models.of(scorer));
   serve.watchLog({ counts: { written: 0, dropped: { queue: 0, write: 0, too_long: 0 }, waiting: 0 } });
-  const told = `${await serve.text()}\n${await new TrainMetrics().text()}`;
+  const exported = `${await serve.text()}\n${await new TrainMetrics().text()}`;
   await scorer.close();
   port2.close();
   return new Set(
-    [...told.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name, kind]) =>
+    [...exported.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name, kind]) =>
       kind === "histogram" ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
     ),
   );
@@ -43,7 +43,7 @@ async function exposed(): Promise<Set<string>> {
 
 const namesIn = (expr: string): string[] => expr.match(/\bhashbrook_\w+/g) ?? [];
 
-it("alerts and dashboard ask for metrics that are told", async () => {
+it("alerts and dashboard use exported metrics", async () => {
   const known = await exposed();
   expect(known.size).toBeGreaterThan(30);
   const asked = [...rules, ...panels.flatMap(({ targets }) => targets ?? [])].flatMap(({ expr }) => namesIn(expr));
@@ -51,7 +51,7 @@ it("alerts and dashboard ask for metrics that are told", async () => {
   expect(asked.filter((name) => !known.has(name))).toEqual([]);
 });
 
-it("every alert has a name of its own, a severity, and a text that says what is the matter", () => {
+it("every alert has a unique name, a severity, and a text that describes the problem", () => {
   expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
   for (const { alert, labels, annotations } of rules) {
     expect(alert).toMatch(/^Hashbrook[A-Z]\w+$/);
@@ -75,7 +75,7 @@ it("every metric that docs/OPERATIONS.md says to page on has an alert", () => {
   }
 });
 
-it("the dashboard's panels have numbers of their own, a source, and no place in common", () => {
+it("the dashboard's panels have unique ids, a source, and do not overlap", () => {
   expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
   const [{ datasources }] = yaml<{ datasources: { uid: string; url: string }[] }>("deploy/grafana/datasource.yaml");
   for (const { title, targets } of panels) {
@@ -91,7 +91,7 @@ it("the dashboard's panels have numbers of their own, a source, and no place in 
       }
 });
 
-it("Prometheus and Grafana are given the files where they look for them", () => {
+it("Prometheus and Grafana mount the files at their expected paths", () => {
   const [{ services }] = yaml<{ services: Record<string, { volumes: string[] }> }>("deploy/compose.yaml");
   const mounts = Object.fromEntries(
     [...services.prometheus.volumes, ...services.grafana.volumes].map((volume) => volume.split(":").slice(0, 2)),

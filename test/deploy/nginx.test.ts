@@ -14,12 +14,12 @@ import { openReader } from "../../src/object-store/open-store.js";
 import { chain, RUN, SPEC, TinyModel, TinyTrainer } from "../delta-log/world.js";
 import { fileServer } from "../object-store/file-server.js";
 
-/** More where they are asked for: HASHBROOK_FOLLOWERS=1000. */
+/** More with HASHBROOK_FOLLOWERS=1000. */
 const FOLLOWERS = Number(process.env.HASHBROOK_FOLLOWERS ?? 200);
 const PATIENCE_MS = FOLLOWERS * 300;
 const now = () => 77;
 
-/** Is nginx here? In CI it must be. */
+/** Whether nginx is installed. In CI it must be. */
 function nginxIsHere(): boolean {
   try {
     execFileSync("nginx", ["-v"], { stdio: "ignore" });
@@ -43,7 +43,7 @@ function freePort(): Promise<number> {
 let nginx: ChildProcess | undefined;
 afterEach(() => void nginx?.kill());
 
-/** Starts nginx with deploy/nginx.conf, before an origin. */
+/** Starts nginx with deploy/nginx.conf in front of an origin. */
 async function cacheBefore(origin: string): Promise<string> {
   const root = mkdtempSync(join(tmpdir(), "hashbrook-nginx-"));
   const port = await freePort();
@@ -55,7 +55,7 @@ async function cacheBefore(origin: string): Promise<string> {
   const places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${root}/${name};`,
   );
-  // Its worker must write where the test may.
+  // Its worker writes into the test's folder.
   const user = process.getuid?.() === 0 ? "user root;" : "";
   const text = `${user} daemon off; pid ${root}/pid; error_log ${root}/error.log; worker_processes 1;
     events { worker_connections 4096; }

@@ -113,7 +113,7 @@ describe("validation", () => {
     const nothing = join(folder, "nothing.tsv");
     writeFileSync(nothing, "no event\n");
     const report = await trained({ validate: nothing, epochs: 3, earlyStop: 1 });
-    const message = "not one validation event could be read: 1 were rejected";
+    const message = "no validation event could be read: 1 were rejected";
     expect(report).toMatchObject({ ended_by: "end", warnings: [{ code: "validation_empty", message }] });
     expect(report.validation!.best_epoch).toBeNull();
   });

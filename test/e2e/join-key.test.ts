@@ -95,6 +95,6 @@ describe("train --clicks with join.key", () => {
   it("refuses impressions of a pipe, which are read twice", async () => {
     const { status, stderr } = await run(training("x").with(4, "-"), readFileSync(at("shown.tsv"), "utf8"));
     expect(status).toBe(2);
-    expect(stderr).toContain("join.key reads impressions again, and a pipe cannot be");
+    expect(stderr).toContain("join.key reads impressions twice, but a pipe can be read only once");
   });
 });

@@ -193,7 +193,7 @@ describe("train --clicks", () => {
     for (const line of [asked, ["eval", "--checkpoint", join(folder, "joined")]]) {
       const { status, stderr } = await run([...line, "--data", shown]);
       expect(status).toBe(4);
-      expect(stderr).toContain("impressions have their labels from clicks: add --clicks FILES");
+      expect(stderr).toContain("impressions get their labels from clicks: add --clicks FILES");
     }
   });
 
@@ -203,7 +203,7 @@ describe("train --clicks", () => {
     const { status, stderr } = await run(training("others", foreign));
     expect(status).toBe(0);
     expect(stderr).toMatch(
-      /warning: label: all [\d,]+ labels are negative.*\n.*do clicks name impressions by what `label` says/,
+      /warning: label: all [\d,]+ labels are negative.*\n.*check that clicks refer to impressions as `label` says/,
     );
   });
 
@@ -217,9 +217,9 @@ describe("train --clicks", () => {
   it.each([
     [
       ["tune", "--model", JOIN, "--data", labelled, "--budget", "10%", "--out", join(folder, "tune")],
-      "leave `join` away",
+      "remove `join` from a copy of the spec",
     ],
-    [["cache", "--model", JOIN, "--data", shown, "--out", join(folder, "cache")], "such events are not cached"],
+    [["cache", "--model", JOIN, "--data", shown, "--out", join(folder, "cache")], "such events cannot be cached"],
     [["train", "--model", JOIN, "--data", shown, "--out", "x"], "labels come from clicks"],
     [["train", "--model", "features/ads-demo.yaml", "--data", labelled, "--clicks", clicks, "--out", "x"], "no join"],
     [[...training("x"), "--epochs", "2"], "one pass"],

@@ -63,7 +63,7 @@ describe("train with join.correct", () => {
     });
     await report(training("fnw", "days", [day1]));
     const alone = await run([...training("fnw", "days", [day2]), "--resume"]);
-    expect(alone.stderr).toContain("impressions in it wait for late clicks, and it is not given");
+    expect(alone.stderr).toContain("is missing from --data, but its impressions still wait for late clicks");
     const { join: counts, examples } = await report([...training("fnw", "days", [day1, day2]), "--resume"]);
     expect(examples).toBe(12_288 + counts!.corrected!);
     const once = await report(training("fnw", "once", [day1, day2]));
@@ -93,7 +93,7 @@ describe("train with join.correct", () => {
       ],
       "none may be lost",
     ],
-    [["--data", "-", "--clicks", clicks], "a pipe cannot be"],
+    [["--data", "-", "--clicks", clicks], "a pipe can be read only once"],
   ])("refuses impressions that it cannot read again: %#", async (data, message) => {
     const line = ["train", "--model", model("fnw"), ...data, "--out", at("refused")];
     const { status, stderr } = await run(

@@ -16,7 +16,7 @@ it("what was learned before a file turned out to be damaged is kept, and the run
   const cut = await run(args("cut"));
   expect(cut.status).toBe(3);
   expect(cut.stderr).toMatch(
-    /cut off.*\n.*what was learned until then is saved in .*checkpoint-0+\d{4,}: --resume goes on there/,
+    /cut off.*\n.*progress up to that point is saved in .*checkpoint-0+\d{4,}: continue with --resume/,
   );
   const again = await run([...args("cut"), "--resume"]);
   expect([again.status, again.stderr]).toEqual([3, expect.not.stringContaining("saved in")]);

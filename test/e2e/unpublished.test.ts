@@ -35,7 +35,7 @@ it("a run whose last changes cannot be published still saves its checkpoint, and
   writeFileSync(log, "no directory");
   const failed = run(4_000);
   await expect(failed).rejects.toMatchObject({ code: "log_write", hint: expect.stringContaining("--resume") });
-  await expect(failed).rejects.toThrow(/not published, but saved in .*checkpoint-000000004000/);
+  await expect(failed).rejects.toThrow(/not published, but are saved in .*checkpoint-000000004000/);
   rmSync(log);
   expect((await run(6_000)).examples_this_run).toBe(2_000);
   const [late, trained] = [Scorer.follow(openFollow(log)), await Scorer.load(out)];

@@ -56,7 +56,7 @@ describe("train --init-from", () => {
   it("tells a person, a line for each", async () => {
     const line = ["train", "--data", at("rest.tsv"), "--model", at("wide.yaml"), "--out", at("told"), "--limit", "600"];
     const { stderr } = await run([...line, "--init-from", at("narrow")]);
-    expect(stderr).toMatch(/table ads: fresh \(the checkpoint has no such table\)/);
+    expect(stderr).toMatch(/table ads: fresh \(no such table in the checkpoint\)/);
     expect(stderr).toMatch(/tower residual\.0\.inner\.w: resized/);
   });
 });

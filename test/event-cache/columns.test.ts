@@ -9,7 +9,7 @@ const memory = new ColumnMemory({ shared: false });
 const [from, to, scratch] = [memory.take(MOST * 64), memory.take(MOST * 64), memory.take(MOST * 64)];
 const [section, struct] = [memory.take(MOST * 64), memory.take(256)];
 
-/** Packs elements that lie `stride` bytes apart and unpacks some of them to rows `other` bytes apart. */
+/** Packs elements `stride` bytes apart and unpacks some of them to rows `other` bytes apart. */
 function roundTrip(
   elements: readonly bigint[],
   { width, whole, stride, other }: { width: 4 | 8; whole: boolean; stride: number; other: number },
@@ -35,7 +35,7 @@ const float = fc.double({ noNaN: true }).map((x) => new BigUint64Array(Float64Ar
 const timesOf = (steps: fc.Arbitrary<number>, unit: number) =>
   steps.map((x) => new BigUint64Array(Float64Array.of(1.7e12 + x * unit).buffer)[0]);
 
-/** Columns of every kind: few values, many, all different, near each other. */
+/** Columns of every kind: few values, many, all different, close to each other. */
 const columns = fc.constantFrom<4 | 8>(4, 8).chain((width) => {
   const few = (most: number) =>
     fc
@@ -68,7 +68,7 @@ const columns = fc.constantFrom<4 | 8>(4, 8).chain((width) => {
   return fc.record({ width: fc.constant(width), elements, whole: fc.boolean() });
 });
 
-it("any column comes back, whole and in part, wherever it stands in a row", () => {
+it("any column is restored, completely and partially, at any position in a row", () => {
   const seen = new Set<number>();
   fc.assert(
     fc.property(columns, fc.nat({ max: 2 }), fc.nat({ max: 3 }), fc.nat(), fc.nat(), (column, a, b, i, j) => {
@@ -87,7 +87,7 @@ it("any column comes back, whole and in part, wherever it stands in a row", () =
   expect([...seen].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
-it("numbers are added up and lists' ends spread from any codec", () => {
+it("numbers are accumulated and list ends expanded from any codec", () => {
   const numbers = fc.array(fc.oneof(fc.nat(5), fc.nat(300), fc.nat(2 ** 31)), { minLength: 1, maxLength: 300 });
   fc.assert(
     fc.property(numbers, fc.nat(), (list, pick) => {
@@ -108,7 +108,7 @@ it("numbers are added up and lists' ends spread from any codec", () => {
   );
 });
 
-it("rows of more than 8 bytes are kept as they are", () => {
+it("rows of more than 8 bytes are stored unpacked", () => {
   fc.assert(
     fc.property(fc.integer({ min: 3, max: 20 }), fc.integer({ min: 0, max: 50 }), fc.nat(), (floats, rows, pick) => {
       const width = 4 * floats;
@@ -125,7 +125,7 @@ it("rows of more than 8 bytes are kept as they are", () => {
   );
 });
 
-it("host and kernel number the codecs alike", () => {
+it("host and kernel agree on the numbers of codecs", () => {
   const names = { constant: "CONSTANT", nibbles: "NIBBLES", bytes: "BYTES", words: "WORDS", raw: "RAW" };
   for (const [name, constant] of Object.entries({
     ...names,

@@ -36,7 +36,7 @@ beforeAll(async () => {
   await makeCache(spec, inputsFor([data]), whole, { kept: ["a"], blockRows: 64 });
 });
 
-/** A copy of the cache, with something done to it. */
+/** A modified copy of the cache. */
 function changed(change: (directory: string) => void): string {
   const copy = join(mkdtempSync(join(root, "copy-")), "cache");
   cpSync(whole, copy, { recursive: true });
@@ -44,7 +44,7 @@ function changed(change: (directory: string) => void): string {
   return copy;
 }
 
-/** Opens a cache and reads every event, as training does. */
+/** Opens a cache and reads every event, like training. */
 async function readAll(directory: string): Promise<void> {
   const inputs = inputsOfCache(new EventCache(directory));
   const memory = new ColumnMemory({ shared: false });
@@ -77,7 +77,7 @@ const flip = (directory: string, name: string, at: number) => {
 };
 
 describe("a damaged cache", () => {
-  it.each(["events", "cache.json", "heads"])("is noticed wherever a bit of %s is another", async (name) => {
+  it.each(["events", "cache.json", "heads"])("is detected at any flipped bit of %s", async (name) => {
     const size = readFileSync(join(whole, name)).length;
     const step = Math.max(1, Math.floor(size / 150));
     for (let at = 0; at < size; at += step) {
@@ -88,7 +88,7 @@ describe("a damaged cache", () => {
     }
   });
 
-  it.each(["events", "cache.json", "heads"])("is noticed wherever %s ends early, or where it is gone", async (name) => {
+  it.each(["events", "cache.json", "heads"])("is detected if %s is truncated, or missing", async (name) => {
     const size = readFileSync(join(whole, name)).length;
     for (const bytes of [0, 1, size >> 1, size - 1]) {
       const copy = changed((directory) => truncateSync(join(directory, name), bytes));
@@ -99,7 +99,7 @@ describe("a damaged cache", () => {
     expect((await failure(() => new EventCache(gone).verify())).code).toBe(code);
   });
 
-  it("is told by its block while it is read, and what was read before is right", async () => {
+  it("is reported with its block while it is read, and earlier rows are right", async () => {
     const { blocks } = new EventCache(whole);
     expect(blocks.length).toBe(3);
     for (const { number, at } of blocks) {
@@ -110,7 +110,7 @@ describe("a damaged cache", () => {
     expect((await failure(() => readAll(whole))).code).toBe("none");
   });
 
-  it("of another format version is refused with the mend", async () => {
+  it("of another format version is refused with a hint", async () => {
     const copy = changed((directory) => {
       const path = join(directory, "cache.json");
       writeFileSync(path, canonicalJson({ ...JSON.parse(readFileSync(path, "utf8")), version: 2 }));
@@ -120,7 +120,7 @@ describe("a damaged cache", () => {
   });
 });
 
-describe("a cache of something else", () => {
+describe("a cache of other data", () => {
   it("is refused, naming what differs", async () => {
     const other = parseSpec(text().replace("salt: field", "salt: table"), "other.yaml");
     const cache = new EventCache(whole);
@@ -132,14 +132,14 @@ describe("a cache of something else", () => {
     expect(await failure(() => cache.refuseOther(rates))).toMatchObject({ code: "none" });
     expect(await failure(() => cache.refuseMissing(["b"]))).toMatchObject({
       code: "cache_mismatch",
-      message: expect.stringContaining("the texts of b are not in it"),
+      message: expect.stringContaining("does not contain the texts of b"),
     });
     expect(await failure(() => cachedInputs([`cache:${whole}`, data]))).toMatchObject({ code: "usage" });
     expect(await failure(() => inputsFor([`cache:${whole}`]))).toMatchObject({ code: "usage" });
     expect(await failure(() => cachedInputs([`cache:${root}`]))).toMatchObject({ code: "cache_missing" });
   });
 
-  it("is what scoring without labels is not told from, where events lack because of their labels", async () => {
+  it("without events that only their labels made malformed is refused for scoring", async () => {
     expect((await failure(() => new EventCache(whole).refuseUnlabelled())).code).toBe("none");
     const file = join(root, "unlabelled.tsv");
     writeFileSync(file, "1\ta\tb\n\ta\tb\n");
@@ -148,13 +148,13 @@ describe("a cache of something else", () => {
     expect([code, message.includes("bad_label")]).toEqual(["cache_mismatch", true]);
   });
 
-  it("that a program keeps for itself is made anew, with the reason; one that fits is read", async () => {
+  it("that a program keeps for itself is rebuilt, with the reason; a matching one is reused", async () => {
     const directory = join(root, "own");
     const file = join(root, "own.tsv");
     writeFileSync(file, readFileSync(data));
     const opened = async (of = spec) => (await openOrMakeCache({ spec: of, data: [file], directory }))!;
     expect(await opened()).toMatchObject({
-      made: "there is none",
+      made: "no cache found",
       rows: 190,
       rejected: 10,
       data: `cache:${directory}`,
@@ -165,9 +165,9 @@ describe("a cache of something else", () => {
     expect((await opened(parseSpec(text("train: { seed: 7 }"), "seed.yaml"))).made).toContain("keys of a[0]");
     expect((await opened()).made).toContain("keys of a[0]");
     utimesSync(file, 1e9, 1e9);
-    expect((await opened()).made).toContain("was changed since");
+    expect((await opened()).made).toContain("differs from");
     writeFileSync(file, "1\ta\tb\n");
-    expect(await opened()).toMatchObject({ made: expect.stringContaining("was changed since"), rows: 1 });
+    expect(await opened()).toMatchObject({ made: expect.stringContaining("differs from"), rows: 1 });
     expect((await opened()).made).toBeNull();
   });
 
@@ -181,7 +181,7 @@ describe("a cache of something else", () => {
 });
 
 describe("a cache that is killed while it is written", () => {
-  it("is none: the manifest comes last, and is gone before anything else is written", async () => {
+  it("is not one: the manifest is written last, and removed before anything else is written", async () => {
     const again = changed(() => {});
     const stopping = new AbortController();
     stopping.abort();
@@ -192,7 +192,7 @@ describe("a cache that is killed while it is written", () => {
     expect((await failure(() => new EventCache(killed))).code).toBe("cache_missing");
   });
 
-  it("leaves nothing where the disk is full", async () => {
+  it("leaves nothing if the disk is full", async () => {
     const full = Object.assign(new Error("no space"), { code: "ENOSPC" });
     const directory = join(root, "full");
     const files = {

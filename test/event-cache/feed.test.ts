@@ -22,8 +22,8 @@ const folder = () => mkdtempSync(join(tmpdir(), "cache-"));
 type Kept = readonly string[] | undefined;
 type Options = Omit<StreamOptions, "buffer">;
 
-/** What a batch says, in plain values. */
-function told(spec: CompiledSpec, capacity: number, columns: Kept, decoded: DecodedBatch) {
+/** The content of a batch, in plain values. */
+function contentOf(spec: CompiledSpec, capacity: number, columns: Kept, decoded: DecodedBatch) {
   const batch = new Batch(batchLayout(spec, capacity), decoded.rows, decoded.buffer, decoded.base);
   const { rejects, position, seen, epochs, kept } = decoded;
   const { file, ...place } = position as { file: number; offset: number; row: number };
@@ -63,10 +63,10 @@ function ofCache(
 }
 
 async function collected(spec: CompiledSpec, capacity: number, kept: Kept, batches: AsyncIterable<DecodedBatch>) {
-  const all: ReturnType<typeof told>[] = [];
+  const all: ReturnType<typeof contentOf>[] = [];
   const registers = new Map<number, number>();
   for await (const decoded of batches) {
-    all.push(told(spec, capacity, kept, decoded));
+    all.push(contentOf(spec, capacity, kept, decoded));
     for (const change of decoded.distinct)
       registers.set(change >>> 8, Math.max(registers.get(change >>> 8) ?? 0, change & 255));
   }
@@ -87,7 +87,7 @@ describe.each<Format>(["tsv", "csv", "json", "vw"])("%s from a cache", (format) 
   const spec = everySpec(format);
   const kept = format === "vw" ? undefined : ["plain", "label"];
 
-  it("comes as from its text: batches of any size, rejects, places, epochs, limits, texts", async () => {
+  it("yields the same as its text: batches of any size, rejects, positions, epochs, limits, texts", async () => {
     const files = fc.array(fileText(spec), { minLength: 1, maxLength: 3 });
     const numbers = fc.record({
       capacity: fc.integer({ min: 1, max: 9 }),
@@ -110,7 +110,7 @@ describe.each<Format>(["tsv", "csv", "json", "vw"])("%s from a cache", (format) 
         const wanted = pick % 3 === 0 ? kept : pick % 3 === 1 ? [] : undefined;
         const text = await ofText(spec, names, capacity, wanted, options);
         expect(await ofCache(spec, inputs, capacity, wanted, options)).toEqual(text);
-        // On from any batch's place, wherever the batches before came from.
+        // Resumes at the position of any batch, wherever the earlier batches came from.
         const { position } = text.batches[pick % text.batches.length];
         const start = { ...wholeRun, start: { epoch: 0, ...position } };
         const rest = await ofText(spec, names, capacity, undefined, start);
@@ -126,7 +126,7 @@ const small = specOf([{ name: "a", type: "categorical", from: "a" }], {
 });
 
 describe("a cached file", () => {
-  it("is known, cut and gone on with as the file itself", async () => {
+  it("is recognized, split and resumed like the file itself", async () => {
     const at = folder();
     const [name, other] = ["a.tsv", "b.tsv"].map((file) => join(at, file));
     const rows = Array.from({ length: 3000 }, (_, i) => (i % 50 === 7 ? "bad" : `${i % 2}\tv${i}`));
@@ -150,7 +150,7 @@ describe("a cached file", () => {
     }
   });
 
-  it("ends a batch early rather than hold rejects without bound, as its text does", async () => {
+  it("ends a batch early to bound the held rejects, like its text", async () => {
     const at = folder();
     const name = join(at, "a.tsv");
     writeFileSync(name, `1\tx\n${"bad\n".repeat(12_345)}0\ty\n`);

@@ -33,7 +33,7 @@ beforeAll(async () => {
   await cacheEvents({ model, data: other, out: join(folder, "other") });
 });
 
-/** A report without what depends on the time it took, or on the run's folder. */
+/** A report without times and without the run's folder. */
 function figures({ seconds: _, examples_per_second: __, checkpoint, ...report }: Report) {
   return { ...report, checkpoint: checkpoint.split("/").at(-1) };
 }
@@ -43,7 +43,7 @@ const trained = async (options: Partial<TrainOptions>) => {
   const report = await train({ model, data: files, threads: 1, ...options, out });
   return { report: figures(report), files: digests(out), out };
 };
-/** The same of the data's text. What it leaves is always the same, so it is learned once; nobody goes on in its directory. */
+/** The same from the data's text. The result is always the same, so it is trained once; nobody continues in its directory. */
 const fromText = async (options: Partial<TrainOptions>) => {
   const key = JSON.stringify(options);
   const known = texts.get(key) ?? (await trained(options));
@@ -58,33 +58,33 @@ const same = async (options: Partial<TrainOptions>, from: Partial<TrainOptions> 
   return text.report;
 };
 
-describe("training from a cache leaves the bytes that training from the data leaves", () => {
-  it("with a report and rejected events that are the same", async () => {
+describe("training from a cache leaves the same bytes as training from the data", () => {
+  it("with the same report and rejected events", async () => {
     const { examples, rejected } = await same({});
     expect([examples, rejected]).toEqual([5000, 4]);
   });
 
-  it("in several epochs, the last part held out, until it gets no better", async () => {
+  it("over several epochs, with the last part held out and early stopping", async () => {
     await same({ epochs: 3, validateLast: 0.2 });
     await same({ epochs: 4, validateLast: 0.3, earlyStop: 1 });
   });
 
-  it("of themselves, where there are several epochs: decoded once, into the run's directory, and gone at the end", async () => {
+  it("automatically for several epochs: decoded once, into the run's directory, and removed at the end", async () => {
     const notes: string[] = [];
     const once = await trained({ epochs: 3, onNote: (note) => notes.push(note) });
-    expect(notes).toEqual([expect.stringContaining("decoded once for 3 epochs")]);
+    expect(notes).toEqual([expect.stringContaining("decoding the data once for 3 epochs")]);
     expect(readdirSync(once.out).filter((name) => name.startsWith("decoded"))).toEqual([]);
     const { out: _, ...each } = await trained({ epochs: 3, limit: 1e9 });
     expect([once.report, once.files]).toEqual([each.report, each.files]);
   });
 
-  it("with validation events from a cache or from files, beside either", async () => {
+  it("with validation events from a cache or from files, with either kind of data", async () => {
     await same({ epochs: 2, validate: [other] }, { validate: [cached] });
     await same({ epochs: 2, validate: [other] });
     await same({ epochs: 2, validate: [other] }, { data: files, validate: [cached] });
   });
 
-  it("of a calibrated model, whose slices have the texts that were kept", async () => {
+  it("of a calibrated model, whose slices have the kept texts", async () => {
     const { calibrated: report } = await same({ model: calibrated });
     expect(report!.slices.length).toBeGreaterThan(2);
   });
@@ -99,7 +99,7 @@ describe("training from a cache leaves the bytes that training from the data lea
     await same({ model: tower, data: [...files, other], limit: 2000 }, { data: [cache, cached] });
   });
 
-  it("where it is cut short and gone on with, from the cache or the data, in either order", async () => {
+  it("when interrupted and resumed, from the cache or the data, in either order", async () => {
     const whole = await fromText({});
     for (const order of [
       [cache, cache],
@@ -117,7 +117,7 @@ describe("training from a cache leaves the bytes that training from the data lea
     }
   });
 
-  it("and a cache of events that were learned is known as the files are", async () => {
+  it("and learned files are recognized in a cache and in the data", async () => {
     const { out } = await trained({});
     const again = await trained({ out, data: cache, resume: true });
     expect([again.report.examples, again.report.known_files.length]).toEqual([5000, 2]);
@@ -127,7 +127,7 @@ describe("training from a cache leaves the bytes that training from the data lea
 });
 
 describe("scoring from a cache", () => {
-  it("gives the figures and the lines that the data give", async () => {
+  it("gives the figures and lines that the data give", async () => {
     const { out } = await trained({ limit: 3000 });
     const scored = async (data: string | string[], by?: string) =>
       figures(await evaluate({ checkpoint: out, data, ...(by ? { by } : {}) }));
@@ -145,22 +145,22 @@ describe("scoring from a cache", () => {
 });
 
 describe("hashbrook cache", () => {
-  it("reports what the cache takes, and does nothing where it is there", async () => {
+  it("reports the size of the cache, and does nothing if it exists", async () => {
     const out = join(temporary(), "c");
     const args = ["cache", "--model", model, "--data", ...files, "--out", out];
     const { status, stdout } = await run([...args, "--json"]);
     const report = JSON.parse(stdout);
-    expect([status, report.rows, report.rejected, report.made]).toEqual([0, 5000, 4, "there was none"]);
+    expect([status, report.rows, report.rejected, report.made]).toEqual([0, 5000, 4, "no cache found"]);
     expect(report.ratio).toBeCloseTo(report.bytes / (readFileSync(first).length + readFileSync(second).length), 10);
     const again = await run(args);
     expect([again.status, again.stdout.includes("is whole, and of these data")]).toEqual([0, true]);
   });
 
-  it("refuses what it cannot do, naming the mend", async () => {
+  it("refuses what is not supported, with a hint", async () => {
     const other = await run(["cache", "--model", calibrated, "--data", first, "--out", join(folder, "cache")]);
     expect([other.status, other.stderr.includes("holds another cache")]).toEqual([5, true]);
     const mixed = await run(["train", "--model", model, "--data", cache, first, "--out", temporary()]);
-    expect([mixed.status, mixed.stderr.includes("caches stand alone")]).toEqual([2, true]);
+    expect([mixed.status, mixed.stderr.includes("a cache can only be combined with other caches")]).toEqual([2, true]);
     const checked = await run(["check", "--model", model, "--data", cache]);
     expect([checked.status, checked.stderr.includes("cannot be read here")]).toEqual([2, true]);
     const none = await run(["train", "--model", model, "--data", "cache:nowhere", "--out", temporary()]);

@@ -42,7 +42,7 @@ tables:
   });
 }, 60_000);
 
-/** Quality of the events with another column. */
+/** Quality of the events with a column replaced. */
 async function changed(column: string, values: (before: readonly string[]) => readonly string[]) {
   const at = loadSpec(MODEL).events.columns.indexOf(column);
   const rows = lines.map((line) => line.split("\t"));
@@ -52,7 +52,7 @@ async function changed(column: string, values: (before: readonly string[]) => re
   return evaluate({ checkpoint: out, data: path, threads: 1 });
 }
 
-/** The order that the n-th permutation of a block has. */
+/** The order of the n-th permutation of a block. */
 function order(seed: number, n: number): number[] {
   const rng = new Rng(seed);
   for (let i = 0; ; i++) {
@@ -68,7 +68,7 @@ function order(seed: number, n: number): number[] {
 const of = (name: string) => report.importance.find(({ source }) => source === name)!;
 
 describe("explain", () => {
-  it("tells the quality that eval tells, of the same events, by value of a field too", async () => {
+  it("reports the quality that eval reports for the same events, by value of a field too", async () => {
     const { auc, logloss, by, examples } = await evaluate({ checkpoint: out, data: later, by: "device", threads: 1 });
     expect(report.quality).toMatchObject({ auc, logloss, examples });
     expect(report.by).toEqual(by);
@@ -77,7 +77,7 @@ describe("explain", () => {
   });
 
   it.each(["ad", "user_interests", "price", "user_country"])(
-    "leaving %s out is as if its column were empty, crosses of it included",
+    "removing %s is as if its column were empty, including its crosses",
     async (column) => {
       const without = await changed(column, (values) => values.map(() => ""));
       const { left_out } = of(column);
@@ -97,7 +97,7 @@ describe("explain", () => {
     expect(of(column).changed).toBeGreaterThan(0.5);
   });
 
-  it("names the crosses that move along, and tells each by itself behind all fields", () => {
+  it("names the affected crosses, and lists each alone after all fields", () => {
     const crosses = loadSpec(MODEL).fields.flatMap((field) => ("of" in field ? [field.name] : []));
     expect(
       report.importance
@@ -109,7 +109,7 @@ describe("explain", () => {
     expect(of("ad").crosses.length).toBeGreaterThan(0);
   });
 
-  it("knows frequent, rare and unseen ids: together they are all events, and what was never learned is unseen", () => {
+  it("distinguishes frequent, rare and unseen ids: together they are all events, and what was never learned is unseen", () => {
     const users = report.ids.find(({ field }) => field === "user")!;
     const groups = [users.head!, users.tail!, users.unseen!];
     expect(groups.reduce((sum, { events }) => sum + events, 0)).toBe(ROWS);
@@ -123,7 +123,7 @@ describe("explain", () => {
     expect(users.unseen!.events).toBe(lines.filter((line) => !known.has(line.split("\t")[at])).length);
   });
 
-  it("is the same again, for any threads, and within standard errors for another seed", async () => {
+  it("is reproducible for any number of threads, and within standard errors for another seed", async () => {
     const options = { checkpoint: out, data: later, limit: 600, block: 100, repetitions: 2, threads: 1 };
     const one = await explain(options);
     expect(await explain({ ...options, threads: 2 })).toEqual(one);
@@ -157,7 +157,7 @@ describe("explain", () => {
     expect(importance.every(({ permuted }) => Number.isFinite(permuted.logloss))).toBe(true);
   });
 
-  it("says what is wrong with what it is asked for", async () => {
+  it("reports invalid options", async () => {
     const ask = (options: object) => expect(explain({ checkpoint: out, data: later, threads: 1, ...options })).rejects;
     await ask({ block: 1 }).toMatchObject({ code: "usage" });
     await ask({ repetitions: 0 }).toMatchObject({ code: "usage" });
@@ -168,7 +168,7 @@ describe("explain", () => {
     await ask({ data: rubbish }).toMatchObject({ code: "all_rejected", message: expect.stringContaining("all 2") });
   });
 
-  it("prints tables, and with --save leaves the result beside the checkpoints", async () => {
+  it("prints tables, and with --save writes the result next to the checkpoints", async () => {
     const args = [
       "explain",
       "--checkpoint",
@@ -191,7 +191,7 @@ describe("explain", () => {
   });
 });
 
-/** Rows that a table's spec can read: positive every third. */
+/** Rows for a table's spec: every third is positive. */
 function rowsFor({ events, label, fields }: ReturnType<typeof loadSpec>, rows: number): string {
   const numeric = new Set(fields.flatMap((field) => ("boundaries" in field || "missing" in field ? [field.from] : [])));
   const row = (r: number) =>
@@ -204,7 +204,7 @@ function rowsFor({ events, label, fields }: ReturnType<typeof loadSpec>, rows: n
 }
 
 describe("a block's quality", () => {
-  it("counts pairs in order, ties by half, weights and soft labels", () => {
+  it("counts ordered pairs, ties by half, with weights and soft labels", () => {
     const logits = Float32Array.of(-1, 0, -0, 2, Number.NaN);
     const labels = Float32Array.of(0, 1, 0, 0.5, 1);
     const weights = Float32Array.of(1, 2, 1, 4, 9);
@@ -214,7 +214,7 @@ describe("a block's quality", () => {
     expect(blockQuality(logits.subarray(0, 1), labels, weights).auc).toBeNaN();
   });
 
-  it("differences have the standard error of a weighted mean; without a second block none", () => {
+  it("differences have the standard error of a weighted mean, and none for a single block", () => {
     const changes = new Changes();
     const quality = (logloss: number) => ({ logloss, auc: Number.NaN });
     changes.add(quality(1), [quality(1.5), quality(1.7)], 10);

@@ -26,7 +26,7 @@ ${gate}`,
     "g.yaml",
   );
 
-/** What a stream is: by default as it always was. */
+/** The properties of a stream; by default it is normal. */
 interface Feed {
   readonly noUser?: number;
   readonly noTags?: number;
@@ -39,13 +39,13 @@ interface Feed {
   readonly hour?: number;
 }
 
-/** A gate, and a stream that comes to it in batches of 500. */
+/** A gate, and a stream for it in batches of 500. */
 function watched(gate: string, seed = 1) {
   const spec = specOf(gate);
   const layout = batchLayout(spec, spec.batch);
   const [user, hour] = ["user", "hour"].map((name) => keyColumn(spec, name));
   const rng = new Rng(seed);
-  /** About normal. */
+  /** Approximately normally distributed. */
   const normal = () => Math.sqrt(3) * (rng.uniform() + rng.uniform() + rng.uniform() + rng.uniform() - 2);
   const id = (value: number) => BigInt.asUintN(64, BigInt(value + 1) * 0x9e3779b97f4a7c15n);
   let scores: ScoreSums = { weight: 0, positive: 0, predicted: 0, loss: 0 };
@@ -83,14 +83,11 @@ function watched(gate: string, seed = 1) {
 const names = (gate: Gate) => gate.hold?.breaches.map(({ signal }: Breach) => signal);
 
 describe("a gate with learned bounds", () => {
-  it.each([1, 2, 3])(
-    "lets 300,000 events pass that are as they always were, a clock and new hours among them (%i)",
-    (seed) => {
-      const { gate, many } = watched("gate: hold", seed);
-      expect(names(many(gate, 300_000))).toBeUndefined();
-      expect(gate.state).toMatchObject({ holds: 0, good: 300_000, recovered: 150 });
-    },
-  );
+  it.each([1, 2, 3])("accepts 300,000 ordinary events, with a clock and new hours among them (%i)", (seed) => {
+    const { gate, many } = watched("gate: hold", seed);
+    expect(names(many(gate, 300_000))).toBeUndefined();
+    expect(gate.state).toMatchObject({ holds: 0, good: 300_000, recovered: 150 });
+  });
 
   it.each<[string, Feed]>([
     ["missing(user)", { noUser: 1 }],
@@ -102,7 +99,7 @@ describe("a gate with learned bounds", () => {
     ["reject_rate", { rejects: 100 }],
     ["label_rate", { rate: 0.02 }],
     ["calibration", { predicted: 0.2 }],
-  ])("%s leaves its bounds within 5,000 events: %j", (signal, feed) => {
+  ])("%s is detected within 5,000 events: %j", (signal, feed) => {
     const { gate, many, examples } = watched("gate: hold");
     many(gate, 40_250);
     const before = examples();
@@ -110,7 +107,7 @@ describe("a gate with learned bounds", () => {
     expect(gate.hold!.since - before).toBeLessThanOrEqual(5000);
   });
 
-  it("does not take a bad window for usual, and tells how many good ones came since", () => {
+  it("does not learn from a bad window, and reports how many good ones followed", () => {
     const { gate, add, many } = watched("gate: hold");
     many(gate, 40_000);
     for (let i = 0; i < 200; i++) add(gate, { noUser: 1 });
@@ -123,7 +120,7 @@ describe("a gate with learned bounds", () => {
     expect(gate.state.holds).toBe(2);
   });
 
-  it("what is accepted while it is out of bounds is learned anew", () => {
+  it("learns what was accepted while out of bounds as the new normal", () => {
     const { gate, many } = watched("gate: hold");
     many(gate, 40_000);
     many(gate, 5000, { noUser: 0.5 });
@@ -132,7 +129,7 @@ describe("a gate with learned bounds", () => {
     expect(names(many(gate, 5000, { noUser: 1 }))).toContain("missing(user)");
   });
 
-  it("goes on from its blocks as if it had never stopped", () => {
+  it("continues identically from its blocks", () => {
     const [one, other] = [watched("gate: hold", 5), watched("gate: hold", 5)];
     one.many(one.gate, 51_500);
     other.many(other.gate, 51_500);
@@ -146,21 +143,21 @@ describe("a gate with learned bounds", () => {
   });
 });
 
-describe("bounds that are given", () => {
-  it("hold in every whole window, in place of learned ones", () => {
+describe("configured bounds", () => {
+  it("apply to every complete window, in place of learned ones", () => {
     const { gate, many } = watched("gate: { bounds: { missing: 0.5 }, fields: { tags: { missing: [0, 0.1] } } }");
     expect(names(many(gate, 1500))).toBeUndefined();
     expect(names(many(gate, 500))).toEqual(["missing(tags)"]);
     expect(breachText(gate.hold!.breaches[0])).toMatch(/^missing\(tags\) is 0\.\d+, above 0\.1$/);
   });
 
-  it("are the only ones where sigmas is 0", () => {
+  it("are the only ones if sigmas is 0", () => {
     const { gate, many } = watched("gate: { sigmas: 0 }");
     many(gate, 40_000);
     expect(names(many(gate, 10_000, { noUser: 1, rejects: 300 }))).toBeUndefined();
   });
 
-  it("see that clicks stop: without a positive, predicted ÷ actual is above every bound", () => {
+  it("detect that clicks stop: without a positive, predicted ÷ actual is above every bound", () => {
     const { gate, many } = watched("gate: { sigmas: 0, bounds: { calibration: [0.5, 2] } }");
     expect(names(many(gate, 10_000))).toBeUndefined();
     expect(names(many(gate, 5000, { rate: 0, predicted: 0.1 }))).toEqual(["calibration"]);
@@ -168,14 +165,14 @@ describe("bounds that are given", () => {
     expect(JSON.parse(JSON.stringify(gate.state))).toEqual(gate.state);
   });
 
-  it("of slices are of the calibration's", () => {
+  it("of slices use the slices of the calibration", () => {
     const { gate, many } = watched("calibration: { by: user }\ngate: { bounds: { slice_calibration: [0.8, 1.25] } }");
     expect(names(many(gate, 2000))).toEqual(["slice_calibration(de)"]);
   });
 });
 
 describe("gate in a spec", () => {
-  it("is no part of the hash, has defaults, and is read back from a checkpoint's text", () => {
+  it("does not change the hash, has defaults, and survives a round trip through a checkpoint", () => {
     const spec = specOf("gate: side");
     expect(spec.gate).toEqual({ action: "side", window: 2000, warmup: 10, sigmas: 6, bounds: {} });
     expect(specHash(spec)).toBe(specHash(specOf("")));

@@ -10,7 +10,7 @@ import { temporary } from "../e2e/hashbrook.js";
 import { shop } from "../serve/served.js";
 import { logged } from "./logged.js";
 
-/** Propensity, the policy's probability, reward, expectation, the policy's expectation; judged by numpy. */
+/** Propensity, the policy's probability, reward, expectation, the policy's expectation; expected results computed by numpy. */
 const GOLDEN = [
   [0.815, 0.435, 0, 0.015, 0.684],
   [0.818, 0.974, 0, 0.933, 0.464],
@@ -26,7 +26,7 @@ const GOLDEN = [
   [0.273, 0.064, 0.85, 0.674, 0.798],
 ];
 
-it("estimates and their errors are those of an independent computation", () => {
+it("estimates and their errors equal those of an independent computation", () => {
   const estimates = new PolicyEstimates();
   for (const [propensity, probability, reward, expected, direct] of GOLDEN)
     estimates.add({ weight: probability / propensity, reward, expected, direct });
@@ -45,11 +45,11 @@ it("estimates and their errors are those of an independent computation", () => {
   expect(value.effective_requests).toBeCloseTo(6.610204932512451, 12);
 });
 
-describe("a policy, judged by a log of what was shown by chance", () => {
+describe("a policy, evaluated on a log of random rankings", () => {
   let served: Awaited<ReturnType<typeof shop>>;
   let file: string;
   let rewards: string;
-  /** The true worth of the greedy policy: what its choices earn on average. */
+  /** The true value of the greedy policy: the average reward of its choices. */
   let truth = 0;
   const REQUESTS = 1500;
   const worth = (item: number) => 0.05 + 0.5 * ((item * 7) % 4 === 0 ? 1 : 0);
@@ -85,7 +85,7 @@ describe("a policy, judged by a log of what was shown by chance", () => {
   const judge = (more: object = {}) =>
     judgePolicy({ log: [file], rewards: [rewards], checkpoint: served.checkpoint, ...more });
 
-  it("is worth what it would have earned, within the errors", async () => {
+  it("has its true value, within the errors", async () => {
     const report = await judge();
     expect(report).toMatchObject({ requests: REQUESTS, incomplete: 0, policy: "greedy", version: 3000 });
     for (const { value, error } of [report.ips, report.snips, report.doubly_robust])
@@ -101,7 +101,7 @@ describe("a policy, judged by a log of what was shown by chance", () => {
     expect(report.effective_requests).toBeCloseTo(REQUESTS, 6);
   });
 
-  it("takes rewards of a table, and of the events' own labels", async () => {
+  it("uses rewards of a table, and labels of the events", async () => {
     const clicked = new Set(linesOf(rewards).map((line) => JSON.parse(line).id as string));
     const table = join(temporary(), "rewards.tsv");
     writeFileSync(table, ["time\tid\treward", ...[...clicked].map((id) => `1\t${id}\t1`)].join("\n"));
@@ -124,7 +124,7 @@ describe("a policy, judged by a log of what was shown by chance", () => {
     return path;
   }
 
-  it("leaves out requests that the log has not whole, and counts them", async () => {
+  it("skips and counts requests that are incomplete in the log", async () => {
     const path = cut((lines) => [...lines.slice(2, 9), ...lines.slice(11, -1)]);
     expect(await judge({ log: [path] })).toMatchObject({ requests: REQUESTS - 3, incomplete: 3 });
     await expect(judge({ log: [cut((lines) => lines.slice(0, 3))] })).rejects.toMatchObject({
@@ -132,7 +132,7 @@ describe("a policy, judged by a log of what was shown by chance", () => {
     });
   });
 
-  it("a request that was asked twice by one id is judged, and paid, once", async () => {
+  it("counts a request repeated with the same id once", async () => {
     const once = await judge();
     const path = cut((lines) => [...lines, ...lines.slice(0, 12)]);
     const { repeated, seconds, ...twice } = await judge({ log: [path] });
@@ -141,7 +141,7 @@ describe("a policy, judged by a log of what was shown by chance", () => {
     expect(policyLines({ ...once, repeated })).toContain("3 requests have an earlier one's id: left out");
   });
 
-  it("refuses propensities that are absent or 0, naming the line", async () => {
+  it("refuses absent or zero propensities, naming the line", async () => {
     const shown = linesOf(file).findIndex((line) => line.includes('"rank":1,'));
     const without = (change: (line: string) => string) =>
       cut((lines) => lines.map((l, i) => (i === shown ? change(l) : l)));
@@ -151,16 +151,16 @@ describe("a policy, judged by a log of what was shown by chance", () => {
       message: `${zero}:${shown + 1}: request q0: its propensity is 0`,
     });
     const absent = without((line) => line.replace(/,"rank":1,"propensity":[\d.e-]+/, ""));
-    await expect(judge({ log: [absent] })).rejects.toThrow(/request q0: its order was not drawn by chance/);
+    await expect(judge({ log: [absent] })).rejects.toThrow(/request q0: its order was not drawn at random/);
   });
 
-  it("refuses rewards that are none, and policies that are none of scores", async () => {
+  it("refuses malformed rewards, and policies that need more than scores", async () => {
     const bad = join(temporary(), "bad");
     for (const [text, says] of [
-      ["reward\n1", /bad:1: is neither a JSON object nor a header/],
+      ["reward\n1", /bad:1: neither a JSON object nor a header/],
       ['{"reward": 1}', /bad:1: has no id/],
-      ['{"id": "a", "reward": "x"}', /bad:1: its reward is no number/],
-      ["id,reward\na,1\nb", /bad:3: has 1 values, and the header 2/],
+      ['{"id": "a", "reward": "x"}', /bad:1: its reward is not a number/],
+      ["id,reward\na,1\nb", /bad:3: has 1 values, but the header has 2/],
     ] as const) {
       writeFileSync(bad, text);
       await expect(judge({ rewards: [bad] }), text).rejects.toThrow(says);

@@ -20,13 +20,13 @@ const namesIn = (folder: string) => readdirSync(folder).sort();
 const linesIn = (folder: string) =>
   namesIn(folder).flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1));
 
-/** A server that logs into a folder, on disks as they are given. */
+/** A server that logs into a folder, with the given files. */
 function logging(options: Partial<RecorderOptions> = {}, files: Files = nodeFiles, fileBytes = 1 << 20) {
   const folder = temporary();
   const clock = { now: NOON };
-  const told: string[] = [];
+  const notes: string[] = [];
   const sink = new DirectorySink(folder, { now: () => clock.now, writer: "w", files, fileBytes });
-  const tell = (text: string) => told.push(text);
+  const tell = (text: string) => notes.push(text);
   const recorder = new Recorder(new LogWriter(sink, {}), { share: 1, tell, ...options });
   const app = createServer(served.scorer, { impressions: recorder, maxEventLoopDelay: 0 });
   const score = (id: string, body: object, url = "/v1/score") =>
@@ -36,14 +36,14 @@ function logging(options: Partial<RecorderOptions> = {}, files: Files = nodeFile
       headers: { "content-type": "application/json", "x-request-id": id },
       payload: body,
     });
-  return { folder, clock, told, sink, recorder, score, metrics: async () => (await app.inject("/metrics")).body };
+  return { folder, clock, notes, sink, recorder, score, metrics: async () => (await app.inject("/metrics")).body };
 }
 
 const candidates = [{ item: { id: "i3", maker: "m3", price: 4 } }, { item: { id: "i39" } }];
 const body = { context: { user: { id: "u1" } }, candidates };
 
-describe("a server's log of impressions", () => {
-  it("has a line for every candidate as it was scored, whatever form the request had", async () => {
+describe("a server's impression log", () => {
+  it("has a line for every candidate as it was scored, for any form of request", async () => {
     const { folder, recorder, score } = logging();
     const answer = (await score("a-1", body)).json();
     await score("a-2", { context: body.context, columns: { "item.id": ["i3", "i39"] } });
@@ -68,7 +68,7 @@ describe("a server's log of impressions", () => {
     expect(namesIn(folder)).toEqual(["impressions-20261128T120000000Z-w-000001.jsonl"]);
   });
 
-  it("has a share of the requests, the same on every server, all candidates of each", async () => {
+  it("has a share of the requests, the same on every server, with all candidates of each", async () => {
     const ids = Array.from({ length: 2000 }, (_, i) => `request-${i}`);
     const sampled = ids.filter((id) => isSampled(id, 0.1));
     expect(sampled.length).toBeGreaterThan(150);
@@ -81,8 +81,8 @@ describe("a server's log of impressions", () => {
     expect(found).toEqual([sampled[0], sampled[0], sampled[1], sampled[1]]);
   });
 
-  it("drops and counts what finds no room in the queue, and answers all the same", async () => {
-    const { folder, recorder, score, told, metrics } = logging({ queueBytes: 200 });
+  it("drops and counts what does not fit the queue, and answers nevertheless", async () => {
+    const { folder, recorder, score, notes, metrics } = logging({ queueBytes: 200 });
     const answers = await Promise.all(Array.from({ length: 6 }, (_, i) => score(`q-${i}`, body)));
     expect(answers.map(({ statusCode }) => statusCode)).toEqual(new Array(6).fill(200));
     await recorder.close();
@@ -90,18 +90,18 @@ describe("a server's log of impressions", () => {
     expect([written + dropped.queue, waiting]).toEqual([12, 0]);
     expect(dropped.queue).toBeGreaterThan(0);
     expect(linesIn(folder)).toHaveLength(written);
-    expect(told).toEqual([`log of impressions: ${dropped.queue} were not written, ${written} were`]);
+    expect(notes).toEqual([`impression log: ${dropped.queue} candidates were dropped, ${written} written`]);
     expect(await metrics()).not.toContain("impressions");
   });
 
-  it("counts what a full disk does not take, tells it once, and goes on behind the last whole line", async () => {
+  it("counts what a full disk does not take, reports it once, and continues after the last complete line", async () => {
     let full = false;
     const write: Files["write"] = (file, data, at) => {
       if (!full) return nodeFiles.write(file, data, at);
       nodeFiles.write(file, data.subarray(0, 10), at);
       throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     };
-    const { folder, recorder, score, told } = logging({}, { ...nodeFiles, write });
+    const { folder, recorder, score, notes } = logging({}, { ...nodeFiles, write });
     const settled = () => expect.poll(() => recorder.counts.waiting).toBe(0);
     await score("before", body);
     await settled();
@@ -120,15 +120,15 @@ describe("a server's log of impressions", () => {
       "after",
       "after",
     ]);
-    expect(told).toEqual([
-      expect.stringMatching(/could not be written: no space left on device; scoring goes on without it$/),
-      "log of impressions: is written again",
-      "log of impressions: 4 were not written, 4 were",
+    expect(notes).toEqual([
+      expect.stringMatching(/could not be written: no space left on device; scoring continues without it$/),
+      "impression log: writing again",
+      "impression log: 4 candidates were dropped, 4 written",
     ]);
   });
 
   it.each(["fsync", "rename", "syncDirectory"] as const)(
-    "a full file whose %s fails gets its name with a later tick; its lines are there, and counted as written",
+    "a full file whose %s fails is renamed at a later tick; its lines are kept, and counted as written",
     async (step) => {
       let broken = false;
       const tried = (...given: never[]) => {
@@ -151,7 +151,7 @@ describe("a server's log of impressions", () => {
     },
   );
 
-  it("is in files of a size and an age, which get their names when they are complete", async () => {
+  it("is split into files by size and age, which are renamed when complete", async () => {
     const { folder, clock, sink, recorder, score } = logging({}, nodeFiles, 800);
     for (const id of ["a", "b", "c", "d"]) {
       await score(id, body);
@@ -169,7 +169,7 @@ describe("a server's log of impressions", () => {
     expect(linesIn(folder)).toHaveLength(10);
   });
 
-  it("completes a file that a killed server has left, without its torn last line; one that may be written is let be", () => {
+  it("completes a file left by a killed server, without its truncated last line, unless it is still being written", () => {
     const folder = temporary();
     const left = (time: string) => join(folder, `impressions-${time}-abc-000001.jsonl.part`);
     writeFileSync(left("20261128T100000000Z"), '{"a":1}\n{"a":2}\n{"a":');
@@ -182,7 +182,7 @@ describe("a server's log of impressions", () => {
     expect(existsSync(left("20261128T115500000Z"))).toBe(true);
   });
 
-  it("is refused where nothing can be written, before anything is answered", async () => {
+  it("is refused if it is not writable, before any request is answered", async () => {
     const file = join(temporary(), "file");
     writeFileSync(file, "");
     await expect(Recorder.open(file, {}, { share: 1, tell: () => {} })).rejects.toMatchObject({

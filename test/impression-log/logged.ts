@@ -13,7 +13,7 @@ export interface Asked {
   readonly body: object;
 }
 
-/** Has a server answer requests and log them all into a folder. @returns the file */
+/** Lets a server answer requests and log them all into a folder. @returns the file */
 export async function logged(
   folder: string,
   scorer: Scorer,

@@ -39,8 +39,8 @@ const object = fc.tuple(rowText(spec), dotted, fc.boolean()).map(([text, more, f
   }
 });
 
-describe("a candidate over its context, as an event", () => {
-  it("is decoded by a trainer into the row that was scored, whatever the request is like", () => {
+describe("a candidate merged into its context, as an event", () => {
+  it("is decoded by a trainer into the row that was scored, for any request", () => {
     const { requests } = new Decoder(bare, { capacity: ROWS, requireLabel: false });
     let taken = 0;
     const request = fc.record({
@@ -69,7 +69,7 @@ describe("a candidate over its context, as an event", () => {
 
   const joined = { ...spec, label: { ...spec.label, id: "event.id", time: { from: "ts", unit: "s" as const } } };
 
-  it("gets an id and a time where it has none, and a clean line of JSON", () => {
+  it("gets an id and a time if it has none, and is one line of JSON", () => {
     const body =
       '{"context": {"user": {"id": 9007199254740993, "age": 3}},\n "candidates": [{"user": {"age": 1e2}}, {"ts": 5, "event.id": "own"}]}';
     const [first, second] = linesOf(joined, body, 2);
@@ -86,13 +86,13 @@ describe("a candidate over its context, as an event", () => {
     });
   });
 
-  it("is given no time where a feature reads that: it was scored without", () => {
+  it("gets no time if a feature reads it: it was scored without", () => {
     const hour = { name: "hour", type: "categorical", from: "ts" } as const;
     const [line] = linesOf({ ...joined, fields: [...joined.fields, hour] }, '{"candidates":[{}]}', 1);
     expect(JSON.parse(line)).not.toHaveProperty("ts");
   });
 
-  it("is left out where it is longer than an event may be, or its request would be copied out of all measure", () => {
+  it("is dropped if it is too long for an event, or if its request would be copied too often", () => {
     const composer = new Composer({});
     composer.tell("0", shapeOf(spec));
     const request = (context: number, count: number): Scoring => ({
@@ -115,7 +115,9 @@ describe("a candidate over its context, as an event", () => {
   });
 });
 
-it("a line that is none of a log is told by its place", () => {
+it("a line that is not from a log is reported with its place", () => {
   for (const line of ['{"a":1}', "", '{"hashbrook":{}}', '{"hashbrook":{"request":1', "x"])
-    expect(() => readImpression(Buffer.from(line), "shown.jsonl:3")).toThrow(/^shown\.jsonl:3: is no line of a log/);
+    expect(() => readImpression(Buffer.from(line), "shown.jsonl:3")).toThrow(
+      /^shown\.jsonl:3: not a line of an impression log/,
+    );
 });

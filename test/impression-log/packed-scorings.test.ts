@@ -25,7 +25,7 @@ const scoring: fc.Arbitrary<Scoring> = fc
   })
   .map(({ corrected, ...rest }) => ({ ...rest, calibrated: corrected ? rest.scores.map((p) => p / 2) : undefined }));
 
-it("requests come out of a thread's message as they were handed over", () => {
+it("requests survive the transfer between threads", () => {
   fc.assert(
     fc.property(fc.array(scoring), (scorings) => {
       const packed = packScorings(scorings);

@@ -44,7 +44,7 @@ function changed(line: number, change: (text: string) => string): string {
 const verify = (...log: string[]) => verifyLog({ log, checkpoint: served.checkpoint });
 
 describe("verify", () => {
-  it("finds the scores of a log again, bit for bit; of a server with threads, too", async () => {
+  it("reproduces the scores of a log, bit for bit; from a server with threads, too", async () => {
     const report = await verify(join(file, ".."));
     expect(report).toMatchObject({ verified: lines.length, others: [], difference: null, version: 3000 });
     const threads = await Scorer.load(served.checkpoint, { workers: 1 });
@@ -54,14 +54,14 @@ describe("verify", () => {
     expect(await verify(file, other)).toMatchObject({ verified: lines.length + 2, difference: null });
   });
 
-  it("says what predict says of the log as it stands", async () => {
+  it("agrees with predict on the log itself", async () => {
     const out = join(temporary(), "scores.txt");
     await predict({ checkpoint: served.checkpoint, data: [file], out });
     const scores = readFileSync(out, "utf8").trimEnd().split("\n").map(Number);
     expect(scores.map(Math.fround)).toEqual(lines.map((line) => JSON.parse(line).hashbrook.probability));
   });
 
-  it("names the first difference: a last bit, a changed event, an event that cannot be read", async () => {
+  it("names the first difference: a last bit, a changed event, an unreadable event", async () => {
     const nudged = changed(17, (text) =>
       text.replace(/"probability":([\d.e-]+)/, (_, p) => `"probability":${Math.fround(Number(p) * (1 + 2 ** -23))}`),
     );
@@ -81,7 +81,7 @@ describe("verify", () => {
     });
   });
 
-  it("counts what other versions scored, and fails where there is nothing of this one", async () => {
+  it("counts events scored by other versions, and fails if there is none of this one", async () => {
     const { older, newer, body } = await twoVersions();
     const folders = await Promise.all(
       [older, newer].map(async (checkpoint, i) => {
@@ -100,7 +100,7 @@ describe("verify", () => {
     });
   });
 
-  it("is not fooled by another precision, empty logs, or what is no log", async () => {
+  it("detects another precision, empty logs, and files that are not logs", async () => {
     const int8 = await Scorer.load(served.checkpoint, { precision: "int8" });
     const body = { candidates: [{ item: { id: "i1" } }] };
     const path = await logged(temporary(), int8, [{ id: "p", body }], { serving: { precision: "int8" } });
@@ -114,11 +114,11 @@ describe("verify", () => {
     await expect(verify(temporary())).rejects.toMatchObject({ code: "source_missing" });
     const foreign = changed(4, () => event(1));
     await expect(verify(foreign)).rejects.toMatchObject({
-      message: `${foreign}:5: is no line of a log of impressions`,
+      message: `${foreign}:5: not a line of an impression log`,
     });
   });
 
-  it("knows the dims that a server had in whatever order they are named", async () => {
+  it("recognizes a server's dims in any order", async () => {
     const [spec, data, checkpoint] = ["nested.yaml", "events.jsonl", "run"].map((name) => join(temporary(), name));
     writeFileSync(spec, NESTED);
     writeFileSync(data, '{"click":1,"a":"x","b":"y"}\n{"click":0,"a":"z","b":"y"}\n');
@@ -139,20 +139,20 @@ describe("verify", () => {
     expect(report).toMatchObject({ verified: 2, others: [], difference: null });
     await expect(verifyLog({ log: paths, checkpoint, dims: { a: 1, b: 1 } })).rejects.toMatchObject({
       code: "nothing_verified",
-      hint: expect.stringContaining("the log has versions nested 2 (2)"),
+      hint: expect.stringContaining("the log contains versions nested 2 (2)"),
     });
   });
 
-  it("ends with status 4 at a difference, told on standard error", async () => {
+  it("ends with status 4 at a difference, reported on standard error", async () => {
     const before = process.exitCode;
-    const told: string[] = [];
+    const output: string[] = [];
     const write = process.stderr.write;
-    process.stderr.write = ((text: string) => told.push(text)) as unknown as typeof write;
+    process.stderr.write = ((text: string) => output.push(text)) as unknown as typeof write;
     try {
       const wrong = changed(0, (text) => text.replace(/"probability":[\d.e-]+/, '"probability":0.5'));
       expect(await hashbrook(["verify", "--log", wrong, "--checkpoint", served.checkpoint, "--json"])).toBe(0);
       expect(process.exitCode).toBe(4);
-      expect(told.join("")).toMatch(
+      expect(output.join("")).toMatch(
         /log\.jsonl:1: request r-0, candidate 0: probability is 0\.5 in the log, and 0\.\d+ by/,
       );
     } finally {

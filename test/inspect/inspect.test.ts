@@ -59,7 +59,7 @@ describe("checkpointSpec", () => {
     const older = save(1, { spec: meta.spec });
     const newer = save(2);
     truncateSync(join(newer, "manifest.json"), 20);
-    const message = `${older}: its spec does not have the hash it was saved with; passed over before it: ${newer}/manifest.json`;
+    const message = `${older}: the hash of its spec differs from the one it was saved with; skipped before it: ${newer}/manifest.json`;
     expect(() => checkpointSpec(directory)).toThrow(message);
     expect(() => checkpointSpec(older)).toThrow(/it was saved with$/);
   });

@@ -271,9 +271,9 @@ tower: ${tower}
     const { ids, dim, vectors } = readIdVectors(path);
     expect([ids, dim, [...vectors]]).toEqual([["a", "b"], 3, [1, -2, 0.5, 0.25, 0, 3]]);
     writeFileSync(join(path, "ids.txt"), "a\na\n");
-    expect(() => readIdVectors(path)).toThrow(/an id is there twice/);
+    expect(() => readIdVectors(path)).toThrow(/duplicate id/);
     writeFileSync(join(path, "ids.txt"), "a\n");
-    expect(() => readIdVectors(path)).toThrow(/has 2 rows for 1 ids/);
+    expect(() => readIdVectors(path)).toThrow(/has 2 rows, but there are 1 ids/);
   });
 
   it("knows the ids of lists whose lines end as Windows writes them", () => {
@@ -300,13 +300,13 @@ tower: ${tower}
   });
 
   it.each([
-    ["lengths", "row 2, id b: a vector of 1 floats, where the first has 2"],
-    ["nan", "row 2, id b: a vector holds what is not a finite number"],
+    ["lengths", "row 2, id b: its vector has 1 floats, but the first vector has 2"],
+    ["nan", "row 2, id b: its vector has a value that is not a finite number"],
     ["no-id", "has the columns title, brand, embedding: none is named id"],
-    ["no-list", "has the columns id, price: none is of lists of floats"],
+    ["no-list", "has the columns id, price: none has lists of floats"],
     ["null-id", "row 2: id has no id"],
     ["null-vector", "row 2, id b: has no vector"],
-    ["twice", "row 2: the id a is there twice"],
+    ["twice", "row 2: duplicate id a"],
     ["empty", "has no rows"],
   ])("refuses a Parquet file of vectors that is wrong: %s", async (name, message) => {
     const path = `test/fixtures/parquet/vectors/${name}.parquet`;

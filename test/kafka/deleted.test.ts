@@ -72,9 +72,7 @@ describeKafka("a topic of events that is deleted under a running trainer", (kafk
     expect([status, stderr]).toEqual([8, expect.stringContaining(topic)]);
     expect(JSON.parse(stdout).error).toMatchObject({
       code: "kafka_topic_missing",
-      hint: expect.stringMatching(
-        /what was learned until then is saved in .*checkpoint-0+1000: --resume goes on there/,
-      ),
+      hint: expect.stringMatching(/progress up to that point is saved in .*checkpoint-0+1000: continue with --resume/),
     });
     const [saved, follower] = [await Scorer.load(out), Scorer.follow(openFollow(`kafka://${kafka.brokers}/${deltas}`))];
     expect(saved.version?.version).toBe(1_000);

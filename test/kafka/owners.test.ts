@@ -70,7 +70,7 @@ describeKafka("owners of shards", (kafka) => {
     const { status, stderr } = await ended(
       spawn(process.execPath, ["dist/cli/main.js", ...args], { stdio: ["ignore", "pipe", "pipe"], env }),
     );
-    expect(stderr).toMatch(/lanes_diverged|round 5: rows of owner 1\/2 are not what it folded/);
+    expect(stderr).toMatch(/lanes_diverged|round 5: the rows of owner 1\/2 differ from those it computed/);
     expect(status).toBe(4);
   }, 120_000);
 

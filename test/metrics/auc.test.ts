@@ -24,7 +24,7 @@ const shapes: Record<string, Shape> = {
   "zero first, spread later": (rng, i) => (i < 70_000 ? 0 : normal(rng)),
 };
 
-/** Labels that follow the score's rank within its shape: `order` of them, the rest by chance. */
+/** Labels by the score's rank within its shape: a share `order` of them, the rest at random. */
 function fill(shape: Shape, rows: number, seed: number, order: number, rate: number, weighted: boolean) {
   const rng = new Rng(seed);
   const scores = Float32Array.from({ length: rows }, (_, i) => shape(rng, i, rows));
@@ -47,7 +47,7 @@ function streamed(s: ReturnType<typeof fill>, window = 50_000): ProgressiveMetri
 const sliced = (s: ReturnType<typeof fill>, from: number, to: number) =>
   exactAuc(s.scores.subarray(from, to), s.labels.subarray(from, to), s.weights.subarray(from, to));
 
-describe("AUC is within 1e-4 of sorting all scores, whatever they are", () => {
+describe("AUC is within 1e-4 of sorting all scores, for any scores", () => {
   test.each(Object.keys(shapes))("%s", (name) => {
     const rows = 140_000;
     const s = fill(shapes[name], rows, 5, 0.3, 0.1, false);
@@ -60,7 +60,7 @@ describe("AUC is within 1e-4 of sorting all scores, whatever they are", () => {
     }
   });
 
-  test("with weights, rare or frequent positives, any window, and whatever follows what", () => {
+  test("with weights, rare or frequent positives, any window, and in any order", () => {
     const names = fc.constantFrom(...Object.keys(shapes));
     const property = fc.property(
       fc.record({
@@ -83,7 +83,7 @@ describe("AUC is within 1e-4 of sorting all scores, whatever they are", () => {
         }
       },
     );
-    // Segments hold weights in f32: 2.4e-9 beside an error of 0 was found here.
+    // Segments store weights in f32: an error of 2.4e-9 instead of 0 was found here.
     const rounded = [
       { first: "a usual spread", next: "a few hundred values", seed: 1513358563, order: 0.5, weighted: true },
       { rows: 66_008, window: 3000 },
@@ -113,7 +113,7 @@ test("close scores do not tie: scikit-learn's 0.7679 is not 0.7435", () => {
   expect(metrics.lifetime().auc).toBeCloseTo(exactAuc(scores, labels, new Float32Array(400).fill(1)), 12);
 });
 
-test("a checkpoint with histograms of the logit is read, and what follows is told apart", () => {
+test("a checkpoint with histograms of the logit is read, and later events are kept separately", () => {
   const [bins, fine, rows] = [1 << 14, 8 + 2 * (1 << 14), 2048];
   const histogram = (counts: readonly [number, number, number][], width: number) => {
     const data = new Float64Array(8 + 2 * width);

@@ -29,7 +29,7 @@ test("repeats and lower ranks change nothing; the highest field number fits", ()
   expect(counts.estimate(4095)).toBe(1);
 });
 
-test("restore brings the registers back; a short block is damage", () => {
+test("restore returns the registers; a short block is reported as damage", () => {
   const counts = new DistinctCounts(2);
   const rng = new Rng(5);
   counts.merge(Uint32Array.from({ length: 5000 }, () => randomChange(rng, 0)));

@@ -1,4 +1,4 @@
-/** Metrics by their definitions, in plain code: the oracle of the streaming ones. */
+/** Metrics by their definitions, in plain code: the reference for the streaming ones. */
 
 /** Weighted AUC by sorting; ties count 1/2. */
 export function exactAuc(scores: ArrayLike<number>, labels: ArrayLike<number>, weights: ArrayLike<number>): number {

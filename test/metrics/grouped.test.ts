@@ -27,7 +27,7 @@ function grouped(events: readonly Event[], most = 1e6) {
   return auc;
 }
 
-/** By the definition: every pair of a group is looked at. */
+/** By the definition: over every pair of a group. */
 function byPairs(events: readonly Event[]) {
   const groups = new Map<bigint, Event[]>();
   for (const event of events)
@@ -55,7 +55,7 @@ function byPairs(events: readonly Event[]) {
   return { auc: sum / all, auc_by_clicks: clicks / clicked, groups: counted, one_class: groups.size - counted };
 }
 
-/** Groups of 1 to some 30 events; scores of few values, so that there are ties. */
+/** Groups of 1 to about 30 events; scores have few values, so that there are ties. */
 function random(count: number, seed: number): Event[] {
   const rng = new Rng(seed);
   return Array.from({ length: count }, () => {
@@ -96,7 +96,7 @@ describe("AUC by group", () => {
     });
   });
 
-  it("has no value where no group has both classes", () => {
+  it("is null if no group has both classes", () => {
     expect(grouped([{ group: 1n, score: 0, label: 1 }]).quality()).toMatchObject({ auc: null, auc_by_clicks: null });
     expect(grouped([]).quality()).toMatchObject({ auc: null, groups: 0, one_class: 0 });
   });
@@ -110,7 +110,7 @@ describe("AUC by group", () => {
     expect(found).toMatchObject(counts);
   });
 
-  it("in too little room, is that of the groups whose hash is small, all of their events", () => {
+  it("with too little memory, is that of the groups with the smallest hashes, all of their events", () => {
     const events = random(20_000, 5);
     const found = grouped(events, 6000).quality();
     expect(found.share).toBeLessThanOrEqual(1 / 4);
@@ -121,7 +121,7 @@ describe("AUC by group", () => {
     expect(found.auc).toBeCloseTo(byPairs(events).auc, 1);
   });
 
-  it("a group that alone is too large is given up, and memory stays bounded", () => {
+  it("a group that alone is too large is dropped, and memory stays bounded", () => {
     const auc = grouped(
       Array.from({ length: 9000 }, (_, i) => ({ group: 2n ** 63n, score: i, label: i % 2 })),
       5000,
@@ -129,7 +129,7 @@ describe("AUC by group", () => {
     expect(auc.quality()).toMatchObject({ auc: null, groups: 0 });
   });
 
-  it("goes on from its blocks as if it had never stopped, however the rows are cut", () => {
+  it("continues identically from its blocks, for any batch boundaries", () => {
     const events = random(9000, 7);
     const rows = rowsOf(events);
     const first = new GroupedAuc(5000, NONE);

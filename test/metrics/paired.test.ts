@@ -9,7 +9,7 @@ interface Event {
   readonly logits: readonly [number, number];
 }
 
-/** Events of two models; the second one is better by `gain`. Logits are middles of cells, so that ties are those of the cells. */
+/** Events of two models; the second one is better by `gain`. Logits are the middles of cells, so that ties are those of the cells. */
 function events(count: number, gain = 0.2, seed = 3): Event[] {
   const rng = new Rng(seed);
   const cell = (x: number) => (Math.floor(x * 64) + 0.5) / 64;
@@ -50,7 +50,7 @@ function entropy(some: readonly Event[], model: 0 | 1): number {
   return meanLoss(some, model) / -(rate * Math.log(rate) + (1 - rate) * Math.log(1 - rate));
 }
 
-/** Pair by pair. */
+/** Computed pair by pair. */
 function auc(some: readonly Event[], model: 0 | 1): number {
   const of = (label: number) => some.filter((event) => event.label === label);
   const [negatives, weights] = [of(0).map(({ logits }) => logits[model]), of(0).map(({ weight }) => weight)];
@@ -65,7 +65,7 @@ function auc(some: readonly Event[], model: 0 | 1): number {
   return ordered / (sum(of(1).map(({ weight }) => weight)) * sum(weights));
 }
 
-/** Miller (1974): the figure anew without each block. */
+/** Miller (1974): the figure recomputed without each block. */
 function jackknife(stream: readonly Event[], of: (some: readonly Event[], model: 0 | 1) => number) {
   const delta = (some: readonly Event[]) => of(some, 1) - of(some, 0);
   const count = stream.length / BLOCK_EVENTS;
@@ -80,23 +80,23 @@ function jackknife(stream: readonly Event[], of: (some: readonly Event[], model:
 }
 
 describe("a paired difference", () => {
-  it("is that of the whole stream, and its error that of leaving out each block in turn: loss, NE and AUC", () => {
+  it("is that of the whole stream, with the jackknife error over blocks: loss, NE and AUC", () => {
     const stream = events(12 * BLOCK_EVENTS);
     const found = comparePaired(scored(stream, 0), scored(stream, 1));
     expect([found.events, found.blocks]).toEqual([stream.length, 12]);
-    for (const [told, of] of [
+    for (const [reported, of] of [
       [found.logloss, meanLoss],
       [found.normalized_entropy, entropy],
       [found.auc!, auc],
     ] as const) {
       const wanted = jackknife(stream, of);
-      expect(told.difference).toBeCloseTo(wanted.difference, 6);
-      expect(told.se!).toBeCloseTo(wanted.se, 6);
-      expect(told.se!).toBeGreaterThan(0);
+      expect(reported.difference).toBeCloseTo(wanted.difference, 6);
+      expect(reported.se!).toBeCloseTo(wanted.se, 6);
+      expect(reported.se!).toBeGreaterThan(0);
     }
   }, 60_000);
 
-  it("has the standard error of batch means where events weigh the same", () => {
+  it("has the standard error of batch means if all events have the same weight", () => {
     const stream = events(16 * BLOCK_EVENTS).map((event) => ({ ...event, weight: 1 }));
     const means = Array.from({ length: 16 }, (_, b) => {
       const block = stream.slice(b * BLOCK_EVENTS, (b + 1) * BLOCK_EVENTS);
@@ -107,7 +107,7 @@ describe("a paired difference", () => {
     expect(comparePaired(scored(stream, 0), scored(stream, 1)).logloss.se!).toBeCloseTo(se, 8);
   });
 
-  it("does not depend on how events were cut into batches, nor on whose blocks were joined first", () => {
+  it("does not depend on batch boundaries, nor on the order in which blocks are merged", () => {
     const stream = events(140 * BLOCK_EVENTS + 100);
     const whole = comparePaired(scored(stream, 0), scored(stream, 1));
     expect(whole.blocks).toBe(70);
@@ -117,7 +117,7 @@ describe("a paired difference", () => {
     expect([ahead.blocks, ahead.events]).toEqual([60, 120 * BLOCK_EVENTS]);
   });
 
-  it("of one model is none; of a few blocks has no error, and of one class no AUC", () => {
+  it("is zero for one model; it has no error for a few blocks, and no AUC for one class", () => {
     const stream = events(12 * BLOCK_EVENTS);
     const same = comparePaired(scored(stream, 0), scored(stream, 0));
     expect([same.logloss, same.auc, same.p]).toEqual([{ difference: 0, se: 0 }, { difference: 0, se: 0 }, 1]);
@@ -128,7 +128,7 @@ describe("a paired difference", () => {
     expect(comparePaired(scored([], 0), scored([], 1))).toMatchObject({ events: 0, blocks: 0, auc: null, p: null });
   });
 
-  it("leaves out scores that are not finite", () => {
+  it("ignores scores that are not finite", () => {
     const stream = events(12 * BLOCK_EVENTS);
     const broken = stream.map((event, i) => (i % 7 ? event : { ...event, logits: [Number.NaN, 0] as const }));
     const found = comparePaired(scored(broken, 0), scored(broken, 0));
@@ -137,7 +137,7 @@ describe("a paired difference", () => {
   });
 });
 
-describe("the p-value that may be looked at all the time", () => {
+describe("the always-valid p-value", () => {
   it("falls below 0.05 at any time in at most 5 % of streams without a difference", () => {
     const rng = new Rng(1);
     const normal = () => Math.sqrt(-2 * Math.log(1 - rng.uniform())) * Math.cos(2 * Math.PI * rng.uniform());
@@ -158,8 +158,8 @@ describe("the p-value that may be looked at all the time", () => {
     expect(naive / STREAMS).toBeGreaterThan(0.3);
   });
 
-  it("is one over the mixture's likelihood ratio, and 1 where there is nothing to see", () => {
-    // Of a mean m ~ N(0, 1/100) and n parts of variance 1: the ratio, integrated numerically.
+  it("is one over the mixture's likelihood ratio, and 1 without data", () => {
+    // For a mean m ~ N(0, 1/100) and n parts of variance 1: the ratio, integrated numerically.
     const [z, n] = [4, 50];
     const mean = z / Math.sqrt(n);
     let ratio = 0;

@@ -30,7 +30,7 @@ function cut(s: Stream, from: number, to = s.logits.length): [Float32Array, Floa
   return [s.logits.subarray(from, to), s.labels.subarray(from, to), s.weights.subarray(from, to)];
 }
 
-/** Every block's name, shape and a digest of its bytes: what `toEqual` compares quickly. */
+/** Every block's name, shape and a digest of its bytes, which `toEqual` compares quickly. */
 function fingerprint(blocks: Iterable<Block>): string[] {
   return [...blocks].map((b) => `${b.name} ${b.shape} ${createHash("sha256").update(b.data).digest("hex")}`);
 }
@@ -54,7 +54,7 @@ describe("values", () => {
     expect(calibration).toBeCloseTo(1.1288430470737885, 7);
   });
 
-  test("AUC is within 1e-4 of sorting, the rest within 1e-6, with weights, however the rows are cut", () => {
+  test("AUC is within 1e-4 of sorting, the rest within 1e-6, with weights, for any batch boundaries", () => {
     fc.assert(
       fc.property(
         fc.integer(),
@@ -90,7 +90,7 @@ describe("values", () => {
     expect(positives.lifetime()).toMatchObject({ auc: null, normalized_entropy: null, calibration: 0.5 });
   });
 
-  test("a score or weight that is not finite is skipped and counted, and takes its place in the stream", () => {
+  test("a score or weight that is not finite is skipped and counted, and keeps its position in the stream", () => {
     const metrics = new ProgressiveMetrics({ window: 3 });
     metrics.add(
       Float32Array.of(1, Number.NaN, Number.POSITIVE_INFINITY, -1, 0),
@@ -101,7 +101,7 @@ describe("values", () => {
     expect(metrics.windows).toMatchObject([{ from: 0, to: 3, examples: 1, skipped: 2 }]);
   });
 
-  test("logits far outside the bins keep a finite loss and are ordered against the rest", () => {
+  test("logits far outside the bins have a finite loss and are ordered against the rest", () => {
     const metrics = new ProgressiveMetrics({ window: 10 });
     metrics.add(Float32Array.of(3e38, -3e38, -200, 200), Float32Array.of(1, 0, 1, 0), Float32Array.of(1, 1, 1, 1));
     const { logloss, auc } = metrics.lifetime();
@@ -112,12 +112,12 @@ describe("values", () => {
 
 test("a soft label counts as a positive of its weight and a negative of the rest", () => {
   const { logits, labels, weights } = stream(3000, 7, 1, true);
-  const softly = labels.map((label, i) => (label ? 0.75 : 0.125 * (i % 3)));
+  const softLabels = labels.map((label, i) => (label ? 0.75 : 0.125 * (i % 3)));
   const soft = new ProgressiveMetrics({ window: 1000 });
-  soft.add(logits, softly, weights);
+  soft.add(logits, softLabels, weights);
   const twice = (values: Float32Array) => Float32Array.from({ length: 6000 }, (_, i) => values[i >> 1]);
   const split = new ProgressiveMetrics({ window: 2000 });
-  const shares = twice(softly).map((y, i) => (i % 2 ? y : 1 - y));
+  const shares = twice(softLabels).map((y, i) => (i % 2 ? y : 1 - y));
   split.add(
     twice(logits),
     Float32Array.from({ length: 6000 }, (_, i) => i % 2),
@@ -128,7 +128,7 @@ test("a soft label counts as a positive of its weight and a negative of the rest
     expect(a[name]).toBeCloseTo(b[name]!, 10);
 });
 
-test("a row without a label counts for nothing", () => {
+test("a row without a label is not counted", () => {
   const metrics = new ProgressiveMetrics({ window: 10 });
   metrics.add(Float32Array.of(1, 2, 3), Float32Array.of(1, Number.NaN, 0), Float32Array.of(1, 1, 1));
   expect(metrics.lifetime()).toMatchObject({ examples: 2, skipped: 1 });
@@ -153,7 +153,7 @@ describe("windows and shares", () => {
     expect(metrics.current()).toMatchObject({ from: 9000, to: 10_000 });
   });
 
-  test("the last share covers exactly the rows it says, and about as many as asked", () => {
+  test("the last share covers exactly the rows it reports, and about as many as requested", () => {
     const rows = 300_000;
     const s = stream(rows, 8);
     const metrics = new ProgressiveMetrics({ window: 70_000 });
@@ -187,7 +187,7 @@ describe("windows and shares", () => {
 });
 
 describe("the curve", () => {
-  test.each([300, 5000, 70_000, 200_000])("of %i rows is in equal parts that are together the whole stream", (rows) => {
+  test.each([300, 5000, 70_000, 200_000])("of %i rows is in equal parts that together are the whole stream", (rows) => {
     const s = stream(rows, 4, 1, true);
     const metrics = new ProgressiveMetrics({ window: 3000 });
     metrics.add(...cut(s, 0));
@@ -246,7 +246,7 @@ describe("state", () => {
     expect(fingerprint(read.blocks("m"))).toEqual(fingerprint(quiet.blocks("m")));
   });
 
-  test("a missing or short block is damage", () => {
+  test("a missing or short block is reported as damage", () => {
     const metrics = new ProgressiveMetrics({ window: 10 });
     const blocks = asMap(metrics.blocks("m"));
     blocks.set("m/all", { ...blocks.get("m/all")!, data: new Uint8Array(8) });

@@ -27,7 +27,7 @@ function open(spec: CompiledSpec, capacity = BATCH): EventModel {
   return new EventModel(spec, { layout: layoutOf(spec, capacity) });
 }
 
-/** Learns in batches of `size`; the logits of all events and the number skipped. */
+/** Learns in batches of `size`. @returns the logits of all events and the number skipped */
 async function learnAll(
   model: EventModel,
   events: Event[],
@@ -138,7 +138,7 @@ describe.each(["lr", "fm"] as const)("%s", (kind) => {
     },
   );
 
-  test("learning gives the same bytes for any cut into batches, and after a restore", async () => {
+  test("learning gives the same bytes for any batch boundaries, and after a restore", async () => {
     const spec = eventSpec(kind, optimizers.ftrl, { ...shape, encoding: "exact", rows: 0 });
     const events = randomEvents(200, 3, 500);
     const model = open(spec);
@@ -227,7 +227,7 @@ describe.each(["lr", "fm"] as const)("%s and a wide part", (kind) => {
     const spec = withWide(eventSpec(kind, optimizers.sgd, { ...shape, encoding: "exact" }), optimizers.sgd);
     const events = randomEvents(40, 4);
     events[10] = { ...events[10], label: 0.5, numbers: [3e38, 1] }; // in both
-    events[20] = { ...events[20], label: 0.5, numbers: [1, 3e38] }; // in the main table alone
+    events[20] = { ...events[20], label: 0.5, numbers: [1, 3e38] }; // only in the main table
     events[30] = { ...events[30], importance: Number.NaN };
     const model = open(spec);
     const wide = (blocks: Map<string, Block>) => [...blocks].filter(([name]) => name.startsWith("table/wide/"));
@@ -241,7 +241,7 @@ describe.each(["lr", "fm"] as const)("%s and a wide part", (kind) => {
       for (const { weights } of store.exportRows()) expect(weights.every(Number.isFinite)).toBe(true);
   });
 
-  test("learns the same bytes for any cut into batches and after a restore; predicts what it would learn from", async () => {
+  test("learns the same bytes for any batch boundaries and after a restore; predicts what it would learn from", async () => {
     const spec = withWide(eventSpec(kind, optimizers.ftrl, { ...shape, encoding: "exact" }), optimizers.ftrl);
     const events = randomEvents(120, 3, 500);
     const [model, half, resumed] = [open(spec), open(spec), open(spec)];
@@ -256,7 +256,7 @@ describe.each(["lr", "fm"] as const)("%s and a wide part", (kind) => {
 
 const plain = { label: 1, importance: 1, bags: [[], [], []], numbers: [Number.NaN, 0] };
 
-describe("by hand", () => {
+describe("computed by hand", () => {
   test("lr with sgd: two events", async () => {
     const spec = eventSpec("lr", { kind: "sgd", learning_rate: 0.5 }, { encoding: "exact", rows: 0 }, 1);
     const model = open(spec);
@@ -331,7 +331,7 @@ describe("by hand", () => {
 });
 
 describe("FTRL through the lr path (research/algorithms.md 1.3: hand-computed g sequences)", () => {
-  // With an event of one feature, g = (p - y) * importance; the importance that makes g what the golden vector asks for
+  // With an event of one feature, g = (p - y) * importance; the importance that makes g equal the golden vector's
   // follows from the event's own prediction.
   test.each([
     { l1: 0, l2: 0, weights: [-0.033333333, -0.014383115, -0.05458514, -0.049572577, -0.052077282], z: 1.039589072 },
@@ -359,7 +359,7 @@ describe("FTRL through the lr path (research/algorithms.md 1.3: hand-computed g 
 });
 
 test.each([4096, 1021])(
-  "of %d rows those learned are marked and counted, however often changes were asked for",
+  "of %d rows those learned are marked and counted, however often changes were read",
   async (rows) => {
     const spec = eventSpec("lr", optimizers.ftrl, { encoding: "hash", rows });
     const [model, tracked] = [open(spec), open(spec)];
@@ -385,7 +385,7 @@ test.each([4096, 1021])(
   },
 );
 
-test("a table that cannot take a batch's new keys says so", async () => {
+test("a table without room for a batch's new keys reports it", async () => {
   const spec = eventSpec("lr", optimizers.ftrl, { encoding: "exact", rows: 0 });
   const model = open(spec);
   model.tables[0].store.kernel.setLimit(model.tables[0].store.memory.buffer.byteLength);

@@ -1,7 +1,7 @@
 import { sigmoid } from "../../src/metrics/kernel.js";
 import type { OptimizerSpec } from "../../src/spec/compiled.js";
 
-/** lr and fm in plain code, every operation rounded to f32 and in the kernels' order: what the kernels must equal bit for bit. */
+/** lr and fm in plain code, with every operation rounded to f32 and in the kernels' order: the kernels must equal it bit for bit. */
 
 const f = Math.fround;
 const M64 = (1n << 64n) - 1n;
@@ -37,11 +37,11 @@ function mix(x: bigint): bigint {
 export class Reference {
   private readonly options: ReferenceOptions;
   private readonly lanes: number;
-  /** Weights the initial draw fills; the group lasso and row-wise AdaGrad count these. */
+  /** Number of initially drawn weights; the group lasso and row-wise AdaGrad count these. */
   private readonly dim: number;
   private readonly rows = new Map<bigint, Float32Array[]>();
   private steps = [1, 1];
-  /** Events that updated nothing because something was not finite. */
+  /** Events that updated nothing because a value was not finite. */
   skipped = 0;
 
   constructor(options: ReferenceOptions) {
@@ -52,7 +52,7 @@ export class Reference {
 
   /**
    * Returns the logit; learns unless `label` is null.
-   * @param wide a linear part, and what it sees of the event
+   * @param wide a linear part, and its features of the event
    */
   event(
     features: readonly Feature[],
@@ -71,7 +71,7 @@ export class Reference {
     return logit;
   }
 
-  /** An event's logit, and what learns it from a gradient of that: null where one of a weight is too large. */
+  /** An event's logit, and a function that learns from its gradient: null if one of the weights is too large. */
   private read(features: readonly Feature[], keep: boolean) {
     const rows = features.map(({ key }) => this.row(key, keep));
     const xs = features.map(({ x }) => f(x));
@@ -182,7 +182,7 @@ export class Reference {
     });
   }
 
-  /** No gradient beyond 10 + sqrt(n): what the kernels do for events whose largest gradient may exceed 10. */
+  /** Limits gradients to 10 + sqrt(n), like the kernels for events whose largest gradient may exceed 10. */
   private clip([, b, c]: Float32Array[], g: Float32Array): Float32Array {
     const { optimizer } = this.options;
     return g.map((v, k) => {

@@ -4,7 +4,7 @@ import type { Combiner, CompiledSpec, CompiledTable, OptimizerSpec } from "../..
 import { constantKey } from "../../src/tables/batch-path.js";
 import type { Feature } from "./event-reference.js";
 
-/** A small lr or fm model with every kind of cell, events for it, and what the events' features are. */
+/** A small lr or fm model with every kind of cell, events for it, and the events' features. */
 
 export const MAX_LENGTH = 5;
 const COMBINERS: readonly Combiner[] = ["sum", "mean", "sqrtn"];
@@ -89,7 +89,7 @@ export interface Event {
   readonly numbers: readonly number[];
 }
 
-/** Random events over `ids` distinct ids, so that rows meet within events. */
+/** Random events over `ids` distinct ids, so that ids repeat within events. */
 export function randomEvents(count: number, seed: number, ids = 30, singles = 5): Event[] {
   const rng = new Rng(seed);
   const id = () => (BigInt(rng.below(ids)) * 0x9e3779b97f4a7c15n) & ((1n << 64n) - 1n);
@@ -104,7 +104,7 @@ export function randomEvents(count: number, seed: number, ids = 30, singles = 5)
   }));
 }
 
-/** Lays events out as decode does. */
+/** Lays events out like the decoder. */
 export function toBatch(layout: BatchLayout, events: readonly Event[]): Batch {
   const buffer = new ArrayBuffer(layout.bytes);
   const bags = layout.bags.map(({ offsets, keys, weights }) => ({
@@ -138,7 +138,7 @@ export function layoutOf(spec: CompiledSpec, capacity: number): BatchLayout {
 
 const f = Math.fround;
 
-/** The same model with a linear part beside it, of some of its fields: two singles, a bag (mean) and a number. */
+/** The same model with a linear part of some of its fields: two singles, a bag (mean) and a number. */
 export function withWide(spec: CompiledSpec, optimizer: OptimizerSpec, rows = 32): CompiledSpec {
   const cells = spec.tables[0].cells.filter(({ field }) => WIDE.includes(field));
   const shape = { name: "wide", role: "wide", encoding: "hash", rows, dim: 1, init: 0.02 } as const;
@@ -147,7 +147,7 @@ export function withWide(spec: CompiledSpec, optimizer: OptimizerSpec, rows = 32
 
 const WIDE = ["c0", "c1", "mean", "u"];
 
-/** What the wide part sees of an event. */
+/** The wide part's features of an event. */
 export function wideOf(event: Event): Event {
   return {
     ...event,
@@ -157,7 +157,7 @@ export function wideOf(event: Event): Event {
   };
 }
 
-/** An event's features in the kernel's order; of the wide part by `wideOf`. */
+/** An event's features in the kernel's order; those of the wide part with `wideOf`. */
 export function featuresOf(spec: CompiledSpec, event: Event, table = 0): Feature[] {
   const constants = spec.tables[table].cells.filter((cell) => cell.kind === "number" || cell.kind === "bias");
   const divisors = [

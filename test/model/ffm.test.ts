@@ -23,14 +23,14 @@ async function learn(model: EventModel, events: readonly Event[]): Promise<numbe
   return logits;
 }
 
-/** The field of each feature; the bias has one behind all others. */
+/** The field of each feature; that of the bias comes after all others. */
 function fieldsOf(event: Event): number[] {
   const bags = event.bags.flatMap((bag, b) => bag.map(() => 5 + b));
   const numbers = event.numbers.flatMap((x, i) => (x === 0 || Number.isNaN(x) ? [] : [8 + i]));
   return [...event.singles.map((_, i) => i), ...bags, ...numbers, FIELDS];
 }
 
-/** Juan et al.'s formula over all pairs of features of different fields; `size`: the same of all terms' absolute values. */
+/** Juan et al.'s formula over all pairs of features of different fields; `size`: the same over the terms' absolute values. */
 function formula(rows: readonly number[][], xs: readonly number[], fields: readonly number[], k: number) {
   const vector = (i: number, field: number) => {
     const at = (field > fields[i] ? field - 1 : field) * k;
@@ -57,7 +57,7 @@ describe.each([2, 4, 8])("ffm of %i factors", (k) => {
   test.each([
     ["ftrl", ftrl],
     ["adagrad", adagrad],
-  ] as const)("%s: every logit is the formula's, of rows as they were before the event", async (_, optimizer) => {
+  ] as const)("%s: every logit equals the formula, with rows as they were before the event", async (_, optimizer) => {
     const model = open(specOf(k, optimizer, "hash"));
     for (const event of randomEvents(60, 5)) {
       const xs = featuresOf(model.spec, event).map(({ x }) => x);
@@ -87,7 +87,7 @@ describe.each([2, 4, 8])("ffm of %i factors", (k) => {
     });
   });
 
-  test("with a wide part, the sum of its weights is added", async () => {
+  test("adds the sum of the weights of a wide part", async () => {
     const model = open(withWide(specOf(k, ftrl), ftrl));
     for (const event of randomEvents(40, 5)) {
       const { logit, size } = formula(
@@ -105,7 +105,7 @@ describe.each([2, 4, 8])("ffm of %i factors", (k) => {
     expect(model.tables[1].store.rows).toBeGreaterThan(10);
   });
 
-  test("learns the same bytes for any cut into batches, and after a restore", async () => {
+  test("learns the same bytes for any batch boundaries, and after a restore", async () => {
     const spec = specOf(k, adagrad);
     const events = randomEvents(96, 3, 500);
     const whole = open(spec);

@@ -33,7 +33,7 @@ wide: { fields: [axb], bits: 10 }
 train: { ${train} }
 `;
 
-/** The options that make table `ids` of a kind. */
+/** The options of table `ids` for an encoding. */
 function encoded(kind: string): string {
   const { inner } = kindOf(kind);
   const own = inner ? `, ${kind}: { ${inner.option}: { rows: 40 } }` : "";
@@ -42,7 +42,7 @@ function encoded(kind: string): string {
 
 const KEY = 0x9e3779b97f4a7c15n;
 
-/** Rows whose label is decided by field a alone, so that there is something to learn. */
+/** Rows whose label depends on field a alone, so that there is something to learn. */
 function someRows(layout: BatchLayout, rows: number, seed: number): Batch {
   const rng = new Rng(seed);
   const batch = new Batch(layout, rows, new ArrayBuffer(layout.bytes));
@@ -74,7 +74,7 @@ type Opened = Awaited<ReturnType<typeof open>>;
 const stateOf = ({ model }: Opened) =>
   new Map(model.blocks().map((block) => [block.name, { ...block, data: block.data.slice() }]));
 
-/** Of every block of state, a hash. */
+/** A hash of every block of state. */
 const printsOf = (opened: Opened) =>
   Object.fromEntries([...stateOf(opened)].map(([name, { data }]) => [name, xxh64(data).toString(16)]));
 
@@ -104,8 +104,8 @@ const kinds: Kind[] = [
 const nameOf = ({ tower = "deep_crossing", table = "" }: Kind) => `${tower}${table}`;
 
 describe.each(kinds.map((kind) => [nameOf(kind), kind] as const))("lanes over %s", (_, kind) => {
-  // As long as no batch is wild: lanes bound the sums of gradients, and not what they are sums of.
-  it("one lane of a whole batch learns the bytes that the model learns without lanes", async () => {
+  // As long as no batch is clipped: lanes clip the sums of gradients, not their terms.
+  it("one lane with a full batch learns the same bytes as the model without lanes", async () => {
     const models = [
       await open({ ...kind, train: "batch: 64, warmup: 0" }),
       await open({ ...kind, train: "lanes: 1, batch: 64" }),
@@ -116,7 +116,7 @@ describe.each(kinds.map((kind) => [nameOf(kind), kind] as const))("lanes over %s
   });
 
   it.each(["lanes: 4, round: 16", "lanes: 4, round: 16, staleness: 1, gradients: bf16"])(
-    "learns with { %s }, and goes on from a checkpoint to the same bytes",
+    "learns with { %s }, and continues from a checkpoint to the same bytes",
     async (train) => {
       const [whole, killed, resumed] = [
         await open({ ...kind, train }, 2),
@@ -135,7 +135,7 @@ describe.each(kinds.map((kind) => [nameOf(kind), kind] as const))("lanes over %s
 });
 
 describe("a contribution", () => {
-  it("is the same after it was sent", async () => {
+  it("survives a round trip", async () => {
     for (const table of [encoded("low_dim"), encoded("dhe"), encoded("hash")]) {
       const { model, layout } = await open({ table });
       const sent = await model.lanes!.contribute(someRows(layout, 16, 3), 1);
@@ -144,7 +144,7 @@ describe("a contribution", () => {
     }
   });
 
-  it("of bf16 gradients is the same after it was sent, in half the bytes, and folds to the same ones", async () => {
+  it("of bf16 gradients survives a round trip in half the bytes, and is folded identically", async () => {
     for (const table of [encoded("low_dim"), encoded("dhe"), encoded("hash")]) {
       const train = "lanes: 4, round: 16";
       const [whole, halves] = [await open({ table, train }), await open({ table, train: `${train}, gradients: bf16` })];
@@ -168,7 +168,7 @@ describe("a contribution", () => {
     }
   });
 
-  it("changes nothing, and the order in which lanes are worked does not matter", async () => {
+  it("computes without side effects, in any order of lanes", async () => {
     const { model, layout } = await open({});
     await learnAll({ model, layout } as Opened, 3);
     const before = stateOf({ model } as Opened);

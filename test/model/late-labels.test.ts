@@ -8,7 +8,7 @@ import { servedBatch, servedSpec } from "./served.js";
 
 const TOWERS = ["lr", "fm", "deep_crossing"] as const;
 
-/** The model as it learns from impressions that are corrected so. */
+/** The model with this correction of late labels. */
 function late(tower: string, method: CorrectSpec["method"]): CompiledSpec {
   const spec = parseSpec(servedSpec(tower), "test.yaml");
   const { events, label } = spec;
@@ -22,14 +22,14 @@ async function modelOf(spec: CompiledSpec, purpose: "train" | "serve" = "train")
   return { layout, model: await createModel(spec, { layout, threads: 1, purpose }) };
 }
 
-/** A batch of a row, or of many. */
+/** A batch of one row, or of many. */
 const batchOf = (layout: ReturnType<typeof batchLayout>, i: number, rows: number): Batch =>
   servedBatch(layout, rows, i, 30);
 
 describe.each(TOWERS)("%s", (tower) => {
-  it("with fnw, weighs positives 1 + p and negatives 1 - p², p being what it told before", async () => {
+  it("with fnw, weighs positives 1 + p and negatives 1 - p², p being the earlier prediction", async () => {
     const [fnw, plain] = [await modelOf(late(tower, "fnw")), await modelOf(late(tower, "plain"))];
-    // Models that learn event by event know p anew in every row.
+    // Models that learn event by event recompute p for every row.
     const [rows, batches] = tower === "deep_crossing" ? [40, 8] : [1, 60];
     for (let i = 0; i < batches; i++) {
       const [one, other] = [batchOf(fnw.layout, i, rows), batchOf(plain.layout, i, rows)];
@@ -39,13 +39,13 @@ describe.each(TOWERS)("%s", (tower) => {
       await plain.model.learn(other);
     }
     const batch = batchOf(fnw.layout, 1000, 60);
-    const [told, expected] = [(await fnw.model.predict(batch)).slice(), await plain.model.predict(batch)];
-    expect(new Set(told).size).toBeGreaterThan(20);
-    for (const [r, logit] of expected.entries()) expect(told[r]).toBeCloseTo(logit, 2);
+    const [predicted, expected] = [(await fnw.model.predict(batch)).slice(), await plain.model.predict(batch)];
+    expect(new Set(predicted).size).toBeGreaterThan(20);
+    for (const [r, logit] of expected.entries()) expect(predicted[r]).toBeCloseTo(logit, 2);
     await Promise.all([fnw.model.close(), plain.model.close()]);
   });
 
-  it("with fnc, learns as plain does and tells b / (1 - b), as its replica does", async () => {
+  it("with fnc, learns like plain and predicts b / (1 - b), as its replica does", async () => {
     const [fnc, plain] = [await modelOf(late(tower, "fnc")), await modelOf(late(tower, "plain"))];
     const replica = await modelOf(late(tower, "fnc"), "serve");
     for (let i = 0; i < 30; i++) {
@@ -59,10 +59,10 @@ describe.each(TOWERS)("%s", (tower) => {
     const batch = batchOf(fnc.layout, 1000, 60);
     const biased = sigmoid(await plain.model.predict(batch));
     const logits = (await fnc.model.predict(batch)).slice();
-    const told = sigmoid(logits);
+    const predicted = sigmoid(logits);
     for (const [r, b] of biased.entries())
-      expect(told[r]).toBeCloseTo(b < 0.4997 ? Math.min(b / (1 - b), 1 - 2 ** -10) : 1 - 2 ** -10, 4);
-    expect(Math.max(...told)).toBeLessThan(0.9991);
+      expect(predicted[r]).toBeCloseTo(b < 0.4997 ? Math.min(b / (1 - b), 1 - 2 ** -10) : 1 - 2 ** -10, 4);
+    expect(Math.max(...predicted)).toBeLessThan(0.9991);
     expect((await replica.model.predict(batch)).slice()).toEqual(logits);
     await Promise.all([fnc.model.close(), plain.model.close(), replica.model.close()]);
   });

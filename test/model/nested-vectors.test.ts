@@ -23,13 +23,13 @@ train: { batch: 16, nested: ${nested} }
 `;
 
 const RATE = 0.1;
-/** Of what cut vectors are to tell, the label's part; the rest is what whole ones tell. */
+/** The label's share of the target of truncated vectors; the rest is the prediction with full vectors. */
 const OF_LABEL = 0.15;
-/** The gradients of cut vectors count so many times. */
+/** Weight of the gradients of truncated vectors. */
 const WEIGHT = 2;
-/** Of finite differences. */
+/** Step of the finite differences. */
 const STEP = 0.002;
-/** The scale of what is left of a cut vector is so many of a power of dim / prefix. */
+/** The scale of a truncated vector as an exponent of dim / prefix. */
 const EXPONENT = 0.25;
 
 function batchOf(layout: BatchLayout, rows: number, seed: number): Batch {
@@ -56,7 +56,7 @@ async function modelOf(tower: string, nested?: string) {
 const stateOf = (model: TowerModel) =>
   new Map(model.blocks().map((block) => [block.name, { ...block, data: block.data.slice() }]));
 
-/** The prefixes that are drawn for an event: those components of ones that are left. */
+/** The prefixes drawn for an event: the components that remain of vectors of ones. */
 function drawnFor(spec: TowerFixture["spec"], event: number): Prefixes {
   const x = [new Float32Array(3 * 4).fill(1), new Float32Array(4).fill(1)];
   NestedVectors.of(spec)!.cut(x, 1, event);
@@ -69,7 +69,7 @@ type TowerFixture = Awaited<ReturnType<typeof modelOf>>;
 
 const crossEntropy = (label: number, logit: number) => Math.log1p(Math.exp(logit)) - label * logit;
 
-/** The sum of the events' losses with whole vectors, and with those that are drawn for each. @param targets what these are to tell */
+/** The sum of the events' losses with full vectors, and with those drawn for each. @param targets of the truncated ones */
 async function lossOf(
   { spec, model }: TowerFixture,
   { batch, first, targets }: { batch: Batch; first: number; targets: readonly number[] },
@@ -86,7 +86,7 @@ async function lossOf(
 }
 
 describe.each(["deep_crossing", "deepfm"])("nested vectors under %s", (tower) => {
-  it("in one batch of three rows get the gradient of both losses, of whole and of cut vectors, by finite differences", async () => {
+  it("in one batch of three rows get the gradient of both losses, of full and of truncated vectors, by finite differences", async () => {
     const fixture = await modelOf(tower);
     const { model, layout } = fixture;
     const batch = batchOf(layout, 16, 3);
@@ -119,12 +119,12 @@ describe.each(["deep_crossing", "deepfm"])("nested vectors under %s", (tower) =>
         slopes.push(((await lossAt(row, i, STEP)) - (await lossAt(row, i, -STEP))) / (2 * STEP));
     const norm = (values: readonly number[]) => Math.hypot(...values);
     expect(norm(slopes)).toBeGreaterThan(0.01);
-    // relu has kinks, and f32 few digits.
+    // relu has kinks, and f32 has few digits.
     expect(norm(found.map((g, i) => g - slopes[i])) / norm(slopes)).toBeLessThan(0.03);
     await model.close();
   });
 
-  it("goes on to the same bytes from a restored state, and is the same however batches are cut", async () => {
+  it("continue to the same bytes from a restored state, for any batch boundaries", async () => {
     const [first, second] = [await modelOf(tower), await modelOf(tower)];
     await first.model.learn(batchOf(first.layout, 16, 1));
     second.model.restore(stateOf(first.model));
@@ -134,7 +134,7 @@ describe.each(["deep_crossing", "deepfm"])("nested vectors under %s", (tower) =>
     await second.model.close();
   });
 
-  it("tells the scores of whole vectors while it learns, and of cut ones as a model of cut vectors does", async () => {
+  it("predict with full vectors while learning, and with truncated ones like a model of that size", async () => {
     const { spec, layout, model } = await modelOf(tower);
     await model.learn(batchOf(layout, 16, 1));
     const batch = batchOf(layout, 16, 2);
@@ -151,10 +151,10 @@ describe.each(["deep_crossing", "deepfm"])("nested vectors under %s", (tower) =>
   });
 });
 
-describe("which prefixes are drawn", () => {
+describe("the drawn prefixes", () => {
   const spec = parseSpec(source("deep_crossing"), "test.yaml");
 
-  it("follows from the event's number alone, beyond 2^32 too", () => {
+  it("depend on the event's number alone, beyond 2^32 too", () => {
     const ones = (rows: number) => [new Float32Array(rows * 12).fill(1), new Float32Array(rows * 4).fill(1)];
     const [whole, parts] = [ones(100), [ones(60), ones(40)]];
     const first = 2 ** 32 - 50;
@@ -168,7 +168,7 @@ describe("which prefixes are drawn", () => {
     expect(elsewhere[0]).not.toEqual(whole[0]);
   });
 
-  it("long prefixes come more often, in proportion, and only those of the table", () => {
+  it("are proportionally more often long, and limited to those of the table", () => {
     const counts = new Map<number, number>();
     const others = new Set<number>();
     const events = 4000;
@@ -177,7 +177,7 @@ describe("which prefixes are drawn", () => {
       counts.set(a, (counts.get(a) ?? 0) + 1);
       others.add(c);
     }
-    // In three of four events all fields are cut alike, and then not to whole vectors.
+    // In three of four events all fields are truncated alike, never to full vectors.
     for (const prefix of [1, 2, 4]) {
       const share = 0.75 * (prefix < 4 ? prefix / 3 : 0) + (0.25 * prefix) / 7;
       const deviation = Math.abs(counts.get(prefix)! - events * share) / Math.sqrt(events * share * (1 - share));
@@ -186,7 +186,7 @@ describe("which prefixes are drawn", () => {
     expect([...others].sort()).toEqual([2, 4]);
   });
 
-  it("gradients of what was cut are 0, and of what was left scaled as the vectors were", () => {
+  it("gradients of truncated components are 0, and the others are scaled like the vectors", () => {
     const x = [new Float32Array(12).fill(1), new Float32Array(4).fill(1)];
     const nested = NestedVectors.of(spec)!;
     nested.cut(x, 1, 5);
@@ -196,7 +196,7 @@ describe("which prefixes are drawn", () => {
   });
 });
 
-it("cut vectors are shorter and about as long: zeros behind the prefix, the rest larger", () => {
+it("truncated vectors have zeros after the prefix, and a similar norm", () => {
   const spec = parseSpec(source("deep_crossing"), "test.yaml");
   const x = [Float32Array.from({ length: 12 }, (_, i) => i + 1), new Float32Array(4).fill(1)];
   new CutVectors(spec, { a: 1 }).cut(x, 1);
@@ -221,7 +221,7 @@ tables: { ids: { salt: field${nested} } }
 tower: ${tower}
 `;
 
-  it("are powers of two up to dim, those that are given, or none", () => {
+  it("are powers of two up to dim, the given ones, or none", () => {
     const { tables } = parseSpec(source("dlrm"), "test.yaml");
     expect(tables.map(({ nested }) => nested)).toEqual([
       [1, 2, 4],
@@ -251,11 +251,11 @@ tower: ${tower}
     expect(() => cutSpec(parseSpec(source("dlrm"), "test.yaml"), dims as Record<string, number>)).toThrow(message);
   });
 
-  it("--dims of a model that is not nested is refused", () => {
+  it("--dims is refused for a model without nested vectors", () => {
     expect(() => cutSpec(parseSpec(flat("deepfm", ""), "x"), { all: 8 })).toThrow("did not learn nested vectors");
   });
 
-  it("a field's own prefix wins over its table's, and that over all", () => {
+  it("a field's own prefix overrides its table's, and that overrides the general one", () => {
     const { tables } = cutSpec(parseSpec(source("dlrm"), "test.yaml"), { all: 2, ids: 1, a: 4 });
     expect(tables.map(({ cells }) => cells.map(({ prefix }) => prefix))).toEqual([[undefined, 1, 1], [2]]);
   });

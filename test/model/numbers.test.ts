@@ -32,13 +32,13 @@ function resolved(numbers: Numbers, rows: Batch): number[] {
   return [...numbers.values.subarray(0, rows.rows * 2)];
 }
 
-it("replaces missing values: by the spec's number, or by the mean", () => {
+it("replaces missing values with the spec's number or the mean", () => {
   const numbers = new Numbers(spec, new Float32Array(16));
   numbers.count(batch([1, 10], [2, 20]));
   expect(resolved(numbers, batch([Number.NaN, Number.NaN], [3, 15]))).toEqual([7, 0, 3, 0]);
 });
 
-it("scales by the mean and deviation of all values counted, batch after batch", () => {
+it("scales by the mean and deviation of all values so far, batch by batch", () => {
   const numbers = new Numbers(spec, new Float32Array(16));
   const values = [3, 8, -4, 100, 7, 7.5];
   numbers.count(batch([0, values[0]], [0, values[1]], [0, Number.NaN]));
@@ -48,7 +48,7 @@ it("scales by the mean and deviation of all values counted, batch after batch", 
   expect(resolved(numbers, batch([0, 8]))[1]).toBeCloseTo((8 - mean) / deviation, 6);
 });
 
-it("keeps freak values within ten deviations, and constant columns at zero", () => {
+it("limits outliers to ten deviations, and keeps constant columns at zero", () => {
   const numbers = new Numbers(spec, new Float32Array(16));
   numbers.count(batch([0, 5], [0, 5]));
   expect(resolved(numbers, batch([0, 5], [0, 1e18]))).toEqual([0, 0, 0, 0]);
@@ -56,14 +56,14 @@ it("keeps freak values within ten deviations, and constant columns at zero", () 
   expect(resolved(numbers, batch([0, 1e18], [0, -1e18]))).toEqual([0, MAX_DEVIATIONS, 0, -MAX_DEVIATIONS]);
 });
 
-it("goes on from a restored state as if it had never stopped", () => {
+it("continues from a restored state identically", () => {
   const [first, second] = [new Numbers(spec, new Float32Array(16)), new Numbers(spec, new Float32Array(16))];
   first.count(batch([0, 1], [0, 5]));
   second.restore(blocksOf(first));
   expect(resolved(second, batch([0, 2]))).toEqual(resolved(first, batch([0, 2])));
 });
 
-/** Counts values of the scaled column one a batch, or all together. */
+/** Counts values of the scaled column, one per batch or all together. */
 function counted(values: readonly number[], together = false, of = spec): Numbers {
   const numbers = new Numbers(of, new Float32Array(16));
   const batches = together ? [values] : values.map((x) => [x]);
@@ -87,7 +87,7 @@ function normal(n: number, seed: number, mean = 0): number[] {
   return Array.from({ length: n }, () => mean + 2 * (rng.uniform() + rng.uniform() + rng.uniform() - 1.5));
 }
 
-it.each([1, 20, 100, 500, 3000])("an outlier of a million as value %i does not spoil mean and deviation", (at) => {
+it.each([1, 20, 100, 500, 3000])("an outlier of a million as value %i does not distort mean and deviation", (at) => {
   const clean = normal(5000, 3);
   for (const together of [false, true]) {
     const dirty = counted(clean.with(at, 1e6), together);
@@ -102,7 +102,7 @@ it("batches of any size give the same statistics, bit for bit", () => {
   expect(counted(values).snapshot()).toEqual(counted(values, true).snapshot());
 });
 
-it("an outlier among equal values does not spoil them, and what varies later is seen", () => {
+it("an outlier among equal values does not distort them, and later variation is seen", () => {
   const numbers = counted([...Array.from({ length: 1000 }, () => 3), 1e6, ...normal(1000, 5, 3)]);
   expect(deviationOf(numbers)).toBeGreaterThan(0.5);
   expect(deviationOf(numbers)).toBeLessThan(2);
@@ -118,8 +118,8 @@ it("follows a level that shifts", () => {
   expect(deviationOf(numbers)).toBeLessThan(plain * 1.2);
 });
 
-it("with a half-life, forgets the level before", () => {
-  const forgetful = parseSpec(
+it("with a half-life, forgets the earlier level", () => {
+  const halving = parseSpec(
     `
 name: numbers
 events: { format: tsv, columns: [label, raw, scaled] }
@@ -131,12 +131,12 @@ tower: deep_crossing
 `,
     "numbers.yaml",
   );
-  const numbers = counted([...normal(2000, 6), ...normal(10_000, 7, 1000)], false, forgetful);
+  const numbers = counted([...normal(2000, 6), ...normal(10_000, 7, 1000)], false, halving);
   expect(Math.abs(meanOf(numbers) - 1000)).toBeLessThan(1);
   expect(deviationOf(numbers)).toBeLessThan(1.5);
 });
 
-it("goes on from a checkpoint of old, which has the statistics alone", () => {
+it("continues from an old checkpoint, which has only the statistics", () => {
   const numbers = new Numbers(spec, new Float32Array(16));
   numbers.restore(new Map([...blocksOf(counted(normal(50, 8)))].filter(([name]) => name === "numbers/statistics")));
   numbers.count(batch([0, 1e6]));

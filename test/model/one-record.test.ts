@@ -21,8 +21,8 @@ tower: lr
   "outlier.yaml",
 );
 
-/** AUC of a stream whose label follows a number, which is `spoilt` in some rows. */
-async function aucOf(spoilt: Readonly<Record<number, number>>): Promise<{ auc: number; clipped: number }> {
+/** AUC of a stream whose label depends on a number, which is corrupted in some rows. */
+async function aucOf(corrupted: Readonly<Record<number, number>>): Promise<{ auc: number; clipped: number }> {
   const layout = batchLayout(standardized, 100);
   const model = new EventModel(standardized, { layout });
   const metrics = new ProgressiveMetrics({ window: 1e6 });
@@ -33,7 +33,7 @@ async function aucOf(spoilt: Readonly<Record<number, number>>): Promise<{ auc: n
     for (let i = 0; i < 100; i++) {
       const x = 4 * (rng.uniform() + rng.uniform() + rng.uniform() - 1.5);
       batch.labels[i] = rng.uniform() < 1 / (1 + Math.exp(-x)) ? 1 : 0;
-      batch.numbers[i] = spoilt[row + i] ?? 50 + 3 * x;
+      batch.numbers[i] = corrupted[row + i] ?? 50 + 3 * x;
     }
     const { logits } = await model.learn(batch);
     metrics.add(logits, batch.labels, batch.weights);
@@ -41,19 +41,19 @@ async function aucOf(spoilt: Readonly<Record<number, number>>): Promise<{ auc: n
   return { auc: metrics.lifetime().auc ?? 0, clipped: model.clipped.numbers };
 }
 
-describe("one record does not move what a whole stream goes by", () => {
-  it("an outlier of a million in a standardized field leaves AUC where it was", async () => {
+describe("one record does not distort the statistics of a whole stream", () => {
+  it("an outlier of a million in a standardized field does not change AUC", async () => {
     const { auc } = await aucOf({});
     expect(auc).toBeGreaterThan(0.75);
     for (const at of [0, 17, 250, 6000]) {
-      const spoilt = await aucOf({ [at]: 1e6 });
-      expect(Math.abs(spoilt.auc - auc)).toBeLessThan(0.005);
-      expect(spoilt.clipped).toBeGreaterThan(0);
+      const corrupted = await aucOf({ [at]: 1e6 });
+      expect(Math.abs(corrupted.auc - auc)).toBeLessThan(0.005);
+      expect(corrupted.clipped).toBeGreaterThan(0);
     }
   });
 });
 
-/** A number and an id decide; the number is as large as it is. */
+/** The label depends on a number and an id; the number has its natural size. */
 function rawSpec(tower: string, number: string, rest = ""): CompiledSpec {
   return parseSpec(
     `
@@ -88,7 +88,7 @@ async function aucWith(spec: CompiledSpec, change: Readonly<Record<number, { x?:
       batch.weights[i] = change[row + i]?.weight ?? 1;
     }
     const { logits } = await model.learn(batch);
-    // The record itself may be scored anyhow.
+    // The score of the record itself is not checked.
     metrics.add(
       logits,
       batch.labels,
@@ -105,7 +105,7 @@ describe.each([
   ["deep_crossing", rawSpec("deep_crossing", "")],
   ["deep_crossing with a wide number", rawSpec("deep_crossing", "", "wide: { fields: [id, x] }")],
 ])("%s", (_, spec) => {
-  it.each([{ x: 1e6 }, { x: -1e18 }, { weight: 1e6 }])("one record of %o leaves AUC where it was", async (record) => {
+  it.each([{ x: 1e6 }, { x: -1e18 }, { weight: 1e6 }])("one record of %o does not change AUC", async (record) => {
     const clean = await aucWith(spec, {});
     expect(clean).toBeGreaterThan(0.7);
     for (const at of [1, 100, 3000]) {
@@ -149,7 +149,7 @@ const timeOf = (clock: StreamClock) => clock.before(batchOf([0])).time;
 const steady = (n: number, from = NOON, every = 1000) => Array.from({ length: n }, (_, i) => from + i * every);
 
 describe("the stream's clock", () => {
-  it("does not follow one event time a thousand times too large, whatever the size of batches", () => {
+  it("does not follow one event time a thousand times too large, for any batch size", () => {
     for (const size of [1, 3, 64, 512]) {
       const times = steady(2048).with(700, NOON * 1000);
       const batches = Array.from({ length: Math.ceil(2048 / size) }, (_, b) => times.slice(b * size, (b + 1) * size));
@@ -160,13 +160,13 @@ describe("the stream's clock", () => {
     }
   });
 
-  it("does not begin with an event time that is wrong", () => {
+  it("does not begin with a wrong event time", () => {
     const clock = clockAfter([[NOON * 1000], ...steady(10).map((time) => [time])]);
     expect(timeOf(clock)).toBeLessThan(NOON + DAY);
     expect(timeOf(clock)).toBeGreaterThanOrEqual(NOON);
   });
 
-  it("follows a stream: never back, and hardly behind", () => {
+  it("follows a stream: never backwards, and hardly behind", () => {
     const clock = new StreamClock(expiring);
     let last = 0;
     for (const time of steady(500, NOON, 10 * 60_000)) {
@@ -177,7 +177,7 @@ describe("the stream's clock", () => {
     }
   });
 
-  it("goes over a gap of a month within a few batches, and over years of sparse batches", () => {
+  it("crosses a gap of a month within a few batches, and years of sparse batches", () => {
     const gap = clockAfter([
       steady(512),
       ...Array.from({ length: 6 }, (_, b) => steady(512, NOON + 30 * DAY + b * HOUR)),
@@ -187,13 +187,13 @@ describe("the stream's clock", () => {
     expect(timeOf(sparse)).toBeGreaterThan(NOON + 198 * 10 * DAY);
   });
 
-  it("a batch of nothing but wrong times moves it by a day", () => {
+  it("is moved by a day by a batch of only wrong times", () => {
     const clock = clockAfter([steady(512), steady(512, NOON * 1000), steady(512, NOON + HOUR)]);
     expect(timeOf(clock) - NOON).toBeLessThan(1.1 * DAY);
     expect(clock.clipped).toBe(512);
   });
 
-  it("is the same after a checkpoint, and goes on from one of old", () => {
+  it("is the same after a checkpoint, and continues from an old one", () => {
     const clock = clockAfter([steady(40), steady(30, NOON + HOUR)]);
     const copy = new StreamClock(expiring);
     copy.restore(new Map(clock.blocks().map((block) => [block.name, { ...block, data: block.data.slice() }])));

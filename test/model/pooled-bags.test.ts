@@ -23,7 +23,7 @@ const ATTENTION = "attention: { query: item, over: seen, hidden: [16] }";
 const spec = (pooling = ATTENTION, encoding = "exact") => parseSpec(source(pooling, encoding), "interest.yaml");
 const keyOf = (item: number) => BigInt.asUintN(64, BigInt(item + 1) * 0x9e3779b97f4a7c15n);
 
-/** Positive where the item was seen before: what a mean over the seen ones hardly tells. */
+/** Positive if the item was seen before, which the mean over the seen ones hardly shows. */
 function batchOf(layout: BatchLayout, rows: number, seed: number, bag?: readonly number[]): Batch {
   const rng = new Rng(seed);
   const batch = new Batch(layout, rows, new ArrayBuffer(layout.bytes));
@@ -71,7 +71,7 @@ describe("a model that pools a bag by attention", () => {
     await mean.model.close();
   });
 
-  it("learns on alike from its blocks", async () => {
+  it("continues identically from its blocks", async () => {
     const first = await trained(spec(), 30);
     const { layout } = first;
     const second = await TowerModel.create(spec(), { layout, threads: 1, purpose: "train" });
@@ -82,7 +82,7 @@ describe("a model that pools a bag by attention", () => {
     await second.close();
   });
 
-  it("scores candidates of one context as it does rows apart, bit for bit", async () => {
+  it("scores candidates of one context like separate rows, bit for bit", async () => {
     const { model, layout } = await trained(spec(), 60);
     const scorer = await TowerModel.create(spec(), { layout, threads: 1, purpose: "score" });
     scorer.restore(blocksOf(model));
@@ -106,7 +106,7 @@ describe("a model that pools a bag by attention", () => {
     await scorer.close();
   });
 
-  it("tells shared items by their weights, too", async () => {
+  it("distinguishes shared items by their weights, too", async () => {
     const { model, layout } = await trained(spec(), 30);
     const scorer = await TowerModel.create(spec(), { layout, threads: 1, purpose: "score" });
     scorer.restore(blocksOf(model));

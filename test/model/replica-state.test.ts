@@ -10,7 +10,7 @@ import { servedBatch, servedSpec } from "./served.js";
 
 const towers = ["lr", "fm", "ffm", "deep_crossing", "wide_deep", "deepfm", "deep_ffm", "dcn_v2", "dlrm"] as const;
 const encodings = ["hash", "exact"] as const;
-/** Encodings with dense weights of their own: for towers alone. */
+/** Encodings with dense weights: only for towers. */
 const decoded = ["dhe", "low_dim"] as const;
 const optimizers = ["ftrl", "adagrad", "adam"] as const;
 
@@ -25,7 +25,7 @@ async function open(
 
 const bits = (logits: Float32Array): number[] => [...new Uint32Array(logits.slice().buffer)];
 
-describe.each(towers)("%s, told to a replica", (tower) => {
+describe.each(towers)("%s, sent to a replica", (tower) => {
   const all = tower === "deep_crossing" ? [...encodings, ...decoded] : encodings;
   it.each(all.flatMap((encoding) => optimizers.map((optimizer) => [encoding, optimizer] as const)))(
     "%s tables, %s: predicts the trainer's bits after every batch",
@@ -55,7 +55,7 @@ it.each([
   ["fm", "adagrad", "int8"],
   ["deep_crossing", "rowwise_adagrad", "int8"],
   ["deep_crossing", "ftrl", "f16"],
-] as const)("%s, %s in %s, told to a replica: predicts the trainer's bits", async (tower, optimizer, precision) => {
+] as const)("%s, %s in %s, sent to a replica: predicts the trainer's bits", async (tower, optimizer, precision) => {
   const spec = lowPrecision(parseSpec(servedSpec(tower, { encoding: "hash", optimizer }), "test.yaml"), precision);
   const [trainer, replica] = [await open(spec, "train"), await open(spec, "serve")];
   const changes = trainer.model.serving.changes();
@@ -77,8 +77,8 @@ function lowPrecision(spec: CompiledSpec, precision: "f16" | "int8" | "q2.13"): 
   return { ...spec, tables };
 }
 
-describe.each(["lr", "fm", "deep_crossing"] as const)("%s, held in fewer bits", (tower) => {
-  it("scores alike but for the rounding", async () => {
+describe.each(["lr", "fm", "deep_crossing"] as const)("%s, with reduced precision", (tower) => {
+  it("scores the same except for rounding", async () => {
     const spec = parseSpec(servedSpec(tower, { optimizer: "adagrad" }), "test.yaml");
     const trainer = await open(spec, "train");
     for (let i = 0; i < 20; i++) await trainer.model.learn(servedBatch(trainer.layout, 64, i, 30));
@@ -106,13 +106,13 @@ describe.each(["lr", "fm", "deep_crossing"] as const)("%s, held in fewer bits", 
   });
 });
 
-describe.each(["lr", "fm", "deep_crossing"] as const)("%s, whose rows come and go", (tower) => {
-  const lives = {
+describe.each(["lr", "fm", "deep_crossing"] as const)("%s, with rows that are admitted and evicted", (tower) => {
+  const lifecycles = {
     lru: ", budget: 30 kB, eviction: { policy: lru }",
     "admission and lfu": ", budget: 30 kB, admission: { occurrence_threshold: 2 }, eviction: { policy: lfu }",
     steps: ", admission: { admit_probability: 0.5 }, eviction: { steps_to_live: 300 }",
   };
-  it.each(Object.entries(lives))("%s: a replica predicts the trainer's bits", async (_, life) => {
+  it.each(Object.entries(lifecycles))("%s: a replica predicts the trainer's bits", async (_, life) => {
     const spec = parseSpec(servedSpec(tower, { optimizer: "ftrl", life }), "test.yaml");
     const [trainer, replica] = [await open(spec, "train"), await open(spec, "serve")];
     const changes = trainer.model.serving.changes();
@@ -120,7 +120,7 @@ describe.each(["lr", "fm", "deep_crossing"] as const)("%s, whose rows come and g
     for (let i = 0; i < 60; i++) {
       await trainer.model.learn(servedBatch(trainer.layout, 64, i, 30 + i * 40));
       if (i % 3 > 0) continue;
-      // Some changes were taken before the last rows went.
+      // Some changes were taken before the last rows were evicted.
       const changed = changes.take();
       await trainer.model.learn(servedBatch(trainer.layout, 64, 1000 + i, 30 + i * 40));
       const later = changes.take();
@@ -140,7 +140,7 @@ describe.each(["lr", "fm", "deep_crossing"] as const)("%s, whose rows come and g
   });
 });
 
-it("packs the same bytes after a restore as in the run that went on", async () => {
+it("packs the same bytes after a restore as in the uninterrupted run", async () => {
   for (const [tower, encoding] of [
     ["lr", "hash"],
     ["deep_crossing", "hash"],
@@ -165,14 +165,14 @@ it("packs the same bytes after a restore as in the run that went on", async () =
 it("a replica's model refuses to learn, to be saved and to be restored", async () => {
   for (const tower of ["lr", "deep_crossing"] as const) {
     const { model, layout } = await open(parseSpec(servedSpec(tower), "test.yaml"), "serve");
-    await expect(model.learn(servedBatch(layout, 3, 1, 9))).rejects.toThrow(/serves/);
-    expect(() => model.blocks()).toThrow(/serves/);
-    expect(() => model.restore(new Map())).toThrow(/serves/);
+    await expect(model.learn(servedBatch(layout, 3, 1, 9))).rejects.toThrow(/opened for serving/);
+    expect(() => model.blocks()).toThrow(/opened for serving/);
+    expect(() => model.restore(new Map())).toThrow(/opened for serving/);
     await model.close();
   }
 });
 
-it("a replica refuses what is not of its model, and stays as it was", async () => {
+it("a replica refuses updates of another model, and is unchanged", async () => {
   const { model, layout } = await open(parseSpec(servedSpec("deep_crossing"), "test.yaml"), "serve");
   const batch = servedBatch(layout, 20, 1, 9);
   const before = bits(await model.predict(batch));
@@ -204,7 +204,7 @@ it("a replica refuses what is not of its model, and stays as it was", async () =
 });
 
 it.each(["lr", "deep_crossing"] as const)(
-  "%s with a calibration and sampled negatives, told to a replica",
+  "%s with a calibration and sampled negatives, sent to a replica",
   async (tower) => {
     const sampled = "batch: 64, negative_sampling: 0.5";
     const text = servedSpec(tower).replace("batch: 64", sampled);
@@ -218,13 +218,13 @@ it.each(["lr", "deep_crossing"] as const)(
       calibrator.learn(logits, calibrator.apply(logits, batch), batch);
       for (const state of trainer.model.serving.pack("all", 700).states()) replica.model.serving.apply(state);
       const unseen = servedBatch(trainer.layout, 64, 100 + i, 60);
-      const [expected, told] = [
+      const [expected, replicated] = [
         (await trainer.model.predict(unseen)).slice(),
         (await replica.model.predict(unseen)).slice(),
       ];
-      expect(bits(told)).toEqual(bits(expected));
+      expect(bits(replicated)).toEqual(bits(expected));
       const calibrated = calibrator.apply(expected, unseen);
-      expect(bits(replica.model.calibrator!.apply(told, unseen))).toEqual(bits(calibrated));
+      expect(bits(replica.model.calibrator!.apply(replicated, unseen))).toEqual(bits(calibrated));
       expect(calibrated).not.toEqual(expected);
     }
     await Promise.all([trainer.model.close(), replica.model.close()]);

@@ -33,7 +33,7 @@ const tables = {
   "exact within a budget": "dim: 4, encoding: exact, shards: 3, budget: 12KiB, eviction: { policy: lru }",
 };
 
-/** One lane's events of a round: ids that come, stay and go. */
+/** One lane's events of a round: some ids are new, some recur, some disappear. */
 function someRows(layout: BatchLayout, round: number, lane: number): Batch {
   const rows = round % 5 === 4 && lane > 0 ? 0 : ROUND;
   const rng = new Rng(1000 * round + lane);
@@ -60,7 +60,7 @@ const printsOf = (models: readonly TowerModel[]) => {
   return Object.fromEntries(blocks.map(({ name, data }) => [name, xxh64(data).toString(16)]));
 };
 
-/** Lanes that hold no shard, and owners that hold those of `owners` equal parts. */
+/** Lanes without shards, and owners that hold those of `owners` equal parts. */
 async function sharedOut(text: string, owners: number) {
   const held = await Promise.all(
     Array.from({ length: owners }, (_, k) =>
@@ -90,7 +90,7 @@ it.each(
   Object.entries(tables).flatMap(([name, table]) =>
     ["", ", gradients: bf16"].map((train) => [`${name}${train}`, source(table, train)] as const),
   ),
-)("tables of %s held by one, two or three owners learn the bytes that one process learns", async (_, text) => {
+)("sharded tables of %s learn the same bytes with one, two or three owners as in one process", async (_, text) => {
   const whole = await opened(text);
   const runs = await Promise.all([1, 2, 3].map((owners) => sharedOut(text, owners)));
   for (let round = 0; round < 14; round++) {

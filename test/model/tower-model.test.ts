@@ -21,7 +21,7 @@ wide: { fields: [axb], bits: 10 }
 train: { batch: 64 }
 `;
 
-/** Rows whose label is decided by field a alone, so that there is something to learn. */
+/** Rows whose label depends on field a alone, so that there is something to learn. */
 function randomBatch(layout: ReturnType<typeof batchLayout>, rows: number, seed: number): Batch {
   const rng = new Rng(seed);
   const batch = new Batch(layout, rows, new ArrayBuffer(layout.bytes));
@@ -72,7 +72,7 @@ describe.each(["deep_crossing", "wide_deep", "dcn_v2", "dlrm", "deepfm", "deep_f
       await model.close();
     });
 
-    it("goes on to the same bytes from a restored state, and predicts rows by themselves as in a batch", async () => {
+    it("continues to the same bytes from a restored state, and predicts single rows as in a batch", async () => {
       const [first, second] = [await modelOf(kind), await modelOf(kind)];
       for (let i = 0; i < 5; i++) await first.model.learn(randomBatch(first.layout, 64, i));
       second.model.restore(stateOf(first.model));
@@ -107,7 +107,7 @@ it("a batch whose gradient is not finite changes no weight and is counted", asyn
   expect([skipped, logits.every(Number.isFinite)]).toEqual([0, true]);
 });
 
-it("tells that the tower has run, once in a batch, before any weight moves", async () => {
+it("reports that the tower has run, once per batch, before any weight changes", async () => {
   const spec = parseSpec(source("deep_crossing"), "test.yaml");
   const layout = batchLayout(spec, spec.batch);
   const weights: unknown[] = [];
@@ -123,7 +123,7 @@ it("tells that the tower has run, once in a batch, before any weight moves", asy
   expect(before[1]).not.toEqual(before[2]);
 });
 
-it("learns alike in both runtimes", async () => {
+it("learns identically in both runtimes", async () => {
   const [ort, tf] = [await modelOf("deep_crossing"), await modelOf("deep_crossing", "adam", "tensorflow")];
   for (let i = 0; i < 5; i++) {
     const expected = (await ort.model.learn(randomBatch(ort.layout, 64, i))).logits;

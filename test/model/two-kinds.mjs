@@ -1,5 +1,5 @@
-// One of two processes that learn one model by lanes, each perhaps on a processor of another kind: node two-kinds.mjs LANE DIRECTORY.
-// Contributions are files in the directory. Says, a round a line: a hash of what it would bring for lane 1, and of all weights behind the round.
+// One of two processes that learn one model by lanes, each possibly on another kind of processor: node two-kinds.mjs LANE DIRECTORY.
+// Contributions are files in the directory. Prints for each round a hash of its contribution for lane 1, and one of all weights after the round.
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -4,8 +4,8 @@ import { onTestFinished } from "vitest";
 import { DirectoryStore } from "../../src/object-store/directory-store.js";
 
 /**
- * Hands a directory's objects out over HTTP as a static web server does, until the test ends.
- * @param status of the answer, where it is not that of the object
+ * Serves a directory's objects over HTTP like a static web server, until the test ends.
+ * @param status of the response, if it is not that of the object
  */
 export async function fileServer(
   directory: string,

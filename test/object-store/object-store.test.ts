@@ -12,7 +12,7 @@ const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "hashbrook-obje
 const bytes = (text: string) => new TextEncoder().encode(text);
 const put = { immutable: true };
 
-/** What is said on the way out of `act`. */
+/** The message of the error that `act` throws; empty if there is none. */
 function messageOf(act: () => unknown): string {
   try {
     act();
@@ -22,9 +22,9 @@ function messageOf(act: () => unknown): string {
   return "";
 }
 
-/** What every store of objects does. */
+/** The contract of every object store. */
 function contract(open: () => ObjectStore): void {
-  it("reads what was written, and says when it is known", async () => {
+  it("reads what was written, and reports what the reader already has", async () => {
     const store = open();
     expect(await store.read("a/b-1.hbd")).toBeNull();
     const tag = await store.write("a/b-1.hbd", bytes("one"), put);
@@ -35,7 +35,7 @@ function contract(open: () => ObjectStore): void {
     expect(await store.read("a/b-1.hbd", { known: tag! })).toMatchObject({ bytes: bytes("two") });
   });
 
-  it("writes only where nothing is, or where the object is as it was", async () => {
+  it("writes conditionally: only if absent, or unchanged", async () => {
     const store = open();
     const first = await store.write("head.json", bytes("1"), { only: "absent", immutable: false });
     expect(await store.write("head.json", bytes("2"), { only: "absent", immutable: false })).toBeNull();
@@ -47,7 +47,7 @@ function contract(open: () => ObjectStore): void {
     expect(await store.read("other.json")).toBeNull();
   });
 
-  it("lists all keys, and removes", async () => {
+  it("lists all keys, and removes them", async () => {
     const store = open();
     const keys = Array.from({ length: 40 }, (_, i) => `000000000001/delta-${String(i).padStart(12, "0")}-0000.hbd`);
     for (const key of [...keys, "head.json"]) await store.write(key, bytes(key), put);
@@ -56,7 +56,7 @@ function contract(open: () => ObjectStore): void {
     expect(await store.list()).toEqual([keys[0], "head.json"]);
   });
 
-  it("keeps bytes as they are", async () => {
+  it("keeps bytes unchanged", async () => {
     const store = open();
     const all = Uint8Array.from({ length: 70_000 }, (_, i) => (i * 7) & 255);
     await store.write("bytes.hbd", all, put);
@@ -67,7 +67,7 @@ function contract(open: () => ObjectStore): void {
 describe("objects in a directory", () => {
   contract(() => new DirectoryStore(join(temporaryFolder(), "log")));
 
-  it("says what cannot be written", async () => {
+  it("report what is not writable", async () => {
     const store = new DirectoryStore("/proc/none");
     await expect(store.write("head.json", bytes("1"), put)).rejects.toMatchObject({ code: "log_write" });
   });
@@ -76,7 +76,7 @@ describe("objects in a directory", () => {
 describeS3("objects in a bucket", (bucket) => {
   contract(() => openStore(bucket.fresh(), bucket.env));
 
-  it("says that a bucket is not there, and that nobody answers", async () => {
+  it("reports a missing bucket, and an unreachable store", async () => {
     const lost = openStore("s3://no-such-bucket/x", bucket.env);
     await expect(lost.write("head.json", bytes("1"), put)).rejects.toMatchObject({ code: "store_refused" });
     const nobody = openStore("s3://bucket/x", { ...bucket.env, AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
@@ -85,7 +85,7 @@ describeS3("objects in a bucket", (bucket) => {
 });
 
 describe("objects over HTTP", () => {
-  it("are those of the directory that a web server hands out", async () => {
+  it("are those of the directory that a web server serves", async () => {
     const directory = temporaryFolder();
     const tag = await new DirectoryStore(directory).write("a/b.hbd", bytes("one"), put);
     const url = await fileServer(directory);
@@ -105,7 +105,7 @@ describe("objects over HTTP", () => {
     });
   });
 
-  it("ask with the token of the environment, and say what refuses", async () => {
+  it("are requested with the token of the environment, and errors are reported", async () => {
     const asked: (string | undefined)[] = [];
     const url = await fileServer(temporaryFolder(), ({ headers }) => {
       asked.push(headers.authorization);
@@ -120,10 +120,10 @@ describe("objects over HTTP", () => {
 
 describe("addresses of objects", () => {
   it.each([
-    ["https://host/path?x=1", "is no address of objects"],
-    ["https://user:password@host/path", "is no address of objects"],
-    ["s3://UP/x y", "is no store of objects"],
-    ["objects:", "is no store of objects"],
+    ["https://host/path?x=1", "not an address of objects"],
+    ["https://user:password@host/path", "not an address of objects"],
+    ["s3://UP/x y", "not an object store"],
+    ["objects:", "not an object store"],
   ])("%s is refused", (url, message) => {
     expect(() => openReader(url, { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" })).toThrow(message);
   });
@@ -134,14 +134,14 @@ describe("addresses of objects", () => {
     "https://host/path?X-Amz-Signature=hush",
     "https://user:hu/hush@host/path",
     "s3://AKIA:hush@bucket/path",
-  ])("with a secret are refused without telling it: %s", (url) => {
+  ])("with a secret are refused without printing it: %s", (url) => {
     const env = { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b", AWS_ENDPOINT_URL: url };
     for (const open of [() => openReader(url, {}), () => openStore(url, {}), () => openStore("s3://bucket/path", env)])
       expect(messageOf(open)).toMatch(/^((?!hush).)*\*\*\*((?!hush).)*$/);
   });
 
-  it("cannot be written over HTTP, and s3:// wants credentials", () => {
-    expect(() => openStore("https://host/path", {})).toThrow("can be read over HTTP, and not written");
-    expect(() => openStore("s3://bucket/path", {})).toThrow("needs credentials");
+  it("cannot be written over HTTP, and s3:// requires credentials", () => {
+    expect(() => openStore("https://host/path", {})).toThrow("can be read over HTTP, but not written");
+    expect(() => openStore("s3://bucket/path", {})).toThrow("requires credentials");
   });
 });

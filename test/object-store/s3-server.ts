@@ -2,16 +2,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { afterAll, beforeAll, describe } from "vitest";
 import { python, pythonHas } from "../python.js";
 
-/** A bucket of a server that speaks S3's protocol and is not ours (moto's). */
+/** A bucket of an independent server of the S3 protocol (moto). */
 export interface Bucket {
   readonly env: Readonly<Record<string, string>>;
-  /** A prefix with nothing in it. */
+  /** An empty prefix. */
   fresh(): string;
 }
 
 const PORT = 20_000 + (process.pid % 20_000);
 
-/** A suite with a bucket; skipped where Python has no moto, which CI has. */
+/** A suite with a bucket; skipped if Python has no moto, which CI has. */
 export function describeS3(name: string, suite: (bucket: Bucket) => void): void {
   const there = pythonHas("moto.server", "flask");
   describe.skipIf(!there)(name, () => {
@@ -32,7 +32,7 @@ export function describeS3(name: string, suite: (bucket: Bucket) => void): void 
   });
 }
 
-/** Makes the bucket as soon as the server answers. */
+/** Creates the bucket as soon as the server responds. */
 async function answers(address: string): Promise<void> {
   for (;;) {
     const made = await fetch(address, { method: "PUT" }).catch(() => null);

@@ -189,7 +189,7 @@ describe("the package in an empty folder", () => {
     ] as const) {
       const { status, stderr } = hashbrook(folder, [...serve, ...more]);
       expect(status, stderr).toBe(7);
-      expect(stderr).toMatch(new RegExp(`needs the package ${name}.*\n.*npm install ${name}$`, "m"));
+      expect(stderr).toMatch(new RegExp(`requires the package ${name}.*\n.*npm install ${name}$`, "m"));
     }
   });
 });

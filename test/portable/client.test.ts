@@ -70,7 +70,7 @@ describe("hashbrook/client", () => {
     const error = await errorOf(client.score({ candidates: [{ item: { id: {} } }] }, { requestId: "mine" }));
     expect(error).toBeInstanceOf(ClientError);
     expect(error).toMatchObject({ code: "request_invalid", status: 400, requestId: "mine", retryAfterMs: null });
-    expect(error!.hint).toContain("categorical fields take");
+    expect(error!.hint).toContain("categorical fields accept");
     expect(await errorOf(client.score({ ...REQUEST, model: "other" }))).toMatchObject({ status: 404 });
     expect(await errorOf(client.score({ candidates: [{ price: Number.NaN }] }))).toMatchObject({
       code: "request_invalid",

@@ -46,17 +46,17 @@ train: { window: 400 }
 const section = (report: ReportData, id: string) => report.sections.find((one) => one.id === id)!;
 
 describe("the report of a run", () => {
-  it("has quality, curves, calibration, validation, tables, fields, what was explained, and the command lines", async () => {
+  it("has quality, curves, calibration, validation, tables, fields, explanations, and the command lines", async () => {
     const report = await runReport(out);
     expect(report).toMatchObject({ title: "shop", subtitle: expect.stringMatching(/^lr · 6,\d{3} examples learned/) });
     const [first] = section(report, "quality").tables![0].rows;
-    expect(first[0]).toBe("the whole stream");
+    expect(first[0]).toBe("whole stream");
     const [last] = section(report, "quality").tables![0].rows.slice(-1);
-    expect(last[0]).toBe("seen before: memory, not quality");
+    expect(last[0]).toBe("later epochs (events seen before)");
     const curve = section(report, "curves").charts![0] as Chart;
     expect(curve.series.map(({ label }) => label)).toEqual([
-      "before it was learned",
-      "seen before: memory",
+      "before learning (progressive)",
+      "later epochs (seen before)",
       "validation",
     ]);
     expect(curve.series[0].points).toHaveLength(8);
@@ -77,7 +77,7 @@ describe("the report of a run", () => {
     expect(commands[0]).toMatch(/^hashbrook train --model .*'\\''.* --validate-last 20%/);
   });
 
-  it("is what the command writes, with an SVG file of every chart; of nothing it says what is missing", async () => {
+  it("is written by the command, with an SVG file of every chart; without data it says what is missing", async () => {
     const svg = join(temporary(), "svg");
     const { stdout } = await run(["report", out, "--svg", svg, "--json"]);
     const { html, svgs } = JSON.parse(stdout);
@@ -91,7 +91,7 @@ describe("the report of a run", () => {
     });
   });
 
-  it("passes over an explanation of another spec, and says which file is none", async () => {
+  it("ignores an explanation of another spec, and reports a file that is not one", async () => {
     const other = join(temporary(), "other");
     await train({ model, data, out: other, threads: 1 });
     writeFileSync(join(other, "explain.json"), JSON.stringify({ spec_hash: "0" }));
@@ -134,7 +134,7 @@ describe("the report of several models", () => {
 });
 
 describe("texts of a report", () => {
-  it("are escaped in HTML, in SVG and in scripts, whatever is in them", async () => {
+  it("are escaped in HTML, in SVG and in scripts", async () => {
     const saved = JSON.parse(readFileSync(join(out, "explain.json"), "utf8"));
     saved.importance[0].name = saved.ids[0].field = HOSTILE;
     const other = join(temporary(), "other");
@@ -161,7 +161,7 @@ describe("an SVG file", () => {
     ...more,
   });
 
-  it("has numbers alone for its places, of no points, one point, equal points and gaps, and on a logarithmic axis", () => {
+  it("has numeric coordinates for no points, one point, equal points and gaps, and on a logarithmic axis", () => {
     const log = { x: { label: "bytes", log: true } };
     const all = [
       chart([]),
@@ -211,7 +211,7 @@ describe.skipIf(!hasBrowser())("a report in Chromium", () => {
     [1280, "light"],
     [400, "dark"],
   ] as const)(
-    "at %i pixels, %s: draws every chart, asks the network for nothing, logs nothing",
+    "at %i pixels, %s: draws every chart, without network requests or log messages",
     async (width, colorScheme) => {
       const { html } = await writeReport({ directory: out, out: join(temporary(), "report.html") });
       const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });

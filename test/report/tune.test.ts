@@ -21,12 +21,12 @@ tower: { deep_crossing: { residual: [8] } }
 train: { batch: 128 }
 `;
 
-/** Strategies of candidates that were scored and not chosen. */
+/** Strategies of candidates that were scored but not chosen. */
 const others = ({ candidates, chosen }: TuneReport) =>
   candidates.filter(({ name, auc }) => name !== chosen && auc !== null).map(({ name }) => name.split("/")[0]);
 
-describe("a diff of lines", () => {
-  it("has what was taken away and what came, with equal lines around", () => {
+describe("a line diff", () => {
+  it("has removed and added lines, with equal lines around them", () => {
     const before = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
     const after = before.with(4, "E");
     expect(lineDiff(before.join("\n"), after.join("\n"), 1).split("\n")).toEqual([
@@ -55,7 +55,7 @@ it("breaks an SVG's legend into lines, where it ran out of the picture", () => {
 });
 
 describe("the report of a ledger", () => {
-  it("has the choice, quality over bytes with errors, rungs, candidates, the spec's diff, and commands that make rows again", async () => {
+  it("has the choice, quality over bytes with errors, rungs, candidates, the spec's diff, and commands that reproduce rows", async () => {
     const out = join(temporary(), "tuned");
     const found = await tune({
       model: "features/ads-demo-lr.yaml",
@@ -80,7 +80,7 @@ describe("the report of a ledger", () => {
     expect(htmlOf(report)).toContain('<span class="removed">');
   }, 120_000);
 
-  it("shows every strategy's points, and what magnitude pruning came to, by their names", async () => {
+  it("shows every strategy's points, and magnitude pruning, by name", async () => {
     const [model, out] = ["model.yaml", "pruned"].map((name) => join(temporary(), name));
     writeFileSync(model, TWO_FIELDS);
     const strategies = ["exact", "shared"];

@@ -52,13 +52,13 @@ describe("a model with a calibration and sampled negatives", () => {
     expect(found).toMatchObject({ examples: 3000 });
     const slices = found.calibrated?.slices ?? [];
     expect(slices.map(({ slice }) => slice)).toEqual([null, "phone", "desktop"]);
-    // lr begins at one half, which the first events of so few weigh a lot in.
+    // lr begins at one half, which affects the first events of so few noticeably.
     for (const { raw, calibrated } of slices) expect(raw! * calibrated!).toBeGreaterThan(0.3);
     // 2,100 of the events are negatives.
     expect(found.left_out).toSatisfy((n: number) => n > 900 && n < 1200);
   });
 
-  it("has the same bytes when it is cut short and resumed", async () => {
+  it("has the same bytes if it is interrupted and resumed", async () => {
     await report(training("cut", "--limit", "1500"));
     await report(training("cut", "--resume"));
     await report(training("told", "--publish", path("log")));
@@ -83,7 +83,7 @@ describe("a model with a calibration and sampled negatives", () => {
   });
 
   it.each(["its checkpoint", "its delta log"])(
-    "answers from %s with what predict writes, and tells how slices do",
+    "answers from %s as predict does, and reports the quality of slices",
     async (from) => {
       const follow = () => Scorer.follow(new DirectorySource(path("log")));
       const scorer = from === "its checkpoint" ? await Scorer.load(path("run")) : follow();

@@ -8,12 +8,12 @@ beforeAll(async () => {
 });
 afterAll(() => served.close());
 
-/** Curl lines of docs/SERVING.md, each with the answer under it. */
+/** Curl commands of docs/SERVING.md, each with the response below it. */
 const examples = [
   ...readFileSync("docs/SERVING.md", "utf8").matchAll(/^```sh\ncurl ([\s\S]*?)```\n+```json\n([\s\S]*?)```/gm),
 ].map(([, command, answer]) => ({ command, answer: JSON.parse(answer) as unknown }));
 
-/** A value with every number that a model makes replaced. */
+/** A value with every computed number replaced. */
 const shapeOf = (value: unknown): unknown => {
   if (typeof value === "number") return "a number";
   if (Array.isArray(value)) return value.map(shapeOf);
@@ -24,7 +24,7 @@ const shapeOf = (value: unknown): unknown => {
 describe("docs/SERVING.md", () => {
   it("has examples", () => expect(examples.length).toBeGreaterThan(2));
 
-  it.each(examples)("is answered as it says: $command", async ({ command, answer }) => {
+  it.each(examples)("is answered as documented: $command", async ({ command, answer }) => {
     const [, url] = /localhost:8080(\/[^\s']*)/.exec(command)!;
     const body = /-d '([\s\S]*?)'/.exec(command)?.[1];
     const headers = { "content-type": "application/json" };

@@ -27,7 +27,7 @@ const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * b[i]
 const items = Array.from({ length: 40 }, (_, i) => `i${i}`);
 
 describe("embeddings of ids", () => {
-  it("are told of an id of any letters that a path may have: one of over 100 was refused", async () => {
+  it("are returned for an id of any length that a path may have: one of over 100 letters was refused", async () => {
     const id = `https://shop/${"ü/日本?".repeat(100)}`;
     const { answer } = await get(`embeddings/items/${encodeURIComponent(id)}`);
     const { answer: looked } = await post("embeddings:lookup", { field: "item", ids: [id] });
@@ -40,7 +40,7 @@ describe("embeddings of ids", () => {
     expect([status, answer.hint]).toEqual([400, expect.stringContaining("fields here: ")]);
   });
 
-  it("are the ones that were learned, with the key that `hashbrook key` prints", async () => {
+  it("are the learned ones, with the key that `hashbrook key` prints", async () => {
     const { answer } = await post("embeddings:lookup", { field: "item", ids: ["i1", "never seen"] });
     expect(answer).toMatchObject({ model: "shop", version: 3000, field: "item", table: "items" });
     const [seen, unseen] = answer.vectors;
@@ -65,29 +65,29 @@ describe("embeddings of ids", () => {
     expect((await get(`embeddings/users/${BIG}`)).answer.vector).toEqual(number.vector);
   });
 
-  it("are of crosses and bags too, and of ids with a slash", async () => {
+  it("are available for crosses and bags too, and for ids with a slash", async () => {
     const { answer } = await post("embeddings:lookup", { field: "user_x_maker", ids: [[String(BIG), "m0"]] });
     expect(answer.vectors[0]).toMatchObject({ id: [String(BIG), "m0"], learned: true });
     expect((await get("embeddings/makers/t%2F1?field=tags")).answer).toMatchObject({ id: "t/1", table: "makers" });
   });
 
   it.each([
-    [{ field: "itm", ids: ["a"] }, /field: itm is not there/],
+    [{ field: "itm", ids: ["a"] }, /field: unknown field itm/],
     [{ field: "price", ids: ["a"] }, /price is not looked up in a table/],
-    [{ field: "item", table: "users", ids: ["a"] }, /table: users is not there/],
+    [{ field: "item", table: "users", ids: ["a"] }, /table: unknown table users/],
     [{ field: "item", ids: [] }, /body\.ids: must NOT have fewer/],
     [{ field: "item", ids: [null] }, /body\.ids\[0\]/],
     [{ field: "item", ids: [1.5] }, /body\.ids\[0\]/],
-    [{ field: "item", ids: [["a", "b"]] }, /item takes 1 text/],
+    [{ field: "item", ids: [["a", "b"]] }, /item expects one text/],
     [{ field: "item", ids: ["ok", "half \ud83d"] }, /half of a surrogate pair/],
-    [{ field: "user_x_maker", ids: ["a"] }, /takes 2 texts, a list/],
+    [{ field: "user_x_maker", ids: ["a"] }, /expects a list of 2 texts/],
     [{ field: "item", id: 1, ids: [1] }, /additional properties: id/],
   ])("refuse %j", async (body, message) => {
     const { status, answer } = await post("embeddings:lookup", body);
     expect([status, answer.error]).toEqual([400, expect.stringMatching(message)]);
   });
 
-  it("ask which field is meant where a table has several fields' ids, apart", async () => {
+  it("require the field if a table has ids of several fields", async () => {
     const { status, answer } = await get("embeddings/nothing/1");
     expect([status, answer.hint]).toEqual([400, expect.stringMatching(/users, items, makers/)]);
     expect((await get("embeddings/items/i1?fild=item")).answer.error).toMatch(/query: .*fild/);
@@ -95,7 +95,7 @@ describe("embeddings of ids", () => {
 });
 
 describe("neighbours", () => {
-  it.each(["cosine", "dot"])("are all rows' nearest by %s", async (metric) => {
+  it.each(["cosine", "dot"])("are the nearest of all rows by %s", async (metric) => {
     const { vectors } = (await post("embeddings:lookup", { field: "item", ids: items })).answer;
     const own = vectors[3].vector;
     const near = metric === "cosine" ? cosine : dot;
@@ -114,7 +114,7 @@ describe("neighbours", () => {
     expect(byVector.answer.neighbors.map(({ key }: { key: string }) => key)).toContain(vectors[3].key);
   });
 
-  it("are of the ids that are named, whatever the encoding", async () => {
+  it("are limited to the given ids, for any encoding", async () => {
     const among = ["m0", "m1", "m2", "m3"];
     const { answer } = await post("neighbors", { field: "maker", id: "m0", among, k: 2 });
     expect(answer.neighbors).toHaveLength(2);
@@ -122,11 +122,11 @@ describe("neighbours", () => {
   });
 
   it.each([
-    [{ field: "maker", id: "m0" }, /its encoding \(hash\) has no rows by key/],
+    [{ field: "maker", id: "m0" }, /its encoding \(hash\) has no row per key/],
     [{ field: "item" }, /either id or vector/],
     [{ field: "item", id: "a", vector: [1, 2, 3, 4] }, /either id or vector/],
-    [{ field: "item", vector: [1] }, /has 1 numbers, and the table's 4/],
-    [{ field: "item", vector: [1e300, 1, 1, 1], metric: "dot" }, /too long/],
+    [{ field: "item", vector: [1] }, /has 1 numbers, but those of the table have 4/],
+    [{ field: "item", vector: [1e300, 1, 1, 1], metric: "dot" }, /its norm is too large/],
     [{ field: "item", id: "a", k: 0 }, /body\.k/],
     [{ field: "item", id: "a", metric: "l2" }, /body\.metric.*cosine,dot/],
   ])("refuse %j", async (body, message) => {
@@ -136,7 +136,7 @@ describe("neighbours", () => {
 });
 
 const rowwise = "optimizer: { rowwise_adagrad: { learning_rate: 0.05 } }";
-/** What a table's options are, and whether its rows have keys. */
+/** A table's options, and whether its rows have keys. */
 const encodings: [options: string, isSearched: boolean][] = [
   [`encoding: exact, precision: int8, ${rowwise}`, true],
   [`encoding: exact, shards: 3, ${rowwise}`, true],
@@ -147,7 +147,7 @@ const encodings: [options: string, isSearched: boolean][] = [
 ];
 
 describe("embeddings of every encoding", () => {
-  it.each(encodings)("are looked up, and searched where rows have keys: %s", async (options, isSearched) => {
+  it.each(encodings)("can be looked up, and searched if rows have keys: %s", async (options, isSearched) => {
     const folder = temporary();
     const [model, out] = [join(folder, "model.yaml"), join(folder, "run")];
     const spec = readFileSync("features/ads-demo.yaml", "utf8").replace(

@@ -7,16 +7,16 @@ import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
 import { shop, twoVersions } from "./served.js";
 
-/** Upper 0.1 % points of chi-square, by degrees of freedom. */
+/** Upper 0.1 % quantiles of chi-square, by degrees of freedom. */
 const CHI_SQUARE = [0, 10.83, 13.82, 16.27, 18.47, 20.52];
 const DRAWS = 20_000;
 
-/** The statistic of counts beside what is expected of them. */
+/** The chi-square statistic of counts and their expectations. */
 function chiSquare(counts: readonly number[], expected: ArrayLike<number>): number {
   return counts.reduce((sum, count, i) => sum + (count - expected[i]) ** 2 / expected[i], 0);
 }
 
-/** How often each candidate came first, and first of those that another one left. */
+/** How often each candidate was first, and second after candidate 0. */
 function frequencies(explorer: Explorer, scores: Float32Array, deviations?: Float32Array) {
   const first = new Array<number>(scores.length).fill(0);
   const second = new Array<number>(scores.length).fill(0);
@@ -28,7 +28,7 @@ function frequencies(explorer: Explorer, scores: Float32Array, deviations?: Floa
   return { first, second };
 }
 
-/** How often each candidate but the first has the second highest of normal draws of which the first has the highest. */
+/** How often each candidate but the first has the second highest of normal draws, given that the first has the highest. */
 function secondOfNormals(spread: Float32Array): Float64Array {
   const rng = new Rng(11);
   const counts = new Float64Array(scores.length - 1);
@@ -53,13 +53,13 @@ describe.each([
   const { propensity } = explorer.draw("any", { scores, deviations: spread });
   const { first, second } = frequencies(explorer, scores, spread);
 
-  it("puts candidates first as often as their propensities say", () => {
+  it("ranks candidates first as often as their propensities say", () => {
     expect(propensity.reduce((sum, each) => sum + each, 0)).toBeCloseTo(1, 9);
     const expected = propensity.map((share) => share * DRAWS);
     expect(chiSquare(first, expected)).toBeLessThan(CHI_SQUARE[4]);
   });
 
-  it("draws places behind the first as if those before were not there", () => {
+  it("draws later ranks as if the earlier candidates were absent", () => {
     const left = spread
       ? secondOfNormals(spread)
       : explorer.draw("any", { scores: scores.subarray(1), deviations: undefined }).propensity;
@@ -67,7 +67,7 @@ describe.each([
     expect(chiSquare(second.slice(1), expected)).toBeLessThan(CHI_SQUARE[3]);
   });
 
-  it("gives every candidate a place of its own, and the same for the same request", () => {
+  it("gives every candidate a distinct rank, and the same for the same request", () => {
     const draw = (id: string) => explorer.draw(id, { scores, deviations: spread });
     expect([...draw("a").rank].sort()).toEqual([1, 2, 3, 4, 5]);
     expect(draw("a")).toEqual(draw("a"));
@@ -76,13 +76,13 @@ describe.each([
   });
 });
 
-it("epsilon 0 is the best first, of equals the first; epsilon 1 is any order", () => {
+it("epsilon 0 ranks by score, ties in the order of the request; epsilon 1 draws any order", () => {
   expect([...Explorer.of("epsilon-greedy:0").draw("x", { scores }).rank]).toEqual([1, 4, 3, 2, 5]);
   expect([...Explorer.of("epsilon-greedy:0").draw("x", { scores }).propensity]).toEqual([1, 0, 0, 0, 0]);
   expect([...Explorer.of("epsilon-greedy:1").draw("x", { scores }).propensity]).toEqual(new Array(5).fill(0.2));
 });
 
-it("scores of 0 and 1 have a place in every order", () => {
+it("scores of 0 and 1 can have any rank", () => {
   const ends = Float32Array.of(0, 1, 0.5, 1e-40);
   for (const text of ["epsilon-greedy:0.1", "softmax:0.01", "softmax:1000", "thompson"]) {
     const { rank, propensity } = Explorer.of(text).draw("x", { scores: ends, deviations: Float32Array.of(0, 0, 1, 2) });
@@ -101,7 +101,7 @@ describe("the probability that a normal draw is the highest", () => {
     expect(shares([0.3, 0], [0.4, 0.3])[0]).toBeCloseTo(0.7257468822499265, 6);
   });
 
-  it("is equal for equals, and sure where nothing is uncertain", () => {
+  it("is equal for equal candidates, and 1 without uncertainty", () => {
     for (const share of shares(new Array(7).fill(-3), new Array(7).fill(0.2))) expect(share).toBeCloseTo(1 / 7, 6);
     expect([...shares([1, 2, 2], [0, 0, 0])]).toEqual([0, 1, 0]);
     // P(N(0, 1) > 1)
@@ -109,7 +109,7 @@ describe("the probability that a normal draw is the highest", () => {
     expect(shares([0, 1], [1, 1e-12])[0]).toBeCloseTo(0.15865525393145707, 6);
   });
 
-  it("is as often as it happens among many, as wide and as narrow as logits are", () => {
+  it("matches its frequency among many, for wide and narrow logits", () => {
     const rng = new Rng(3);
     const means = Float64Array.from({ length: 40 }, () => normal(rng));
     const widths = Float32Array.from({ length: 40 }, (_, i) => 10 ** ((i % 5) - 3));
@@ -123,12 +123,12 @@ describe("the probability that a normal draw is the highest", () => {
       expect(Math.abs(counts[c] / DRAWS / found[c] - 1)).toBeLessThan(4 / Math.sqrt(found[c] * DRAWS));
   });
 
-  it("a request of more candidates than that takes milliseconds for is refused", () => {
+  it("a request with too many candidates to compute it within milliseconds is refused", () => {
     const thompson = Explorer.of("thompson");
     const draw = (count: number) =>
       thompson.draw("x", { scores: new Float32Array(count).fill(0.5), deviations: new Float32Array(count).fill(1) });
     expect(draw(MOST_CANDIDATES).propensity[7]).toBeCloseTo(1 / MOST_CANDIDATES, 9);
-    expect(() => draw(MOST_CANDIDATES + 1)).toThrow("1001 are more than 1000");
+    expect(() => draw(MOST_CANDIDATES + 1)).toThrow("1001 exceed the limit of 1000");
   });
 });
 
@@ -150,7 +150,7 @@ describe("a server that explores", () => {
       })
       .then((answer) => answer.json());
 
-  it("answers the same scores, with an order that follows from the request's id; top_k is of that order", async () => {
+  it("returns the same scores, with an order determined by the request's id, which top_k follows", async () => {
     const app = createServer(served.scorer, { explorer: Explorer.of("softmax:1"), maxEventLoopDelay: 0 });
     const [plain, drawn, again] = [await ask(served.app, "a"), await ask(app, "a"), await ask(app, "a", { top_k: 3 })];
     expect(drawn).toMatchObject(plain);
@@ -158,18 +158,18 @@ describe("a server that explores", () => {
     expect(drawn.propensity).toHaveLength(10);
     expect(again.top_k.map(({ index }: { index: number }) => drawn.rank[index])).toEqual([1, 2, 3]);
     expect((await ask(app, "b")).rank).not.toEqual(drawn.rank);
-    const told = await ask(app, "a", { top_k: 2, explain: true });
-    expect(told.explain.map(({ index }: { index: number }) => drawn.rank[index])).toEqual([1, 2]);
+    const response = await ask(app, "a", { top_k: 2, explain: true });
+    expect(response.explain.map(({ index }: { index: number }) => drawn.rank[index])).toEqual([1, 2]);
     expect(plain).not.toHaveProperty("rank");
   });
 
-  it("by what FTRL is uncertain of: a candidate nobody knows has the widest draws; a model without n is refused", async () => {
+  it("uses the uncertainty of FTRL: an unseen candidate has the widest draws; a model without n is refused", async () => {
     const { newer, body } = ads;
     const scorer = await Scorer.load(newer, { prior: 1 });
     const app = createServer(scorer, { explorer: Explorer.of("thompson"), maxEventLoopDelay: 0 });
     const payload = { ...JSON.parse(body), candidates: [{ ad: "a1" }, { ad: "never-shown" }] };
     const { deviations } = await scorer.scored(Buffer.from(JSON.stringify(payload)));
-    // The ad itself, and its cross: two rows that nothing else has.
+    // The ad itself, and its cross: two rows of this ad alone.
     expect(deviations![1]).toBeCloseTo(Math.SQRT2, 6);
     expect(deviations![0]).toBeLessThan(deviations![1]);
     const answer = (
@@ -179,11 +179,11 @@ describe("a server that explores", () => {
     await scorer.close();
     await expect(Scorer.load(served.checkpoint, { prior: 1 })).rejects.toMatchObject({
       code: "usage",
-      message: expect.stringContaining("does not say how certain its weights are"),
+      message: expect.stringContaining("has no uncertainty estimates of its weights"),
     });
   });
 
-  it("a long request's draws are as wide whatever part of it is scored at a time, and beside whom", async () => {
+  it("draws of a long request have the same deviations, however it is split and whatever is scored beside it", async () => {
     const scorer = await Scorer.load(ads.newer, { prior: 1 });
     const ask = async (ads: readonly string[]) => {
       const body = JSON.stringify({ context: { user: "u1" }, candidates: ads.map((ad) => ({ ad })) });

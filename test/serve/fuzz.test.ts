@@ -9,12 +9,12 @@ beforeAll(async () => {
 });
 afterAll(() => served.close());
 
-/** Requests that are tried; `HASHBROOK_FUZZ` sets another number. */
+/** Number of requests; `HASHBROOK_FUZZ` sets another one. */
 const RUNS = Number(process.env.HASHBROOK_FUZZ ?? 800);
 
 type Schema = { readonly [keyword: string]: unknown };
 
-/** Values that a schema takes, mostly: numbers, texts and lists stay small. */
+/** Values that mostly match a schema: numbers, texts and lists stay small. */
 function valid(schema: Schema): fc.Arbitrary<unknown> {
   if (Array.isArray(schema.anyOf)) return fc.oneof(...(schema.anyOf as Schema[]).map(valid));
   if (Array.isArray(schema.enum)) return fc.constantFrom(...(schema.enum as unknown[]));
@@ -58,7 +58,7 @@ function object({ properties, required = [], additionalProperties }: Schema): fc
   return fc.oneof(members, fc.dictionary(fc.oneof(names, fc.string()), value, { maxKeys: 4 }));
 }
 
-/** Words that mean something here, and some that must not. */
+/** Strings with a meaning here, and some invalid ones. */
 const names = fc.constantFrom(
   ...["user", "item", "maker", "price", "tags", "picture", "user_x_maker", "item.id", "item.price", "user.id", "score"],
   ...[
@@ -78,7 +78,7 @@ const names = fc.constantFrom(
 );
 const members = fc.nat(60).map((i) => JSON.parse(event(i)) as unknown);
 
-/** What a careless or hostile client makes of a body. */
+/** Corrupts a body as a faulty or malicious client might. */
 const mutated = (text: string): fc.Arbitrary<string> =>
   fc
     .tuple(
@@ -113,7 +113,7 @@ const types = fc.constantFrom(
 );
 const headerLength = fc.constantFrom("0", "1", "20", "-1", "1e3", "99999999999999999999", "abc");
 
-/** A request to an endpoint: a body of its schema, whole or spoilt, or one of nobody's. */
+/** A request to an endpoint: a body of its schema, intact or corrupted, or an unrelated one. */
 function requestTo(url: string, method: string, schema?: Schema): fc.Arbitrary<InjectOptions> {
   const body = schema ? valid(schema).map((value) => JSON.stringify(value) ?? "") : fc.constant("");
   const payload = fc.oneof(
@@ -127,15 +127,18 @@ function requestTo(url: string, method: string, schema?: Schema): fc.Arbitrary<I
   const length = fc.option(headerLength, { freq: 9, nil: undefined });
   return fc
     .record({ url: path, payload, type, length })
-    .map(({ url: at, payload: sent, type: sentAs, length: told }) => ({
+    .map(({ url: at, payload: sent, type: sentAs, length: jsonLength }) => ({
       url: at,
       method: method.toUpperCase() as "POST",
-      headers: { "content-type": sentAs, ...(told !== undefined && { "inference-header-content-length": told }) },
+      headers: {
+        "content-type": sentAs,
+        ...(jsonLength !== undefined && { "inference-header-content-length": jsonLength }),
+      },
       ...(method === "post" && { payload: sent }),
     }));
 }
 
-/** A path with something in each of its places. */
+/** A path with a value for each of its parameters. */
 const encoded = (url: string, name: string) =>
   url.replace(/\{(\w+)\}/g, (_, what) =>
     what === "name" ? encodeURI(Buffer.from(name).toString()) : encodeURIComponent(what === "table" ? "items" : "3000"),
@@ -145,8 +148,8 @@ interface Operation {
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
 }
 
-describe("whatever is sent", () => {
-  it(`is answered, or refused in one form: ${RUNS} requests`, { timeout: 3_600_000 }, async () => {
+describe("any request", () => {
+  it(`is answered, or refused in the documented form: ${RUNS} requests`, { timeout: 3_600_000 }, async () => {
     const { paths } = (await served.app.inject("/openapi.json")).json<{
       paths: Record<string, Record<string, Operation>>;
     }>();
@@ -176,7 +179,7 @@ describe("whatever is sent", () => {
     expect(well.statusCode).toBe(200);
   });
 
-  it("is taken by the scoring path just where the schema takes it", async () => {
+  it("is accepted by the scoring path exactly if the schema accepts it", async () => {
     const { paths } = (await served.app.inject("/openapi.json")).json();
     const { Compile } = await import("../../src/schema/compile.js");
     const schema = Compile(paths["/v1/score"].post.requestBody.content["application/json"].schema);
@@ -193,7 +196,7 @@ describe("whatever is sent", () => {
       fc.asyncProperty(asked, async (body) => {
         const response = await served.app.inject({ method: "POST", url: "/v1/score", body: body as object });
         const { error = "" } = response.json<{ error?: string }>();
-        // What a member may hold is the model's affair, and columns of unlike lengths no schema can tell.
+        // A schema cannot express which values a member accepts, nor that columns have equal lengths.
         if (/: (bad_\w+|\w+_too_long|number_out_of_range)$|^columns\./.test(error)) return;
         expect([response.statusCode === 200, error]).toEqual([schema.Check(body), error]);
       }),

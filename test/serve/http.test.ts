@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-/** The answer to raw bytes on a connection of their own. */
+/** The response to raw bytes on a separate connection. */
 async function answer(request: string, to = port): Promise<{ status: number; head: string; body: string }> {
   const socket = connect(to, "127.0.0.1");
   let text = "";
@@ -35,7 +35,7 @@ const request = (line: string, headers: string[] = [], body = "") =>
 const post = (headers: string[], body: string, type = "application/json") =>
   request("POST /v1/score", [`Content-Type: ${type}`, `Content-Length: ${Buffer.byteLength(body)}`, ...headers], body);
 
-it("what is no HTTP behind two requests is refused behind their answers, not in place of the first one's", async () => {
+it("invalid HTTP after two requests is refused after their responses, not in place of the first one", async () => {
   const socket = connect(port, "127.0.0.1");
   let text = "";
   socket.on("data", (data) => (text += data));
@@ -100,13 +100,13 @@ describe("every error has the same form", () => {
 });
 
 describe("a trainer's own metrics", () => {
-  it("answer errors in the same form", async () => {
-    const told: string[] = [];
+  it("return errors in the same form", async () => {
+    const output: string[] = [];
     const write = process.stderr.write;
-    process.stderr.write = ((text: string) => told.push(text) > 0) as typeof write;
+    process.stderr.write = ((text: string) => output.push(text) > 0) as typeof write;
     const server = await TrainServer.open({ serve: undefined, metrics: 0, host: "127.0.0.1" });
     process.stderr.write = write;
-    const to = Number(new URL(JSON.parse(told[0]).metrics).port);
+    const to = Number(new URL(JSON.parse(output[0]).metrics).port);
     for (const [what, text, status, code] of refused.filter(([, , status]) => [400, 431, 417, 404].includes(status))) {
       if (code === "request_invalid" || what === "a bad URL") continue;
       const { status: got, body } = await answer(text, to);

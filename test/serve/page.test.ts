@@ -34,7 +34,7 @@ const score = (candidates: object[]) =>
   fetch(`${url}/v1/score`, { method: "POST", headers, body: JSON.stringify({ candidates }) });
 
 describe("GET /v1/live", () => {
-  it("tells the last minutes' requests and how well the model predicted", async () => {
+  it("returns the requests of the last minutes and the model's quality", async () => {
     await score([{ item: { id: "i1" } }, { item: { id: "i2" } }]);
     await score([]);
     const live = (await app.inject({ url: "/v1/live", headers })).json();
@@ -48,7 +48,7 @@ describe("GET /v1/live", () => {
   });
 
   it.each([0, 1])(
-    "tells how full the tables are, and how many ids of requests are new to the model (%i workers)",
+    "returns how full the tables are, and how many ids of requests are unseen (%i workers)",
     async (workers) => {
       const own = await Scorer.load(served.checkpoint, { workers });
       const server = createServer(own, { maxEventLoopDelay: 0 });
@@ -69,7 +69,7 @@ describe("GET /v1/live", () => {
   );
 
   it.each([0, 1])(
-    "tells the quality of the version that answers, whatever came into its directory since (%i workers)",
+    "returns the quality of the version that answers, even if newer ones are in its directory (%i workers)",
     async (workers) => {
       const { older, newer } = await twoVersions();
       const before = await Scorer.load(older, { workers });
@@ -82,7 +82,7 @@ describe("GET /v1/live", () => {
     },
   );
 
-  it("needs the token; the page itself has nothing to hide, and runs no script but its own", async () => {
+  it("requires the token; the page itself is public, and runs only its own scripts", async () => {
     expect((await app.inject("/v1/live")).statusCode).toBe(401);
     for (const path of ["/", "/live/page.js", "/live/page.css", "/live/uplot.js", "/live/uplot.css"]) {
       const { statusCode, headers } = await app.inject(path);
@@ -103,7 +103,7 @@ describe.skipIf(!hasBrowser())("the page in Chromium", () => {
     [1280, "light"],
     [400, "dark"],
   ] as const)(
-    "at %i pixels, %s: shows figures and plots, scores by hand, looks an id up",
+    "at %i pixels, %s: shows figures and plots, scores a request, looks up an id",
     async (width, colorScheme) => {
       const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
       const errors: string[] = [];
@@ -142,7 +142,7 @@ describe.skipIf(!hasBrowser())("the page in Chromium", () => {
     },
   );
 
-  /** Pixels of a plot that something is drawn on. */
+  /** Number of drawn pixels of a plot. */
   function inked(page: Page, plot: string): Promise<number> {
     return page.evaluate(`{
       const canvas = document.querySelector("#${plot} canvas");

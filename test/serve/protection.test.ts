@@ -38,7 +38,7 @@ const score = (app: FastifyInstance, headers: Record<string, string> = {}) =>
   });
 
 describe("tokens", () => {
-  it("every endpoint but the health ones wants one of them", async () => {
+  it("are required by every endpoint except the health checks", async () => {
     const app = serving({ tokens: TOKENS });
     for (const token of TOKENS) expect((await score(app, { authorization: `Bearer ${token}` })).statusCode).toBe(200);
     for (const authorization of ["", "Bearer", "Bearer x", `Basic ${TOKENS[0]}`, `Bearer ${TOKENS[0]}x`]) {
@@ -52,22 +52,22 @@ describe("tokens", () => {
     expect((await app.inject("/v2/health/ready")).statusCode).toBe(200);
   });
 
-  it("are lines of a file; what could be guessed or is no token is refused with its line", () => {
+  it("are lines of a file; short or invalid ones are refused with their line", () => {
     const file = join(mkdtempSync(join(tmpdir(), "hashbrook-token-")), "tokens");
     writeFileSync(file, `# clients\n${TOKENS[0]}\r\n\n  ${TOKENS[1]}\n`);
     expect(readTokens(file)).toEqual(TOKENS);
     expect(() => readTokens(`${file}.none`)).toThrow(/cannot be read/);
     expect(() => checkedTokens("# none\n", "f")).toThrow(/^f: has no token/);
-    expect(() => checkedTokens(`${TOKENS[0]}\nshort\n`, "f")).toThrow(/^f:2: is no token/);
+    expect(() => checkedTokens(`${TOKENS[0]}\nshort\n`, "f")).toThrow(/^f:2: not a valid token/);
   });
 
-  it("are needed beyond this machine, unless the network is said to be trusted", () => {
+  it("are required for addresses other than loopback, unless the network is declared trusted", () => {
     expect(() => listenOptions({ host: "0.0.0.0" })).toThrow(expect.objectContaining({ code: "usage" }));
     for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
       expect(listenOptions({ host }).tokens).toBeUndefined();
     expect(listenOptions({ host: "0.0.0.0", insecure: true }).tokens).toBeUndefined();
     expect(() => listenOptions({ host: "::1", tlsCert: "cert.pem" })).toThrow(/each needs the other/);
-    // No certificate: was told with a stack trace, as a defect.
+    // No certificate: reported with a stack trace, as an internal error.
     const files = { tlsCert: "package.json", tlsKey: "package.json" };
     const refused = {
       code: "usage",
@@ -90,9 +90,9 @@ describe("deadlines", () => {
 });
 
 describe("load", () => {
-  it("a client that sends more than it may is told when to come again", async () => {
+  it("a client over its rate limit is told when to retry", async () => {
     const app = serving({ rateLimit: 3 });
-    // However long the five take, they come within the second that is counted.
+    // However long the five take, they arrive within the second that is counted.
     vi.useFakeTimers({ toFake: ["Date"] });
     const statuses = [];
     for (let i = 0; i < 5; i++) statuses.push((await score(app)).statusCode);
@@ -125,15 +125,15 @@ describe("load", () => {
     for (let i = 0; i <= most; i++) answers.push(await score(app));
     vi.useRealTimers();
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([...Array(most).fill(200), 429]);
-    expect(answers.at(-1)!.json().error).toBe(`more than ${rateLimit} requests a second`);
+    expect(answers.at(-1)!.json().error).toBe(`rate limit of ${rateLimit} requests per second exceeded`);
     expect(answers.at(-1)!.headers["retry-after"]).toBe(String(seconds));
   });
 
-  it("requests beyond the queue are refused at once, and those in it are answered", async () => {
+  it("requests beyond the queue are refused at once, and queued ones are answered", async () => {
     const app = serving({ maxQueue: 2 });
     const url = await app.listen({ port: 0, host: "127.0.0.1" });
     const { port } = new URL(url);
-    // Two that say they will send a body, and wait.
+    // Two clients that announce a body and wait.
     const slow = [0, 1].map(() => connect(Number(port), "127.0.0.1"));
     const answers = slow.map(
       (socket) => new Promise<string>((resolve) => socket.once("data", (data) => resolve(String(data)))),
@@ -156,21 +156,21 @@ describe("load", () => {
     expect((await post(url)).status).toBe(200);
   });
 
-  it("who is refused keeps the connection: requests one behind the other are answered in their order, bodies and all", async () => {
+  it("a refused request keeps the connection open: pipelined requests are answered in order", async () => {
     const app = serving({ maxQueue: 0 });
     const url = await app.listen({ port: 0, host: "127.0.0.1" });
     const head = (line: string, length: number) => `${line}\r\nhost: x\r\ncontent-length: ${length}\r\n\r\n`;
     const refused = `${head("POST /v1/score HTTP/1.1", body.length)}${body}`;
     const alive = head("GET /v2/health/live HTTP/1.1", 0);
     const last = "POST /v1/score HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    const heard = await said(url, `${refused}${refused}${alive}${refused}${alive}${refused}${last}`);
-    expect(heard.match(/HTTP\/1.1 \d+/g)).toEqual([503, 503, 200, 503, 200, 503, 503].map((s) => `HTTP/1.1 ${s}`));
-    expect(heard.match(/"code":"overloaded"/g)).toHaveLength(5);
-    const old = await said(url, `${head("POST /v1/score HTTP/1.0", body.length)}${body}`);
+    const received = await responseTo(url, `${refused}${refused}${alive}${refused}${alive}${refused}${last}`);
+    expect(received.match(/HTTP\/1.1 \d+/g)).toEqual([503, 503, 200, 503, 200, 503, 503].map((s) => `HTTP/1.1 ${s}`));
+    expect(received.match(/"code":"overloaded"/g)).toHaveLength(5);
+    const old = await responseTo(url, `${head("POST /v1/score HTTP/1.0", body.length)}${body}`);
     expect(old).toMatch(/^HTTP\/1.1 503.*connection: close.*"code":"overloaded"/is);
   });
 
-  it("a client that has gone amid the body of a refused request leaves nothing behind", async () => {
+  it("a client that disconnects during the body of a refused request leaves nothing behind", async () => {
     const app = serving({ maxQueue: 0 });
     const url = await app.listen({ port: 0, host: "127.0.0.1" });
     const open = () => new Promise<number>((resolve) => app.server.getConnections((_, count) => resolve(count)));
@@ -181,15 +181,15 @@ describe("load", () => {
     await vi.waitFor(async () => expect(await open()).toBe(0));
   });
 
-  /** What a server says to bytes until it closes the connection. */
-  const said = (url: string, bytes: string) =>
+  /** The server's response to bytes until it closes the connection. */
+  const responseTo = (url: string, bytes: string) =>
     new Promise<string>((resolve) => {
-      let heard = "";
+      let received = "";
       const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(bytes));
       socket.on("data", (data) => {
-        heard += data;
+        received += data;
       });
-      socket.on("close", () => resolve(heard));
+      socket.on("close", () => resolve(received));
     });
 
   const post = (url: string) =>
@@ -197,7 +197,7 @@ describe("load", () => {
 });
 
 describe("requests", () => {
-  it("have an id, the client's where it is one, in the answer and beside errors", async () => {
+  it("have an id, the client's if it sent one, in the response and in errors", async () => {
     const app = serving({});
     expect((await score(app, { "x-request-id": "order-17" })).headers["x-request-id"]).toBe("order-17");
     const own = (await score(app, { "x-request-id": "x".repeat(500) })).headers["x-request-id"];
@@ -207,25 +207,25 @@ describe("requests", () => {
 });
 
 describe("slow clients", () => {
-  /** Writes, then a byte at a time. @returns what the server has said when it has closed the connection */
+  /** Writes, then one byte at a time. @returns the server's response when it has closed the connection */
   function dripping(port: number, first: string, drip = ""): Promise<string> {
     return new Promise((resolve) => {
       const socket = connect(port, "127.0.0.1");
-      let [at, heard] = [0, ""];
+      let [at, received] = [0, ""];
       const timer = setInterval(() => socket.write(drip.charAt(at++ % drip.length)), 40);
       socket.write(first);
       socket.on("error", () => {});
       socket.on("data", (data) => {
-        heard += data;
+        received += data;
       });
       socket.on("close", () => {
         clearInterval(timer);
-        resolve(heard);
+        resolve(received);
       });
     });
   }
 
-  it("are closed, byte by byte or idle, and others are answered meanwhile", async () => {
+  it("are disconnected, whether slow or idle, while others are answered", async () => {
     const app = serving({ timeouts: { headers: 500, request: 1000, idle: 500 } });
     const url = await app.listen({ port: 0 });
     const port = Number(new URL(url).port);
@@ -239,8 +239,8 @@ describe("slow clients", () => {
       return [...statuses];
     })();
     const eight = (first: string, drip: string) => Array.from({ length: 8 }, () => dripping(port, first, drip));
-    const heard = await Promise.all([...eight("", head), ...eight(line, "x: y\r\n"), ...eight(head, " ")]);
-    expect(heard.every((answer) => answer === "" || answer.startsWith("HTTP/1.1 408"))).toBe(true);
+    const received = await Promise.all([...eight("", head), ...eight(line, "x: y\r\n"), ...eight(head, " ")]);
+    expect(received.every((answer) => answer === "" || answer.startsWith("HTTP/1.1 408"))).toBe(true);
     expect(await idle).toMatch(/^HTTP\/1.1 200/);
     slow = false;
     expect(await others).toEqual([200]);

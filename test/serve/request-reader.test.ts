@@ -16,7 +16,7 @@ const known = knownMembers([...head, ...fields.flatMap((field) => ("from" in fie
 
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
 
-/** Rows and names of a body as it is read, `slice` candidates at a time; null where it is odd. */
+/** Rows and names of a body, read `slice` candidates at a time; null if it is irregular. */
 function read(body: Uint8Array, slice: number) {
   const cursor = new RequestCursor(body);
   const rows: unknown[] = [];
@@ -28,7 +28,7 @@ function read(body: Uint8Array, slice: number) {
   return { rows, unknown: namesOf(cursor.unknown), options: text(cursor.options), unlisted: cursor.unlisted };
 }
 
-/** The same of the objects it is made of. */
+/** The same from the body's objects. */
 function readWhole(body: Uint8Array) {
   const { context, candidates, unknown, options } = splitScoreRequest(body, known, 10_000);
   const rows: unknown[] = [];
@@ -62,7 +62,7 @@ const body = fc
     JSON.stringify(Object.fromEntries(order.map((name) => [name, members[name]])), null, space),
   );
 
-it("reads a request as it comes: the rows and unknown names of its objects, however it is cut", () => {
+it("reads a request as it arrives: the rows and unknown names of its objects, for any chunk boundaries", () => {
   let taken = 0;
   fc.assert(
     fc.property(body, fc.integer({ min: 1, max: ROWS }), (text, slice) => {
@@ -77,7 +77,7 @@ it("reads a request as it comes: the rows and unknown names of its objects, howe
   expect(taken).toBeGreaterThan(6);
 });
 
-/** What a candidate over a context says, as one object: members that fields read below are put together. */
+/** A candidate merged into a context, as one object: members that fields read are merged deeply. */
 function merged(context: object, candidate: object, place: Known | undefined = known): object {
   const members = Object.entries(candidate).map(([name, value]) => {
     const under = (context as Record<string, unknown>)[name];
@@ -87,7 +87,7 @@ function merged(context: object, candidate: object, place: Known | undefined = k
   return { ...context, ...Object.fromEntries(members) };
 }
 
-it("takes what candidates have of the context over from row to row: as if each said it itself", () => {
+it("carries values of the context over from row to row, as if each candidate had them", () => {
   let taken = 0;
   fc.assert(
     fc.property(object, fc.array(object, { minLength: 2, maxLength: 12 }), (context, some) => {
@@ -103,7 +103,7 @@ it("takes what candidates have of the context over from row to row: as if each s
   expect(taken).toBeGreaterThan(20);
 });
 
-it("finds every broken body odd that JSON.parse refuses", () => {
+it("detects every malformed body that JSON.parse refuses", () => {
   const mutation = fc.tuple(body, fc.nat(), fc.constantFrom("", ",", "}", "]", '"', "{", "0", "\\", "\u0000"));
   fc.assert(
     fc.property(mutation, ([text, place, by]) => {
@@ -118,7 +118,7 @@ it("finds every broken body odd that JSON.parse refuses", () => {
 
 const candidate = (i: number) => `{"user":{"id":"u${i}"},"plain":"${"x".repeat(i % 50)}"}`;
 
-it("reads a body of many times its window, however long a candidate is", () => {
+it("reads a body many times its window, however long a candidate is", () => {
   const long = `{"plain":"${"y".repeat(60_000)}","zap":"${"z".repeat(900_000)}"}`;
   const candidates = Array.from({ length: 9_000 }, (_, i) => (i % 3000 === 7 ? long : candidate(i)));
   const bytes = Buffer.from(`{"context":{"user":{"age":3}},"candidates":[${candidates.join(" , ")} ] }\n`);
@@ -139,11 +139,11 @@ it.each([
   ['{"context":{},"items":[],"candidates":[{}]}', "another member"],
   ['{"context":[],"candidates":[{}]}', "an array for a context"],
   ["", "nothing"],
-])("finds %s odd: %s", (text) => {
+])("detects %s as irregular: %s", (text) => {
   expect(read(Buffer.from(text), 8)).toBeNull();
 });
 
-it("says when there are more unknown names than it lists", () => {
+it("says if there are more unknown names than it lists", () => {
   const members = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`m${i}`, i]));
   expect(read(Buffer.from(JSON.stringify({ context: members, candidates: [{}] })), 8)?.unlisted).toBe(true);
 });

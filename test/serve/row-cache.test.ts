@@ -15,7 +15,7 @@ import { LocalHost } from "../../src/serve/threads/local-host.js";
 import { tower } from "./served-specs.js";
 import { bodyOf, candidate, trainerOf } from "./trainer.js";
 
-/** As much of the library's client as tests ask by. */
+/** The part of the library's client that tests use. */
 interface Client {
   dbsize(): Promise<number>;
   keysBuffer(pattern: string): Promise<Buffer[]>;
@@ -30,7 +30,7 @@ const LIBRARY: { readonly Redis: new (options: object) => Client } | null = awai
   () => null,
 );
 const LACKS = !PROGRAM
-  ? "there is neither valkey-server nor redis-server"
+  ? "neither valkey-server nor redis-server is installed"
   : !LIBRARY
     ? "iovalkey is not installed"
     : "";
@@ -39,13 +39,13 @@ if (LACKS) {
   console.error(`skipped: rows that servers share: ${LACKS}`);
 }
 
-/** Room for about thirty rows: far less than the models have. */
+/** Memory for about thirty rows: far less than the models have. */
 const cacheBytes = 1500;
 const folder = () => mkdtempSync(join(tmpdir(), "row-cache-"));
 const rng = new Rng(7);
 const asked = Array.from({ length: 6 }, () => Array.from({ length: 60 }, () => candidate(rng)));
 
-/** Longer than a busy machine lets wait. */
+/** Longer than any delay on a busy machine. */
 const PATIENT_MS = 20_000;
 
 const closing: (() => unknown)[] = [];
@@ -53,7 +53,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** A cluster's servers listen 10,000 above it, too. */
+/** A cluster's servers also listen 10,000 above it. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
@@ -79,7 +79,7 @@ async function client(port: number): Promise<Client> {
   return asks;
 }
 
-/** A server that shares the rows of a trainer's model, which it keeps in a directory of its own. */
+/** A server that shares the rows of a trainer's model, with its own directory. */
 async function scorer(trainer: Awaited<ReturnType<typeof trainerOf>>, url: string, answerMs = PATIENT_MS) {
   const shared = await RowCache.open(url, answerMs);
   const rows = await RowDirectory.open(folder(), { cacheBytes, shared });
@@ -123,8 +123,8 @@ async function learned() {
   return { trainer, whole, expected };
 }
 
-describe.skipIf(LACKS)("rows that servers share", () => {
-  it("come from there with the bits of the disk, and never those of another version", async () => {
+describe.skipIf(LACKS)("a row cache shared by servers", () => {
+  it("returns rows bit for bit like the disk, and never those of another version", async () => {
     const port = await freePort();
     await server(port);
     const { trainer, whole, expected } = await learned();
@@ -138,7 +138,7 @@ describe.skipIf(LACKS)("rows that servers share", () => {
     await expect.poll(async () => (await client(port)).dbsize()).toBeGreaterThan(100);
     expect(await other.answers()).toEqual(await expected());
     expect(other.counts.hits).toBeGreaterThan(100);
-    // One is an entry ahead: the rows that it tells are not the other's.
+    // One is an entry ahead: its rows are not those of the other.
     const before = await expected();
     await trainer.learn();
     await one.apply(trainer.delta(), 1);
@@ -148,7 +148,7 @@ describe.skipIf(LACKS)("rows that servers share", () => {
     expect([one.counts.errors, other.counts.errors]).toEqual([0, 0]);
   });
 
-  it("are read from the disk where one is damaged, or another's under its name", async () => {
+  it("is bypassed for a damaged row, or another one stored under its name", async () => {
     const port = await freePort();
     await server(port);
     const { trainer, whole, expected } = await learned();
@@ -166,7 +166,7 @@ describe.skipIf(LACKS)("rows that servers share", () => {
     expect(other.counts.errors).toBeGreaterThan(100);
   });
 
-  it("are read from the disk while their server is killed, hangs, or is not there, and come from there again", async () => {
+  it("is bypassed while its server is killed, hangs, or is absent, and used again afterwards", async () => {
     const port = await freePort();
     const first = await server(port);
     const { trainer, whole, expected } = await learned();
@@ -198,28 +198,30 @@ describe.skipIf(LACKS)("rows that servers share", () => {
     second.kill("SIGCONT");
   }, 60_000);
 
-  it("of a server that is not there at the start are said to come from the disk", async () => {
+  it("that is unreachable at the start is reported", async () => {
     const port = await freePort();
     const notes: string[] = [];
     const shared = await RowCache.open(`redis://127.0.0.1:${port}`, 200, (text) => notes.push(text));
     shared.close();
-    expect(notes).toEqual([expect.stringMatching(`no answer from 127.0.0.1:${port} .*ECONNREFUSED.*: rows come from`)]);
+    expect(notes).toEqual([
+      expect.stringMatching(`cannot connect to 127.0.0.1:${port} .*ECONNREFUSED.*: reading rows from`),
+    ]);
   });
 
-  it("are refused at the start where the server wants a password, or another one", async () => {
+  it("is refused at the start if the server requires a password, or another one", async () => {
     const port = await freePort();
     await server(port, "--requirepass", "right");
     for (const user of ["", ":wrong@", "somebody:right@"])
       await expect(RowCache.open(`redis://${user}127.0.0.1:${port}`)).rejects.toMatchObject({
         code: "usage",
-        message: expect.stringMatching(/lets nobody in so: (NOAUTH|WRONGPASS)/),
+        message: expect.stringMatching(/refused the login: (NOAUTH|WRONGPASS)/),
       });
     const notes: string[] = [];
     (await RowCache.open(`redis://:right@127.0.0.1:${port}`, 200, (text) => notes.push(text))).close();
     expect(notes).toEqual([]);
   });
 
-  it("lie in the servers of a cluster", async () => {
+  it("may be a cluster", async () => {
     const ports = [await freePort(), await freePort()];
     const cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
     const nodes = await Promise.all(
@@ -247,7 +249,7 @@ describe.skipIf(LACKS)("rows that servers share", () => {
   }, 60_000);
 });
 
-it("an address says hosts, user, password and whether by TLS", () => {
+it("an address has hosts, user, password and TLS", () => {
   expect(valkeyAddress("redis://h")).toEqual({ nodes: [{ host: "h", port: 6379 }], tls: false });
   expect(valkeyAddress("valkeys://me:a%40b@a:1,[::1]:2/")).toEqual({
     nodes: [

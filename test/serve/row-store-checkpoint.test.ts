@@ -9,7 +9,7 @@ import { type LoadOptions, Scorer } from "../../src/serve/scorer.js";
 import { CachedStore } from "../../src/tables/cached-store.js";
 import { train } from "../../src/train/run.js";
 
-/** Tables of every encoding that has rows, of several optimizers and precisions; rows come and go. */
+/** Tables of every encoding with rows, of several optimizers and precisions; rows are admitted and evicted. */
 const TABLES = `
 tables:
   users: { dim: 8, encoding: exact, budget: 40 kB, eviction: { policy: lfu, expire_time: 30d }, precision: int8, optimizer: { adagrad: {} } }
@@ -61,7 +61,7 @@ describe("a checkpoint's rows on disk", () => {
   });
   afterAll(() => rows.close());
 
-  it("give the same scores, of a full one and of increments", async () => {
+  it("give the same scores, from a full checkpoint and from increments", async () => {
     const all = readdirSync(out)
       .filter((name) => name.startsWith("checkpoint-"))
       .map((name) => join(out, name));
@@ -75,7 +75,7 @@ describe("a checkpoint's rows on disk", () => {
     }
   });
 
-  it("are there still when a server starts again, and not read from the checkpoint", async () => {
+  it("are reused when a server restarts, without reading the checkpoint", async () => {
     const before = readdirSync(store).filter((name) => /^\d+$/.test(name));
     expect(before).toHaveLength(1);
     await rows.close();
@@ -84,7 +84,7 @@ describe("a checkpoint's rows on disk", () => {
     expect(readdirSync(store).filter((name) => /^\d+$/.test(name))).toEqual(before);
   });
 
-  it("give way to those of a newer one", async () => {
+  it("are replaced by those of a newer one", async () => {
     const before = readdirSync(store);
     await train({ model, data: "simulate:8000:7", out, resume: true });
     await rows.close();
@@ -108,7 +108,7 @@ describe("a checkpoint's rows on disk", () => {
     }
   });
 
-  it("are read from what is there where the checkpoint goes while it is read", async () => {
+  it("are loaded from the remaining one if the checkpoint is removed during the load", async () => {
     const [run, gone] = [join(folder(), "run"), folder()];
     cpSync(out, run, { recursive: true });
     const names = readdirSync(run).filter((name) => name.startsWith("checkpoint-"));
@@ -128,17 +128,17 @@ describe("a checkpoint's rows on disk", () => {
   it.each([
     ["cut off", (file: string) => truncateSync(file, 8192)],
     ["overwritten at its beginning", (file: string) => writeFileSync(file, Buffer.alloc(8192, 7), { flag: "r+" })],
-  ])("are read anew where the database is %s", async (_, spoil) => {
+  ])("are loaded again if the database is %s", async (_, spoil) => {
     await rows.close();
     const [number] = readdirSync(store).filter((name) => /^\d+$/.test(name));
     spoil(join(store, number, "data.mdb"));
-    const told: string[] = [];
-    rows = await RowDirectory.open(store, { cacheBytes, tell: (text) => told.push(text) });
-    expect(told).toEqual([expect.stringMatching(/^row store: .*it is made anew$/)]);
+    const notes: string[] = [];
+    rows = await RowDirectory.open(store, { cacheBytes, tell: (text) => notes.push(text) });
+    expect(notes).toEqual([expect.stringMatching(/^row store: .*rebuilding it$/)]);
     expect(await answers(out, { rowStore: rows })).toEqual(await answers(out));
   });
 
-  it("are refused where they are another model's, and where they are to be cut, learned from or read by threads", async () => {
+  it("are refused if they belong to another model, and with dims, learning or threads", async () => {
     const other = join(folder(), "other");
     await train({ model: "features/ads-demo.yaml", data: "simulate:500:7", out: other });
     await rows.close();

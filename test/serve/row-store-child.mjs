@@ -1,5 +1,5 @@
-// Follows a log with rows on disk: LOG STORE UNTIL [N inside|after]. Dies in its N-th transaction, or right after it; else it prints the scores of
-// the requests that it reads once it has come to entry UNTIL, and the entry that the store had when it began.
+// Follows a log with rows on disk: LOG STORE UNTIL [N inside|after]. Dies in its N-th transaction, or right after it; otherwise it prints the scores of
+// the requests on standard input once it has reached entry UNTIL, and the entry that the store had at the start.
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openFollow, RowDirectory, Scorer } from "../../dist/index.js";

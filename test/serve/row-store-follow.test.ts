@@ -29,7 +29,7 @@ const folder = () => mkdtempSync(join(tmpdir(), "row-store-"));
 const rng = new Rng(5);
 const asked = Array.from({ length: 4 }, () => Array.from({ length: 90 }, () => candidate(rng)));
 
-/** A trainer and the log it writes. */
+/** A trainer and its log. */
 async function publishing(sink: DeltaSink) {
   const trainer = await trainerOf(tower("exact"));
   const options = { sink, spec: JSON.parse(JSON.stringify(trainer.spec)), run: trainer.hash, partBytes: 8000 };
@@ -56,7 +56,7 @@ async function answers(scorer: Scorer, until: number): Promise<number[][]> {
   return scores;
 }
 
-/** A scorer that goes on from a store. */
+/** A scorer that continues from a store. */
 async function following(log: string, store: string) {
   const rows = await RowDirectory.open(store, { cacheBytes: 1500 });
   const { kept } = rows;
@@ -87,7 +87,7 @@ describe.each([
     },
   ],
 ])("a scorer with rows on disk that follows %s", (_, gone, logIn) => {
-  it("goes on from what it has where the snapshots are gone, and begins anew where the deltas are", async () => {
+  it("continues from its rows if the snapshots are gone, and starts over if the deltas are", async () => {
     const [path, store] = [folder(), folder()];
     const [log, sink] = await logIn(path);
     const { trainer, publish } = await publishing(sink);
@@ -105,7 +105,7 @@ describe.each([
     expect(await openFollow(log).run?.()).toBe(trainer.hash);
     checkRun({ kept: run.kept, path }, trainer.hash);
     expect(() => checkRun({ kept: run.kept, path }, "0123456789abcdef")).toThrow(
-      /holds a model of spec [0-9a-f]{16}, and not 0123456789abcdef/,
+      /holds rows of spec [0-9a-f]{16}, but the model's spec is 0123456789abcdef/,
     );
     expect(run.kept).toMatchObject({ number: 2, epoch: 3, sent: 77, newestEvent: 192 });
     expect(await answers(run.scorer, 4)).toEqual(await expected(trainer));
@@ -133,7 +133,7 @@ describe("a scorer with rows on disk", () => {
   });
   afterAll(() => world.trainer.model.close());
 
-  it("goes on with the bits of rows in memory wherever it was killed, in a transaction or behind one", async () => {
+  it("continues bit for bit like rows in memory wherever it was killed, within a transaction or after one", async () => {
     const store = folder();
     const input = JSON.stringify(asked.map((candidates) => ({ context: {}, candidates })));
     const child = (...kill: readonly (string | number)[]) => {
@@ -143,7 +143,7 @@ describe("a scorer with rows on disk", () => {
     const [{ body }] = readFrames(nodeFiles, join(log, "snapshot-000000000000.hbd"));
     const { parts } = readFacts(body);
     expect(parts).toBeGreaterThan(2);
-    // In the snapshot, in its later parts, behind them; then in deltas and in their rows, and behind such.
+    // In the snapshot, in its later parts, after them; then in deltas and in their rows, and after those.
     for (const kill of [
       [2, "inside"],
       [parts, "inside"],
@@ -160,7 +160,7 @@ describe("a scorer with rows on disk", () => {
     expect({ scores, resyncs }).toEqual({ scores: await expected(world.trainer), resyncs: 0 });
   }, 60_000);
 
-  it("tells of a damaged row, and makes the store anew with the next entry", async () => {
+  it("reports a damaged row, and rebuilds the store with the next entry", async () => {
     const store = folder();
     let run = await following(log, store);
     await answers(run.scorer, 7);
@@ -180,7 +180,7 @@ describe("a scorer with rows on disk", () => {
     expect(readdirSync(store)).toEqual(["2"]);
   }, 30_000);
 
-  it("whose disk is full answers with what it had, and goes on once there is room", async () => {
+  it("keeps answering from the previous state if its disk is full, and continues once there is space", async () => {
     const { scorer, close } = await following(log, folder());
     const last = await world.publish();
     expect(await answers(scorer, last)).toEqual(await expected(world.trainer));

@@ -14,7 +14,7 @@ import { bodyOf, candidate, trainerOf } from "./trainer.js";
 
 type Trainer = Awaited<ReturnType<typeof trainerOf>>;
 
-/** Room for about thirty rows: far less than the models have. */
+/** Memory for about thirty rows: far less than the models have. */
 const cacheBytes = 1500;
 
 const placeOf = ({ hash, examples }: Trainer, number: number): KeptPlace => {
@@ -22,7 +22,7 @@ const placeOf = ({ hash, examples }: Trainer, number: number): KeptPlace => {
   return { run: hash, number, version: examples, link: String(number).padStart(16, "a"), ...times };
 };
 
-/** Answers by the model of a host. */
+/** Scores of a host's model. */
 function world(options: LocalOptions = {}) {
   const host = new LocalHost(options);
   const now: { current: Current | null } = { current: null };
@@ -54,7 +54,7 @@ async function expected(trainer: Trainer): Promise<number[][]> {
 
 describe("rows on disk", () => {
   it.each(servedSpecs)(
-    "score with the bits of rows in memory, before and after a delta and a restart: %s",
+    "score bit for bit like rows in memory, before and after a delta and a restart: %s",
     async (_, yaml) => {
       const path = folder();
       const trainer = await trainerOf(yaml);
@@ -91,7 +91,7 @@ describe("rows on disk", () => {
     },
   );
 
-  it.each(["f16", "int8", "int4"] as const)("are held in memory in %s as all rows would be", async (precision) => {
+  it.each(["f16", "int8", "int4"] as const)("are rounded to %s as rows in memory would be", async (precision) => {
     const rows = await RowDirectory.open(folder(), { cacheBytes });
     const trainer = await trainerOf(tower("hash"));
     await trainer.learn();
@@ -107,7 +107,7 @@ describe("rows on disk", () => {
     await trainer.model.close();
   });
 
-  it("of a large entry are answered by at once, and are all there where the process ended before they were in their tables", async () => {
+  it("of a large entry are used immediately, and are complete if the process ended before they were in their tables", async () => {
     const path = folder();
     const trainer = await trainerOf(tower("exact"));
     await trainer.learn();
@@ -154,7 +154,7 @@ describe("rows on disk", () => {
     await trainer.model.close();
   });
 
-  it("of a snapshot that never became whole are removed", async () => {
+  it("of an incomplete snapshot are removed", async () => {
     const path = folder();
     const trainer = await trainerOf(tower("exact"));
     await trainer.learn();

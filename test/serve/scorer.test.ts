@@ -9,7 +9,7 @@ import { Scorer } from "../../src/serve/scorer.js";
 const body = Buffer.from('{"candidates": [{}]}');
 const empty = () => Scorer.follow(new DirectorySource(mkdtempSync(join(tmpdir(), "hashbrook-scorer-"))));
 
-it("refuses what is late or given up before anything is scored", async () => {
+it("refuses late or aborted requests before anything is scored", async () => {
   const scorer = empty();
   const late = scorer.score(body, { deadline: systemClock.now() - 1 });
   await expect(late).rejects.toMatchObject({ code: "deadline_exceeded" });

@@ -1,7 +1,7 @@
 import { servedSpec } from "../model/served.js";
 
 export const tower = (encoding: string, optimizer = "adam") => servedSpec("deep_crossing", { encoding, optimizer });
-/** A model of every encoding, and those without a tower. */
+/** A model of every encoding, and of towers without one. */
 export const servedSpecs: [what: string, yaml: string][] = [
   ["exact", tower("exact")],
   ["exact, ftrl", tower("exact", "ftrl")],

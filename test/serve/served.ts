@@ -30,7 +30,7 @@ train: { batch: 128 }
 /** Ids beyond what a double holds exactly. */
 export const BIG = 9007199254740993n;
 
-/** An event of the shop as text: number `i` of them, always the same. */
+/** Event number `i` of the shop as text, always the same. */
 export function event(i: number): string {
   const user = BigInt((i * 7) % 50) + BIG;
   const item = (i * 13) % 40;
@@ -39,7 +39,7 @@ export function event(i: number): string {
   return `{"click": ${+((i * 7919) % 100 < 20 + item)}, "user": {"id": ${user}}, "item": {"id": "i${item}", "maker": "m${item % 6}", "price": ${1 + item}, "tags": ${tags}, "picture": ${JSON.stringify(picture)}}}`;
 }
 
-/** A server of a model that has learned the shop's events. */
+/** A server with a model that has learned the shop's events. */
 export async function shop(): Promise<{
   app: FastifyInstance;
   scorer: Scorer;
@@ -57,7 +57,7 @@ export async function shop(): Promise<{
   return { app, scorer, checkpoint, close: () => app.close().then(() => scorer.close()) };
 }
 
-/** Two versions of one model, 1,000 and 2,000 examples, and a request they take. */
+/** Two versions of one model, of 1,000 and 2,000 examples, and a request for them. */
 export async function twoVersions(): Promise<{ older: string; newer: string; body: string }> {
   const folder = temporary();
   const learn = async (limit: number) => {

@@ -152,7 +152,7 @@ function ofTensors(all: readonly Column[], slice: number): unknown[] | null {
   return found;
 }
 
-it("binary tensors are the rows of the same values in JSON, of every type, however they are cut", () => {
+it("binary tensors decode to the same rows as the same values in JSON, of every type, for any chunk boundaries", () => {
   fc.assert(
     fc.property(columns, fc.integer({ min: 1, max: ROWS }), (all, slice) => {
       expect(ofTensors(all, slice)).toEqual(ofJson(all));
@@ -179,6 +179,6 @@ function tensorOf(name: string, datatype: string, shape: number[], size: number)
   return { name, datatype, shape, parameters: { binary_data_size: size } };
 }
 
-it.each(bad)("leaves %s to who has the words for it", (_, tensor, bytes) => {
+it.each(bad)("leaves %s to the code with the error messages", (_, tensor, bytes) => {
   expect(ofTensors([{ tensor, bytes, texts: [] }], ROWS)).toBeNull();
 });

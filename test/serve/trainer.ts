@@ -1,4 +1,4 @@
-// A trainer in this process, of pseudo-random events, and what it would answer: for tests of scorers.
+// A trainer in this process, of pseudo-random events, and its predictions: for tests of scorers.
 import { batchLayout } from "../../src/core/batch.js";
 import { Rng } from "../../src/core/rng.js";
 import { Decoder } from "../../src/decode/decoder.js";
@@ -47,7 +47,7 @@ export async function trainerOf(yaml: string) {
       return examples;
     },
     changes,
-    /** What has changed since it was last asked for, as a delta has it. */
+    /** The changes since the last call, as a delta. */
     delta: () => [...model.serving.pack(changes.take()).states()],
     async learn(): Promise<void> {
       const batch = decode(Array.from({ length: ROWS }, () => candidate(rng)));
@@ -56,7 +56,7 @@ export async function trainerOf(yaml: string) {
       model.calibrator?.learn(logits, model.calibrator.apply(logits, batch), batch);
       examples += batch.rows;
     },
-    /** What it predicts now, as `predict` does. */
+    /** Its current predictions, as `predict` computes them. */
     async answers(objects: readonly object[]): Promise<number[]> {
       const scores: number[] = [];
       for (let from = 0; from < objects.length; from += ROWS)

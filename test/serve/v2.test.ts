@@ -22,7 +22,7 @@ const infer = async (
     headers: { "content-type": "application/json", ...headers },
   });
 };
-/** What the JSON endpoint scores. */
+/** Scores of the JSON endpoint. */
 async function scored(candidates: object[], context = {}): Promise<number[]> {
   const body = { context, candidates };
   const response = await served.app.inject({ method: "POST", url: "/v1/score", body });
@@ -37,7 +37,7 @@ const bytes = (texts: string[]) =>
       return [size, Buffer.from(one)];
     }),
   );
-/** A request of a JSON header and what lies behind it. */
+/** A request of a JSON header and the binary data after it. */
 const framed = (header: object, ...binary: Buffer[]) => {
   const json = Buffer.from(JSON.stringify(header));
   const headers = {
@@ -48,7 +48,7 @@ const framed = (header: object, ...binary: Buffer[]) => {
 };
 
 describe("the Open Inference Protocol", () => {
-  it("tells of the server and its model", async () => {
+  it("returns the metadata of the server and its model", async () => {
     const get = async (url: string) => (await served.app.inject(url)).json();
     expect(await get("/v2")).toEqual({
       name: "hashbrook",
@@ -74,7 +74,7 @@ describe("the Open Inference Protocol", () => {
     });
   });
 
-  it("scores what the JSON endpoint scores, by fields or by paths, one row for all", async () => {
+  it("returns the scores of the JSON endpoint, by fields or by paths, with one row for all", async () => {
     const response = await infer({
       id: "a 7",
       inputs: [
@@ -120,7 +120,7 @@ describe("the Open Inference Protocol", () => {
     expect(exact[0]).not.toBe(exact[1]);
   });
 
-  it("takes and gives binary tensors", async () => {
+  it("accepts and returns binary tensors", async () => {
     const [items, prices] = [bytes(["i1", "ü"]), Buffer.from(Float32Array.of(0.1, 9).buffer)];
     const inputs = [
       { name: "item", shape: [2], datatype: "BYTES", parameters: { binary_data_size: items.length } },
@@ -128,8 +128,8 @@ describe("the Open Inference Protocol", () => {
       { name: "price", shape: [2], datatype: "FP32", parameters: { binary_data_size: prices.length } },
     ];
     const { body, headers } = framed({ inputs, parameters: { binary_data_output: true } }, items, prices);
-    const { headers: told, rawPayload } = await infer(body, headers);
-    const length = Number(told["inference-header-content-length"]);
+    const { headers: responseHeaders, rawPayload } = await infer(body, headers);
+    const length = Number(responseHeaders["inference-header-content-length"]);
     const { outputs } = JSON.parse(rawPayload.subarray(0, length).toString());
     expect(outputs).toEqual([{ name: "score", datatype: "FP32", shape: [2], parameters: { binary_data_size: 8 } }]);
     const scores = new Float32Array(
@@ -148,7 +148,7 @@ describe("the Open Inference Protocol", () => {
     expect((await infer(again.body, again.headers)).json().outputs[0].data).toEqual([...scores]);
   });
 
-  it("scores binary tensors in threads as JSON in the calling one", async () => {
+  it("scores binary tensors in threads as JSON in the calling thread", async () => {
     const scorer = await Scorer.load(served.checkpoint, { workers: 1 });
     const app = createServer(scorer, { maxEventLoopDelay: 0 });
     try {
@@ -167,7 +167,7 @@ describe("the Open Inference Protocol", () => {
     }
   });
 
-  it("counts what it answered", async () => {
+  it("counts its responses", async () => {
     const stats = async () => (await served.app.inject("/v2/models/shop/stats")).json().model_stats[0];
     const before = await stats();
     await infer({ inputs: [text("item", ["i1", "i2"])] });
@@ -181,27 +181,39 @@ describe("the Open Inference Protocol", () => {
   const int64 = (data: string) =>
     `{"inputs": [{"name": "user", "shape": [1], "datatype": "INT64", "data": [${data}]}]}`;
   it.each([
-    ["an unknown field", { inputs: [text("itm", ["a"])] }, /inputs\.itm: no field is called so/],
-    ["a name of a megabyte", { inputs: [text("item".repeat(1 << 18), ["a"])] }, /item: no field is called so/],
-    ["a number as a text", { inputs: [text("item", [1])] }, /inputs\.item: element 0: 1 is no BYTES/],
-    ["a text as a number", int64('"1"'), /element 0: "1" is no INT64/],
-    ["an integer beyond 64 bits", int64("9223372036854775808"), /9223372036854775808 is no INT64/],
-    ["a fraction as an integer", int64("1.0"), /1\.0 is no INT64/],
+    ["an unknown field", { inputs: [text("itm", ["a"])] }, /inputs\.itm: unknown field/],
+    ["a name of a megabyte", { inputs: [text("item".repeat(1 << 18), ["a"])] }, /item: unknown field/],
+    ["a number as a text", { inputs: [text("item", [1])] }, /inputs\.item: element 0: 1 is not a valid BYTES/],
+    ["a text as a number", int64('"1"'), /element 0: "1" is not a valid INT64/],
+    ["an integer beyond 64 bits", int64("9223372036854775808"), /9223372036854775808 is not a valid INT64/],
+    ["a fraction as an integer", int64("1.0"), /1\.0 is not a valid INT64/],
     [
       "an infinite number",
       '{"inputs": [{"name": "price", "shape": [1], "datatype": "FP64", "data": [1e999]}]}',
-      /1e999 is no FP64/,
+      /1e999 is not a valid FP64/,
     ],
-    ["a number for an id", { inputs: [{ name: "item", shape: [1], datatype: "FP32", data: [1] }] }, /takes no FP32/],
-    ["a wrong count", { inputs: [text("item", ["a", "b"], [3])] }, /has 2 elements, and shape \[3\] 3/],
+    [
+      "a number for an id",
+      { inputs: [{ name: "item", shape: [1], datatype: "FP32", data: [1] }] },
+      /does not accept FP32/,
+    ],
+    ["a wrong count", { inputs: [text("item", ["a", "b"], [3])] }, /has 2 elements, but shape \[3\] has 3/],
     [
       "rows that differ",
       { inputs: [text("item", ["a", "b"]), text("maker", ["a", "b", "c"])] },
-      /has 2 rows, others 3/,
+      /has 2 rows, but other tensors have 3/,
     ],
-    ["a list for one value", { inputs: [text("item", ["a", "b"], [1, 2])] }, /inputs\.item: has one value a row/],
-    ["one value for a list", { inputs: [text("tags", ["a", "b"])] }, /inputs\.tags: is a list a row/],
-    ["one member twice", { inputs: [text("item", ["a"]), text("item.id", ["b"])] }, /member item\.id is there already/],
+    [
+      "a list for one value",
+      { inputs: [text("item", ["a", "b"], [1, 2])] },
+      /inputs\.item: must have one value per row/,
+    ],
+    ["one value for a list", { inputs: [text("tags", ["a", "b"])] }, /inputs\.tags: must have a list per row/],
+    [
+      "one member twice",
+      { inputs: [text("item", ["a"]), text("item.id", ["b"])] },
+      /another tensor already provides member item\.id/,
+    ],
     ["deep nesting", { inputs: [text("item", [["a"]], [1])] }, /nested deeper/],
     ["no rows", { inputs: [text("item", [], [0])] }, /at least one row/],
     [
@@ -209,7 +221,7 @@ describe("the Open Inference Protocol", () => {
       { inputs: [{ name: "picture", shape: [1, 2], datatype: "FP32", data: [1, 2] }] },
       /picture: bad_vector/,
     ],
-    ["an unknown output", { inputs: [text("item", ["a"])], outputs: [{ name: "x" }] }, /outputs\.x: is not there/],
+    ["an unknown output", { inputs: [text("item", ["a"])], outputs: [{ name: "x" }] }, /outputs\.x: unknown output/],
     [
       "an unknown parameter",
       { inputs: [text("item", ["a"])], parameters: { priority: 1 } },
@@ -250,7 +262,7 @@ describe("the Open Inference Protocol", () => {
       "bytes too many",
       () => framed({ inputs: [text("item", ["a"])] }, Buffer.alloc(3)),
       {},
-      /3 bytes behind its tensors/,
+      /has 3 bytes after the last tensor/,
     ],
     [
       "a size that is not the shape's",
@@ -260,7 +272,7 @@ describe("the Open Inference Protocol", () => {
           Buffer.alloc(8),
         ),
       {},
-      /has 8 bytes of binary data, and its shape 16/,
+      /has 8 bytes of binary data, but its shape needs 16/,
     ],
     [
       "a NaN",
@@ -270,7 +282,7 @@ describe("the Open Inference Protocol", () => {
           Buffer.from(Float32Array.of(Number.NaN).buffer),
         ),
       {},
-      /no finite FP32/,
+      /not a finite FP32/,
     ],
     [
       "a text cut short",
@@ -280,7 +292,7 @@ describe("the Open Inference Protocol", () => {
           bytes(["abc"]).subarray(0, 5),
         ),
       {},
-      /goes beyond/,
+      /extends beyond/,
     ],
     [
       "lists of texts whose shape has more elements than the bytes could hold, at once",

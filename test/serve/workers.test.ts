@@ -14,7 +14,7 @@ import { bodyOf, candidate, trainerOf } from "./trainer.js";
 type Calls = { readonly worker: Worker };
 type Trainer = Awaited<ReturnType<typeof trainerOf>>;
 
-/** A host with what answers on it. */
+/** A host with the models that it serves. */
 function world(host: Host) {
   const now: { current: Current | null } = { current: null };
   host.answer(() => now.current);
@@ -22,7 +22,7 @@ function world(host: Host) {
   return {
     host,
     dispatcher,
-    /** Has the trainer's model answer, whole. */
+    /** Makes the complete model of the trainer answer. */
     async open({ spec, hash, model, examples, delta }: Trainer) {
       const hosted = await host.open(JSON.parse(JSON.stringify(spec)), hash);
       await hosted.apply([...model.serving.pack("all").states()], examples);
@@ -51,7 +51,7 @@ afterAll(async () => {
   await pool.close();
 });
 
-it.each(servedSpecs)("scores in threads have predict's bits, whatever they are asked together: %s", async (_, yaml) => {
+it.each(servedSpecs)("threads score bit for bit like predict, whatever is scored together: %s", async (_, yaml) => {
   const trainer = await trainerOf(yaml);
   for (let i = 0; i < 3; i++) await trainer.learn();
   const hosted = [await threads.open(trainer), await local.open(trainer)];
@@ -79,7 +79,7 @@ it.each(servedSpecs)("scores in threads have predict's bits, whatever they are a
   await trainer.model.close();
 });
 
-/** Rows of ids that nobody asks for: so many that a thread's model takes the update a few at a time. */
+/** Rows of ids that no request has: so many that a thread's model takes the update a few at a time. */
 function others(states: readonly ServingState[], rows: number): ServingState[] {
   const [{ name, dim }] = states.flatMap(({ tables }) => tables);
   const keys = BigUint64Array.from({ length: rows }, (_, i) => BigInt(i) << 20n);
@@ -92,7 +92,7 @@ describe("while entries are applied every few milliseconds", () => {
     ["threads", threads, 0],
     ["threads, large ones", threads, 10_000],
     ["the calling thread", local, 0],
-  ])("all scores of an answer are of one version, in %s", async (_, { open, score, change }, more) => {
+  ])("all scores of a response come from one version, in %s", async (_, { open, score, change }, more) => {
     const trainer = await trainerOf(tower("exact"));
     await trainer.learn();
     const hosted = await open(trainer);
@@ -133,7 +133,7 @@ describe("while entries are applied every few milliseconds", () => {
 });
 
 describe("in threads", () => {
-  it("what is wrong with a request is its own alone", async () => {
+  it("an invalid request does not affect others", async () => {
     const trainer = await trainerOf(tower("exact"));
     await trainer.learn();
     const hosted = await threads.open(trainer);
@@ -157,7 +157,7 @@ describe("in threads", () => {
     await trainer.model.close();
   });
 
-  it("one that ends is replaced: its requests fail with a word, later ones are answered", async () => {
+  it("a thread that ends is replaced: its requests fail with an error, later ones are answered", async () => {
     const trainer = await trainerOf(tower("exact"));
     await trainer.learn();
     const hosted = await threads.open(trainer);
@@ -169,7 +169,7 @@ describe("in threads", () => {
       Promise.allSettled([threads.score(large), threads.score(large)]),
       sleep(1).then(() => {
         thread.turns.give();
-        // No call: the thread fails over it, amid the first request.
+        // Not a call: the thread fails on it, during the first request.
         thread.calls.worker.postMessage(null);
       }),
     ]);
@@ -184,7 +184,7 @@ describe("in threads", () => {
     await trainer.model.close();
   });
 
-  it("nothing is left once they are closed", async () => {
+  it("nothing is left after close", async () => {
     const own = new ScoringThreads(2);
     const trainer = await trainerOf(tower("exact"));
     await world(own.host()).open(trainer);

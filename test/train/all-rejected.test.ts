@@ -26,14 +26,14 @@ function file(name: string, ...lines: string[]): string {
 const event = (id: number) => JSON.stringify({ label: id % 2, a: `a${id % 7}` });
 const events = Array.from({ length: 100 }, (_, id) => event(id));
 
-it("a resumed run with nothing but malformed events does not say that all events were rejected", async () => {
+it("a resumed run with only malformed events does not report all_rejected", async () => {
   const out = join(folder, "resumed");
   await train({ model: spec, data: file("first.jsonl", ...events, "{"), out });
   const resumed = await train({ model: spec, data: file("second.jsonl", "rubbish"), out, resume: true });
   expect(resumed).toMatchObject({ examples: 100, rejected: 2 });
 });
 
-it("a new run that can read nothing says so", async () => {
+it("a new run with only malformed events reports all_rejected", async () => {
   const data = file("rubbish.jsonl", "rubbish", "{");
   const failure = { code: "all_rejected", message: expect.stringContaining("all 2 events were rejected") };
   await expect(train({ model: spec, data, out: join(folder, "new") })).rejects.toMatchObject(failure);

@@ -11,10 +11,10 @@ import { Checkpointer, type CheckpointerOptions } from "../../src/train/checkpoi
 import { temporaryDirectory } from "../checkpoints/samples.js";
 import { modelOf } from "../tables/samples.js";
 
-/** evicting: an exact table whose rows are given up. */
+/** evicting: an exact table that evicts rows. */
 type Kind = "hash" | "exact" | "evicting";
 
-/** A table that learns, and what a Checkpointer needs of a run. */
+/** A table that learns, and the parts of a run that a Checkpointer needs. */
 class Run {
   readonly directory = temporaryDirectory();
   readonly store = new CheckpointStore(this.directory);
@@ -53,7 +53,7 @@ class Run {
   learn(): void {
     const batch = new Batch(this.layout, 8, new ArrayBuffer(this.layout.bytes));
     batch.keys(0).forEach((_, i, keys) => {
-      // Now many ids, now few: rows that are given up make the table shrink.
+      // Numbers of ids alternate: the table shrinks when rows are evicted.
       const ids = this.examples % 256 < 128 ? 200 : 9;
       keys[i] = BigInt((this.examples * 7 + i * i * 31) % ids);
     });
@@ -71,7 +71,7 @@ class Run {
     this.checkpointer.save(this.examples, this.content);
   }
 
-  /** Waits until the writer has answered. */
+  /** Waits for the writer's answer. */
   async settle(): Promise<void> {
     const before = this.committed.length;
     while (this.committed.length === before) {
@@ -80,12 +80,12 @@ class Run {
     }
   }
 
-  /** All blocks as they are now. */
+  /** All current blocks. */
   state() {
     return this.table.blocks().map(({ name, shape, data }) => ({ name, shape, data: digest(data) }));
   }
 
-  /** The same of the newest checkpoint, which a compacted one may replace while it is read. */
+  /** Those of the newest checkpoint, which a compacted one may replace during the read. */
   saved() {
     try {
       return this.read();
@@ -103,12 +103,12 @@ class Run {
   }
 }
 
-/** Comparing millions of bytes one by one takes longer than all else here. */
+/** Comparing millions of bytes one by one would take longer than everything else here. */
 const digest = (data: Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
 const runs: Run[] = [];
 
-/** Nothing of theirs is in a checkpoint here. */
+/** Not part of a checkpoint here. */
 const elsewhere = async () => ({ directory: temporaryDirectory(), entries: [] });
 
 afterEach(async () => {
@@ -116,7 +116,7 @@ afterEach(async () => {
 });
 
 describe.each(["exact", "hash", "evicting"] as const)("Checkpointer over a table: %s", (encoding) => {
-  it("saves what the table was when it was asked, while learning goes on", async () => {
+  it("saves the table as of the request, while learning continues", async () => {
     const run = new Run(encoding);
     const sizes: number[] = [];
     for (let i = 0; i < 24; i++) {
@@ -133,13 +133,13 @@ describe.each(["exact", "hash", "evicting"] as const)("Checkpointer over a table
     expect(sizes.some((rows, i) => rows < sizes[i - 1])).toBe(encoding === "evicting");
   });
 
-  it("copies rows in pieces while a save is under way, and saves what the table was when it was asked", async () => {
+  it("copies rows in pieces during a save, and saves the table as of the request", async () => {
     const run = new Run(encoding, { mostChangedBytes: 1 });
     const pieces = vi.spyOn(WriterThread.prototype, "copyAhead");
     for (let i = 0; i < 24; i++) {
       run.learn();
       run.save();
-      // The save is under way until `due` hears of its end, and each time it is asked before that, rows are copied.
+      // The save is in progress until `due` is told of its end; each earlier call copies rows.
       for (const before = run.committed.length; run.committed.length === before; await sleep(1)) {
         run.learn();
         run.checkpointer.due(run.examples);
@@ -154,7 +154,7 @@ describe.each(["exact", "hash", "evicting"] as const)("Checkpointer over a table
     pieces.mockRestore();
   });
 
-  it("ends with the full checkpoint of a run without increments", async () => {
+  it("ends with the same full checkpoint as a run without increments", async () => {
     const [one, other] = [new Run(encoding), new Run(encoding, { every: null })];
     for (const run of [one, other]) {
       for (let i = 0; i < 6; i++) {
@@ -173,7 +173,7 @@ describe.each(["exact", "hash", "evicting"] as const)("Checkpointer over a table
     expect(other.committed).toEqual([48]);
   });
 
-  it("saves rows that another reader of their changes has taken", async () => {
+  it("saves rows whose changes another reader has already taken", async () => {
     const run = new Run(encoding);
     const other = run.table.store.changes();
     run.learn();
@@ -186,7 +186,7 @@ describe.each(["exact", "hash", "evicting"] as const)("Checkpointer over a table
 });
 
 describe("Checkpointer", () => {
-  it("is due by examples, by time and by changed bytes, and never while a save is under way", async () => {
+  it("is due by examples, by time and by changed bytes, and never during a save", async () => {
     const byExamples = new Run("exact", { every: 16 });
     byExamples.learn();
     expect(byExamples.checkpointer.due(8)).toBe(false);
@@ -199,7 +199,7 @@ describe("Checkpointer", () => {
 
     const byBytes = new Run("exact", { every: 1e9, mostChangedBytes: 40 * 56 });
     while (!byBytes.checkpointer.due(byBytes.examples) && byBytes.examples < 1000) byBytes.learn();
-    // 8 copies of 40 rows; a batch changes 16 at most.
+    // 8 copies of 40 rows; a batch changes at most 16.
     expect(byBytes.examples).toBeGreaterThanOrEqual(8 * 20);
     expect(byBytes.examples).toBeLessThan(1000);
 
@@ -208,7 +208,7 @@ describe("Checkpointer", () => {
     expect(never.checkpointer.due(1e9)).toBe(false);
   });
 
-  it("is due by time as soon as anything was learned, and then after ever longer times, at most those asked for", async () => {
+  it("is due by time as soon as anything was learned, then at growing intervals up to the one requested", async () => {
     const run = new Run("exact", { every: null, seconds: 3 });
     expect(run.checkpointer.due(0)).toBe(false);
     for (const wait of [0, 500, 1000, 2000, 3000, 3000]) {
@@ -230,7 +230,7 @@ describe("Checkpointer", () => {
     expect(patient.checkpointer.due(8)).toBe(true);
   });
 
-  it("does not save every batch where other processes write files of each checkpoint, which is whole", async () => {
+  it("does not save every batch if other processes write files of each checkpoint", async () => {
     const run = new Run("exact", { every: null, seconds: 3, elsewhere });
     for (const wait of [0, 500, 1000, 2000, 3000, 3000]) {
       run.learn();
@@ -243,7 +243,7 @@ describe("Checkpointer", () => {
     expect(run.committed).toEqual([8, 16, 24, 32, 40, 48]);
   });
 
-  it("tells of a lost lock at the next batch, and at the end", async () => {
+  it("reports a lost lock at the next batch, and at the end", async () => {
     const run = new Run("exact");
     run.learn();
     rmSync(run.store.lockPath!);
@@ -255,7 +255,7 @@ describe("Checkpointer", () => {
     expect(readdirSync(run.directory)).toEqual([]);
   });
 
-  it("tells of a directory that cannot be written", async () => {
+  it("reports a directory that is not writable", async () => {
     const run = new Run("exact", { store: new CheckpointStore("/dev/null/run") });
     run.learn();
     run.save();

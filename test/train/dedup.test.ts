@@ -3,7 +3,7 @@ import type { Block } from "../../src/core/blocks.js";
 import { DedupWindow } from "../../src/train/dedup.js";
 import fc from "../properties.js";
 
-/** The same, with an array. */
+/** Reference implementation with an array. */
 class Plain {
   private ids: bigint[] = [];
   private readonly window: number;
@@ -27,7 +27,7 @@ const ids = fc.array(
 );
 
 describe("the window of event ids", () => {
-  it("knows the last ids and no others, like a list", () => {
+  it("holds exactly the latest ids, as a list would", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 50 }), ids, (window, stream) => {
         const [dedup, plain] = [new DedupWindow(window), new Plain(window)];
@@ -36,7 +36,7 @@ describe("the window of event ids", () => {
     );
   });
 
-  it("goes on alike after it was saved and restored", () => {
+  it("continues identically after it was saved and restored", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 50 }), ids, ids, (window, before, after) => {
         const first = new DedupWindow(window);

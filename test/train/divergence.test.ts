@@ -13,7 +13,7 @@ const spec = loadSpec("features/ads-demo-lr.yaml");
 const model = { norms: () => null } as unknown as Model;
 const batch = (rows: number) => ({ rows }) as Batch;
 
-/** The batch at which a run of so many skipped rows a batch of 100 ends. */
+/** The batch at which a run ends that skips this many rows per batch of 100. */
 function endsAt(most: number, skipped: (batch: number) => number): number | null {
   const divergence = new Divergence(most, spec);
   for (let i = 1; i <= 1000; i++) {
@@ -27,21 +27,21 @@ function endsAt(most: number, skipped: (batch: number) => number): number | null
   return null;
 }
 
-it("a run of which more than the share is skipped ends, once there is enough to judge by", () => {
+it("a run ends if more than the allowed share is skipped, once there are enough examples", () => {
   expect(endsAt(0.1, () => 11)).toBe(10);
   expect(endsAt(0.1, () => 10)).toBeNull();
   expect(endsAt(1, () => 100)).toBeNull();
   expect(endsAt(0, (i) => Number(i === 500))).toBe(500);
 });
 
-it("a run that diverges late ends soon, however long it has gone well; a bad batch now and then does not end it", () => {
+it("a run that diverges late ends soon, however long it went well; an occasional bad batch does not end it", () => {
   const late = endsAt(0.1, (i) => (i > 900 ? 100 : 0));
   expect(late).toBeGreaterThan(900);
   expect(late).toBeLessThan(925);
   expect(endsAt(0.1, (i) => (i % 12 === 0 ? 100 : 0))).toBeNull();
 });
 
-it("diverged training ends with a code, names batch, norms and the rate to lower, and leaves the checkpoint of before", async () => {
+it("diverged training ends with a code, names batch, norms and the learning rate to lower, and keeps the earlier checkpoint", async () => {
   const text = readFileSync("features/ads-demo.yaml", "utf8").replace(/residual: \[[^\]]*\]/, "residual: [8]");
   const path = join(folder, "wild.yaml");
   const wild = text.replace(

@@ -35,7 +35,7 @@ async function open(tower: string, more?: More) {
   return { spec, layout, model: await createModel(spec, { layout, threads: 1, purpose: "train" }) };
 }
 
-/** Batches of events of which a share is positive. */
+/** Batches of events with a share of positives. */
 function batches(layout: BatchLayout, count: number, share: number, rows = BATCH): Batch[] {
   const rng = new Rng(5);
   return Array.from({ length: count }, () => {
@@ -48,7 +48,7 @@ function batches(layout: BatchLayout, count: number, share: number, rows = BATCH
   });
 }
 
-/** Learns batches; returns what was predicted for every event before it was learned, and the rows of each step. */
+/** Learns batches; returns the prediction for every event before it was learned, and the rows of each step. */
 async function learn(model: Model, steps: FirstSteps, stream: readonly Batch[]) {
   const predicted: number[] = [];
   const rows: number[] = [];
@@ -65,7 +65,7 @@ const sum = (values: Iterable<number>) => [...values].reduce((total, x) => total
 const bytesOf = (model: Model) => model.blocks().map(({ name, data }) => [name, Buffer.from(data).toString("hex")]);
 
 describe("a tower's first steps", () => {
-  it("predict a rare label's rate from the first few events on, not one half", async () => {
+  it("predict the rate of a rare label from the first few events on, instead of one half", async () => {
     const { spec, layout, model } = await open("deep_crossing");
     const stream = batches(layout, 2, 0.03);
     const { predicted } = await learn(model, new FirstSteps(spec), stream);
@@ -76,7 +76,7 @@ describe("a tower's first steps", () => {
     expect(ratio).toBeLessThan(1.6);
   });
 
-  it("grow from a few rows to whole batches, and follow from the events before them alone", async () => {
+  it("grow from a few rows to full batches, depending only on the events before them", async () => {
     const { spec, layout, model } = await open("deep_crossing");
     const grow = async (stream: readonly Batch[]) => (await learn(model, new FirstSteps(spec), stream)).rows;
     const rows = await grow(batches(layout, 20, 0.3));
@@ -89,7 +89,7 @@ describe("a tower's first steps", () => {
     expect(short).toEqual([10, 10, 10]);
   });
 
-  it("are whole batches with warmup 0, and end where warmup says", async () => {
+  it("use full batches with warmup 0, and end at the configured warmup", async () => {
     const none = await open("deep_crossing", { train: ", warmup: 0" });
     expect((await learn(none.model, new FirstSteps(none.spec), batches(none.layout, 3, 0.3))).rows).toEqual([
       BATCH,
@@ -102,7 +102,7 @@ describe("a tower's first steps", () => {
     expect(rows.length).toBeGreaterThan(3);
   });
 
-  it("give the same bytes when they are interrupted and resumed between any two batches", async () => {
+  it("give the same bytes when interrupted and resumed between any two batches", async () => {
     const whole = await open("deep_crossing");
     const stream = batches(whole.layout, 6, 0.1, 90);
     await learn(whole.model, new FirstSteps(whole.spec), stream);
@@ -119,7 +119,7 @@ describe("a tower's first steps", () => {
     expect(bytesOf(model)).toEqual(bytesOf(whole.model));
   });
 
-  it("of lanes are shared out evenly, and follow from what was folded", async () => {
+  it("of lanes are divided evenly, depending only on the folded rounds", async () => {
     const { spec, layout, model } = await open("deep_crossing", { train: ", lanes: 4" });
     const parts: (readonly number[] | undefined)[] = [];
     const learnRound = model.learn.bind(model);
@@ -140,7 +140,7 @@ describe("a tower's first steps", () => {
     expect(steps.state).toMatchObject({ examples: 18 * BATCH, grows: true });
   });
 
-  it("of lanes: the round after the next is known, but where the next one decides it, whatever that brings", async () => {
+  it("of lanes: the round after the next is known in advance, unless the next one decides it", async () => {
     const { spec, model } = await open("deep_crossing", { train: ", lanes: 4" });
     const quiet = { ...model, shiftBias: () => {} } as unknown as Model;
     let unknown = 0;
@@ -158,7 +158,7 @@ describe("a tower's first steps", () => {
     expect(unknown).toBeLessThan(20);
   });
 
-  it("of lanes: a checkpoint of before rounds grew goes on by whole rounds", async () => {
+  it("of lanes: a checkpoint from before rounds grew continues with full rounds", async () => {
     const { spec, layout, model } = await open("deep_crossing", { train: ", lanes: 4" });
     const steps = FirstSteps.of(spec, true, { examples: BATCH, weight: BATCH, positive: 70 });
     expect(steps.laneRows).toBe(BATCH / 4);
@@ -173,7 +173,7 @@ describe("a tower's first steps", () => {
     expect(steps.state).toEqual({ examples: 4 * BATCH, weight: BATCH, positive: 70 });
   });
 
-  it("are not taken by a run that began without them", async () => {
+  it("are not used by a run that began without them", async () => {
     const { spec, layout, model } = await open("deep_crossing");
     const stream = batches(layout, 3, 0.3);
     const { rows } = await learn(model, new FirstSteps(spec, null), stream);
@@ -183,20 +183,17 @@ describe("a tower's first steps", () => {
     expect(bytesOf(model)).toEqual(bytesOf(plain));
   });
 
-  it.each([0, 1])(
-    "stay finite where all first labels are %i, and where weights are too small to count",
-    async (share) => {
-      for (const weight of [1, 1e30, 0]) {
-        const { spec, layout, model } = await open("deep_crossing");
-        const stream = batches(layout, 2, share);
-        for (const { weights } of stream) weights.fill(weight);
-        const { predicted } = await learn(model, new FirstSteps(spec), stream);
-        expect(predicted.every((p) => p > 0 && p < 1)).toBe(true);
-        for (const { data, dtype } of model.blocks())
-          if (dtype === "F32") expect(new Float32Array(data.slice().buffer).every(Number.isFinite)).toBe(true);
-      }
-    },
-  );
+  it.each([0, 1])("stay finite if all first labels are %i, and if weights are tiny", async (share) => {
+    for (const weight of [1, 1e30, 0]) {
+      const { spec, layout, model } = await open("deep_crossing");
+      const stream = batches(layout, 2, share);
+      for (const { weights } of stream) weights.fill(weight);
+      const { predicted } = await learn(model, new FirstSteps(spec), stream);
+      expect(predicted.every((p) => p > 0 && p < 1)).toBe(true);
+      for (const { data, dtype } of model.blocks())
+        if (dtype === "F32") expect(new Float32Array(data.slice().buffer).every(Number.isFinite)).toBe(true);
+    }
+  });
 
   it("count events by their weight", async () => {
     const { spec, layout, model } = await open("deep_crossing");
@@ -212,7 +209,7 @@ describe("a tower's first steps", () => {
 describe.each(["deep_crossing", "dcn_v2", "deepfm", "deep_ffm", "dlrm", "wide_deep", "lr", "fm"])(
   "label.prior with %s",
   (tower) => {
-    it("is what is predicted before anything is known", async () => {
+    it("is the prediction before any event is learned", async () => {
       const wide = tower === "wide_deep" ? `${tower}\nwide: { fields: [a], bits: 8 }` : tower;
       const { spec, layout, model } = await open(wide, { label: ", prior: 0.02" });
       const { predicted } = await learn(model, new FirstSteps(spec), batches(layout, 1, 0.02, 8));
@@ -224,7 +221,7 @@ describe.each(["deep_crossing", "dcn_v2", "deepfm", "deep_ffm", "dlrm", "wide_de
 );
 
 describe.each(["deep_crossing", "lr"])("label.prior of late labels, with %s", (tower) => {
-  it.each(["plain", "fnw", "fnc"])("is what is told before anything is known: %s", async (method) => {
+  it.each(["plain", "fnw", "fnc"])("is the prediction before any event is learned: %s", async (method) => {
     const { spec, layout, model } = await open(tower, {
       label: ", prior: 0.02, id: id, time: t",
       columns: ", id, t",
@@ -236,7 +233,7 @@ describe.each(["deep_crossing", "lr"])("label.prior of late labels, with %s", (t
 });
 
 describe("lr without a prior", () => {
-  it("learns as it did, event by event", async () => {
+  it("learns as before, event by event", async () => {
     const { spec, layout, model } = await open("lr");
     const stream = batches(layout, 2, 0.3);
     await learn(model, new FirstSteps(spec), stream);
@@ -247,7 +244,7 @@ describe("lr without a prior", () => {
 });
 
 describe("the spec of first steps", () => {
-  it("has the hash it had before there was a choice, where none is made or the default is", () => {
+  it("keeps its earlier hash if the option is absent or has the default", () => {
     const hash = (more?: More) => specHash(parseSpec(source("deep_crossing", more), "test.yaml"));
     expect(hash({ train: `, warmup: ${16 * BATCH}` })).toBe(hash());
     expect(hash()).toBe("40c7dece7a9d55b8");
@@ -255,7 +252,7 @@ describe("the spec of first steps", () => {
     expect(hash({ label: ", prior: 0.03" })).not.toBe(hash());
   });
 
-  it("refuses what has no meaning", () => {
+  it("refuses invalid values", () => {
     expect(() => parseSpec(source("lr", { train: ", warmup: 100" }), "test.yaml")).toThrow(
       /train\.warmup.*event by event/s,
     );

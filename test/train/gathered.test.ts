@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Gathered } from "../../src/train/lanes/gathered.js";
 
-/** Requests that end when they are told to. */
+/** Requests that the test ends. */
 function requests() {
   const sent: { readonly records: readonly string[]; readonly end: (error?: Error) => void }[] = [];
   const gathered = new Gathered<string>(
@@ -13,7 +13,7 @@ function requests() {
   return { sent, gathered };
 }
 
-it("what waits while a request is under way goes in the next one, in order", async () => {
+it("work queued during a request is sent with the next one, in order", async () => {
   const { sent, gathered } = requests();
   const [first, second, third] = [["a"], ["b", "c"], ["d"]].map((records) => gathered.send(records));
   expect(sent.map(({ records }) => records)).toEqual([["a"]]);
@@ -28,7 +28,7 @@ it("what waits while a request is under way goes in the next one, in order", asy
   await fourth;
 });
 
-it("a request that fails is told to all that went in it, and the next one is sent all the same", async () => {
+it("a failed request rejects all work sent with it, and the next one is sent nevertheless", async () => {
   const { sent, gathered } = requests();
   const outcomes = ["a", "b", "c"].map((record) => gathered.send([record]).catch(({ message }: Error) => message));
   sent[0].end();

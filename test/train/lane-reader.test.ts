@@ -32,7 +32,7 @@ const topic: TopicSpec = {
   onLost: "stop",
 };
 
-/** A reader of lane 1, which has partition 1 of two, where `messages` are. */
+/** A reader of lane 1, which has partition 1 of two; `messages` are in it. */
 function readerOf(
   messages: readonly (string | Buffer)[],
   options: Partial<TrainOptions> = {},
@@ -47,7 +47,7 @@ function readerOf(
   return new LaneReader(job, log, { lane: 1, position, stops, schemas: {}, ...start });
 }
 
-it("rejected messages bear the topic's number of their partition, and are whole for a dead-letter topic", async () => {
+it("rejected messages carry their partition of the topic, and are complete for a dead-letter topic", async () => {
   const deadLetters = { kafka: topic.kafka, topic: "dead" };
   for (const given of [{}, { deadLetters }]) {
     const events = (await readerOf(["1\tx", "what"], given).poll(false))!;
@@ -57,7 +57,7 @@ it("rejected messages bear the topic's number of their partition, and are whole 
   }
 });
 
-it("a round of many large messages that cannot be read is closed before its record is too large for one message", async () => {
+it("a round of many large malformed messages is closed before its record exceeds a message", async () => {
   const reader = readerOf(Array.from({ length: 200 }, () => "x".repeat(60_000)));
   const rounds: number[] = [];
   for (;;) {
@@ -70,7 +70,7 @@ it("a round of many large messages that cannot be read is closed before its reco
   expect(rounds.reduce((sum, n) => sum + n, 0)).toBe(200);
 });
 
-it("reads events whose schemas a registry has, and tells in its record which ones they name; a checkpoint's are not asked for", async () => {
+it("reads events with schemas of a registry, and records which ones they reference; those of a checkpoint are not requested again", async () => {
   const schema = {
     type: "record",
     name: "E",
@@ -100,7 +100,7 @@ it("reads events whose schemas a registry has, and tells in its record which one
   expect((await resumed.poll(false))!.batch.rows).toBe(1);
 });
 
-it("a round has the events that it is told to have, and the next one begins behind them", async () => {
+it("a round has the requested number of events, and the next one begins after them", async () => {
   const reader = readerOf(Array.from({ length: 14 }, (_, i) => `${i % 2}\tx`));
   const rounds: number[] = [];
   for (const rows of [2, 3, 8, 8]) {
@@ -110,7 +110,7 @@ it("a round has the events that it is told to have, and the next one begins behi
   expect(rounds).toEqual([2, 3, 8, 1]);
 });
 
-it("a round that is read ahead is the next one where the one at hand ends before it, and is read again where another process ended that elsewhere: it ended the process", async () => {
+it("a round read ahead is used if the current one ends before it, and read again if another process ended that one elsewhere", async () => {
   const messages = Array.from({ length: 14 }, (_, i) => `${i % 2}\tx`);
   const at = (offset: number) => ({
     topic: "events",

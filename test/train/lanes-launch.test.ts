@@ -7,7 +7,7 @@ import { run } from "../e2e/hashbrook.js";
 const folder = mkdtempSync(join(tmpdir(), "hashbrook-launch-"));
 const out = join(folder, "out");
 
-it("what is wrong with a spec is said once for all processes, and nothing is made", async () => {
+it("an invalid spec is reported once for all processes, and nothing is created", async () => {
   const model = join(folder, "bad.yaml");
   writeFileSync(model, "name: bad\nnothing: else\n");
   const kafka = ["--kafka", "localhost:1", "--topic", "t", "--lanes", "2", "--processes", "2"];
@@ -20,7 +20,7 @@ it("what is wrong with a spec is said once for all processes, and nothing is mad
 it.each([
   [["--processes", "2", "--lane", "0/2"], "--processes and --lane"],
   [["--processes", "2", "--model", "features/ads-demo-lr.yaml"], "one --model"],
-])("%j is refused before any process begins", async (flags, said) => {
+])("%j is refused before any process starts", async (flags, message) => {
   const kafka = ["--kafka", "localhost:1", "--topic", "t", "--lanes", "2"];
   const { status, stderr } = await run([
     "train",
@@ -32,5 +32,5 @@ it.each([
     ...flags,
   ]);
   expect(status).toBe(2);
-  expect(stderr).toContain(said);
+  expect(stderr).toContain(message);
 });

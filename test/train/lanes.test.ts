@@ -30,7 +30,7 @@ async function run(out: string, options: Partial<TrainOptions> = {}, staleness =
 }
 
 it.each([0, 1])(
-  "lanes of staleness %i: whatever the threads, killed and resumed or not, the checkpoint is the same",
+  "lanes of staleness %i write the same checkpoint for any number of threads, killed and resumed or not",
   async (staleness) => {
     const whole = await run(`whole-${staleness}`, { threads: 2 }, staleness);
     expect(whole.skipped).toBe(0);
@@ -44,10 +44,10 @@ it.each([0, 1])(
   },
 );
 
-it("lanes begin with short rounds: of a short stream they learn more than by whole ones, and as much as one process", async () => {
+it("lanes begin with short rounds: on a short stream they learn more than with full rounds, and as much as one process", async () => {
   const text = readFileSync("features/ads-demo.yaml", "utf8").replace(/^train:.*$/m, "");
-  const of = async (name: string, said: string) => {
-    const model = parseSpec(`${text}\ntrain: { ${said} }\n`, "lanes.yaml");
+  const of = async (name: string, options: string) => {
+    const model = parseSpec(`${text}\ntrain: { ${options} }\n`, "lanes.yaml");
     return (await train({ model, data: "simulate:12000:5", out: join(folder, name), threads: 1 })).logloss!;
   };
   const [one, lanes, whole] = [
@@ -59,7 +59,7 @@ it("lanes begin with short rounds: of a short stream they learn more than by who
   expect(lanes).toBeLessThan(one + 0.005);
 });
 
-/** As a kill in the middle leaves a directory: without its later checkpoints. @returns how many are left */
+/** Leaves a directory as a kill in the middle would: without its later checkpoints. @returns how many are left */
 function leaveHalf(directory: string): number {
   const names = readdirSync(directory).filter((name) => name.startsWith("checkpoint-"));
   const early = names.filter((name) => Number(name.slice("checkpoint-".length)) < 4000);
@@ -80,13 +80,13 @@ it.each([
   [{ limit: 100 }, 0, "--limit"],
   [{}, 1, "staleness"],
   [{ initFrom: "elsewhere" }, 0, "--init-from"],
-] as const)("of a topic, %o with staleness %i is refused", async (options, staleness, said) => {
+] as const)("over a topic, %o with staleness %i is refused", async (options, staleness, expected) => {
   const refused = run("topic", { data: [], topic, ...options }, staleness);
-  await expect(refused).rejects.toMatchObject({ code: "usage", message: expect.stringContaining(said) });
+  await expect(refused).rejects.toMatchObject({ code: "usage", message: expect.stringContaining(expected) });
 });
 
 it.each(["gate: {}", "metrics: { group: user }"])(
-  "of a topic, { %s } is refused: lanes do not tell of each event",
+  "over a topic, { %s } is refused, since lanes do not exchange the ids of each event",
   (given) => {
     const text = readFileSync("features/ads-demo.yaml", "utf8");
     const model = withLanes(parseSpec(`${text}\n${given}\n`, "m.yaml"), 2);
@@ -94,14 +94,14 @@ it.each(["gate: {}", "metrics: { group: user }"])(
   },
 );
 
-it("of a topic, --serve is refused: no scorer follows who works lanes", () => {
+it("over a topic, --serve is refused", () => {
   const { port1 } = new MessageChannel();
   const options = { model: specOf(0), topic, out: join(folder, "refused"), follower: port1 };
   expect(() => trainJob(options)).toThrow("--serve");
   port1.close();
 });
 
-it("a process waits for its lanes' linger before it takes one over", () => {
+it("a process waits for the linger of its lanes before it takes one over", () => {
   const share = { number: 1, of: 2 };
   expect(takeoverAfter(share)).toBe(4500);
   expect(takeoverAfter(share, 1000, 5000)).toBe(6500);
@@ -121,12 +121,12 @@ it("a process that took a lane over waited again in every round: it keeps the la
   expect(takeover.of(all, 0)).toEqual({ own: [0, 2], others: [] });
 });
 
-it("lanes may be given beside a spec that has none, and are then as if the spec had them", async () => {
+it("lanes given beside a spec without lanes act as if the spec had them", async () => {
   const text = readFileSync("features/ads-demo.yaml", "utf8");
-  const said = parseSpec(`${text}\ntrain: { lanes: 4 }\n`, "lanes.yaml");
-  expect(specHash(withLanes(parseSpec(text, "plain.yaml"), 4))).toBe(specHash(said));
-  expect(withLanes(said, 4)).toBe(said);
-  expect(() => withLanes(said, 8)).toThrow("the spec has train.lanes: 4");
+  const withThem = parseSpec(`${text}\ntrain: { lanes: 4 }\n`, "lanes.yaml");
+  expect(specHash(withLanes(parseSpec(text, "plain.yaml"), 4))).toBe(specHash(withThem));
+  expect(withLanes(withThem, 4)).toBe(withThem);
+  expect(() => withLanes(withThem, 8)).toThrow("the spec has train.lanes: 4");
   expect(() => withLanes(parseSpec(readFileSync("features/ads-demo-lr.yaml", "utf8"), "lr.yaml"), 4)).toThrow(
     "lr learns event by event",
   );

@@ -1,53 +1,53 @@
 import { gather, type Message } from "../../src/sources/messages.js";
 import type { Chunk, PartitionedLog } from "../../src/sources/partitioned-log.js";
 
-/** A partitioned log in memory: messages are appended to it, and come to hand chunk by chunk as the test lets them. */
+/** A partitioned log in memory: messages are appended to it, and delivered chunk by chunk as the test decides. */
 export class MemoryLog implements PartitionedLog {
   readonly topic = "events";
   readonly partitions: number;
   losses = 0;
-  /** Why it cannot be read on. */
+  /** The error of the next read. */
   failure: Error | null = null;
   readonly state = { ready: true, reason: null };
   private readonly all: Message[][];
-  private readonly hands: Chunk[][];
+  private readonly delivered: Chunk[][];
   private readonly next: bigint[];
-  private readonly heard: number[];
+  private readonly times: number[];
   private readonly now: () => number;
 
-  /** @param now tells when messages come to hand */
+  /** @param now the clock that dates deliveries */
   constructor(partitions: number, offsets: readonly string[] = [], now = () => 0) {
     this.now = now;
-    this.heard = Array.from({ length: partitions }, () => Number.NEGATIVE_INFINITY);
+    this.times = Array.from({ length: partitions }, () => Number.NEGATIVE_INFINITY);
     this.partitions = partitions;
     this.all = Array.from({ length: partitions }, () => []);
-    this.hands = Array.from({ length: partitions }, () => []);
+    this.delivered = Array.from({ length: partitions }, () => []);
     this.next = Array.from({ length: partitions }, (_, p) => BigInt(offsets[p] ?? 0));
   }
 
-  /** @param gap offsets left out before it, as compaction does */
+  /** @param gap offsets skipped before it, as by compaction */
   append(partition: number, text: string | Buffer, gap = 0): void {
     const messages = this.all[partition];
     const offset = messages.length > 0 ? messages.at(-1)!.offset + 1 : 0;
     messages.push({ offset: offset + gap, value: Buffer.from(text as string), time: 1_700_000_000_000 });
   }
 
-  /** At most `count` more messages of a partition come to hand. */
+  /** Delivers at most `count` more messages of a partition. */
   deliver(partition: number, count = Number.POSITIVE_INFINITY): boolean {
     const rest = this.all[partition].filter(({ offset }) => offset >= this.next[partition]).slice(0, count);
     if (rest.length === 0) return false;
     this.next[partition] = BigInt(rest.at(-1)!.offset) + 1n;
-    this.heard[partition] = this.now();
-    this.hands[partition].push({ messages: gather(rest), bytes: 0, next: this.next[partition] });
+    this.times[partition] = this.now();
+    this.delivered[partition].push({ messages: gather(rest), bytes: 0, next: this.next[partition] });
     return true;
   }
 
   head(partition: number): Chunk | undefined {
-    return this.hands[partition][0];
+    return this.delivered[partition][0];
   }
 
   shift(partition: number): void {
-    this.hands[partition].shift();
+    this.delivered[partition].shift();
   }
 
   /** All that was appended behind the offset comes to hand. */
@@ -58,11 +58,11 @@ export class MemoryLog implements PartitionedLog {
   }
 
   idle(partition: number, next: bigint): boolean {
-    return this.hands[partition].length === 0 && (this.failed || this.end(partition) <= next);
+    return this.delivered[partition].length === 0 && (this.failed || this.end(partition) <= next);
   }
 
   heardMs(partition: number): number {
-    return this.heard[partition];
+    return this.times[partition];
   }
 
   get failed(): boolean {

@@ -30,7 +30,7 @@ describe("negative sampling", () => {
   it.each([
     ["event ids", withIds],
     ["places in the stream", lr],
-  ])("takes all positives and a share of the negatives, by %s", (_, spec) => {
+  ])("keeps all positives and a share of the negatives, by %s", (_, spec) => {
     const batch = labelled(layout, 10_000, id);
     const taken = NegativeSampling.of(spec)!.taken(batch, 0);
     const [positives, negatives] = [0, 0];
@@ -43,7 +43,7 @@ describe("negative sampling", () => {
     expect(Math.abs(counts.negatives - 8000 * RATE)).toBeLessThan(5 * Math.sqrt(8000 * RATE * (1 - RATE)));
   });
 
-  it("an event is in or out by its id wherever it comes, else by its number, however batches are cut", () => {
+  it("selects an event by its id wherever it occurs, else by its number, for any batch boundaries", () => {
     const batch = labelled(layout, 1000, id);
     const reversed = labelled(layout, 1000, (r) => id(999 - r));
     batch.labels.fill(0);
@@ -58,7 +58,7 @@ describe("negative sampling", () => {
     expect([...NegativeSampling.of({ ...lr, seed: 1 })!.taken(batch, 4_294_967_000)]).not.toEqual(whole);
   });
 
-  it("there is none where all negatives are learned", () => {
+  it("is absent if all negatives are learned", () => {
     expect(NegativeSampling.of(parseSpec(servedSpec("lr"), "test.yaml"))).toBeNull();
   });
 });
@@ -87,7 +87,7 @@ describe.each(towers.flatMap((tower) => (["hash", "exact"] as const).map((encodi
     const open = (spec: CompiledSpec, purpose: "train" | "score" = "train") =>
       createModel(spec, { layout, threads: 1, purpose });
 
-    it("learns the rows taken as if there were no others, and scores all, corrected", async () => {
+    it("learns the kept rows as if there were no others, and scores all rows, corrected", async () => {
       const [model, other] = [await open(sampled(plain)), await open(plain)];
       const shift = logitShift(sampled(plain));
       expect(shift).toBeCloseTo(Math.log(RATE), 6);
@@ -110,7 +110,7 @@ describe.each(towers.flatMap((tower) => (["hash", "exact"] as const).map((encodi
       await Promise.all([model.close(), other.close()]);
     });
 
-    it.skipIf(encoding === "hash")("the stream's clock goes by all events, learned or not", async () => {
+    it.skipIf(encoding === "hash")("the stream clock advances with all events, learned or not", async () => {
       const aged = text.replace("salt: field,", "salt: field, eviction: { expire_time: 7d },");
       const spec = sampled(parseSpec(aged, "test.yaml"));
       const [model, other] = [await open(spec), await open(spec)];
@@ -130,7 +130,7 @@ describe.each(towers.flatMap((tower) => (["hash", "exact"] as const).map((encodi
       await Promise.all([model.close(), other.close()]);
     });
 
-    it("a batch of which nothing is learned changes no weight", async () => {
+    it("a batch without learned rows changes no weight", async () => {
       const model = await open(sampled(plain));
       await model.learn(servedBatch(layout, 64, 1, 30));
       const before = tables(model);

@@ -22,7 +22,7 @@ afterEach(async () => {
   for (const one of closing.splice(0)) await one.close();
 });
 
-/** Shards whose vectors tell table, shard, key and the owner's number. */
+/** Shards whose vectors encode table, shard, key and the owner's number. */
 const holderOf = (owner: number): Holder => ({
   vectorsOf: (table, shard, keys) =>
     Float32Array.from(keys, (key) => Number(key) + 100 * shard + 1000 * owner + table.length),
@@ -40,7 +40,7 @@ async function serverOf(owner: number, run = RUN): Promise<OwnerServer> {
   return server;
 }
 
-/** A client of owners at these addresses, which may change; `over` are rounds that all lanes have told of. */
+/** A client of owners at these addresses, which may change; `over` are the rounds that all lanes have contributed to. */
 function clientOf(urls: string[], over: ReadonlySet<number> = new Set()) {
   const stopping = new AbortController();
   const client = new OwnersClient({ count: urls.length, run: RUN, out: "runs", stop: stopping.signal });
@@ -55,7 +55,7 @@ function clientOf(urls: string[], over: ReadonlySet<number> = new Set()) {
 
 const keys = (...given: number[]) => BigUint64Array.from(given, BigInt);
 
-it("rows come from the owners of their shards, in the order that was asked for, and what they hold is known", async () => {
+it("rows come from the owners of their shards, in the order requested, along with the size of each shard", async () => {
   const servers = [await serverOf(0), await serverOf(1)];
   for (const server of servers) server.begin(3);
   const { client } = clientOf(servers.map(({ url }) => url));
@@ -75,7 +75,7 @@ it("rows come from the owners of their shards, in the order that was asked for, 
   expect(await client.save(3)).toMatchObject({ entries: [{ name: "0.safetensors" }, { name: "1.safetensors" }] });
 });
 
-it("who asks for a round that is to come waits for it, and who asks for one that is folded is told that it is over", async () => {
+it("a request for a future round waits for it, and one for a folded round is answered that it is over", async () => {
   const server = await serverOf(0);
   server.begin(1);
   const { client } = clientOf([server.url]);
@@ -95,7 +95,7 @@ it("who asks for a round that is to come waits for it, and who asks for one that
   expect(await client.save(1)).toBe(null);
 });
 
-it("an owner that has died is asked where it answers by then, and one of another run is not believed", async () => {
+it("a restarted owner is asked at its new address, and one of another run is ignored", async () => {
   const [dead, other] = [await serverOf(0), await serverOf(0, "another run")];
   const urls = [dead.url];
   await dead.close();
@@ -105,9 +105,9 @@ it("an owner that has died is asked where it answers by then, and one of another
   await sleep(60);
   urls[0] = other.url;
   await sleep(60);
-  const anew = await serverOf(0);
-  anew.begin(0);
-  urls[0] = anew.url;
+  const restarted = await serverOf(0);
+  restarted.begin(0);
+  urls[0] = restarted.url;
   expect([...(await asked).get("ids")![0]]).toEqual([4]);
 });
 
@@ -130,7 +130,7 @@ it("rows are asked for again where the connection breaks within the answer", asy
   breaking.close();
 });
 
-it("nobody is asked any more where all lanes have told of the round, or the run is to end", async () => {
+it("requests end once all lanes have contributed to the round, or the run ends", async () => {
   const over = new Set<number>();
   const { client, stopping } = clientOf(["http://127.0.0.1:1"], over);
   const ask = () => client.ask(0, new Map([["ids", [{ shard: 0, keys: keys(1) }]]]));
@@ -141,7 +141,7 @@ it("nobody is asked any more where all lanes have told of the round, or the run 
   await expect(ask()).rejects.toBeInstanceOf(RoundOver);
 });
 
-it("a push says where it belongs, has another name with another byte, and none is made where nothing is brought", () => {
+it("a push carries its destination, has another name if any byte differs, and is omitted if it is empty", () => {
   const empty = { keys: keys(), gradients: new Float32Array() };
   const part = { keys: keys(4, 2), gradients: Float32Array.of(1, 2, 3, 4) };
   const rest = { keys: keys(8), gradients: Float32Array.of(5, 6) };
@@ -169,7 +169,7 @@ tower: { deep_crossing: { residual: [8] } }\ntrain: { lanes: 2, round: 16 }\n`,
     "split.yaml",
   );
 
-it("owners hold the blocks of tables that are split, and no others", () => {
+it("owners hold exactly the blocks of sharded tables", () => {
   const split = spec("encoding: exact, shards: 3");
   expect(mostShards(split)).toBe(3);
   const isHeld = isShardBlock(split);
@@ -181,7 +181,7 @@ it("owners hold the blocks of tables that are split, and no others", () => {
   ]);
 });
 
-it("more owners than shards, or a delta log beside them, are refused", () => {
+it("more owners than shards, or owners with a delta log, are refused", () => {
   const topic = {
     kafka: { brokers: ["localhost:1"] },
     topic: "t",

@@ -55,7 +55,7 @@ interface Run {
   readonly every?: number;
 }
 
-/** A trainer, to which a second passes with every batch. */
+/** A trainer whose clock advances by a second per batch. */
 async function opened({ out, log, action = "hold", bounds = {}, every = 1_000_000 }: Run) {
   let ms = 0;
   const job = {
@@ -98,7 +98,7 @@ const asked = new TextEncoder().encode(
   }),
 );
 
-/** What a scorer that follows the log says when it has caught up with `number`. */
+/** The status of a scorer that follows the log, once it has reached entry `number`. */
 async function followed(log: string, number: number) {
   const scorer = Scorer.follow(openFollow(log));
   try {
@@ -111,7 +111,7 @@ async function followed(log: string, number: number) {
   }
 }
 
-/** The log's entries without what the clock says. */
+/** The log's entries without times. */
 function entries(log: string): Record<string, string> {
   const files = readdirSync(log).filter((name) => name.endsWith(".hbd"));
   return Object.fromEntries(
@@ -122,8 +122,8 @@ function entries(log: string): Record<string, string> {
 const newest = (log: string) =>
   Math.max(...Object.keys(entries(log)).map((name) => Number(/(\d+)\.hbd$/.exec(name)![1])));
 
-describe("a feed whose field turns null", () => {
-  it("stops publishing within 5,000 events; scorers keep their bits and say why; after the mend, resume goes on", async () => {
+describe("a feed with a field that becomes null", () => {
+  it("stops publishing within 5,000 events; scorers keep their scores and say why; resume continues after the fix", async () => {
     const [out, log, copy] = [folder(), folder(), join(folder(), "copy")];
     const { trainer, learn, idle, held } = await opened({ out, log });
     await learn(BAD);
@@ -150,14 +150,14 @@ describe("a feed whose field turns null", () => {
     const after = await followed(log, newest(log));
     expect(after).toMatchObject({ ready: true, held: null, version: 19_000 });
     expect(after.scores).not.toEqual(before.scores);
-    expect(() => resumePublishing(out)).toThrow("nothing is held");
+    expect(() => resumePublishing(out)).toThrow("publication is not held");
     await learn(20_000);
     expect(await followed(log, newest(log))).toMatchObject({ held: null, version: 20_000 });
     await trainer.close();
   });
 
-  it("a run killed while it is held, and after it was told to go on, publishes what an uninterrupted one does", async () => {
-    const told = async ({ out, log }: Run, to: number) => {
+  it("a run killed while held, and after it was resumed, publishes the same as an uninterrupted one", async () => {
+    const runTo = async ({ out, log }: Run, to: number) => {
       const run = await opened({ out, log, every: 14_000 });
       await run.learn(17_000);
       resumePublishing(out);
@@ -165,9 +165,9 @@ describe("a feed whose field turns null", () => {
       return run;
     };
     const whole = { out: folder(), log: folder() };
-    const { trainer } = await told(whole, 20_000);
+    const { trainer } = await runTo(whole, 20_000);
     const killed = { out: folder(), log: folder() };
-    await told(killed, 18_500);
+    await runTo(killed, 18_500);
     const copy = { out: folder(), log: killed.log };
     cpSync(killed.out, copy.out, { recursive: true, filter: (path) => !path.endsWith(".lock") });
     const again = await opened({ ...copy, every: 1_000_000 });
@@ -182,7 +182,7 @@ describe("a feed whose field turns null", () => {
     await Promise.all([again.trainer.close(), trainer.close()]);
   });
 
-  it("halt: the run ends with its reason, and again when it is started, until it is told to go on", async () => {
+  it("halt: the run ends with the reason, and again at every start, until it is resumed", async () => {
     const run = { out: folder(), log: folder(), action: "halt" } as const;
     const { trainer, learn } = await opened(run);
     await expect(learn(MENDED)).rejects.toMatchObject({ code: "gate_held" });
@@ -200,7 +200,7 @@ describe("a feed whose field turns null", () => {
     await third.trainer.close();
   });
 
-  it("side: the last good checkpoint is kept and served, and says why; rollback goes back to it", async () => {
+  it("side: the last good checkpoint is kept and served, with the reason; rollback returns to it", async () => {
     const run = { out: folder(), log: folder(), action: "side", every: 8_000 } as const;
     const { trainer, learn } = await opened(run);
     await learn(MENDED);
@@ -220,7 +220,7 @@ describe("a feed whose field turns null", () => {
     await again.trainer.close();
   });
 
-  it("rollback never goes back into a hold: a checkpoint taken in it is not good, whatever was accepted later", async () => {
+  it("rollback never returns into a hold: a checkpoint taken during one is not good, even if it was accepted later", async () => {
     const run = { out: folder(), log: folder(), every: 4_000 };
     const { trainer, learn, idle, held } = await opened(run);
     const saved = async (examples: number) => {
@@ -247,16 +247,16 @@ describe("a feed whose field turns null", () => {
     await again.trainer.close();
   });
 
-  it("a gate.json that says nothing is told of, and followed by nobody", async () => {
+  it("a gate.json without content is reported and ignored", async () => {
     const out = folder();
     for (const text of ["", "garbage", '{"hold":5}', '{"action":"side","hold":{"number":1},"good":"x"}']) {
       writeFileSync(join(out, "gate.json"), text);
-      expect(() => publishStatus(out)).toThrow("holds no gate.json that can be read");
+      expect(() => publishStatus(out)).toThrow("has no readable gate.json");
       expect(servedInstead(nodeFiles, out)).toBeUndefined();
     }
   });
 
-  it("bounds that are given hold from the first window on", async () => {
+  it("configured bounds apply from the first window on", async () => {
     const run = { out: folder(), log: folder(), bounds: { label_rate: { most: 0.01 } } };
     const { trainer, learn, held } = await opened(run);
     await learn(2000);

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 
-/** How many threads `work` starts: they are numbered in the order of their start. */
+/** The number of threads that `work` starts: they are numbered in the order of their start. */
 export async function startedBy(work: () => Promise<unknown>): Promise<number> {
   const before = await numberOfNext();
   await work();

@@ -11,7 +11,7 @@ import { startedBy } from "./started.js";
 const model = LR;
 const data = "simulate:600";
 
-it("threads of one run work the next ones, which learn and score the same and leave no file open", async () => {
+it("threads are reused by the next run, which learns and scores the same and leaves no file open", async () => {
   const outs = [temporary(), temporary(), temporary()];
   const [first, ...others] = outs.map((out) => ({ model, data, out: join(out, "run"), threads: 1 }));
   await train(first);
@@ -30,7 +30,7 @@ it("threads of one run work the next ones, which learn and score the same and le
   if (linux) expect(open()).toBe(before);
 });
 
-it("a run that fails, or is stopped, leaves nothing to the next one", async () => {
+it("a failed or stopped run does not affect the next one", async () => {
   const whole = { model, data, out: join(temporary(), "run"), threads: 1 };
   await train(whole);
   const failed = startedBy(async () => {
@@ -47,14 +47,14 @@ it("a run that fails, or is stopped, leaves nothing to the next one", async () =
   expect(digests(next.out)).toEqual(digests(whole.out));
 });
 
-it("runs side by side have threads of their own", async () => {
+it("concurrent runs have separate threads", async () => {
   const runs = [1, 2, 3].map(() => ({ model, data, out: join(temporary(), "run"), threads: 1 }));
   await Promise.all(runs.map(train));
   const [first, ...others] = runs.map(({ out }) => digests(out));
   for (const other of others) expect(other).toEqual(first);
 });
 
-it("idle threads hold up no process's end", () => {
+it("idle threads do not keep a process alive", () => {
   const program = `
     import { Worker } from "node:worker_threads";
     import { train } from ${JSON.stringify(pathToFileURL("dist/index.js"))};

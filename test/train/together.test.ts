@@ -10,14 +10,14 @@ const ROWS = 9000;
 const folder = temporary();
 const data = join(folder, "events.tsv");
 const spec = (name: string) => join(folder, `${name}.yaml`);
-/** Two that read events alike, one with a field less and other batches, one with a tower. */
+/** Two models with the same decoding, one with a field less and another batch size, one with a tower. */
 const names = ["lr", "lr-fast", "lr-narrow", "tower"] as const;
 const contenders = (out: string, which: readonly string[] = names) =>
   which.map((name) => ({ name, spec: spec(name), out: join(out, name) }));
 
 beforeAll(async () => {
   const lines = (await simulated(ROWS, 5)).trimEnd().split("\n");
-  // One row is malformed for all, one for those alone who read the price.
+  // One row is malformed for all, one only for models that read the price.
   lines[4000] = lines[4000].replace(/^\S+/, "?");
   lines[5000] = lines[5000].split("\t").with(-3, "dear").join("\t");
   writeFileSync(data, `${lines.join("\n")}\n`);
@@ -31,16 +31,16 @@ beforeAll(async () => {
   writeFileSync(spec("tower"), tower);
 });
 
-/** Without the price, in batches of another size. */
+/** Without the price, with another batch size. */
 function narrow(lr: string): string {
   const without = lr.replace(/^ {2}- \{ name: price.*\n/m, "");
   return without.replace("batch: 512", "batch: 300");
 }
 
-/** Everything that a run leaves in its directory. */
+/** All files of a run's directory. */
 const left = (out: string) => [digests(out), readdirSync(out).sort()];
 
-/** What a model leaves that learns alone. Always the same, so it is learned once. */
+/** The files of a model trained alone. Always the same, so it is trained once. */
 async function alone(name: string, options: Partial<TrainOptions> = {}) {
   const key = JSON.stringify([name, options]);
   const known = leftAlone.get(key);
@@ -61,7 +61,7 @@ async function together(options: Partial<TogetherOptions> & { out?: string; whic
 }
 
 describe("models that learn together", () => {
-  it("have the bytes they have alone, whatever they read, their batches, and on however many threads", async () => {
+  it("write the same bytes as alone, for any data, batch sizes and number of threads", async () => {
     const wanted = [];
     for (const name of names) wanted.push(await alone(name));
     for (const workers of [1, 3]) {
@@ -72,7 +72,7 @@ describe("models that learn together", () => {
     }
   });
 
-  it("over several epochs and with validation, which stops each where it would stop alone", async () => {
+  it("do so over several epochs and with validation, which stops each as it would stop alone", async () => {
     const options = { epochs: 3, validateLast: 0.2, earlyStop: 1 };
     const which = ["lr", "lr-fast"];
     const { out, report } = await together({ which, ...options });
@@ -80,19 +80,19 @@ describe("models that learn together", () => {
     expect(report.contenders.map(({ report }) => report!.validation!.epochs.length)).toContain(2);
   });
 
-  it("come to the same bytes where they were stopped at different places and go on together", async () => {
+  it("reach the same bytes if they were stopped at different positions and continue together", async () => {
     const which = ["lr", "lr-fast", "tower"];
     const out = temporary();
     for (const [i, name] of which.entries())
       await train({ model: spec(name), data, out: join(out, name), threads: 1, limit: 512 * (2 + 5 * i) });
     const { report } = await together({ out, which, resume: true });
     for (const name of which) expect(left(join(out, name))[0], name).toEqual((await alone(name))[0]);
-    // Compared is what all of them learned now.
+    // The comparison covers what all of them learned now.
     expect(report.pairs.map(({ events }) => events)).toEqual([2558, 2558]);
     expect(report.decoders).toBe(2);
   });
 
-  it("and over the next day's file", async () => {
+  it("do so over the next day's file", async () => {
     const next = join(folder, "next.tsv");
     writeFileSync(next, await simulated(2000, 6));
     const which = ["lr", "tower"];
@@ -105,7 +105,7 @@ describe("models that learn together", () => {
 });
 
 describe("rounds", () => {
-  it("tell what all have learned of the same events, the same whatever the threads; who is dropped is saved there", async () => {
+  it("compare models on the same events, identically for any number of threads; a dropped model is saved at that point", async () => {
     const played: Round[][] = [];
     for (const workers of [1, 2]) {
       const rounds: Round[] = [];
@@ -130,7 +130,7 @@ describe("rounds", () => {
     expect(played[1].map(facts)).toEqual(played[0].map(facts));
   });
 
-  it("may end a contender without a word of it on the disk, or all of them", async () => {
+  it("may drop a contender that has not saved anything, or all of them", async () => {
     const verdicts = [{ drop: ["lr-fast"], discard: true }, { stop: true }];
     const onRound = ({ round }: Round) => verdicts[round - 1];
     const { out, report } = await together({ which: ["lr", "lr-fast"], roundExamples: 1024, onRound });
@@ -144,13 +144,13 @@ describe("rounds", () => {
 });
 
 describe("a contender", () => {
-  it("that fails is told and dropped, and the others go on", async () => {
+  it("that fails is reported and dropped, and the others continue", async () => {
     const { out, report } = await together({ which: ["lr", "lr-narrow"], maxRejects: 2 });
     const [failed, other] = report.contenders;
     expect(failed).toMatchObject({ name: "lr", report: null, error: { code: "too_many_rejects" } });
     expect([other.error, other.report!.examples]).toEqual([null, ROWS - 2]);
     expect(left(join(out, "lr-narrow"))).toEqual(await alone("lr-narrow"));
-    // Nothing holds the directory of the one that failed.
+    // Nothing locks the directory of the one that failed.
     await together({ out, which: ["lr"] });
   });
 
@@ -161,7 +161,7 @@ describe("a contender", () => {
     });
   });
 
-  it("that cannot begin keeps all from beginning, and leaves every directory free", async () => {
+  it("that cannot start keeps all from starting, and releases every directory", async () => {
     const out = temporary();
     await train({ model: spec("lr-fast"), data, out: join(out, "lr-fast"), limit: 512 });
     await expect(together({ out, which: ["lr", "lr-fast"] })).rejects.toMatchObject({
@@ -171,18 +171,18 @@ describe("a contender", () => {
     await together({ out, which: ["lr"] });
   });
 
-  it("has a name and a directory of its own", async () => {
+  it("must have its own name and directory", async () => {
     const one = { name: "a", spec: spec("lr"), out: temporary() };
     await expect(trainTogether({ contenders: [one, { ...one, out: temporary() }], data })).rejects.toThrow(
-      "two models are called a",
+      "two models are named a",
     );
     await expect(trainTogether({ contenders: [one, { ...one, name: "b" }], data })).rejects.toThrow("two models write");
     await expect(trainTogether({ contenders: [], data })).rejects.toThrow("no models given");
   });
 });
 
-it("standard input is not read twice", async () => {
+it("standard input cannot be read twice", async () => {
   await expect(together({ which: ["lr", "tower"], data: "-" })).rejects.toThrow(
-    /-: is read once, and lr and tower read events differently/,
+    /-: can be read only once, but lr and tower read events differently/,
   );
 });

@@ -17,7 +17,7 @@ import { feed } from "../decode/feed.js";
 
 const spec = loadSpec("features/ads-demo.yaml");
 
-/** A topic's job that goes on in a directory of checkpoints after so many messages, which are whole but hold nothing to load. */
+/** A topic's job that resumes from checkpoints after these numbers of messages; they are intact but empty. */
 function interrupted(...examples: number[]): Job {
   const store = new CheckpointStore(mkdtempSync(join(tmpdir(), "hashbrook-test-")));
   for (const at of examples) store.save(at, { meta: metaAt(at), blocks: [] });
@@ -33,7 +33,7 @@ function metaAt(examples: number) {
   return JSON.parse(JSON.stringify(meta));
 }
 
-/** What a trainer that opens does, in order: what it tells the decoding thread, and how its model loads. */
+/** The actions of a trainer when it opens, in order: messages to the decoding thread, and the load of its model. */
 async function steps(job: Job): Promise<string[]> {
   const taken: string[] = [];
   const upstream = {
@@ -73,23 +73,23 @@ function damage(job: Job, examples: number): void {
   writeFileSync(path, bytes);
 }
 
-it("a trainer has the consumer group joined before it reads a checkpoint, and the topic opened before it loads the model", async () => {
+it("a trainer joins the consumer group before it reads a checkpoint, and opens the topic before it loads the model", async () => {
   expect(await steps(interrupted())).toEqual(["join", "start at the beginning", "loaded"]);
 });
 
-it("a model that does not load ends the run after the topic was opened, and leaves the directory to others", async () => {
+it("a model that fails to load ends the run after the topic was opened, and releases the directory", async () => {
   const job = interrupted(100, 200);
   expect(await steps(job)).toEqual(["join", "start at 200", "checkpoint_damaged"]);
   expect(locks(job)).toEqual([]);
 });
 
-it("where a damaged checkpoint is passed over, the topic is opened at the older one's place, and at no other before", async () => {
+it("if a damaged checkpoint is skipped, the topic is opened only at the position of the older one", async () => {
   const job = interrupted(100, 200);
   damage(job, 200);
   expect(await steps(job)).toEqual(["join", "start at 100", "checkpoint_damaged"]);
 });
 
-it("where no checkpoint is whole, the topic is not opened at all", async () => {
+it("if all checkpoints are damaged, the topic is not opened at all", async () => {
   const job = interrupted(100);
   damage(job, 100);
   expect(await steps(job)).toEqual(["join", "checkpoint_damaged"]);
@@ -114,7 +114,7 @@ it("a trainer of which a part cannot be closed closes the others, and leaves the
 
 const small = { ...spec, batch: 20 };
 
-/** Two batches of the simulator's events, as the decoding thread hands them over. */
+/** Two batches of the simulator's events, as the decoding thread sends them. */
 async function twoBatches(): Promise<DecodedBatch[]> {
   const lines: Buffer[] = [];
   await simulate({ rows: 40, seed: 3, format: "tsv", write: (bytes) => void lines.push(Buffer.from(bytes)) });
@@ -128,7 +128,7 @@ async function twoBatches(): Promise<DecodedBatch[]> {
 
 const placeAt = (messages: number) => ({ topic: "events", offsets: [String(messages)], turn: 0, taken: 0, messages });
 
-/** What a trainer publishes that learns two batches, having been idle before them or not; it is not closed. */
+/** What a trainer publishes for two batches, idle before them or not; it is not closed. */
 async function published(out: string, idle: boolean): Promise<Record<string, Buffer>> {
   const log = mkdtempSync(join(tmpdir(), "hashbrook-test-"));
   const publish = { urls: [log], everyMs: 0, precision: "f32", snapshotEvery: 600 };
@@ -153,7 +153,7 @@ async function published(out: string, idle: boolean): Promise<Record<string, Buf
   return Object.fromEntries(files.map((name) => [name, readFileSync(join(log, name)).subarray(FRAME_HEAD)]));
 }
 
-it("what a killed run had published before its first batch is repeated before it, also where that batch was at hand at once", async () => {
+it("what a killed run published before its first batch is published again before it, even if that batch is available at once", async () => {
   const [out, copy] = [1, 2].map(() => mkdtempSync(join(tmpdir(), "hashbrook-test-")));
   const before = await published(out, true);
   expect(Object.keys(before)).toHaveLength(3);

@@ -28,7 +28,7 @@ function proposalsFor({ spec, tables }: typeof demo, budget: number): Proposal[]
   return strategies.flatMap((strategy) => [...strategy.propose(problem)]);
 }
 
-it.each([0.1, 0.01])("keeps to %f of the full bytes, and uses most of it", (share) => {
+it.each([0.1, 0.01])("fits %f of the full bytes, and uses most of it", (share) => {
   for (const set of [demo, linear]) {
     const budget = Math.floor(share * set.tables.reduce((sum, { bytes }) => sum + bytes, 0));
     const fitted = proposalsFor(set, budget).map((proposal) => fit(set.full, set.tables, proposal, budget));
@@ -45,7 +45,7 @@ it.each([0.1, 0.01])("keeps to %f of the full bytes, and uses most of it", (shar
   }
 });
 
-it("knows which specs have tables without room for all ids", () => {
+it("detects specs whose tables lack room for all ids", () => {
   const crowded = (share: number) => {
     const budget = Math.floor(share * demo.tables.reduce((sum, { bytes }) => sum + bytes, 0));
     const specs = proposalsFor(demo, budget).flatMap((one) => fit(demo.full, demo.tables, one, budget)?.spec ?? []);

@@ -15,7 +15,7 @@ function written(): { folder: string; path: string } {
   return { folder, path: join(folder, "ledger.jsonl") };
 }
 
-it("has its rows back, numbered, a line of JSON each", () => {
+it("returns its rows, numbered, one line of JSON each", () => {
   const { folder, path } = written();
   expect(new Ledger(folder).rows).toEqual([
     { row: 0, ...question },
@@ -26,7 +26,7 @@ it("has its rows back, numbered, a line of JSON each", () => {
   expect(lines.map((line) => (JSON.parse(line) as { row: number }).row)).toEqual([0, 1, 2]);
 });
 
-it("drops a line that a kill cut short, wherever it was cut", () => {
+it("drops a line truncated by a kill, at any byte", () => {
   const { path } = written();
   const text = readFileSync(path, "utf8");
   const last = text.lastIndexOf("\n", text.length - 2) + 1;
@@ -39,7 +39,7 @@ it("drops a line that a kill cut short, wherever it was cut", () => {
   }
 });
 
-it("refuses a changed byte before its end, and leaves the file as it is", () => {
+it("refuses a changed byte before its end, and leaves the file unchanged", () => {
   const { folder, path } = written();
   const text = readFileSync(path, "utf8").replace("0.75", "0.76");
   writeFileSync(path, text);
@@ -48,7 +48,7 @@ it("refuses a changed byte before its end, and leaves the file as it is", () => 
   expect(readFileSync(path, "utf8")).toBe(text);
 });
 
-it("refuses another version's, and leaves the file as it is", () => {
+it("refuses a file of another version, and leaves it unchanged", () => {
   const folder = temporaryFolder();
   new Ledger(folder).append({ kind: "question", version: LEDGER_VERSION + 1 });
   const path = join(folder, "ledger.jsonl");
@@ -58,7 +58,7 @@ it("refuses another version's, and leaves the file as it is", () => {
   expect(readFileSync(path, "utf8")).toBe(text);
 });
 
-it("cuts rows off and goes on behind them", () => {
+it("truncates rows and appends after them", () => {
   const { folder } = written();
   const ledger = new Ledger(folder);
   ledger.truncate(2);

@@ -19,7 +19,7 @@ tower: { deep_crossing: { residual: [8] } }
 
 const dimensionsOf = (...texts: string[]) => texts.map((text) => dimension(text, document));
 
-it("takes lists and ranges, for one place or every one that a star stands for", () => {
+it("parses lists and ranges, for one path or all that match a wildcard", () => {
   const [dim, alpha, length] = dimensionsOf(
     "tables.users.dim=4,8",
     "tables.*.optimizer.ftrl.alpha=0.01:1:log:3",
@@ -44,7 +44,7 @@ it("takes lists and ranges, for one place or every one that a star stands for", 
   expect(changed.text()).toContain("# people");
 });
 
-it("draws the same settings of a seed, each once, within the bounds", () => {
+it("draws the same distinct settings for a seed, within the bounds", () => {
   const dimensions = dimensionsOf("tables.*.dim=2:32", "train.seed=1,2");
   const draw = (seed: number) => randomSettings(dimensions, 20, new Rng(seed));
   expect(draw(1)).toEqual(draw(1));
@@ -54,13 +54,13 @@ it("draws the same settings of a seed, each once, within the bounds", () => {
 });
 
 it.each([
-  ["tables.user.dim=4", 'there is no table "user"', 'did you mean "users"? tables has users, items'],
-  ["fields.prize.max_length=3", "nothing is there", "fields has user, item, tags"],
+  ["tables.user.dim=4", 'unknown table "user"', 'did you mean "users"? tables has users, items'],
+  ["fields.prize.max_length=3", "the path does not exist", "fields has user, item, tags"],
   ["trian.batch=3", 'the spec has no "trian"', "the spec has name, events, fields, tables, tower"],
-  ["tables.users.dim", "needs PATH=VALUES", "tables.ids.dim=4,8,16"],
+  ["tables.users.dim", "expected PATH=VALUES", "tables.ids.dim=4,8,16"],
   ["tables.users.dim=", "has no values", "4,8,16"],
-  ["tables.users.dim=8:4", "must go up", "0.05:1:log"],
-  ["tables.users.dim=0:4:log", "begins above 0", "0.05:1:log"],
+  ["tables.users.dim=8:4", "FROM must be below TO", "0.05:1:log"],
+  ["tables.users.dim=0:4:log", "FROM of a logarithmic range must be above 0", "0.05:1:log"],
   ["tables.users.dim=1:4:1", "FROM:TO", "five points"],
 ])("--set %s: %s", (text, message, hint) => {
   expect(() => dimension(text, document)).toThrow(
@@ -72,7 +72,7 @@ it.each([
   );
 });
 
-it("refuses a name that is another, and a grid without end", () => {
+it("refuses a name in place of another kind, and a grid that is too large", () => {
   const [rate] = dimensionsOf("tables.users.optimizer.adagrad.learning_rate=0.1");
   expect(() => withSetting(document, [rate], [0.1])).toThrow(/tables\.users\.optimizer is "ftrl"/);
   expect(() => gridOf(dimensionsOf("tables.users.dim=1:40:40", "tables.items.dim=1:40:40"))).toThrow(
@@ -80,7 +80,7 @@ it("refuses a name that is another, and a grid without end", () => {
   );
 });
 
-it("leaves out what the spec language refuses, and says why where nothing is left", () => {
+it("drops settings that the spec compiler refuses, and reports why if none is left", () => {
   const some = dimensionsOf("tables.users.dim=0,4");
   expect(settingsAsCandidates(document, some, gridOf(some)).map(({ name }) => name)).toEqual(["tables.users.dim=4"]);
   const none = dimensionsOf("tables.users.dim=0");

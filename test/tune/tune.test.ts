@@ -32,7 +32,7 @@ train: { batch: 128 }
 );
 const options = { model, data, budget: "30%", candidates: 4, strategies: ["exact", "shared"] };
 
-/** A ledger's rows but for timings. */
+/** A ledger's rows without timings. */
 const rowsOf = (out: string) => new Ledger(out).rows.map(({ timing, ...row }) => row);
 const codeOf = (given: Partial<TuneOptions>) =>
   tune({ ...options, out: place("wrong"), ...given }).then(
@@ -40,7 +40,7 @@ const codeOf = (given: Partial<TuneOptions>) =>
     (error: { code: string }) => error.code,
   );
 
-it("finds a spec that keeps to the budget, and judges it on later events", async () => {
+it("finds a spec that fits the budget, and evaluates it on later events", async () => {
   const report = await tune({ ...options, out: place("whole") });
   expect(report.budget).toBeGreaterThan(0);
   expect(report.bytes).toBeLessThanOrEqual(report.budget!);
@@ -56,7 +56,7 @@ it("finds a spec that keeps to the budget, and judges it on later events", async
   expect(readFileSync(report.spec, "utf8")).toContain("# A small model.");
 });
 
-it("decodes the events once, into a cache that is gone with the answer; one that is given has the same figures", async () => {
+it("decodes the events once, into a temporary cache; a given cache leads to the same figures", async () => {
   expect(existsSync(join(place("whole"), "decoded"))).toBe(false);
   const { data: cached } = (await cacheEvents({ model, data, out: place("events") }))!;
   const report = await tune({ ...options, data: cached, out: place("cached") });
@@ -66,11 +66,11 @@ it("decodes the events once, into a cache that is gone with the answer; one that
   expect(await tuneAgain(place("cached"), report.candidates[0].row!)).toMatchObject({ same: true });
 });
 
-it("makes a damaged cache anew when it goes on, and refuses one of other fields", async () => {
+it("rebuilds a damaged cache when it continues, and refuses one of other fields", async () => {
   const controller = new AbortController();
   const out = place("damaged");
   const onProgress = ({ stage }: { stage: string }) => void (stage === "rung" && controller.abort());
-  await expect(tune({ ...options, out, signal: controller.signal, onProgress })).rejects.toThrow("stopped");
+  await expect(tune({ ...options, out, signal: controller.signal, onProgress })).rejects.toThrow("interrupted");
   const events = join(out, "decoded", "events");
   const bytes = readFileSync(events);
   bytes[bytes.length >> 1] ^= 1;
@@ -84,7 +84,7 @@ it("makes a damaged cache anew when it goes on, and refuses one of other fields"
   expect(await codeOf({ data: `cache:${place("none")}`, out: place("no-cache") })).toBe("cache_missing");
 });
 
-it("tells a complete ledger's answer again, and makes any row again to the last digit", async () => {
+it("returns the result of a complete ledger again, and reproduces any row to the last digit", async () => {
   const before = readFileSync(join(place("whole"), "ledger.jsonl"), "utf8");
   const report = await tune({ ...options, out: place("whole") });
   expect(readFileSync(join(place("whole"), "ledger.jsonl"), "utf8")).toBe(before);
@@ -94,7 +94,7 @@ it("tells a complete ledger's answer again, and makes any row again to the last 
   }
 });
 
-it("adds the curve of what was chosen behind a complete answer", async () => {
+it("adds the size curve of the chosen spec after a complete run", async () => {
   const report = await tune({ ...options, out: place("whole"), curve: true });
   const { curve, bytes, auc } = report;
   expect(curve.length).toBeGreaterThan(1);
@@ -102,7 +102,7 @@ it("adds the curve of what was chosen behind a complete answer", async () => {
   expect(curve.find((point) => point.bytes === bytes)).toMatchObject({ auc });
 });
 
-it("adds what magnitude pruning comes to behind a complete answer", async () => {
+it("adds magnitude pruning after a complete run", async () => {
   expect((await tune({ ...options, out: place("whole") })).pruning).toBeNull();
   const { pruning, budget, judged } = await tune({ ...options, out: place("whole"), pruning: true });
   expect(pruning!.bytes).toBeLessThanOrEqual(budget!);
@@ -113,7 +113,7 @@ it("adds what magnitude pruning comes to behind a complete answer", async () => 
   expect(existsSync(join(place("whole"), "pruning"))).toBe(false);
 });
 
-it("refuses to prune a model without rows that could go before it trains anything", async () => {
+it("refuses to prune a model without removable rows before it trains anything", async () => {
   const linear = place("linear.yaml");
   const text = readFileSync(model, "utf8").replace(/table: \w+/g, "table: weights");
   const tables = "tables: { weights: { encoding: hash, rows: 4096 } }";
@@ -124,7 +124,7 @@ it("refuses to prune a model without rows that could go before it trains anythin
   expect(new Ledger(out).of("choice")).toEqual([]);
 });
 
-it("goes on after being stopped amid rungs, twice, and ends with the same ledger", async () => {
+it("continues after being interrupted within rungs, twice, and ends with the same ledger", async () => {
   const out = place("stopped");
   for (const at of [2, 1]) {
     const controller = new AbortController();
@@ -137,7 +137,7 @@ it("goes on after being stopped amid rungs, twice, and ends with the same ledger
     });
     await expect(stop).rejects.toThrow(expect.objectContaining({ code: "request_aborted" }));
     expect(rowsOf(out).at(-1)!.kind).toBe("rung");
-    // What a kill amid a rung's rows leaves.
+    // As a kill within a rung's rows leaves it.
     new Ledger(out).truncate(rowsOf(out).length - 1);
   }
   await tune({ ...options, out });
@@ -159,14 +159,14 @@ it("finds learning rates, and writes a spec with them", async () => {
   expect(readFileSync(report.spec, "utf8")).toMatch(/alpha: /);
 });
 
-it("refuses another question in the same directory, and leaves the ledger as it is", async () => {
+it("refuses different settings in the same directory, and leaves the ledger unchanged", async () => {
   const before = readFileSync(join(place("whole"), "ledger.jsonl"), "utf8");
   const asked = tune({ ...options, budget: "20%", out: place("whole") });
-  await expect(asked).rejects.toThrow(/budget was "30%", is "20%"/);
+  await expect(asked).rejects.toThrow(/budget was "30%", now "20%"/);
   expect(readFileSync(join(place("whole"), "ledger.jsonl"), "utf8")).toBe(before);
 });
 
-it("tells what is wrong with codes", async () => {
+it("reports errors with codes", async () => {
   const line = `${"x\t".repeat(columns.match(/\w+/g)!.length - 1)}x`;
   writeFileSync(place("ones.tsv"), `1${line.slice(1)}\n`.repeat(5000));
   writeFileSync(place("empty.tsv"), "");
@@ -182,12 +182,12 @@ it("tells what is wrong with codes", async () => {
   expect(await codeOf({ time: "0.01s", out: place("time") })).toBe("time_too_short");
 });
 
-it("names the smallest budget that something fits", async () => {
+it("names the smallest budget that a candidate fits", async () => {
   const asked = tune({ ...options, budget: "100", out: place("tiny") });
   await expect(asked).rejects.toThrow(expect.objectContaining({ code: "budget_too_small" }));
   await expect(asked).rejects.toThrow(
     expect.objectContaining({
-      hint: expect.stringMatching(/^the smallest budget that something fits is [\d,]+ bytes$/),
+      hint: expect.stringMatching(/^the smallest budget that a candidate fits is [\d,]+ bytes$/),
     }),
   );
 });

@@ -13,28 +13,28 @@ const complete = (spec: Omit<EncodingSpec, keyof typeof base | "optimizer">): En
   ...spec,
 });
 
-/** A new encoding that was taught the vectors, and its error. */
+/** A new encoding that has learned the vectors, and its error. */
 async function taught(spec: Omit<EncodingSpec, keyof typeof base | "optimizer">, options: Partial<DistilOptions> = {}) {
   const encoding = await openDistilled(complete(spec), "onnxruntime");
   const rest = { passes: 12, seed: 1, runtime: "onnxruntime", ...options } as const;
   return { encoding, error: await distil(encoding, complete(spec), { keys, vectors }, rest) };
 }
 
-describe("carrying vectors over", () => {
-  it("gives an exact table the very vectors", async () => {
+describe("transferring vectors", () => {
+  it("copies them exactly into an exact table", async () => {
     const { encoding, error } = await taught({ encoding: "exact", rows: 16 });
     expect(error).toBe(0);
     expect((await teach(encoding, keys)).vectors).toEqual(vectors);
   });
 
-  it("gives an exact table over several memories the very vectors, too", async () => {
+  it("copies them exactly into an exact table over several memories", async () => {
     const { encoding, error } = await taught({ encoding: "exact", rows: 16, shards: 3 });
     expect(error).toBe(0);
     expect((await teach(encoding, keys)).vectors).toEqual(vectors);
     expect(encoding.stores.map(({ rows }) => rows > 900)).toEqual([true, true, true]);
   });
 
-  it("learns them where there is room for every key, ever better", async () => {
+  it("learns them in tables with room for every key, better with more passes", async () => {
     const fits: Fit[] = [];
     const shared = { lookups: 2, combine: "sum" } as const;
     const { error } = await taught({ encoding: "shared", rows: 12_000, shared }, { onPass: (fit) => fits.push(fit) });
@@ -44,7 +44,7 @@ describe("carrying vectors over", () => {
     expect(error).toBeLessThan(fits[3].error);
   });
 
-  it("comes as near as shared rows allow: the mean of the keys that meet", async () => {
+  it("approximates them as far as shared rows allow: the mean of colliding keys", async () => {
     const { error } = await taught({ encoding: "hash", rows: 1000 }, { passes: 20 });
     const sums = new Map<bigint, { count: number; sum: number[] }>();
     keys.forEach((key, k) => {
@@ -62,7 +62,7 @@ describe("carrying vectors over", () => {
     expect(error).toBeLessThan(best * 1.02);
   });
 
-  it("does the same for the same seed, to the byte", async () => {
+  it("is deterministic for a seed, to the byte", async () => {
     const blocks = async () => {
       const { encoding } = await taught({ encoding: "hash", rows: 1000 }, { passes: 2, seed: 7 });
       return encoding.blocks().map(({ data }) => data.slice());

@@ -18,7 +18,7 @@ import { feed } from "../decode/feed.js";
 
 const ROWS = 64;
 
-/** Users, items and a device; what differs is put in the place of what stands in a text. */
+/** Users, items and a device; differences are text replacements. */
 function specOf(changes: Readonly<Record<string, string>> = {}): CompiledSpec {
   let text = `name: m
 events: { format: tsv, columns: [label, user, item, device, price, tags] }
@@ -64,7 +64,7 @@ function modelOf(spec: CompiledSpec, frozen?: Frozen): Promise<Model> {
   return createModel(spec, { layout: batchLayout(spec, ROWS), threads: 1, purpose: "train", frozen });
 }
 
-/** A directory with a model that has learned something. */
+/** A directory with a model that has learned events. */
 async function learned(spec: CompiledSpec): Promise<{ directory: string; model: Model }> {
   const model = await modelOf(spec);
   for (const batch of batchesOf(spec, 6, 1)) await model.learn(batch);
@@ -108,7 +108,7 @@ describe("a model that starts from one of the same spec", () => {
     expect(parts.every(({ outcome, reason }) => outcome === "taken" && reason === null)).toBe(true);
   });
 
-  it.each(["lr", "fm", "ffm"])("likewise of %s", async (tower) => {
+  it.each(["lr", "fm", "ffm"])("has its bytes for %s", async (tower) => {
     const changes = {
       "{ deep_crossing: { residual: [8] } }": tower,
       "users: { dim: 4 }": "all: {}",
@@ -131,7 +131,7 @@ describe("a model that starts from one of the same spec", () => {
 });
 
 describe("a model that starts from one of another spec", () => {
-  it("with a field added takes the columns of the fields it knows, wherever they lie now", async () => {
+  it("with a field added takes the columns of the known fields, at their new positions", async () => {
     const narrow = specOf({ "  - { name: item, type: categorical, table: items }\n": "", "  items: { dim: 4 }\n": "" });
     const { old, model, parts } = await started(narrow, specOf());
     expect(outcomes(parts)).toEqual({ users: "taken", items: "fresh", context: "taken", tags: "taken" });
@@ -144,7 +144,7 @@ describe("a model that starts from one of another spec", () => {
           .data.slice().buffer,
       );
     const [was, is] = [weight(old, "residual.0.inner.w"), weight(model, "residual.0.inner.w")];
-    // Rows of users (4), then items (4) where they are, then the others and the price.
+    // Rows of users (4), then items (4) at their new position, then the others and the price.
     expect([...is.subarray(0, 32)]).toEqual([...was.subarray(0, 32)]);
     expect([...is.subarray(64)]).toEqual([...was.subarray(32)]);
     const m = (of: Model) =>
@@ -158,7 +158,7 @@ describe("a model that starts from one of another spec", () => {
     expect([...m(model).subarray(4, 8)]).toEqual([0, 0, 0, 0]);
   });
 
-  it("with a table removed says that it is dropped, and goes on with the others", async () => {
+  it("with a table removed reports that it is dropped, and continues with the others", async () => {
     const narrow = specOf({ "  - { name: item, type: categorical, table: items }\n": "", "  items: { dim: 4 }\n": "" });
     const { parts, model } = await started(specOf(), narrow);
     expect(outcomes(parts)).toEqual({ users: "taken", context: "taken", tags: "taken", items: "dropped" });
@@ -171,28 +171,25 @@ describe("a model that starts from one of another spec", () => {
     ["adagrad", 6],
     ["rowwise_adagrad", 6],
     ["adam", 2],
-  ])(
-    "whose rows are longer or shorter keeps their floats, and what %s had counted (dim %i)",
-    async (optimizer, dim) => {
-      const items = (d: number) => ({ "items: { dim: 4 }": `items: { dim: ${d}, optimizer: ${optimizer} }` });
-      const { old, model, parts } = await started(specOf(items(4)), specOf(items(dim)));
-      expect(outcomes(parts)).toEqual({ users: "taken", items: "resized", context: "taken", tags: "taken" });
-      const row = (of: Model, key: bigint) => of.tables[1].lookup!(key)!;
-      const both = Math.min(4, dim);
-      const [store] = old.tables[1].stores;
-      for (const { keys } of store.exportRows()) {
-        for (const key of keys) {
-          const [a, b] = [row(old, key), row(model, key)];
-          expect([...b.weights.subarray(0, both)]).toEqual([...a.weights.subarray(0, both)]);
-          for (const [slot, values] of Object.entries(b.state)) expect(values[0]).toBe(a.state[slot][0]);
-        }
+  ])("with longer or shorter rows keeps their floats, and the accumulators of %s (dim %i)", async (optimizer, dim) => {
+    const items = (d: number) => ({ "items: { dim: 4 }": `items: { dim: ${d}, optimizer: ${optimizer} }` });
+    const { old, model, parts } = await started(specOf(items(4)), specOf(items(dim)));
+    expect(outcomes(parts)).toEqual({ users: "taken", items: "resized", context: "taken", tags: "taken" });
+    const row = (of: Model, key: bigint) => of.tables[1].lookup!(key)!;
+    const both = Math.min(4, dim);
+    const [store] = old.tables[1].stores;
+    for (const { keys } of store.exportRows()) {
+      for (const key of keys) {
+        const [a, b] = [row(old, key), row(model, key)];
+        expect([...b.weights.subarray(0, both)]).toEqual([...a.weights.subarray(0, both)]);
+        for (const [slot, values] of Object.entries(b.state)) expect(values[0]).toBe(a.state[slot][0]);
       }
-      expect(model.tables[1].stats().rows).toBe(store.rows);
-      expect((await scores(model)).every(Number.isFinite)).toBe(true);
-    },
-  );
+    }
+    expect(model.tables[1].stats().rows).toBe(store.rows);
+    expect((await scores(model)).every(Number.isFinite)).toBe(true);
+  });
 
-  it("a hash table takes a multiple of its rows, and gives what it gave", async () => {
+  it("a hash table accepts a multiple of its rows, and returns the same vectors", async () => {
     const items = (rows: number) => ({ "items: { dim: 4 }": `items: { encoding: hash, rows: ${rows}, dim: 4 }` });
     const { old, model, parts } = await started(specOf(items(16)), specOf(items(48)));
     expect(outcomes(parts).items).toBe("resized");
@@ -222,7 +219,7 @@ describe("a model that starts from one of another spec", () => {
       "the field is another",
       { "{ name: item, type: categorical, table": "{ name: item, type: numeric, transform: log1p-bucket, table" },
       "items",
-      /field item: another type/,
+      /field item: type differs from the checkpoint's/,
     ],
     [
       "a hash table has other rows",
@@ -230,12 +227,12 @@ describe("a model that starts from one of another spec", () => {
       "items",
       /^$/,
     ],
-  ] as const)("a table is refused where %s", async (_, changes, name, why) => {
+  ] as const)("a table is refused if %s", async (_, changes, name, why) => {
     const spec = specOf(changes);
     const from =
       why.source === "^$" ? specOf({ "items: { dim: 4 }": "items: { encoding: hash, rows: 40, dim: 4 }" }) : specOf();
     if (name === "users") {
-      // Nothing but the tower is the same then.
+      // Only the tower is the same then.
       const { parts } = await started(from, spec);
       expect(parts.find((part) => part.name === name)).toMatchObject({
         outcome: "refused",
@@ -249,7 +246,7 @@ describe("a model that starts from one of another spec", () => {
     expect(model.tables.find((table) => table.name === name)!.stats().rows).toBe(0);
   });
 
-  it("is told when nothing fits", async () => {
+  it("is refused if no part matches", async () => {
     const { directory } = await learned(specOf());
     const other = specOf({
       "users: { dim": "a: { dim",
@@ -268,8 +265,8 @@ describe("a model that starts from one of another spec", () => {
   });
 });
 
-describe("what is frozen", () => {
-  it("keeps its bytes while all else learns", async () => {
+describe("frozen parts", () => {
+  it("keep their bytes while everything else learns", async () => {
     const spec = specOf();
     const { directory, model: old } = await learned(spec);
     const model = await modelOf(spec, frozenParts(spec, ["tables.items", "tower"]));
@@ -282,16 +279,16 @@ describe("what is frozen", () => {
 
   it.each([
     ["tables.itms", /did you mean tables.items/],
-    ["residual", /it has tower, tables.users/],
-  ])("is told by names that are there: %s", (name, hint) => {
+    ["residual", /use tower, tables.users/],
+  ])("must exist: %s", (name, hint) => {
     expect(() => frozenParts(specOf(), [name])).toThrow(
       expect.objectContaining({ code: "usage", hint: expect.stringMatching(hint) }),
     );
   });
 
-  it("is not all there is", () => {
+  it("must not be all of the model", () => {
     const all = ["tower", "tables.users", "tables.items", "tables.context", "tables.tags"];
-    expect(() => frozenParts(specOf(), all)).toThrow(/nothing would be left/);
+    expect(() => frozenParts(specOf(), all)).toThrow(/all parts of the model would be frozen/);
     expect(frozenParts(specOf(), ["none"])).toEqual({ tables: new Set(), tower: false });
   });
 });

@@ -81,7 +81,7 @@ export function* piecesOf(files: Files, path: string, bytes: number): Generator<
   for (let at = 0; at < bytes; at += PIECE_BYTES) {
     const piece = new Uint8Array(Math.min(PIECE_BYTES, bytes - at));
     if (withFile(files, path, "r", (file) => readFully(files, file, piece, at)) < piece.length)
-      throw damaged(path, "it became shorter while it was copied");
+      throw damaged(path, "it was truncated during the copy");
     yield piece;
   }
 }

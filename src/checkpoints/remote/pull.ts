@@ -36,8 +36,8 @@ export async function pullCheckpoint(
 ): Promise<CopyReport> {
   const { head } = await readHead(store);
   if (!head)
-    throw new HashbrookError("checkpoint_missing", `${store.url}: holds no checkpoint`, {
-      hint: "hashbrook push --checkpoint DIR --store ADDRESS puts one there",
+    throw new HashbrookError("checkpoint_missing", `${store.url}: contains no checkpoint`, {
+      hint: "copy one there: hashbrook push --checkpoint DIR --store ADDRESS",
     });
   const files = nodeFiles;
   const run = new CheckpointStore(directory, files);
@@ -65,7 +65,7 @@ async function pullAside(store: ObjectReader, directory: string, head: RemoteHea
   const path = join(folder, name);
   const there = files.stat(path)?.bytes ?? 0;
   if (there >= lines.bytes) {
-    if (hashOf(files, path, lines.bytes) !== lines.xxh64) throw othersThere(path, "is of another run");
+    if (hashOf(files, path, lines.bytes) !== lines.xxh64) throw othersThere(path, "belongs to another run");
     return 0;
   }
   const fresh = `${path}.tmp`;
@@ -73,7 +73,7 @@ async function pullAside(store: ObjectReader, directory: string, head: RemoteHea
   await pullFile(store, files, fresh, head.chain[0].checksum, { ...lines, name });
   if (hashOf(files, path, there) !== hashOf(files, fresh, there)) {
     files.remove(fresh);
-    throw othersThere(path, "is of another run");
+    throw othersThere(path, "belongs to another run");
   }
   await writing(path, async () => files.rename(fresh, path));
   files.syncDirectory(folder);
@@ -92,13 +92,13 @@ function refuseOthers(files: Files, directory: string, { spec_hash, chain }: Rem
     const examples = examplesOf(name);
     if (examples === undefined) continue;
     const path = join(directory, name);
-    if (examples > chain[0].examples) throw othersThere(path, "is later than what is copied");
+    if (examples > chain[0].examples) throw othersThere(path, "is later than the checkpoint to copy");
     if (!files.stat(join(path, MANIFEST))) continue;
     const encoded = contentOf(files, join(path, MANIFEST));
     const part = chain.find((one) => checkpointName(one.examples) === name);
     if (part && manifestChecksum(encoded) !== part.checksum)
-      throw othersThere(path, "is another checkpoint than the one to be copied");
-    if (!part && !isOf(spec_hash, encoded, path)) throw othersThere(path, "is of another spec");
+      throw othersThere(path, "differs from the checkpoint to copy");
+    if (!part && !isOf(spec_hash, encoded, path)) throw othersThere(path, "has another spec");
   }
 }
 
@@ -116,7 +116,7 @@ function isOf(spec: string | null, encoded: Uint8Array, path: string): boolean {
 }
 
 function othersThere(path: string, what: string): HashbrookError {
-  return new HashbrookError("output_exists", `${path}: ${what}`, { hint: "copy into a directory of its own" });
+  return new HashbrookError("output_exists", `${path}: ${what}`, { hint: "copy into a separate directory" });
 }
 
 /** Copies one directory of a chain if it is missing or incomplete. @returns bytes copied: 0 if it existed */
@@ -132,7 +132,7 @@ async function pullPart(
   const encoded = await object(store, keyOf(checksum, MANIFEST));
   const manifest = decodeManifest(encoded, `${store.url}/${keyOf(checksum, MANIFEST)}`);
   if (manifest.examples !== examples || manifestChecksum(encoded) !== checksum)
-    throw damaged(`${store.url}/${keyOf(checksum, MANIFEST)}`, "it is another checkpoint's");
+    throw damaged(`${store.url}/${keyOf(checksum, MANIFEST)}`, "it belongs to another checkpoint");
   let copied = 0;
   await writing(path, async () => {
     files.remove(path);
@@ -173,13 +173,13 @@ async function pullFile(
   } finally {
     files.close(file);
   }
-  if (hash.digest() !== xxh64) throw damaged(`${store.url}/${keyOf(checksum, name)}`, "it differs from its checksum");
+  if (hash.digest() !== xxh64) throw damaged(`${store.url}/${keyOf(checksum, name)}`, "it does not match its checksum");
 }
 
 async function object(store: ObjectReader, key: string): Promise<Uint8Array> {
   const found = await store.read(key);
   if (found && found !== "known") return found.bytes;
-  throw damaged(`${store.url}/${key}`, "it is missing: a later checkpoint may have taken its place, so try again");
+  throw damaged(`${store.url}/${key}`, "it is missing: a later checkpoint may have replaced it, so try again");
 }
 
 async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {

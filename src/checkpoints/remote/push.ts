@@ -62,9 +62,13 @@ export async function pushCheckpoint(
 }
 
 function taken(url: string): HashbrookError {
-  return new HashbrookError("checkpoint_locked", `${url}: somebody else has put a checkpoint there meanwhile`, {
-    hint: "let only one process copy checkpoints to an address",
-  });
+  return new HashbrookError(
+    "checkpoint_locked",
+    `${url}: another process has written a checkpoint there during the copy`,
+    {
+      hint: "copy checkpoints to an address with one process only",
+    },
+  );
 }
 
 function refuseOther(
@@ -72,15 +76,19 @@ function refuseOther(
   before: RemoteHead,
   { examples, specHash }: { examples: number; specHash: string | null },
 ): void {
-  const hint = "give every run an address of its own";
+  const hint = "use a separate address for every run";
   if (before.spec_hash !== specHash)
-    throw new HashbrookError("output_exists", `${url}: holds a checkpoint of another spec (${before.spec_hash})`, {
-      hint,
-    });
+    throw new HashbrookError(
+      "output_exists",
+      `${url}: already holds a checkpoint of another spec (${before.spec_hash})`,
+      {
+        hint,
+      },
+    );
   if (before.chain[0].examples > examples)
     throw new HashbrookError(
       "output_exists",
-      `${url}: holds a later checkpoint, of ${before.chain[0].examples} examples`,
+      `${url}: already holds a later checkpoint, of ${before.chain[0].examples} examples`,
       {
         hint,
       },
@@ -186,9 +194,9 @@ function reading<T>(path: string, read: () => T): T {
     return read();
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
-    throw new HashbrookError("checkpoint_missing", `${path}: was removed while it was copied`, {
+    throw new HashbrookError("checkpoint_missing", `${path}: was removed during the copy`, {
       cause: error,
-      hint: "the run has later checkpoints by now: push again",
+      hint: "the run has later checkpoints now: push again",
     });
   }
 }

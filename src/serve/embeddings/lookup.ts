@@ -47,12 +47,12 @@ function learned(table: Table, key: bigint): boolean | null {
 export function needKeyedRows(table: Table): void {
   if (!table.stores.every(({ whole }) => whole))
     throw invalid(
-      `table ${table.name}: its rows lie on disk, so it cannot be searched`,
+      `table ${table.name}: its rows are on disk, so it cannot be searched`,
       "name the ids to compare with in `among`",
     );
   if (hasKeyedRows(table)) return;
   throw invalid(
-    `table ${table.name}: its encoding (${table.spec.encoding}) has no rows by key, so it cannot be searched`,
+    `table ${table.name}: its encoding (${table.spec.encoding}) has no row per key, so it cannot be searched`,
     "name the ids to compare with in `among`",
   );
 }

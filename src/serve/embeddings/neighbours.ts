@@ -77,10 +77,11 @@ async function queryOf(
   if ((id === undefined) === (vector === undefined)) throw invalid("body: must have either id or vector");
   const [of] = vector ? [{ vector, key: undefined }] : await embedded(look, placeIn, [id!]);
   const dim = await look((model) => placeIn(model).table.spec.dim);
-  if (of.vector.length !== dim) throw invalid(`vector: has ${of.vector.length} numbers, and the table's ${dim}`);
+  if (of.vector.length !== dim)
+    throw invalid(`vector: has ${of.vector.length} numbers, but those of the table have ${dim}`);
   const length = metric === "cosine" ? Math.hypot(...of.vector) : 1;
   const query = Float32Array.from(of.vector, (x) => (length > 0 ? x / length : 0));
-  if (!Number.isFinite(length) || !query.every(Number.isFinite)) throw invalid("vector: is too long");
+  if (!Number.isFinite(length) || !query.every(Number.isFinite)) throw invalid("vector: its norm is too large");
   return { query, own: of.key };
 }
 

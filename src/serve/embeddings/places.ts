@@ -42,9 +42,13 @@ export function placeOf({ spec, tables }: Model, name: string, tableName?: strin
   const wanted = "of" in field ? field.of.length : 1;
   const keyOf = (id: Id) => {
     const texts = typeof id === "string" ? [id] : id;
-    if (texts.length !== wanted) throw invalid(`id: ${name} takes ${wanted} text${wanted > 1 ? "s, a list" : ""}`);
+    if (texts.length !== wanted)
+      throw invalid(`id: ${name} expects ${wanted > 1 ? `a list of ${wanted} texts` : "one text"}`);
     if (texts.some((text) => /\p{Surrogate}/u.test(text)))
-      throw invalid("id: half of a surrogate pair, which no event's text can hold", "send complete characters");
+      throw invalid(
+        "id: contains half of a surrogate pair, which no event's text can contain",
+        "send complete characters",
+      );
     const keys = "of" in field ? crossKeys(spec, name, texts) : valueKeys(spec, name, texts[0]);
     return keys.find(({ table }) => table === chosen.name)!.key;
   };
@@ -69,8 +73,8 @@ export function onlyField(spec: CompiledSpec, tableName: string): string {
   if (first && (cells.length === 1 || plain.every(({ seed }) => seed === first.seed))) return first.field;
   const names = cells.map(({ field }) => field).join(", ");
   throw invalid(
-    `table ${tableName}: ${first ? "several fields have ids in it" : "has no ids"}`,
-    `say ?field=, one of ${names}`,
+    `table ${tableName}: ${first ? "holds ids of several fields" : "holds no ids"}`,
+    `add ?field=, one of ${names}`,
   );
 }
 
@@ -78,7 +82,7 @@ function fieldsHint(spec: CompiledSpec): string {
   const names = new Set(
     spec.tables.flatMap(({ cells }) => cells.flatMap(({ field, kind }) => (kind === "number" ? [] : [field]))),
   );
-  return `fields that are: ${[...names].slice(0, 40).join(", ")}`;
+  return `fields in tables: ${[...names].slice(0, 40).join(", ")}`;
 }
 
 export function invalid(message: string, hint?: string): HashbrookError {
@@ -87,6 +91,6 @@ export function invalid(message: string, hint?: string): HashbrookError {
 
 function unknown(what: string, name: string, names: readonly string[]): HashbrookError {
   const likely = nearest(name, names);
-  const hint = likely ? `did you mean ${likely}?` : `${what}s here: ${names.slice(0, 40).join(", ")}`;
-  return invalid(`${what}: ${name} is not there`, hint);
+  const hint = likely ? `did you mean ${likely}?` : `known ${what}s: ${names.slice(0, 40).join(", ")}`;
+  return invalid(`${what}: unknown ${what} ${name}`, hint);
 }

@@ -6,17 +6,17 @@ const value = { type: ["string", "integer", "boolean"] };
 /** As written in a request: a number counts as its text. */
 const GivenId = Type.Unsafe<unknown>({
   anyOf: [value, { type: "array", items: value, minItems: 2, maxItems: 16 }],
-  description: "A value of the field, its text or an exact integer; of a cross a list, a value a component.",
+  description: "A value of the field: its text, or an integer; for a cross a list with a value per component.",
 });
 const ToldId = Type.Unsafe<string | readonly string[]>({
   anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
 });
-const field = Type.String({ description: "The field whose ids they are." });
+const field = Type.String({ description: "The field of the ids." });
 const table = Type.Optional(
-  Type.String({ description: "Where the field is in several tables. Default: the embedding one." }),
+  Type.String({ description: "Needed only if several tables have the field. Default: the one with embeddings." }),
 );
 const ids = Type.Array(GivenId, { minItems: 1, maxItems: MAX_CANDIDATES });
-const key = Type.String({ pattern: "^[0-9a-f]{16}$", description: "Of the id in the table: XXH64." });
+const key = Type.String({ pattern: "^[0-9a-f]{16}$", description: "Key of the id in the table: XXH64." });
 
 export const LookupBody = strict({ field, table, ids });
 export type LookupBody = Static<typeof LookupBody>;
@@ -27,7 +27,7 @@ const Vector = strict({
   learned: Type.Unsafe<boolean | null>({
     type: ["boolean", "null"],
     description:
-      "Whether its row was learned, else it is what a new id starts with; null where ids have no rows of their own.",
+      "Whether the row was learned; if not, the vector is the initial one of a new id. null if ids have no rows of their own.",
   }),
   vector: Type.Array(Type.Number()),
 });
@@ -46,7 +46,13 @@ export const NeighborsBody = strict({
   field,
   table,
   id: Type.Optional(GivenId),
-  vector: Type.Optional(Type.Array(Type.Number(), { minItems: 1, maxItems: 65536, description: "Instead of an id." })),
+  vector: Type.Optional(
+    Type.Array(Type.Number(), {
+      minItems: 1,
+      maxItems: 65536,
+      description: "The vector to compare with, instead of an id.",
+    }),
+  ),
   among: Type.Optional(ids),
   k: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: "Default: 10." })),
   metric: Type.Optional(metric),

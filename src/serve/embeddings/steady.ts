@@ -18,14 +18,14 @@ class Changed extends Error {}
 
 /** The error while there is no model yet. */
 export function notReady(): HashbrookError {
-  return new HashbrookError("not_ready", "no snapshot of the delta log was applied yet", {
-    hint: "wait until GET /v2/health/ready answers 200",
+  return new HashbrookError("not_ready", "no snapshot of the delta log has been applied yet", {
+    hint: "wait until GET /v2/health/ready returns 200",
   });
 }
 
 /** The error for a model that changes too fast. */
 export function tooFast(): HashbrookError {
-  return new HashbrookError("overloaded", "the model changed while it was read", { hint: "ask again" });
+  return new HashbrookError("overloaded", "the model changed during the request", { hint: "retry" });
 }
 
 /**

@@ -61,7 +61,7 @@ export class Explorer {
     if (more.length === 0 && kind === "softmax" && value) return new Explorer(text, softmax(value));
     if (more.length === 0 && kind === "thompson" && (given === undefined || value))
       return new Explorer(text, thompson, value ?? 1);
-    throw new HashbrookError("usage", `${text}: no way to explore`, { hint });
+    throw new HashbrookError("usage", `${text}: unknown exploration policy`, { hint });
   }
 
   /** The same request id and scores give the same order. */
@@ -77,7 +77,7 @@ export class Explorer {
   }
 }
 
-const WAYS = "epsilon-greedy:E with E from 0 to 1, softmax:T with T above 0, or thompson";
+const WAYS = "use epsilon-greedy:E with E from 0 to 1, softmax:T with T above 0, or thompson";
 const SEED = 0x6578706c6f7265n; // "explore"
 /** Stands for the logit of a probability of 0 or 1: about that of the nearest float. */
 const MOST = 100;

@@ -20,7 +20,7 @@ const WEIGHTS = [0.3478548451374538, 0.6521451548625461, 0.6521451548625461, 0.3
  */
 export const thompson: Policy = ({ logits, deviations, rng }) => {
   if (!deviations) {
-    throw new HashbrookError("usage", "--explore thompson: this model does not say how certain its weights are");
+    throw new HashbrookError("usage", "--explore thompson: this model has no uncertainty estimates of its weights");
   }
   if (logits.length > MOST_CANDIDATES)
     throw tooMany("candidates of --explore thompson", logits.length, MOST_CANDIDATES);

@@ -26,9 +26,9 @@ export class Admission {
     this.most = most;
     this.metrics = metrics;
     const body: ErrorBody = {
-      error: `${most} requests are waiting already`,
+      error: `overloaded: ${most} requests are already waiting`,
       code: "overloaded",
-      hint: "wait as Retry-After says, and ask again",
+      hint: "retry after the time given in Retry-After",
     };
     this.refusal = new Refusal(503, { "content-type": "application/json", "retry-after": RETRY_AFTER }, body);
   }

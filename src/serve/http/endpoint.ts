@@ -27,7 +27,7 @@ declare module "fastify" {
   }
 }
 
-const SCHEMA = "GET /openapi.json has the schema";
+const SCHEMA = "see the schema in GET /openapi.json";
 
 /** The path parameter of a model: names contain no colon, so that `:score` may follow. */
 export const MODEL = ":name([^:/]+)";

@@ -32,13 +32,17 @@ export function noEndpoint(method: string, url: string, allowed: readonly string
     return { status: 404, body: errorBody(404, `${method} ${url}: no such endpoint`, hint) };
   }
   const allow = allowed.join(", ");
-  return { status: 405, allow, body: errorBody(405, `${method} ${url}: takes ${allow}`, hint) };
+  return { status: 405, allow, body: errorBody(405, `${method} ${url}: method not allowed, use ${allow}`, hint) };
 }
 
 /** Makes a server respond to an `Expect` that it does not support. */
 export function answerExpectation(server: Server): void {
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
-    const body = errorBody(417, `Expect: ${request.headers.expect}: is not met`, "expect 100-continue, or nothing");
+    const body = errorBody(
+      417,
+      `Expect: ${request.headers.expect}: not supported`,
+      "send Expect: 100-continue, or leave the header out",
+    );
     send(response, 417, body);
   });
 }
@@ -90,11 +94,15 @@ function refusal(error: Error): { status: number; body: ErrorBody } {
   const of = (status: number, message: string, hint: string) => ({ status, body: errorBody(status, message, hint) });
   switch (errorCode(error)) {
     case "HPE_HEADER_OVERFLOW":
-      return of(431, "headers: over 16 KiB", "send fewer or shorter headers");
+      return of(431, "headers: larger than 16 KiB", "send fewer or shorter headers");
     case "ERR_HTTP_REQUEST_TIMEOUT":
-      return of(408, "request: did not come in time", "send headers within 5 s and the whole request within 10 s");
+      return of(
+        408,
+        "request: timed out while it was received",
+        "send headers within 5 s and the whole request within 10 s",
+      );
     case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
-      return of(413, "body: chunk extensions over 16 KiB", "send no chunk extensions");
+      return of(413, "body: chunk extensions larger than 16 KiB", "leave chunk extensions out");
     default:
       return of(400, `request: not valid HTTP: ${error.message}`, "send HTTP/1.1");
   }

@@ -7,7 +7,7 @@ export function pageOf(document: object): string {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escaped(info.title)} ${escaped(info.version)}</title><style>${STYLE}</style>
 <h1>${escaped(info.title)} ${escaped(info.version)}</h1><p>${escaped(info.description)}
-The same for programs: <a href="openapi.json">openapi.json</a>.</p>
+Machine-readable: <a href="openapi.json">openapi.json</a>.</p>
 ${operations.join("\n")}</html>`;
 }
 

@@ -19,7 +19,7 @@ export function openApi(routes: readonly DocumentedRoute[], version: string): ob
   }
   return {
     openapi: "3.1.0",
-    info: { title: "Hashbrook", version, description: "Scores of click-through models, and their embeddings." },
+    info: { title: "Hashbrook", version, description: "Scores and embeddings of click-through models." },
     paths,
     components: { schemas: { Error: ErrorAnswer } },
   };

@@ -36,10 +36,14 @@ export function checkedTokens(text: string, from: string): string[] {
   const bad = lines.findIndex((line) => line !== "" && !line.startsWith("#") && !TOKEN.test(line));
   const tokens = lines.filter((line) => line !== "" && !line.startsWith("#"));
   if (bad < 0 && tokens.length > 0) return tokens;
-  const place = tokens.length === 0 ? `${from}: has no token` : `${from}:${bad + 1}: is no token`;
-  throw new HashbrookError("usage", `${place}: at least 16 printable characters without spaces, one a line`, {
-    hint: "make one: openssl rand -hex 32",
-  });
+  const place = tokens.length === 0 ? `${from}: has no token` : `${from}:${bad + 1}: not a valid token`;
+  throw new HashbrookError(
+    "usage",
+    `${place}: expected at least 16 printable characters without spaces, one token per line`,
+    {
+      hint: "generate one: openssl rand -hex 32",
+    },
+  );
 }
 
 /**
@@ -54,7 +58,7 @@ export function requireToken(tokens: readonly string[]): onRequestAsyncHookHandl
     const sent = digest(given);
     if (expected.filter((token) => timingSafeEqual(token, sent)).length > 0) return;
     reply.header("www-authenticate", "Bearer");
-    const wrong = given ? "is no token of this server" : "is missing";
+    const wrong = given ? "unknown token" : "missing";
     throw new HashbrookError("unauthorized", `authorization: ${wrong}`, {
       hint: "send the header Authorization: Bearer TOKEN",
     });

@@ -47,19 +47,19 @@ export class ServeMetrics {
     });
     this.latency = new Histogram({
       name: "hashbrook_score_seconds",
-      help: "Time from a score request's arrival to its answer",
+      help: "Time from a score request's arrival to its response",
       buckets: LATENCY_BUCKETS,
       registers,
     });
     this.freshness = new Histogram({
       name: "hashbrook_freshness_seconds",
-      help: "Time from an event to its visibility in a score, of a sample of the events",
+      help: "Time from an event until scores reflect it, for a sample of the events",
       buckets: FRESHNESS_BUCKETS,
       registers,
     });
     this.freshnessSummary = new Summary({
       name: "hashbrook_freshness_quantile_seconds",
-      help: "Percentiles of the freshness of the last minute",
+      help: "Quantiles of freshness over the last minute",
       percentiles: [0.5, 0.99],
       maxAgeSeconds: 60,
       ageBuckets: 6,
@@ -67,13 +67,13 @@ export class ServeMetrics {
     });
     this.refusals = new Counter({
       name: "hashbrook_refused_requests_total",
-      help: "Score requests that were not scored, by the code of their answer",
+      help: "Score requests that were not scored, by error code",
       labelNames: ["reason"],
       registers,
     });
     this.shadowDifference = new Summary({
       name: "hashbrook_shadow_difference",
-      help: "Mean absolute difference of a shadow's probabilities from those answered, per request",
+      help: "Mean absolute difference between a shadow's probabilities and those answered, per request",
       labelNames: ["model"],
       percentiles: [0.5, 0.99],
       registers,
@@ -111,7 +111,7 @@ export class ServeMetrics {
     const registers = [this.registry];
     new Counter({
       name: "hashbrook_impressions_logged_total",
-      help: "Candidates written to the log of impressions",
+      help: "Candidates written to the impression log",
       registers,
       collect() {
         this.reset();
@@ -120,7 +120,7 @@ export class ServeMetrics {
     });
     new Counter({
       name: "hashbrook_impressions_dropped_total",
-      help: "Candidates of sampled requests that the log lacks, by reason: the queue was full, not written, too long",
+      help: "Candidates of sampled requests missing from the impression log, by reason: queue full, write failed, too long",
       labelNames: ["reason"],
       registers,
       collect() {
@@ -130,7 +130,7 @@ export class ServeMetrics {
     });
     new Gauge({
       name: "hashbrook_impressions_waiting_bytes",
-      help: "Requests that wait to be written to the log of impressions",
+      help: "Bytes of requests waiting to be written to the impression log",
       registers,
       collect() {
         this.set(log.counts.waiting);
@@ -142,7 +142,7 @@ export class ServeMetrics {
   watchRowCache(cache: { readonly counts: RowCacheCounts }): void {
     new Counter({
       name: "hashbrook_row_cache_rows_total",
-      help: "Rows asked of --row-cache: hit, or miss and read from the disk; error counts requests without an answer, or rows that were damaged",
+      help: "Rows looked up in --row-cache: hit, or miss and read from disk; error counts failed requests and damaged rows",
       labelNames: ["result"],
       registers: [this.registry],
       collect() {
@@ -156,14 +156,12 @@ export class ServeMetrics {
 
   /** Adds the state of the models, read when Prometheus scrapes. */
   watch(models: Models): void {
-    this.gauge("hashbrook_ready", "1 while the model answers and is fresh enough", models, ({ ready }) =>
-      Number(ready),
-    );
-    const learned = "Examples the answering model had learned";
+    this.gauge("hashbrook_ready", "1 while the model is loaded and fresh enough", models, ({ ready }) => Number(ready));
+    const learned = "Examples learned by the version that answers";
     this.gauge("hashbrook_model_version", learned, models, ({ version }) => version?.version ?? 0);
-    const passedOver = "Damaged checkpoints passed over on the way to the one that answers";
+    const passedOver = "Newer checkpoints skipped because they are damaged";
     this.gauge("hashbrook_passed_over_checkpoints", passedOver, models, (health) => health.passedOver.length);
-    const held = "1 while the trainer holds back what it learned, and the last good version answers";
+    const held = "1 while the trainer's gate holds publication and the last good version answers";
     this.gauge("hashbrook_held", held, models, (health) => Number(health.held !== null));
     this.slices(models);
     const replica = (
@@ -173,8 +171,8 @@ export class ServeMetrics {
       kind?: typeof Counter,
     ) =>
       this.gauge(`hashbrook_replica_${name}`, help, models, (health) => health.replica && read(health.replica), kind);
-    replica("entry", "Number of the delta log's last applied entry", ({ number }) => number ?? -1);
-    replica("epoch", "Generation of the writer that is followed", ({ epoch }) => epoch ?? -1);
+    replica("entry", "Number of the last applied entry of the delta log", ({ number }) => number ?? -1);
+    replica("epoch", "Epoch of the writer that is followed", ({ epoch }) => epoch ?? -1);
     const [stale, age] = ["Time since the newest applied entry was sent", "Time since the newest visible event"];
     replica("staleness_seconds", stale, ({ staleness }) => staleness ?? Number.NaN);
     replica("event_age_seconds", age, ({ eventAge }) => eventAge ?? Number.NaN);
@@ -189,7 +187,7 @@ export class ServeMetrics {
   private slices(models: Models): void {
     new Gauge({
       name: "hashbrook_predicted_over_actual",
-      help: "Predicted over actual clicks by slice of the calibration, of the training events lately",
+      help: "Predicted over actual clicks of recent training events, by slice of the calibration",
       registers: [this.registry],
       labelNames: ["model", "label", "slice", "probability"],
       collect() {
@@ -241,11 +239,11 @@ export class ServeMetrics {
 }
 
 const counted = {
-  applied: "Entries applied, each once",
-  duplicates: "Entries that came again",
-  ignored: "Entries of earlier writers or other models",
-  gaps: "Gaps seen in the log's numbers",
-  conflicts: "Entries that contradicted what was applied",
-  damaged: "Messages and parts that are no entry or have a wrong byte: passed over",
-  resyncs: "Times the log was read again from a snapshot",
+  applied: "Entries applied",
+  duplicates: "Duplicate entries ignored",
+  ignored: "Entries of earlier writers or other models ignored",
+  gaps: "Gaps in the numbers of entries",
+  conflicts: "Entries that conflict with what was applied",
+  damaged: "Damaged messages and parts skipped",
+  resyncs: "Times the log was read again from a snapshot (resynchronization)",
 } as const;

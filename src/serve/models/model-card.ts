@@ -25,5 +25,5 @@ export function cardOf(spec: CompiledSpec) {
 function whenMissing(spec: CompiledSpec, field: CompiledField): string {
   const kind = fieldOf(field.type);
   const leftOut = kind.cell === "number" && learnsByEvent(spec.tower.kind);
-  return leftOut ? "is left out" : kind.whenMissing(field);
+  return leftOut ? "is ignored" : kind.whenMissing(field);
 }

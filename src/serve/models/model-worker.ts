@@ -14,7 +14,10 @@ answerCalls<ModelCalls>(parentPort!, {
   async open({ id, spec, run, readers, precision }) {
     const compiled = compiledFromJson(JSON.stringify(spec));
     if (specHash(compiled) !== run) {
-      throw new HashbrookError("log_mismatch", `delta log: its spec has the hash ${specHash(compiled)}, not ${run}`);
+      throw new HashbrookError(
+        "log_mismatch",
+        `delta log: the hash of its spec is ${specHash(compiled)}, expected ${run}`,
+      );
     }
     const held = await HeldModel.create(compiled, { id, readers, precision });
     models.set(id, held);

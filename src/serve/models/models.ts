@@ -44,8 +44,8 @@ export class Models {
     const found = this.find(name);
     if (found) return found;
     const names = this.all.map(({ called }) => called).join(", ");
-    const asked = name === undefined ? "there are several models: name one" : `model ${name}: is not served`;
-    throw new HashbrookError("model_unknown", asked, { hint: `models here: ${names}` });
+    const asked = name === undefined ? "a model name is required: several models are served" : `unknown model ${name}`;
+    throw new HashbrookError("model_unknown", asked, { hint: `served models: ${names}` });
   }
 
   /**

@@ -147,7 +147,9 @@ export class ServedModel {
       return version === undefined ? [] : [[label, version === null ? null : this.versionOf(version)] as const];
     });
     if (places.some(([label, to]) => label === "stable" && to === null)) {
-      throw new HashbrookError("request_invalid", "stable: must be on a version", { hint: "name another version" });
+      throw new HashbrookError("request_invalid", "stable: cannot be removed", {
+        hint: "move the label to another version",
+      });
     }
     for (const [label, to] of places) {
       if (to) this.place(label, to);
@@ -186,7 +188,7 @@ export class ServedModel {
     const found = this.theOne(free.length > 0 ? free : named, version);
     const held = this.labelsOf(found);
     if (held.length > 0) {
-      throw new HashbrookError("request_invalid", `version ${version}: is ${held.join(" and ")}`, {
+      throw new HashbrookError("request_invalid", `version ${version}: is labelled ${held.join(" and ")}`, {
         hint: "move the label first, with :labels",
       });
     }
@@ -227,8 +229,8 @@ export class ServedModel {
   private labelOf(label: Label): ServedVersion {
     const found = this.byLabel.get(label);
     if (found) return found;
-    throw new HashbrookError("model_unknown", `model ${this.called}: no version is ${label}`, {
-      hint: `labels here: ${[...this.byLabel.keys()].join(", ")}`,
+    throw new HashbrookError("model_unknown", `model ${this.called}: no version is labelled ${label}`, {
+      hint: `labels in use: ${[...this.byLabel.keys()].join(", ")}`,
     });
   }
 
@@ -247,9 +249,13 @@ export class ServedModel {
   private theOne(versions: readonly ServedVersion[], name: VersionName): ServedVersion {
     const specs = [...new Set(versions.map(({ scorer }) => scorer.version?.spec_hash))];
     if (specs.length < 2) return this.newest(versions, name);
-    throw new HashbrookError("request_invalid", `version ${name}: is loaded of ${specs.length} specs`, {
-      hint: `say which: ${specs.map((spec) => `"${name}@${spec}"`).join(" or ")}`,
-    });
+    throw new HashbrookError(
+      "request_invalid",
+      `version ${name}: is ambiguous: it is loaded from ${specs.length} specs`,
+      {
+        hint: `name the spec too: ${specs.map((spec) => `"${name}@${spec}"`).join(" or ")}`,
+      },
+    );
   }
 
   private newest(versions: readonly ServedVersion[], name: VersionName): ServedVersion {
@@ -259,14 +265,14 @@ export class ServedModel {
   }
 
   private alreadyLoaded({ scorer: { version }, source }: ServedVersion): HashbrookError {
-    const text = `version ${version?.version} of spec ${version?.spec_hash}: is loaded already, from ${source}`;
-    return new HashbrookError("request_invalid", text, { hint: "take it out first, with :unload" });
+    const text = `version ${version?.version} of spec ${version?.spec_hash}: is already loaded, from ${source}`;
+    return new HashbrookError("request_invalid", text, { hint: "unload it first, with :unload" });
   }
 
   private notLoaded(version: VersionName): HashbrookError {
     const here = this.loaded.map((other) => versionIn(other) ?? "none yet").join(", ");
     return new HashbrookError("model_unknown", `model ${this.called}: version ${version} is not loaded`, {
-      hint: `versions here: ${here}`,
+      hint: `loaded versions: ${here}`,
     });
   }
 }

@@ -129,9 +129,9 @@ export function checkRun({ kept, path }: Pick<RowDirectory, "kept" | "path">, ru
   if (!kept || run === null || kept.run === run) return;
   throw new HashbrookError(
     "row_store_mismatch",
-    `--row-store ${path}: holds a model of spec ${kept.run}, and not ${run}`,
+    `--row-store ${path}: holds rows of spec ${kept.run}, but the model's spec is ${run}`,
     {
-      hint: "give another directory, or remove this one",
+      hint: "name another directory, or remove this one",
     },
   );
 }

@@ -124,6 +124,6 @@ export class RunWatch {
 
 function noCheckpoint(version: number | undefined, all: readonly { readonly version: number }[]): HashbrookError {
   const here = all.map((one) => one.version).join(", ");
-  const what = version === undefined ? "there is no earlier checkpoint" : `no checkpoint has ${version} examples`;
+  const what = version === undefined ? "there is no earlier checkpoint" : `no checkpoint of ${version} examples`;
   return new HashbrookError("model_unknown", what, { hint: `checkpoints of the run: ${here || "none"}` });
 }

@@ -72,15 +72,15 @@ function figures(traffic, model) {
   const requests = sum(traffic.requests);
   const quality = model?.quality?.lifetime;
   const told = {
-    "Requests a second": number(requests / WINDOW, 3),
-    "Candidates a second": number(sum(traffic.candidates) / WINDOW, 3),
+    "Requests per second": number(requests / WINDOW, 3),
+    "Candidates per second": number(sum(traffic.candidates) / WINDOW, 3),
     "Slowest p99, ms": requests ? number(worst(traffic.p99_ms), 3) : "–",
     Errors: requests ? `${number((100 * sum(traffic.errors)) / requests, 2)} %` : "–",
     "Examples learned": model?.version == null ? "–" : model.version.toLocaleString("en"),
     AUC: number(quality?.auc),
     Logloss: number(quality?.logloss),
     "Predicted ÷ actual": number(quality?.calibration),
-    ...(model?.staleness != null && { "Log's age, s": number(model.staleness, 3) }),
+    ...(model?.staleness != null && { "Log staleness, s": number(model.staleness, 3) }),
   };
   const parts = Object.entries(told).flatMap(([name, value]) => {
     const row = document.createElement("div");
@@ -114,7 +114,7 @@ function charts({ traffic }, model) {
     none: "No candidate was scored in the last ten minutes.",
   });
   const { windows = [], reliability = [] } = model?.quality ?? {};
-  const none = "A follower's log does not say how well its trainer predicts: see the trainer's metrics.";
+  const none = "The delta log does not contain the trainer's quality: see the trainer's metrics.";
   const predicted = reliability.map((point) => point.predicted);
   draw("reliability", [predicted, reliability.map((point) => point.actual), predicted], {
     series: [
@@ -127,7 +127,7 @@ function charts({ traffic }, model) {
   for (const name of ["auc", "logloss"]) {
     draw(name, [ends, windows.map((window) => window[name])], {
       series: [{ label: name, colour: "--one", points: windows.length < 40 }],
-      none: model?.quality ? "No window of the stream is full yet." : none,
+      none: model?.quality ? "No window of the stream is complete yet." : none,
     });
   }
 }
@@ -144,8 +144,8 @@ function facts(model) {
   $("#tables").replaceChildren(table(["table", "rows", "full", "memory"], fills));
   const asked = unseen.filter(({ looked }) => looked > 0);
   const rates = asked.map(({ field, looked, unseen }) => [field, percent(unseen, looked), looked.toLocaleString("en")]);
-  const none = unseen.length ? "No ids were asked for yet." : "The ids of this model have no rows of their own.";
-  const told = rates.length ? table(["field", "new", "looked at"], rates) : note(none);
+  const none = unseen.length ? "No ids have been looked up yet." : "The ids of this model have no rows of their own.";
+  const told = rates.length ? table(["field", "unseen", "looked up"], rates) : note(none);
   $("#unseen").replaceChildren(told);
 }
 

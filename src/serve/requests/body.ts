@@ -18,14 +18,14 @@ export async function readBody({ headers }: FastifyRequest, payload: Readable, l
   if (Number(headers["content-length"]) > DRAINED * limit) throw tooLarge(limit);
   const body = await wholeOf(payload, limit);
   const encoding = headers["content-encoding"] ?? "identity";
-  if (encoding.toLowerCase() !== "identity") throw new Unsupported(`content-encoding: ${encoding}: is not read`);
+  if (encoding.toLowerCase() !== "identity") throw new Unsupported(`content-encoding: ${encoding}: not supported`);
   if (body) return body;
   throw tooLarge(limit);
 }
 
 /** Made only where it is thrown: an error's stack trace takes as long as reading a small body does. */
 function tooLarge(limit: number): HashbrookError {
-  return new HashbrookError("request_too_large", `body: over ${limit} bytes`, { hint: "split the request" });
+  return new HashbrookError("request_too_large", `body: larger than ${limit} bytes`, { hint: "split the request" });
 }
 
 /**
@@ -36,7 +36,7 @@ function wholeOf(payload: Readable, limit: number): Promise<Buffer | undefined> 
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const cut = (cause?: Error) => reject(new HashbrookError("request_invalid", "body: was cut short", { cause }));
+    const cut = (cause?: Error) => reject(new HashbrookError("request_invalid", "body: truncated", { cause }));
     payload.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size <= limit) chunks.push(chunk);

@@ -21,7 +21,8 @@ export function withCandidates(body: Uint8Array): Uint8Array {
   if (!Buffer.from(body.buffer, body.byteOffset, body.length).includes(NAME)) return body;
   const value = parsed(body);
   if (!isObject(value) || !Object.hasOwn(value, "columns")) return body;
-  if (Object.hasOwn(value, "candidates")) throw invalid("body: has both candidates and columns", "send one of them");
+  if (Object.hasOwn(value, "candidates"))
+    throw invalid("body: candidates and columns cannot be combined", "send one of them");
   checkColumns(value.columns);
   const members = rawMembers(body);
   const columns = [...rawMembers(members.get("columns")!)].map(([name, list]) => {
@@ -35,12 +36,12 @@ export function withCandidates(body: Uint8Array): Uint8Array {
 function checkColumns(columns: unknown): void {
   if (!isObject(columns)) throw invalid("columns: must be an object of arrays");
   const entries = Object.entries(columns);
-  if (entries.length === 0) throw invalid("columns: must hold at least one column");
+  if (entries.length === 0) throw invalid("columns: must have at least one column");
   for (const [name, values] of entries) if (!Array.isArray(values)) throw invalid(`columns.${name}: must be an array`);
   const [[first, { length }], ...others] = entries as [string, unknown[]][];
   const other = others.find(([, values]) => values.length !== length);
-  if (other) throw invalid(`columns.${other[0]}: has ${other[1].length} values, and columns.${first} ${length}`);
-  if (length === 0) throw invalid("columns: must hold at least one candidate");
+  if (other) throw invalid(`columns.${other[0]}: has ${other[1].length} values, but columns.${first} has ${length}`);
+  if (length === 0) throw invalid("columns: must have at least one candidate");
   if (length > MAX_CANDIDATES) throw tooMany(`columns.${first}`, length, MAX_CANDIDATES);
 }
 
@@ -60,9 +61,13 @@ function candidatesOf(columns: readonly Column[]): Uint8Array {
   // Brackets and commas: two and one per row, one per value.
   const size = 2 + values + rows * columns.reduce((sum, { name }) => sum + name.length + 1, 2);
   if (size > MAX_TEXT) {
-    throw new HashbrookError("request_too_large", `columns: are over ${MAX_TEXT} bytes as candidates`, {
-      hint: "split the request, or leave columns out that no field reads",
-    });
+    throw new HashbrookError(
+      "request_too_large",
+      `columns: larger than ${MAX_TEXT} bytes when converted to candidates`,
+      {
+        hint: "split the request, or leave out columns that no field reads",
+      },
+    );
   }
   const text = new Text(size);
   for (let row = 0; row < rows; row++) {

@@ -79,7 +79,9 @@ export function invalid(message: string, hint?: string): HashbrookError {
 
 /** The error for a list in a request that is too long. */
 export function tooMany(what: string, count: number, most: number): HashbrookError {
-  return new HashbrookError("items_too_many", `${what}: ${count} are more than ${most}`, { hint: "split the request" });
+  return new HashbrookError("items_too_many", `${what}: ${count} exceed the limit of ${most}`, {
+    hint: "split the request",
+  });
 }
 
 function parseBody(body: Uint8Array): unknown {
@@ -104,7 +106,7 @@ function checkShape(parsed: unknown, maxCandidates: number): void {
   if (parsed.options !== undefined && !isObject(parsed.options)) throw invalid("options: must be an object");
   const { candidates } = parsed;
   if (!Array.isArray(candidates)) throw invalid("candidates: must be an array of objects");
-  if (candidates.length === 0) throw invalid("candidates: must hold at least one candidate");
+  if (candidates.length === 0) throw invalid("candidates: must have at least one candidate");
   if (candidates.length > maxCandidates) throw tooMany("candidates", candidates.length, maxCandidates);
   candidates.forEach((candidate, i) => {
     if (!isObject(candidate)) throw invalid(`candidates[${i}]: must be an object`);

@@ -26,7 +26,7 @@ export class TensorBody implements RequestBody {
   read({ requests }: ScoringModel, row: number, most: number): number {
     const rows = requests.tensors.read(this.cursor, row, most);
     if (rows !== undefined) return rows;
-    throw new HashbrookError("request_invalid", "inputs: a tensor is not what the model's fields take");
+    throw new HashbrookError("request_invalid", "inputs: a tensor does not match the model's fields");
   }
 
   begin(): void {

@@ -53,7 +53,7 @@ function rejected(failure: RequestFailure, candidates: readonly Uint8Array[], fr
     candidate >= 0 && (column === "" || hasPath(JSON.parse(Buffer.from(candidates[candidate]).toString()), column));
   const place = own ? `candidates[${from + candidate}]` : "context";
   return new HashbrookError("request_invalid", `${place}${column ? `.${column}` : ""}: ${code}`, {
-    hint: rejectHints[code] ?? "see features/README.md for what each field type takes",
+    hint: rejectHints[code] ?? "see features/README.md for the values each field type accepts",
   });
 }
 
@@ -72,10 +72,10 @@ function hasPath(object: unknown, path: string): boolean {
 
 const rejectHints: Readonly<Record<string, string>> = {
   bad_type:
-    "categorical fields take strings, numbers or booleans; numeric fields take numbers; vectors take arrays of numbers, bags take arrays of items or of [item, weight], or {item: weight, …}",
+    "categorical fields accept strings, numbers or booleans; numeric fields accept numbers; vectors accept arrays of numbers, bags accept arrays of items or of [item, weight], or {item: weight, …}",
   bad_json: "objects and arrays may be nested 512 deep",
   bad_number: "send a JSON number",
   number_out_of_range: "numbers must be finite and within ±1e18",
   value_too_long: "values are at most 65,535 bytes",
-  bad_vector: "send an array of exactly as many numbers as the spec's `length`",
+  bad_vector: "send an array of exactly `length` numbers, as the spec declares",
 };

@@ -9,7 +9,9 @@ import type { Scorer } from "../scorer.js";
 import type { Routes } from "./context.js";
 
 const FieldQuery = strict({
-  field: Type.Optional(Type.String({ description: "Whose ids they are, where a table has several fields'." })),
+  field: Type.Optional(
+    Type.String({ description: "The field whose ids are wanted, if the table has ids of several fields." }),
+  ),
 });
 
 interface Named {
@@ -22,7 +24,7 @@ interface One {
 const one = { summary: "The vector of an id", query: FieldQuery, answer: EmbeddingAnswer };
 const lookup = { summary: "The vectors of ids", body: { "application/json": LookupBody }, answer: LookupAnswer };
 const neighbors = {
-  summary: "The nearest learned rows of a table, or of the ids named, exactly",
+  summary: "The nearest learned rows of a table, or of the given ids (exact search)",
   body: { "application/json": NeighborsBody },
   answer: NeighborsAnswer,
 };

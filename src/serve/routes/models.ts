@@ -6,13 +6,13 @@ import type { Routes } from "./context.js";
 
 /** `GET /v1/models`, `GET /v1/models/{name}`: what there is, and what each model reads. */
 export const modelRoutes: Routes = (app, { models }) => {
-  app.get("/v1/models", { config: { endpoint: { summary: "The models here", answer: ModelsAnswer } } }, async () => ({
+  app.get("/v1/models", { config: { endpoint: { summary: "The served models", answer: ModelsAnswer } } }, async () => ({
     models: models.all.flatMap((model) => {
       const { version } = model.stable;
       return version ? [{ name: model.called, ...version }] : [];
     }),
   }));
-  const summary = "A model: its version, its fields and what a missing one means, its tables";
+  const summary = "A model: its version, its fields and how missing values are treated, its tables";
   app.get<{ Params: { name: string } }>(
     `/v1/models/${MODEL}`,
     { config: { endpoint: { summary, answer: ModelAnswer } } },

@@ -11,8 +11,8 @@ const anything = Type.Unsafe<object>({ type: "object" });
  */
 export const openApiRoutes: Routes = (app, { documented }) => {
   const document = () => openApi(documented, packageVersion());
-  const asJson = { summary: "Every endpoint, as OpenAPI 3.1", answer: anything };
-  const asPage = { summary: "Every endpoint, as a page", answer: "text/html" };
+  const asJson = { summary: "All endpoints, as OpenAPI 3.1", answer: anything };
+  const asPage = { summary: "All endpoints, as a page", answer: "text/html" };
   app.get("/openapi.json", { config: { endpoint: asJson } }, async () => document());
   app.get("/docs", { config: { endpoint: asPage } }, async (_, reply) =>
     reply.type("text/html; charset=utf-8").send(pageOf(document())),

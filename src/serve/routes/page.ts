@@ -8,7 +8,7 @@ import { liveModels } from "../live/models.js";
 import type { Routes } from "./context.js";
 
 const endpoint: Endpoint = {
-  summary: "What the page shows: the models, the requests of the last ten minutes, quality while learning",
+  summary: "Data of the live page: the models, the requests of the last ten minutes, quality during training",
   answer: Type.Unsafe<object>({ type: "object" }),
 };
 

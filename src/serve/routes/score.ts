@@ -13,7 +13,7 @@ import type { Scored } from "../threads/engine.js";
 import type { Routes } from "./context.js";
 
 const endpoint: Endpoint = {
-  summary: "Click probabilities of a context's candidates, in their order",
+  summary: "Click probabilities of the candidates, in their order",
   body: { "application/json": ScoreBody },
   answer: ScoreAnswer,
 };

@@ -20,17 +20,17 @@ interface Path {
   Params: { name: string; version?: string };
 }
 
-const server: Endpoint = { summary: "Open Inference Protocol: the server", answer: ServerMetadata };
-const model: Endpoint = { summary: "Open Inference Protocol: a model's tensors", answer: ModelMetadata };
+const server: Endpoint = { summary: "Open Inference Protocol: metadata of the server", answer: ServerMetadata };
+const model: Endpoint = { summary: "Open Inference Protocol: metadata of a model", answer: ModelMetadata };
 const ready: Endpoint = {
-  summary: "Open Inference Protocol: whether a model answers",
+  summary: "Open Inference Protocol: whether a model is ready",
   answer: Type.Object({ name: Type.String(), ready: Type.Boolean() }),
-  others: { 503: "Not yet, or not any more" },
+  others: { 503: "Not ready" },
 };
-const stats: Endpoint = { summary: "Open Inference Protocol: what was answered", answer: Statistics };
+const stats: Endpoint = { summary: "Open Inference Protocol: statistics of inference", answer: Statistics };
 const infer: Endpoint = {
-  summary: "Open Inference Protocol: scores of tensors' rows",
-  headers: { "Inference-Header-Content-Length": "Bytes of the JSON; binary tensors follow it." },
+  summary: "Open Inference Protocol: inference, a score per row",
+  headers: { "Inference-Header-Content-Length": "Bytes of the JSON; binary tensors follow." },
   body: {
     "application/json": InferBody,
     "application/octet-stream": Type.Unsafe<string>({ type: "string", format: "binary" }),

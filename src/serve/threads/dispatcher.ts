@@ -203,11 +203,11 @@ function settle(given: Map<number, Pending>, outcome: Outcome): void {
 /** Rejects a request whose client no longer waits. */
 function refusedLate({ options: { signal, deadline }, reject }: Pending): boolean {
   if (signal?.aborted) {
-    reject(new HashbrookError("request_aborted", "the request was given up before it was scored"));
+    reject(new HashbrookError("request_aborted", "the client aborted the request before it was scored"));
     return true;
   }
   if (deadline === undefined || systemClock.now() < deadline) return false;
-  const hint = "ask for fewer candidates at a time, or give it longer";
+  const hint = "send fewer candidates per request, or a longer deadline";
   reject(new HashbrookError("deadline_exceeded", "the request's deadline passed before it was scored", { hint }));
   return true;
 }

@@ -224,11 +224,11 @@ function finite(numbers: Float32Array = NONE): boolean {
 const NONE = new Float32Array();
 
 function notFinite(): HashbrookError {
-  return new HashbrookError("internal", "scores: the model gave a number that is not finite");
+  return new HashbrookError("internal", "scores: the model computed a score that is not finite");
 }
 
 function notReady(): HashbrookError {
-  return new HashbrookError("not_ready", "no snapshot of the delta log was applied yet", {
-    hint: "wait until GET /v2/health/ready answers 200",
+  return new HashbrookError("not_ready", "no snapshot of the delta log has been applied yet", {
+    hint: "wait until GET /v2/health/ready returns 200",
   });
 }

@@ -100,10 +100,7 @@ export class ScoringThreads {
 
   /** @param count number of scoring threads */
   constructor(count: number) {
-    this.holder = new ThreadCalls(
-      new Worker(builtFile("serve/models/model-worker.js")),
-      "the thread that holds models",
-    );
+    this.holder = new ThreadCalls(new Worker(builtFile("serve/models/model-worker.js")), "the model thread");
     this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
   }
 

@@ -36,7 +36,7 @@ export function answerOf(
 }
 
 function noOutput(name: string, names: readonly string[]): HashbrookError {
-  return new HashbrookError("request_invalid", `outputs.${name}: is not there`, {
+  return new HashbrookError("request_invalid", `outputs.${name}: unknown output`, {
     hint: `outputs: ${names.join(", ")}`,
   });
 }

@@ -59,14 +59,14 @@ class Binary {
 
   take(name: string, size: number): Uint8Array {
     const left = this.bytes.length - this.at;
-    if (size > left) throw wrong(name, `binary_data_size is ${size}, and ${left} bytes are left behind the header`);
+    if (size > left) throw wrong(name, `binary_data_size is ${size}, but only ${left} bytes are left after the header`);
     this.at += size;
     return this.bytes.subarray(this.at - size, this.at);
   }
 
   end(): void {
     const left = this.bytes.length - this.at;
-    if (left > 0) throw new HashbrookError("request_invalid", `body: ${left} bytes behind its tensors belong to none`);
+    if (left > 0) throw new HashbrookError("request_invalid", `body: has ${left} bytes after the last tensor`);
   }
 }
 
@@ -97,11 +97,12 @@ function bodyOf(columns: readonly Column[]): Uint8Array {
   const rows = Math.max(...columns.map(({ values }) => values.length));
   const paths = new Set<string>();
   for (const { name, path, values } of columns) {
-    if (paths.has(path)) throw wrong(name, `member ${path} is there already`);
+    if (paths.has(path)) throw wrong(name, `another tensor already provides member ${path}`);
     paths.add(path);
-    if (values.length !== rows && values.length !== 1) throw wrong(name, `has ${values.length} rows, others ${rows}`);
+    if (values.length !== rows && values.length !== 1)
+      throw wrong(name, `has ${values.length} rows, but other tensors have ${rows}`);
   }
-  if (rows === 0) throw new HashbrookError("request_invalid", "inputs: must hold at least one row");
+  if (rows === 0) throw new HashbrookError("request_invalid", "inputs: must have at least one row");
   const shared = columns.filter(({ values }) => values.length === 1 && rows > 1);
   const own = columns.filter((column) => !shared.includes(column));
   const object = (some: readonly Column[], row: number) =>

@@ -31,13 +31,13 @@ export function fieldFor(spec: CompiledSpec, { name, datatype, shape }: InputTen
       fields.flatMap((one) => [one.name, one.from]),
     );
     const known = fields.map((one) => one.name).slice(0, 40);
-    throw wrong(name, "no field is called so", likely ? `did you mean ${likely}?` : `fields: ${known.join(", ")}`);
+    throw wrong(name, "unknown field", likely ? `did you mean ${likely}?` : `fields: ${known.join(", ")}`);
   }
   const { kind } = datatypes[datatype];
   const fits = fieldOf(field.type).numeric ? kind === "float" || kind === "integer" : kind !== "float";
-  if (!fits) throw wrong(name, `a ${field.type} field takes no ${datatype}`, `send ${tensorOf(field).datatype}`);
+  if (!fits) throw wrong(name, `a ${field.type} field does not accept ${datatype}`, `send ${tensorOf(field).datatype}`);
   const isList = fieldOf(field.type).reads === "items";
-  if (!isList && (shape[1] ?? 1) !== 1) throw wrong(name, "has one value a row", `send shape [${shape[0]}]`);
-  if (isList && shape.length === 1) throw wrong(name, "is a list a row", "send shape [rows, length]");
+  if (!isList && (shape[1] ?? 1) !== 1) throw wrong(name, "must have one value per row", `send shape [${shape[0]}]`);
+  if (isList && shape.length === 1) throw wrong(name, "must have a list per row", "send shape [rows, length]");
   return field;
 }

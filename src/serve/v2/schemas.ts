@@ -10,12 +10,17 @@ const shape = (description: string) =>
 
 /** A tensor of a request: the values of one field, one row per candidate. */
 export const InputTensor = strict({
-  name: Type.String({ minLength: 1, description: "A field, or the member's path that one reads." }),
-  shape: shape("[rows], [rows, 1]; of vectors and bags [rows, length]. One row holds for all."),
+  name: Type.String({ minLength: 1, description: "Name of a field, or path of the member that a field reads." }),
+  shape: shape("[rows] or [rows, 1]; [rows, length] for vectors and bags. A single row applies to all rows."),
   datatype,
   data: Type.Optional(elements),
   parameters: Type.Optional(
-    strict({ binary_data_size: Type.Integer({ minimum: 0, description: "Bytes behind the JSON header, in order." }) }),
+    strict({
+      binary_data_size: Type.Integer({
+        minimum: 0,
+        description: "Bytes of this tensor after the JSON header; tensors are in order.",
+      }),
+    }),
   ),
 });
 export type InputTensor = Static<typeof InputTensor>;
@@ -27,12 +32,15 @@ const RequestedOutput = strict({
 
 /** The JSON of an inference request. */
 export const InferBody = strict({
-  id: Type.Optional(Type.String({ description: "Comes back with the answer." })),
+  id: Type.Optional(Type.String({ description: "Returned with the response." })),
   parameters: Type.Optional(
     strict({
-      binary_data_output: Type.Optional(Type.Boolean({ description: "Outputs are binary where they do not say it." })),
+      binary_data_output: Type.Optional(Type.Boolean({ description: "Default of binary_data for the outputs." })),
       timeout: Type.Optional(
-        Type.Integer({ minimum: 1, description: "Microseconds: what was not scored by then is refused." }),
+        Type.Integer({
+          minimum: 1,
+          description: "Deadline in microseconds: the request is refused if it is not scored by then.",
+        }),
       ),
     }),
   ),
@@ -66,7 +74,7 @@ export const ModelMetadata = strict({
   name: version.model,
   versions: Type.Array(Type.String()),
   platform: Type.String(),
-  inputs: Type.Array(tensor, { description: "None of them has to be there." }),
+  inputs: Type.Array(tensor, { description: "All inputs are optional." }),
   outputs: Type.Array(tensor),
 });
 
@@ -83,7 +91,7 @@ export const Statistics = strict({
     strict({
       name: version.model,
       version: Type.String(),
-      last_inference: Type.Integer({ description: "Milliseconds since 1970; 0: none yet." }),
+      last_inference: Type.Integer({ description: "Milliseconds since 1970; 0: no inference yet." }),
       inference_count: Type.Integer({ description: "Candidates scored." }),
       inference_stats: strict({ success: duration, fail: duration }),
     }),

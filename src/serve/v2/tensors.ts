@@ -19,13 +19,13 @@ export function elementsOf(tensor: InputTensor, raw: { json: Uint8Array } | { bi
   const wanted = shape.reduce((product, n) => product * n, 1);
   const texts = "json" in raw ? fromJson(tensor, type, raw.json) : fromBinary(tensor, type, raw.binary, wanted);
   if (texts.length === wanted) return texts;
-  throw wrong(name, `has ${texts.length} elements, and shape [${shape.join(", ")}] ${wanted}`);
+  throw wrong(name, `has ${texts.length} elements, but shape [${shape.join(", ")}] has ${wanted}`);
 }
 
 function fromJson({ name, shape, datatype }: InputTensor, type: Datatype, data: Uint8Array): string[] {
   return [...flat(data, shape.length, name)].map((element, i) => {
     const text = type.check(element);
-    if (text === undefined) throw wrong(name, `element ${i}: ${element.slice(0, 40)} is no ${datatype}`);
+    if (text === undefined) throw wrong(name, `element ${i}: ${element.slice(0, 40)} is not a valid ${datatype}`);
     return text;
   });
 }
@@ -43,11 +43,11 @@ function fromBinary(tensor: InputTensor, type: Datatype, bytes: Uint8Array, want
   if (type.kind === "text") return [...textsOf(tensor.name, bytes)];
   const { name, datatype } = tensor;
   if (bytes.length !== wanted * type.size)
-    throw wrong(name, `has ${bytes.length} bytes of binary data, and its shape ${wanted * type.size}`);
+    throw wrong(name, `has ${bytes.length} bytes of binary data, but its shape needs ${wanted * type.size}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: wanted }, (_, i) => {
     const text = type.read(view, i * type.size);
-    if (text === undefined) throw wrong(name, `element ${i}: is no finite ${datatype}`);
+    if (text === undefined) throw wrong(name, `element ${i}: is not a finite ${datatype}`);
     return text;
   });
 }
@@ -58,7 +58,7 @@ function* textsOf(name: string, bytes: Uint8Array): Generator<string> {
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   for (let at = 0, i = 0; at < bytes.length; i++) {
     const size = at + 4 <= bytes.length ? view.getUint32(at, true) : Number.POSITIVE_INFINITY;
-    if (at + 4 + size > bytes.length) throw wrong(name, `element ${i}: goes beyond the tensor's binary data`);
+    if (at + 4 + size > bytes.length) throw wrong(name, `element ${i}: extends beyond the tensor's binary data`);
     yield JSON.stringify(textOf(utf8, bytes.subarray(at + 4, at + 4 + size), `element ${i}`, name));
     at += 4 + size;
   }

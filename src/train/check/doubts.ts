@@ -15,9 +15,9 @@ const FIRST_ROWS = 1000;
 /** Minimum number of events for a warning. */
 const LEAST_ROWS = 10;
 
-const LABEL_HINT = "is label.positive right, and are the events in the order they happened?";
+const LABEL_HINT = "check label.positive, and that the events are in the order of time";
 const JOIN_HINT =
-  "do clicks name impressions by what `label` says, are both their times of one unit, and are these the clicks?";
+  "check that clicks refer to impressions as `label` says, that the times of both have the same unit, and that --clicks names the right data";
 
 /** The parts of a batch and its metadata that are examined. */
 interface Piece {
@@ -114,7 +114,7 @@ export class Doubts {
       message: `${share}, the first: ${rejectText(first)}`,
       hint:
         rejectHint(this.spec, first, this.now) ??
-        "do the spec's `events` and `label` describe this data? hashbrook check shows what is read",
+        "check that the spec's `events` and `label` match the data: hashbrook check shows what is read",
     };
   }
 
@@ -131,7 +131,7 @@ export class Doubts {
         this.positives === 0
           ? `${label.from}: ${all} negative${label.soft ? "" : `: none is ${positiveText(this.spec)}`}${like}`
           : `${label.from}: ${all} positive${like}`,
-      hint: `a model of one class predicts it always: ${this.spec.join ? JOIN_HINT : LABEL_HINT}`,
+      hint: `a model that sees one class always predicts it: ${this.spec.join ? JOIN_HINT : LABEL_HINT}`,
     };
   }
 
@@ -153,12 +153,12 @@ export class Doubts {
     if (fitting && fitting !== unit) return `these are ${unitName(fitting)}: ${saidUnit(from, fitting)}`;
     const digits = String(unit === "s" ? this.earliest / 1000 : this.earliest);
     const date = compactDate(digits);
-    if (date) return `${digits} looks like a date in digits: write it as ISO 8601 in the data, ${date}`;
+    if (date) return `${digits} looks like a date: write it as ISO 8601 in the data, ${date}`;
     const said =
       unit === "ms"
         ? `milliseconds (the default; else time: { from: ${from}, unit: s })`
         : `${unitName(unit)} (unit: ${unit})`;
-    return `is ${from} the event's time? the spec says: a number since 1970, in ${said}, or an ISO 8601 date`;
+    return `check that ${from} is the event's time: the spec expects a number since 1970, in ${said}, or an ISO 8601 date`;
   }
 
   private *fieldWarnings(): Generator<Warning> {
@@ -175,15 +175,15 @@ export class Doubts {
             code: "constant_field",
             field: field.name,
             message: `${name}: the same value in ${rows}: ${JSON.stringify(constant.value)}`,
-            hint: "a field that never varies teaches nothing: is it the right one?",
+            hint: "a constant field carries no information: check that it is the right one",
           };
     }
   }
 }
 
 function missing({ column, near }: Constant): string {
-  if (near === column) return "events have it, null or empty: is it the right one?";
-  return near === null ? `is "${column}" where the events have it?` : `did you mean "${near}"?`;
+  if (near === column) return "events have it, but null or empty: check that it is the right one";
+  return near === null ? `check that "${column}" is where events have the value` : `did you mean "${near}"?`;
 }
 
 function positiveText({ label: { positive } }: CompiledSpec): string {

@@ -29,7 +29,7 @@ export const saidUnit = (from: string, unit: TimeUnit): string =>
 
 /** Dates end in the year 275760. */
 const yearText = (time: number): string =>
-  Math.abs(time) < 8.64e15 ? dateText(time).slice(0, -9) : "no year that has dates";
+  Math.abs(time) < 8.64e15 ? dateText(time).slice(0, -9) : "a year out of range";
 
 /** Rejects whose value may be a time in another unit; numbers beyond ±1e18 are not seconds. */
 const isOfTime = (code: string): boolean => code === "impossible_time" || code === "bad_time";
@@ -73,7 +73,7 @@ export class TimeUnitCheck {
       if (unit === time.unit || count * 2 <= numbers.length) continue;
       throw new HashbrookError(
         "wrong_time_unit",
-        `${time.from}: as ${unitName(time.unit)} (unit: ${time.unit}) the first events would be of ${yearText((first / perSecond) * 1000)}; as ${unitName(unit)} they are of ${yearText((first / timeUnits[unit]) * 1000)}`,
+        `${time.from}: as ${unitName(time.unit)} (unit: ${time.unit}) the first events would be from ${yearText((first / perSecond) * 1000)}; as ${unitName(unit)} they are from ${yearText((first / timeUnits[unit]) * 1000)}`,
         { hint: `these are ${unitName(unit)}: write ${saidUnit(time.from, unit)}; nothing was learned` },
       );
     }

@@ -23,8 +23,8 @@ export function cachedInputs(
 ): CachedInput[] | null {
   const inputs = inputsOf(data);
   if (inputs && clicks)
-    throw new HashbrookError("usage", `${data[0]}: events whose labels come from --clicks are not cached`, {
-      hint: "give the impressions themselves",
+    throw new HashbrookError("usage", `${data[0]}: a cache cannot hold events whose labels come from --clicks`, {
+      hint: "pass the files of impressions themselves",
     });
   if (kind === "predict") for (const { cache } of inputs ?? []) cache.refuseUnlabelled();
   return inputs;

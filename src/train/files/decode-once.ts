@@ -39,10 +39,10 @@ export async function decodeOnce(job: Job, { signal, onNote }: DecodeOnceOptions
   removeStale(out);
   const directory = join(out, `${PREFIX}${process.pid}`);
   const remove = () => quietly(() => rmSync(directory, { recursive: true, force: true }));
-  const start = `the data are decoded once for ${job.epochs} epochs, into ${directory}, which is removed at the end`;
+  const start = `decoding the data once for ${job.epochs} epochs, into ${directory}, which is removed at the end`;
   const data = await decodedInto(directory, job, {
     signal,
-    onNote: (note) => onNote?.(`every epoch decodes the data anew: ${note}`),
+    onNote: (note) => onNote?.(`every epoch decodes the data again: ${note}`),
     onStart: () => onNote?.(start),
   });
   if (data !== null) return { job: { ...job, data: [data] }, remove };
@@ -125,5 +125,5 @@ function shortOf(out: string, inputs: readonly Input[]): string | null {
   const free = bavail * bsize;
   if (free >= 2 * needed) return null;
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  return `the disk of ${out} has ${gib(free)} left, the data are up to ${gib(needed)}`;
+  return `the disk of ${out} has ${gib(free)} free, the decoded data may take ${gib(needed)}`;
 }

@@ -131,9 +131,9 @@ export async function hasMore(
   if (!lines || next[0] === NEWLINE || next[1] === NEWLINE) return true;
   throw new HashbrookError(
     "source_changed",
-    `${input.name}: line ${row} was learned (as ${name}) before it was whole`,
+    `${input.name}: line ${row} was learned (as ${name}) before it was complete`,
     {
-      hint: "give what was appended as a file of its own, or learn all of it again with --again",
+      hint: "pass the appended lines as a separate file, or learn the whole file again with --again",
     },
   );
 }

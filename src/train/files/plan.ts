@@ -61,9 +61,13 @@ export async function heldOutCut(
 }
 
 function noLines({ name }: Input): HashbrookError {
-  return new HashbrookError("usage", `--validate-last: ${name} has no lines, by which a last part could be found`, {
-    hint: "hold out files of their own (--validate FILES), or decode it once: hashbrook cache",
-  });
+  return new HashbrookError(
+    "usage",
+    `--validate-last: ${name} has no lines at which its last part could be split off`,
+    {
+      hint: "hold out separate files (--validate FILES), or decode the data once: hashbrook cache",
+    },
+  );
 }
 
 /** A cut in the notation of checkpoints. */
@@ -82,7 +86,7 @@ class Planner {
   constructor(job: Job, inputs: readonly Input[], start: Start) {
     const { position, pass, fingerprints, learned, examples } = start;
     if (position && "messages" in position)
-      throw mixed(`topic ${position.topic}`, `files are given: ${inputs[0].name}`);
+      throw mixed(`topic ${position.topic}`, `but --data names files: ${inputs[0].name}`);
     this.job = job;
     this.inputs = inputs;
     this.start = start;
@@ -223,7 +227,7 @@ class Planner {
     const source = parseFingerprint(text);
     const input = this.inputs.find(({ id }) => id === source.name);
     if (input?.repeatable && !(await this.heads.matches(input, source)))
-      throw changed(`${input.name}: its beginning has changed since the checkpoint, which lies within it`);
+      throw changed(`${input.name}: the part that was learned before the checkpoint has changed since`);
   }
 }
 
@@ -233,16 +237,16 @@ function knownFile(name: string, { name: learned_as, from, to, row }: LearnedFil
 
 function alreadyLearned(known: readonly KnownFile[]): HashbrookError {
   const [{ name, learned_as, first, last }] = known;
-  const others = known.length > 1 ? `; so were ${known.length - 1} other files, and nothing else is given` : "";
-  const message = `${name}: was learned before, as ${learned_as}, in examples ${first} to ${last} of this run${others}`;
+  const others = known.length > 1 ? `; so were ${known.length - 1} other files, and no file is new` : "";
+  const message = `${name}: was already learned, as ${learned_as}, in examples ${first} to ${last} of this run${others}`;
   return new HashbrookError("already_learned", message, {
-    hint: "give the files that are new; --again learns these once more",
+    hint: "pass only new files, or learn these once more with --again",
   });
 }
 
 /** The error for files where a topic was learned, or vice versa. */
 export function mixed(before: string, now: string): HashbrookError {
-  return new HashbrookError("source_changed", `the checkpoint was made with ${before}, ${now}`, {
-    hint: "learn them in an --out directory of their own, or send the files' events to the topic: hashbrook produce",
+  return new HashbrookError("source_changed", `the checkpoint was made from ${before}, ${now}`, {
+    hint: "train from them in a separate --out directory, or send the files' events to the topic: hashbrook produce",
   });
 }

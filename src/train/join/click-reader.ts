@@ -176,7 +176,7 @@ export class ClickReader implements LabelReader {
       this.stalled = null;
       if (quiet.length === 0) return;
       if (quiet.length < this.heads.length || this.ahead) this.passOver(quiet, time, at);
-      else this.stalled = `join_stalled: no click newer than ${dateText(time + this.spec.lateness)} has come`;
+      else this.stalled = `join_stalled: no click newer than ${dateText(time + this.spec.lateness)} has arrived`;
     }
   }
 

@@ -32,29 +32,28 @@ export function clicksOf(spec: CompiledSpec, options: Given): ClicksSpec | null 
   if (converted && !spec.join?.conversions)
     throw refuse(
       "--conversions: the spec has no join.conversions",
-      "say in it how conversions are written, or leave it away",
+      "describe conversions in the spec, or leave --conversions out",
     );
   if (clicks === undefined && clicksTopic === undefined) {
-    if (converted) throw refuse("--conversions: clicks are wanted, too", "add --clicks FILES or --clicks-topic T");
+    if (converted) throw refuse("--conversions: requires clicks", "add --clicks FILES or --clicks-topic T");
     return null;
   }
-  if (!spec.join)
-    throw refuse("--clicks: the spec has no join", "say in it how clicks are written: join: { clicks: ... }");
+  if (!spec.join) throw refuse("--clicks: the spec has no join", "describe clicks in the spec: join: { clicks: ... }");
   const mixed = clicks === undefined ? conversions !== undefined : conversionsTopic !== undefined;
   if ((clicks === undefined) === (topic === undefined) || mixed)
     throw refuse(
-      "clicks, conversions and impressions are in files, or all in topics",
-      "--data with --clicks and --conversions, --topic with --clicks-topic and --conversions-topic",
+      "impressions, clicks and conversions must all come from files, or all from topics",
+      "use --data with --clicks and --conversions, or --topic with --clicks-topic and --conversions-topic",
     );
   if (validate?.length || validateLast != null || epochs > 1)
     throw refuse(
-      "--clicks: impressions are learned in one pass",
-      "leave --epochs, --validate and --validate-last away",
+      "--clicks: not supported with several epochs or validation: impressions are learned in one pass",
+      "leave --epochs, --validate and --validate-last out",
     );
   if (spec.join.correct && topic && topic.onLost !== "stop")
     throw refuse(
-      `--on-lost-offsets ${topic.onLost}: join.correct reads impressions again, and none may be lost`,
-      "leave it away; where retention has deleted some, train into another --out directory",
+      `--on-lost-offsets ${topic.onLost}: join.correct reads impressions twice, so none may be lost`,
+      "leave the flag out; if retention has deleted some, train into another --out directory",
     );
   const { key } = spec.join.clicks;
   const files = (names: string | readonly string[]) => ({ files: typeof names === "string" ? [names] : names });
@@ -82,13 +81,17 @@ export function checkLabelled({ spec, clicks, data }: Job): void {
   if (spec.join && clicks === null) throw unlabelled(spec);
   const again = spec.join?.correct ? "join.correct" : spec.label.key && "join.key";
   if (again && data.some(isCacheName))
-    throw new HashbrookError("usage", `--data cache: impressions that ${again} reads again are read as text`, {
-      hint: "give the files that it was made of",
-    });
+    throw new HashbrookError(
+      "usage",
+      `--data cache: not supported with ${again}, which reads impressions twice, as text`,
+      {
+        hint: "pass the files it was made from",
+      },
+    );
 }
 
 function unlabelled({ name }: CompiledSpec): HashbrookError {
-  return new HashbrookError("usage", `${name}: its labels come from clicks, and none are given`, {
-    hint: "name the files of clicks, --clicks FILES, or their topic, --clicks-topic T",
+  return new HashbrookError("usage", `${name}: its labels come from clicks, but none are given`, {
+    hint: "add --clicks FILES or --clicks-topic T",
   });
 }

@@ -115,9 +115,9 @@ async function find(heads: Heads, text: string, inputs: readonly Input[]): Promi
   for (const input of inputs) if (await heads.matches(input, file)) return input;
   throw new HashbrookError(
     "source_changed",
-    `${file.name}: impressions in it wait for late clicks, and it is not given`,
+    `${file.name}: is missing from --data, but its impressions still wait for late clicks`,
     {
-      hint: "name it before the new files: what was learned of it is not learned again as new",
+      hint: "name it before the new files: its events are not learned again",
     },
   );
 }

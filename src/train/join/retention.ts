@@ -16,7 +16,7 @@ export async function refuseShortRetention(
   if (kept === null || kept > needed) return;
   throw new HashbrookError(
     "retention_short",
-    `topic ${topic}: keeps messages for ${kept} ms, and the join's window and lateness are ${needed} ms`,
-    { hint: "raise the topic's retention.ms well above them: by the longest time that the trainer may stand still" },
+    `topic ${topic}: keeps messages for ${kept} ms, but the join's window and lateness together are ${needed} ms`,
+    { hint: "raise the topic's retention.ms above that by at least the longest time the trainer may be down" },
   );
 }

@@ -5,7 +5,11 @@ import type { Input } from "../../sources/reader.js";
 export function refuseUnrepeatable(inputs: readonly Input[], option: "join.correct" | "join.key"): void {
   const once = inputs.find(({ repeatable }) => !repeatable);
   if (once)
-    throw new HashbrookError("usage", `${once.name}: ${option} reads impressions again, and a pipe cannot be`, {
-      hint: `write them to a file, or leave ${option} away`,
-    });
+    throw new HashbrookError(
+      "usage",
+      `${once.name}: ${option} reads impressions twice, but a pipe can be read only once`,
+      {
+        hint: `write them to a file, or remove ${option} from the spec`,
+      },
+    );
 }

@@ -8,7 +8,7 @@ export function cutOff(error: unknown): unknown {
   if (!(error instanceof HashbrookError && error.code === "kafka_unreachable")) return error;
   const { message, hint, cause } = error;
   return new HashbrookError("lanes_cut_off", message, {
-    hint: [hint, "then begin this process again with --resume"].filter(Boolean).join("; "),
+    hint: [hint, "then restart this process with --resume"].filter(Boolean).join("; "),
     cause,
   });
 }

@@ -55,7 +55,7 @@ export class KafkaRounds implements Rounds {
    * @throws HashbrookError as `makeWhole`, `KafkaProducer.open` and `KafkaLog.join`
    */
   static async open(spec: TopicSpec, topic: string, lanes: number): Promise<KafkaRounds> {
-    const hint = "name another topic with --rounds-topic: it is made with a partition for each lane";
+    const hint = "name another topic with --rounds-topic: it is created with one partition per lane";
     await makeWhole(spec, topic, { count: lanes, of: "lanes", hint });
     const producer = await KafkaProducer.open(spec.kafka, topic, { batchBytes: REQUEST_BYTES });
     return new KafkaRounds(await joinWhole(spec, topic), producer, lanes);

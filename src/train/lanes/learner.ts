@@ -161,8 +161,8 @@ export class Replica implements Learner {
     const checkpoint = newest(job);
     if (!checkpoint) return new Replica(model, spec, undefined);
     if (checkpoint.specHash !== specHash(spec))
-      throw new HashbrookError("checkpoint_mismatch", `${checkpoint.path}: was trained with another spec`, {
-        hint: "give all processes of a run the same spec",
+      throw new HashbrookError("checkpoint_mismatch", `${checkpoint.path}: was trained with a different spec`, {
+        hint: "use the same spec in all processes of a run",
       });
     model.restore(blocksOf(checkpoint));
     return new Replica(model, spec, checkpoint.meta as unknown as TrainMeta);

@@ -161,9 +161,9 @@ class Member {
     if (plan.spec_hash !== spec_hash)
       throw new HashbrookError(
         "log_mismatch",
-        `the topic of rounds is of spec ${plan.spec_hash}, this one is ${spec_hash}`,
+        `the rounds topic belongs to a run of spec ${plan.spec_hash}, this spec is ${spec_hash}`,
         {
-          hint: "give all processes of a run the same spec, and every run a topic of its own: --rounds-topic",
+          hint: "use the same spec in all processes of a run, and a separate --rounds-topic for every run",
         },
       );
     refuseOtherRun(plan, job, this.options.owners !== null);
@@ -200,9 +200,9 @@ class Member {
     const megabytes = Math.ceil(bytes / 2 ** 20);
     throw new HashbrookError(
       "usage",
-      `train.round: ${spec.lanes!.round} events of a lane may bring ${megabytes} MiB to a round`,
+      `train.round: a lane's contribution of ${spec.lanes!.round} events to a round may take ${megabytes} MiB`,
       {
-        hint: `a message has ${(MOST_RECORD - 2 * MOST_REJECTED) >> 20} MiB for that: choose more lanes with a smaller round`,
+        hint: `a message holds up to ${(MOST_RECORD - 2 * MOST_REJECTED) >> 20} MiB of it: use more lanes with a smaller round`,
       },
     );
   }
@@ -287,9 +287,9 @@ class Member {
     if (!other) return;
     throw new HashbrookError(
       "lanes_diverged",
-      `round ${other.round}: lane ${other.lane} was worked with weights ${other.digest}, this process has ${this.digest}`,
+      `round ${other.round}: lane ${other.lane} was computed with weights of digest ${other.digest}, those of this process have ${this.digest}`,
       {
-        hint: "one of the processes has other weights, as a fault of its memory gives: end all, and begin them again with --resume",
+        hint: "the weights of one process differ, as after a memory fault: stop all processes and restart them with --resume",
       },
     );
   }

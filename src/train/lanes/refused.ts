@@ -18,7 +18,7 @@ interface Asked {
  */
 export function refuseForLanes(job: Job, { shared, serves, owners }: Asked): void {
   if (shared && !(job.spec.lanes && job.topic))
-    throw new HashbrookError("usage", "--lane: several processes work the lanes of a topic", {
+    throw new HashbrookError("usage", "--lane: only for processes that share the lanes of a topic", {
       hint: "give --kafka, --topic and --lanes (or train.lanes in the spec)",
     });
   if (job.spec.lanes && job.topic) refuseTopic(job, serves);
@@ -28,61 +28,69 @@ export function refuseForLanes(job: Job, { shared, serves, owners }: Asked): voi
 function refuseForOwners({ spec, publish }: Job, owners: number): void {
   const shards = mostShards(spec);
   if (shards < owners)
-    throw new HashbrookError("usage", `--owners ${owners}: no table has so many shards (tables.NAME.shards)`, {
-      hint: `give a large table shards: ${owners} or more in the spec: owners hold whole shards of hash and exact tables`,
+    throw new HashbrookError("usage", `--owners ${owners}: no table has that many shards (tables.NAME.shards)`, {
+      hint: `set shards: ${owners} or more for a large table in the spec: owners hold whole shards of hash and exact tables`,
     });
   if (publish !== null)
-    throw new HashbrookError("usage", "--publish: who writes the delta log holds all rows, and owners hold them here", {
-      hint: "learn without --owners, or serve the checkpoints",
-    });
+    throw new HashbrookError(
+      "usage",
+      "--publish cannot be combined with --owners: the writer of the delta log must hold all rows",
+      {
+        hint: "train without --owners, or serve the checkpoints",
+      },
+    );
 }
 
 function refuseTopic(job: Job, serves: boolean): void {
   const { spec, clicks, topic, initFrom, initTables, freeze, publish, limit } = job;
   const why: readonly (readonly [boolean, string, string])[] = [
-    [spec.lanes!.staleness > 0, "train.staleness: 1 is for files", "leave it away where lanes learn a topic"],
+    [
+      spec.lanes!.staleness > 0,
+      "train.staleness: 1 is only supported for files",
+      "leave it out where lanes read a topic",
+    ],
     [
       clicks !== null,
-      "--clicks-topic: labels are joined in one order of all impressions",
-      "learn without lanes, or from events that have labels",
+      "--clicks-topic: not supported with lanes, since the join needs all impressions in one order",
+      "train without lanes, or from events that have labels",
     ],
     [
       spec.negative_sampling !== undefined,
-      "train.negative_sampling: which negatives are learned follows from one order of all events",
-      "remove it, or learn without lanes",
+      "train.negative_sampling: not supported with lanes, since sampling needs all events in one order",
+      "remove it, or train without lanes",
     ],
     [
       spec.calibration?.by !== undefined,
-      "calibration.by: its slices are found by ids, which lanes do not tell of each event",
+      "calibration.by: not supported with lanes, which do not exchange the ids of each event",
       "calibrate without slices",
     ],
     [
       spec.tables.some(({ nested }) => nested !== undefined),
-      "nested vectors are measured by every event's ids",
-      "remove nested, or learn without lanes",
+      "tables.NAME.nested: not supported with lanes, which do not exchange the ids of each event",
+      "remove nested, or train without lanes",
     ],
     [
       initFrom !== null || initTables !== null || freeze !== null,
-      "--init-from, --init-table, --freeze: are for one process",
-      "learn without lanes",
+      "--init-from, --init-table, --freeze: not supported with lanes",
+      "train without lanes",
     ],
     [
       publish !== null && topic!.stop === null,
-      "--publish: a stream that lanes read without an end cannot be repeated alike",
-      "add --until, or learn without lanes",
+      "--publish: not supported for lanes without an end, since such a run cannot be repeated exactly",
+      "add --until, or train without lanes",
     ],
     [
       spec.gate !== undefined,
-      "gate: its windows look at every event's values, which lanes do not tell",
-      "remove it, or learn without lanes",
+      "gate: not supported with lanes, which do not exchange the values of each event",
+      "remove it, or train without lanes",
     ],
     [
       spec.metrics?.group !== undefined,
-      "metrics.group: its groups are found by ids, which lanes do not tell of each event",
-      "remove it, or ask hashbrook eval --group-auc",
+      "metrics.group: not supported with lanes, which do not exchange the ids of each event",
+      "remove it, and use hashbrook eval --group-auc",
     ],
-    [serves, "--serve: who works lanes of a topic answers nobody", "serve the directory: hashbrook serve --checkpoint"],
-    [limit !== null, "--limit: lanes read whole rounds", "end with --until"],
+    [serves, "--serve: not supported with lanes of a topic", "serve the directory: hashbrook serve --checkpoint"],
+    [limit !== null, "--limit: not supported with lanes, which read whole rounds", "use --until"],
   ];
   const found = why.find(([is]) => is);
   if (found) throw new HashbrookError("usage", found[1], { hint: found[2] });

@@ -76,9 +76,9 @@ export function refuseOtherRun({ stops, ...plan }: RoundsPlan, { topic }: Job, h
   const ends = (stops === null) === (topic!.stop === null);
   const owners = plan.owners === true;
   if (ends && owners === hasOwners) return;
-  const end = stops === null ? "has no end, and --until is given" : "ends, and --until is not given";
-  const what = ends ? `has ${owners ? "" : "no "}owners, and --owners is ${owners ? "not " : ""}given` : end;
-  throw new HashbrookError("log_mismatch", `the topic of rounds is of a run that ${what}`, {
-    hint: "give all processes the same flags, and a run that goes on otherwise another --rounds-topic",
+  const end = stops === null ? "has no end, but --until is given" : "has an end, but --until is not given";
+  const what = ends ? `has ${owners ? "" : "no "}owners, but --owners is ${owners ? "not " : ""}given` : end;
+  throw new HashbrookError("log_mismatch", `the rounds topic belongs to a run that ${what}`, {
+    hint: "start all processes with the same flags, and use another --rounds-topic for a run with different ones",
   });
 }

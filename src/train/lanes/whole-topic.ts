@@ -35,7 +35,9 @@ export async function makeWhole({ kafka }: TopicSpec, topic: string, { count, of
     return admin.partitionsOf(topic);
   });
   if (partitions === count) return;
-  throw new HashbrookError("usage", `topic ${topic}: has ${partitions} partitions for ${count} ${of}`, { hint });
+  throw new HashbrookError("usage", `topic ${topic}: has ${partitions} partitions, but there are ${count} ${of}`, {
+    hint,
+  });
 }
 
 /** Opens such a topic without a consumer group. @param only selects the partitions to read. Default: all */
@@ -64,9 +66,9 @@ export async function beginWhole(log: KafkaLog): Promise<void> {
 function trimmed(topic: string, partition: number, low: bigint): HashbrookError {
   return new HashbrookError(
     "offsets_lost",
-    `topic ${topic}, partition ${partition}: its first ${low} messages are gone`,
+    `topic ${topic}, partition ${partition}: its first ${low} messages have been deleted`,
     {
-      hint: "rounds are read from the first one: begin again with --resume and another --rounds-topic, whose retention nobody shortens",
+      hint: "rounds are read from the first offset: restart with --resume and another --rounds-topic, and leave its retention unlimited",
     },
   );
 }

@@ -13,22 +13,26 @@ export class TrainMetrics {
       const show = () => (this.progress ? read(this.progress) : null);
       new Kind({ name: `hashbrook_train_${name}`, help, registers: [this.registry], collect: shower(show) });
     };
-    value("examples_total", "Examples learned, those before a restart too", (p) => p.examples, Counter);
+    value("examples_total", "Examples learned, including those before a restart", (p) => p.examples, Counter);
     value("rejected_total", "Events rejected", (p) => p.rejected, Counter);
-    value("duplicates_total", "Events left out because their id had come before", (p) => p.duplicates, Counter);
-    value("tombstones_total", "Messages of the topic without a value", (p) => p.tombstones, Counter);
-    value("skipped_total", "Examples that changed nothing: their gradient was not finite", (p) => p.skipped, Counter);
-    value("logloss", "Progressive log loss of the window at hand", (p) => p.window.logloss);
-    value("auc", "Progressive AUC of the window at hand", (p) => p.window.auc);
-    value("normalized_entropy", "Progressive normalized entropy of the window", (p) => p.window.normalized_entropy);
-    value("calibration", "Predicted over actual clicks of the window", (p) => p.window.calibration);
+    value("duplicates_total", "Events skipped because their id had been seen before", (p) => p.duplicates, Counter);
+    value("tombstones_total", "Messages without a value (tombstones)", (p) => p.tombstones, Counter);
+    value("skipped_total", "Examples skipped because their gradient was not finite", (p) => p.skipped, Counter);
+    value("logloss", "Progressive log loss of the current window", (p) => p.window.logloss);
+    value("auc", "Progressive AUC of the current window", (p) => p.window.auc);
+    value(
+      "normalized_entropy",
+      "Progressive normalized entropy of the current window",
+      (p) => p.window.normalized_entropy,
+    );
+    value("calibration", "Predicted over actual clicks of the current window", (p) => p.window.calibration);
     value("table_rows", "Learned rows of all tables", (p) => p.table_rows);
     value("table_bytes", "Bytes of all tables", (p) => p.table_bytes);
     value("memory_bytes", "Resident memory of the process", (p) => p.memory_bytes);
     value("unsaved", "Examples learned since the last durable checkpoint", (p) => p.unsaved);
-    value("ready", "1 while events can be read", (p) => Number(p.source?.ready ?? true));
+    value("ready", "1 while the source can be read", (p) => Number(p.source?.ready ?? true));
     const stalled = ({ source }: Progress) => Number(source?.reason?.startsWith("join_stalled") ?? false);
-    value("join_stalled", "1 while impressions wait for clicks that do not come", stalled);
+    value("join_stalled", "1 while impressions wait for clicks and no newer click arrives", stalled);
     const lag = () => this.progress?.source?.lag.map((messages, p) => [String(p), messages] as const) ?? [];
     this.labelled("lag", "Messages not yet learned, by partition", "partition", lag);
     const ages = () => {
@@ -44,42 +48,42 @@ export class TrainMetrics {
     const clipped = () => Object.entries(this.progress?.clipped ?? {});
     this.labelled(
       "clipped_total",
-      "Numbers, event times and batches (by their gradients) too far from those before to count in full",
+      "Outliers that were clipped: numbers, event times, and batches by the norm of their gradients",
       "what",
       clipped,
     );
     this.lifecycle();
-    value("left_out_total", "Negatives scored and not learned", (p) => p.left_out, Counter);
+    value("left_out_total", "Negatives scored but not learned (negative sampling)", (p) => p.left_out, Counter);
     const joined = (name: string, help: string, of: (counts: NonNullable<Progress["join"]>) => number) =>
       value(name, help, ({ join }) => (join ? of(join) : Number.NaN), Counter);
-    joined("clicks_total", "Clicks that were in time", ({ clicks }) => clicks);
-    joined("clicks_late_total", "Clicks that came too late to count", ({ late }) => late);
-    joined("clicks_repeated_total", "Clicks of an impression that had one", ({ duplicates }) => duplicates);
-    joined("joined_total", "Impressions labelled by a click", ({ joined }) => joined);
+    joined("clicks_total", "Clicks that arrived in time", ({ clicks }) => clicks);
+    joined("clicks_late_total", "Clicks that arrived too late", ({ late }) => late);
+    joined("clicks_repeated_total", "Repeated clicks of an impression", ({ duplicates }) => duplicates);
+    joined("joined_total", "Impressions labelled positive by a click", ({ joined }) => joined);
     const converted = (name: string, help: string, of: "count" | "late") =>
       joined(name, help, ({ conversions }) => conversions?.[of] ?? Number.NaN);
-    converted("conversions_total", "Conversions that were in time", "count");
-    converted("conversions_late_total", "Conversions that came too late to count", "late");
+    converted("conversions_total", "Conversions that arrived in time", "count");
+    converted("conversions_late_total", "Conversions that arrived too late", "late");
     value(
       "calibrated_logloss",
       "Progressive log loss of calibrated probabilities",
       (p) => p.calibrated?.logloss ?? null,
     );
-    value("group_auc", "Progressive AUC within groups of events, of the last whole window", (p) => p.group_auc);
-    value("held", "1 while nothing is published: something left the gate's bounds", ({ gate }) =>
+    value("group_auc", "Progressive AUC within groups of events, of the last complete window", (p) => p.group_auc);
+    value("held", "1 while the gate holds publication because a signal is out of bounds", ({ gate }) =>
       gate ? Number(gate.held !== null) : null,
     );
-    value("holds_total", "Times that publishing was held", ({ gate }) => gate?.holds ?? Number.NaN, Counter);
+    value("holds_total", "Times the gate held publication", ({ gate }) => gate?.holds ?? Number.NaN, Counter);
     const watched = () => this.progress?.gate?.signals.map(({ name, value }) => [name, value] as const) ?? [];
-    this.labelled("gate_signal", "What the gate watched in the last window", "signal", watched);
+    this.labelled("gate_signal", "Signals of the gate in the last window", "signal", watched);
     this.slices();
     for (const figure of ["auc", "logloss"] as const) {
       value(
         `seen_${figure}`,
-        `${figure} of events learned before: memory, not quality`,
+        `${figure} of events learned in an earlier epoch: shows memorization, not quality`,
         (p) => p.seen?.[figure] ?? null,
       );
-      const help = `${figure} of the newest pass over validation events, which are never learned`;
+      const help = `${figure} of the latest pass over the validation events, which are never learned`;
       value(`validation_${figure}`, help, (p) => p.validation?.[figure] ?? null);
     }
   }
@@ -88,7 +92,7 @@ export class TrainMetrics {
   private slices(): void {
     new Gauge({
       name: "hashbrook_train_predicted_over_actual",
-      help: "Predicted over actual clicks by slice of the calibration, lately",
+      help: "Recent predicted over actual clicks, by slice of the calibration",
       registers: [this.registry],
       labelNames: ["slice", "probability"],
       collect: fillSlices(() => this.progress?.slices ?? []),
@@ -115,10 +119,8 @@ export class TrainMetrics {
 
   private lifecycle(): void {
     const counts = () => this.progress?.lifecycle ?? { evicted: {} };
-    this.labelled("evicted_total", "Rows given up, by what ended them", "reason", () =>
-      Object.entries(counts().evicted),
-    );
-    const help = "Ids admitted, refused (occurrences), falsely admitted and readmitted (estimates)";
+    this.labelled("evicted_total", "Rows evicted, by reason", "reason", () => Object.entries(counts().evicted));
+    const help = "Ids admitted, refused admission (occurrences), falsely admitted and readmitted (estimates)";
     this.labelled("ids_total", help, "what", () => {
       const { evicted: _, ...ids } = counts();
       return Object.entries(ids);

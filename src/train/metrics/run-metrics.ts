@@ -113,7 +113,7 @@ export class RunMetrics {
       {
         hint:
           rejectHint(this.spec, first) ??
-          "do the spec's `events` and `label` describe this data? hashbrook check --model SPEC --data FILE shows what is read",
+          "check that the spec's `events` and `label` match the data: hashbrook check --model SPEC --data FILE shows what is read",
       },
     );
   }
@@ -306,7 +306,7 @@ export class RunMetrics {
       "too_many_rejects",
       `${rejectText(first)}; ${this.rejected} rows were rejected, --max-rejects is ${maxRejects}`,
       {
-        hint: "mend the data or the spec, or allow more with --max-rejects",
+        hint: "fix the data or the spec, or allow more with --max-rejects",
       },
     );
   }

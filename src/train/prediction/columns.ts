@@ -16,8 +16,8 @@ export function bySource(spec: CompiledSpec, name: string, flag = "--by"): strin
   const field = spec.fields.find((one) => one.name === name);
   if (!field) return keptSources(spec, [name], flag);
   if ("from" in field) return [field.from];
-  throw new HashbrookError("usage", `${flag} ${name}: a cross stands nowhere in the events`, {
-    hint: "name a field that is read from them, or a column",
+  throw new HashbrookError("usage", `${flag} ${name}: is a cross, which events do not contain`, {
+    hint: "name a column, or a field that is read from one",
   });
 }
 
@@ -35,7 +35,10 @@ export function keptSources(
     const from = name === "label.id" && label.id != null && !known?.includes(name) ? label.id : name;
     const taken = name === "score" || (calibration !== undefined && name === "calibrated");
     if (name === "" || taken || columns.filter((other) => other === name).length > 1)
-      throw new HashbrookError("usage", `${flag} "${name}": names each column once, and none as the score's`);
+      throw new HashbrookError(
+        "usage",
+        `${flag} "${name}": columns must be named once each, and differ from those of the score`,
+      );
     if (!known || known.includes(from)) return from;
     const hint = `columns: ${known.join(", ")}`;
     throw new HashbrookError("usage", `${flag} ${name}: the events have no such column`, { hint });

@@ -160,7 +160,7 @@ export class Gatekeeper {
   /** @param path the checkpoint of what was learned */
   halted(path: string): HashbrookError {
     return new HashbrookError("gate_held", `${this.held}; what was learned is saved in ${path}`, {
-      hint: "hashbrook publish DIR --status tells more; --resume accepts what was learned, --rollback goes back to the last good checkpoint",
+      hint: "hashbrook publish DIR --status shows details; --resume accepts what was learned, --rollback returns to the last good checkpoint",
     });
   }
 

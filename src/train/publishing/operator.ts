@@ -28,8 +28,8 @@ export interface RolledBack {
 export function publishStatus(directory: string): GateFile {
   const state = readGateFile(nodeFiles, directory);
   if (state) return state;
-  throw new HashbrookError("checkpoint_missing", `${directory}: holds no ${GATE_FILE} that can be read`, {
-    hint: "name the directory of a run whose spec has a gate, and that has learned something",
+  throw new HashbrookError("checkpoint_missing", `${directory}: has no readable ${GATE_FILE}`, {
+    hint: "name the directory of a run whose spec has a gate and that has learned events",
   });
 }
 
@@ -39,7 +39,7 @@ export function publishStatus(directory: string): GateFile {
  */
 export function resumePublishing(directory: string): GateFile {
   const state = publishStatus(directory);
-  if (!state.hold) throw new HashbrookError("usage", `${directory}: nothing is held: what is learned is published`);
+  if (!state.hold) throw new HashbrookError("usage", `${directory}: publication is not held`);
   writeFileAtomically(nodeFiles, join(directory, COMMAND), new TextEncoder().encode(`resume ${state.hold.number}\n`));
   return state;
 }

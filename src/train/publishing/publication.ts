@@ -150,8 +150,8 @@ export class Publication {
   throwFailure(path: string): void {
     if (!this.failure) return;
     const { code, message } = this.failure;
-    throw new HashbrookError(code, `${message}: the last changes are not published, but saved in ${path}`, {
-      hint: "once the delta log (--publish) can be written again, go on with --resume: followers get a snapshot",
+    throw new HashbrookError(code, `${message}: the last changes were not published, but are saved in ${path}`, {
+      hint: "once the delta log (--publish) is writable again, continue with --resume: followers get a snapshot",
     });
   }
 

@@ -13,5 +13,5 @@ export function rejectHint(spec: CompiledSpec, reject: RejectedRow, now?: number
 /** For impressions that were taken for labelled events. */
 function clicksHint({ join, label }: CompiledSpec, { code, column, value }: RejectedRow): string | undefined {
   const unlabelled = join && code === "bad_label" && column === label.from && !value;
-  return unlabelled ? "impressions have their labels from clicks: add --clicks FILES" : undefined;
+  return unlabelled ? "impressions get their labels from clicks: add --clicks FILES" : undefined;
 }

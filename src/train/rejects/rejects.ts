@@ -24,7 +24,7 @@ function sampleOf({ file, row, column, value, expected }: RejectedRow): RejectSa
 /** `ads.tsv:2: click: bad_label: "yes", expected 1 (positive), or 0 or -1`. */
 export function sampleText(code: string, { file, row, column, value, expected }: RejectSample): string {
   const place = [row > 0 ? `${file}:${row}` : file, ...(column ? [column] : []), code].join(": ");
-  const found = value === null ? "" : value === "" ? "nothing there, " : `${column ? JSON.stringify(value) : value}, `;
+  const found = value === null ? "" : value === "" ? "empty, " : `${column ? JSON.stringify(value) : value}, `;
   return `${place}: ${found}expected ${expected}`;
 }
 

@@ -104,7 +104,7 @@ export class Contender {
 }
 
 function within(): HashbrookError {
-  return new HashbrookError("checkpoint_mismatch", "its checkpoint lies within a batch of the other models", {
-    hint: "resume it alone, with train --model SPEC --out its directory --resume",
+  return new HashbrookError("checkpoint_mismatch", "its checkpoint is in the middle of a batch of the other models", {
+    hint: "resume it alone: hashbrook train --model SPEC --out ITS_DIRECTORY --resume",
   });
 }

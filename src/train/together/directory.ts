@@ -20,7 +20,7 @@ export function writeTogether(
   resume: boolean,
 ): void {
   if (existsSync(directory) && nodeFiles.list(directory).some((name) => name.startsWith("checkpoint-")))
-    throw new HashbrookError("output_exists", `${directory}: already holds a model of its own`, {
+    throw new HashbrookError("output_exists", `${directory}: already holds a single model`, {
       hint: "train several models into another --out directory",
     });
   const models = contenders.map(({ name, spec }) => ({
@@ -52,7 +52,7 @@ function refuseOthers(directory: string, before: Models, now: Models): void {
       "checkpoint_mismatch",
       `${directory}: ${name} was trained with spec ${known.spec_hash}, this spec is ${spec_hash}`,
       {
-        hint: "resume with the specs of before, or train into another --out directory",
+        hint: "resume with the original specs, or train into another --out directory",
       },
     );
   }

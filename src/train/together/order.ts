@@ -45,8 +45,8 @@ function beginning(known: readonly TopicPosition[], name: string): TopicPosition
   const most = Math.max(...known.map((position) => position.messages));
   throw new HashbrookError(
     "checkpoint_mismatch",
-    `${name}: has no checkpoint, and others have learned ${most} messages of topic ${place.topic}`,
-    { hint: "learn it alone with hashbrook replay, or begin with all of them in another --out directory" },
+    `${name}: has no checkpoint, but other models have learned ${most} messages of topic ${place.topic}`,
+    { hint: "train it alone with hashbrook replay, or start all models in another --out directory" },
   );
 }
 

@@ -132,7 +132,7 @@ export class TogetherRun {
   ): void {
     this.outcomes[contender] = { report: null, error };
     const { code, message, hint } = error;
-    const more = saved === "" ? [] : [`what was learned until then is saved (${saved}): --resume goes on there`];
+    const more = saved === "" ? [] : [`progress up to that point is saved (${saved}): continue with --resume`];
     const all = [...(hint === undefined ? [] : [hint]), ...more].join("; ");
     this.interruption ??= new HashbrookError(code, message, all === "" ? {} : { hint: all });
   }

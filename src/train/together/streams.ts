@@ -54,12 +54,12 @@ async function refuseOnce(entrants: readonly Entrant[], [[one], [other]]: readon
   const what = a.job.topic ? `topic ${a.job.topic.topic}` : pipe!;
   const differs = identityDifference(decodeIdentity(a.job.spec), decodeIdentity(b.job.spec));
   const sizes = `train.batch: ${a.job.spec.batch}, not ${b.job.spec.batch}`;
-  const why = differs || (a.job.spec.batch === b.job.spec.batch ? "they go on at different places" : sizes);
+  const why = differs || (a.job.spec.batch === b.job.spec.batch ? "they resume at different positions" : sizes);
   throw new HashbrookError(
     "usage",
-    `${what}: is read once, and ${a.name} and ${b.name} read events differently: ${why}`,
+    `${what}: can be read only once, but ${a.name} and ${b.name} read events differently: ${why}`,
     {
-      hint: "make these equal in both specs, learn from files, or train them apart, each with a --group of its own",
+      hint: "make both specs agree on this, train from files, or train the models separately, each with its own --group",
     },
   );
 }

@@ -48,9 +48,9 @@ function refuseUnclear({ contenders, topic, out, workers, roundExamples }: Toget
   const names = contenders.map(({ name }) => name);
   const outs = contenders.map(({ out }) => resolve(out));
   const twice = (texts: readonly string[]) => texts.find((text, i) => texts.indexOf(text) < i);
-  if (twice(names)) refuse(`two models are called ${twice(names)}`, "give them names of their own");
-  if (twice(outs)) refuse(`two models write to ${twice(outs)}`, "give them directories of their own");
-  if (topic && out === undefined) refuse("a topic without a directory of the run", "give `out`");
+  if (twice(names)) refuse(`two models are named ${twice(names)}`, "give each model its own name");
+  if (twice(outs)) refuse(`two models write to ${twice(outs)}`, "give each model its own directory");
+  if (topic && out === undefined) refuse("`out` is required with a topic", "set `out` to a directory for the run");
   for (const [name, value] of Object.entries({ workers, roundExamples }))
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
       refuse(`${name} ${value}: must be a whole number of at least 1`, "leave it out for the default");

@@ -35,7 +35,9 @@ export class HeldOut {
   static async open(job: Job, feeds: FileFeeds, { inputs, pass, fresh }: Plan): Promise<HeldOut> {
     const held = new HeldOut(feeds, inputs, await heldOutCut(job, inputs, pass.begins));
     if (!fresh && held.place !== pass.held_out) {
-      throw changed("--validate-last: the held-out part begins elsewhere than when the checkpoint was made");
+      throw changed(
+        "--validate-last: the held-out part begins at a different position than when the checkpoint was made",
+      );
     }
     return held;
   }

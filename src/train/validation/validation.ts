@@ -133,16 +133,16 @@ export class Validation {
     const { examples, earlier } = this.newest ?? { examples: 0, earlier: null };
     if (time === undefined || earlier === null || earlier === undefined || earlier <= FEW * examples) return [];
     const share = ((100 * earlier) / examples).toFixed(1);
-    const message = `${share} % of the validation events are earlier than the newest event learned: their figures are of a model that has seen what came after`;
-    const hint = "give --data in the order of time, or later days of their own: --validate FILES";
+    const message = `${share} % of the validation events are earlier than the newest event learned: their figures are optimistic, since the model has seen later events`;
+    const hint = "sort --data by time, or validate on separate, later files: --validate FILES";
     return [{ code: "validation_earlier", field: time, message, hint }];
   }
 }
 
 function noneRead({ rejected }: EpochQuality): Warning {
-  const message = `not one validation event could be read${rejected > 0 ? `: ${grouped(rejected)} were rejected` : ""}`;
+  const message = `no validation event could be read${rejected > 0 ? `: ${grouped(rejected)} were rejected` : ""}`;
   const hint =
-    "no pass could be judged, and --early-stop ends nothing; hashbrook check --model SPEC --data FILE shows what is read";
+    "passes cannot be compared, so --early-stop has no effect; hashbrook check --model SPEC --data FILE shows what is read";
   return { code: "validation_empty", field: null, message, hint };
 }
 

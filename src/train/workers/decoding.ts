@@ -220,10 +220,10 @@ export class Decoding {
     const decoder = new Decoder(job.spec, { capacity: start.capacity, watch: true, requireLabel, unlabelled, kept });
     const buffer = this.share(roomsOf(decoder.layout));
     const { beginTopic, Merge, decodedMessages } = await this.topicModules!;
-    if (start.position && !("messages" in start.position)) throw mixed("files", `topic ${job.topic!.topic} is given`);
+    if (start.position && !("messages" in start.position)) throw mixed("files", `but --topic is ${job.topic!.topic}`);
     const expected = start.fingerprints[0] ?? fingerprintOf(job.topic!.topic);
     if (expected !== fingerprintOf(job.topic!.topic)) {
-      throw changed(`topic ${job.topic!.topic}: the checkpoint was made with ${expected.replace("kafka:", "topic ")}`);
+      throw changed(`topic ${job.topic!.topic}: the checkpoint was made from ${expected.replace("kafka:", "topic ")}`);
     }
     const resume = start.position as TopicPosition | null;
     const log = await this.joined!;

@@ -43,13 +43,13 @@ function check(profiler: Profiler, rejected: number): void {
   if (profiler.rows === 0)
     throw new HashbrookError(
       rejected > 0 ? "all_rejected" : "source_unreadable",
-      rejected > 0 ? `all ${grouped(rejected)} events were rejected` : "the data hold no event",
+      rejected > 0 ? `all ${grouped(rejected)} events were rejected` : "the data contain no events",
       { hint: "hashbrook check --model SPEC --data FILE shows what is read" },
     );
   if (!profiler.canTell)
     throw new HashbrookError(
       "metric_undefined",
-      `all ${grouped(profiler.rows)} labels are the same: no AUC can tell one model from another`,
+      `all ${grouped(profiler.rows)} labels are the same, so AUC is undefined`,
       { hint: "check `label.positive`; hashbrook check --model SPEC --data FILE shows the labels" },
     );
 }

@@ -34,10 +34,10 @@ function become(table: TunedTable): Omit<TableProposal, "weight"> {
         admission: { occurrence_threshold: 2 },
         eviction: { policy: "lru" },
       },
-      reason: `its ids come and go (${churn} of late events bring a new one): rows from the second occurrence on`,
+      reason: `its ids come and go (${churn} of late events have a new one): rows from the second occurrence on`,
     };
   return {
     options: { ...int8Options(table), encoding: "shared", shared: { lookups: table.dim % 2 === 0 ? 2 : 1 } },
-    reason: `its ids stay (${churn} of late events bring a new one): each has rows, shared with others`,
+    reason: `its ids recur (${churn} of late events have a new one): each has rows, shared with others`,
   };
 }

@@ -21,7 +21,7 @@ export const decoders: Strategy = {
       name: "decoder",
       tables: everyTable(problem, byInformation(problem.tables, problem.budget), (table) => ({
         options: (bytes) => decoder(table, bytes),
-        reason: "bytes for few rows: a network decodes hashes of the id",
+        reason: "memory for few rows only: a network decodes hashes of the id",
       })),
     };
   },

@@ -88,7 +88,7 @@ function proposal(
 function reasonOf({ ids, repeated, fields }: TunedTable, name: string): string {
   const [once, churn] = [1 - repeated / Math.max(1, ids), Math.max(0, ...fields.map((field) => field.churn))];
   const gone = name.startsWith("admission")
-    ? `${percent(once)} of its ${grouped(ids)} ids came once: a row from the second occurrence on`
-    : `a row for each of its ${grouped(ids)} ids as it comes`;
-  return `${gone}, those not used longest make room (${percent(churn)} of late events bring a new id)`;
+    ? `${percent(once)} of its ${grouped(ids)} ids occurred once: a row from the second occurrence on`
+    : `a row for each of its ${grouped(ids)} ids from the first occurrence on`;
+  return `${gone}; the least recently used are evicted (${percent(churn)} of late events have a new id)`;
 }

@@ -26,7 +26,7 @@ export const lasso: Strategy = {
             encoding: "exact",
             eviction: { policy: "lru" },
           },
-          reason: `rows are zero, and go, until their gradients outweigh ${l21}; then those not used longest`,
+          reason: `rows stay zero and are removed until their gradients exceed ${l21}; then the least recently used are evicted`,
         })),
       };
   },

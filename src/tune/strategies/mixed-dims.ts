@@ -32,7 +32,7 @@ export const mixedDims: Strategy = {
               admission: { occurrence_threshold: 2 },
               eviction: { policy: "lru" },
             },
-            reason: `${dims[table.name]} of ${table.dim} components: ${grouped(table.ids)} ids share the events`,
+            reason: `${dims[table.name]} of ${table.dim} dimensions: the events are spread over ${grouped(table.ids)} ids`,
           })),
         };
       }

@@ -24,7 +24,7 @@ export const mixedPrecision: Strategy = {
 /** The same with fewer bits (MPE: arXiv 2409.20305), and shared rows with half a byte per weight for all. */
 export const fewBits: Strategy = {
   name: "few_bits",
-  description: "mixed_precision with int4 and int2, and shared rows in int4; only if named",
+  description: "mixed_precision with int4 and int2, and shared rows in int4; only used if named",
   asked: true,
   *propose(problem) {
     for (const pair of BELOW_A_BYTE) yield* ofPair(problem, pair);

@@ -13,7 +13,7 @@ const TIMES = [2, 8];
  */
 export const rowThresholds: Strategy = {
   name: "row_threshold",
-  description: "thresholds on the length of a row's vector, one per table: rows with shorter vectors are evicted first",
+  description: "thresholds on the norm of a row's vector, one per table: rows below it are evicted first",
   *propose(problem) {
     if (problem.byEvent) return;
     const shares = byInformation(problem.tables, problem.budget * 3);
@@ -26,7 +26,7 @@ export const rowThresholds: Strategy = {
             encoding: "exact",
             eviction: { policy: "lru", l2_weight_threshold: times * startingLength(table) },
           },
-          reason: `rows less than ${times} times as long as at their start make room first, then those not used longest`,
+          reason: `rows whose norm is below ${times} times the initial one are evicted first, then the least recently used`,
         })),
       };
   },

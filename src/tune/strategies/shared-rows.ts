@@ -15,18 +15,17 @@ const concat = (table: TunedTable, most: number) => ({ encoding: "shared", share
 const KINDS: readonly Kind[] = [
   {
     name: "shared-int8",
-    reason: "every id has rows, each shared with others: two look-ups side by side, weights of a byte",
+    reason: "every id has rows, each shared with others: two lookups concatenated, one byte per weight",
     options: (table) => ({ ...int8Options(table), ...concat(table, 2) }),
   },
   {
     name: "shared",
-    reason:
-      "every id has rows, each shared with others: look-ups side by side, so that few ids have all of theirs in common",
+    reason: "every id has rows, each shared with others: lookups concatenated, so that few ids share all of theirs",
     options: (table) => ({ ...table.options, ...concat(table, 4) }),
   },
   {
     name: "hot-cold",
-    reason: "ids whose gradients are large own a row, all others share",
+    reason: "ids with large gradients own a row, all others share rows",
     options: ({ options }) => ({
       ...options,
       encoding: "hot_cold",
@@ -35,7 +34,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: "compositional",
-    reason: "a row of each of several partitions side by side: no two ids have all of them in common",
+    reason: "a row from each of several partitions, concatenated: no two ids share all of them",
     options: (table) => ({
       ...table.options,
       encoding: "compositional",
@@ -48,7 +47,7 @@ const KINDS: readonly Kind[] = [
 function hashed(name: string): Kind {
   return {
     name,
-    reason: "a row by the id's hash, shared by all ids that meet there",
+    reason: "a row by the hash of the id, shared by all ids that collide",
     options: ({ options }) => ({ ...options, encoding: "hash" }),
   };
 }
@@ -56,7 +55,7 @@ function hashed(name: string): Kind {
 /** Every id has rows, and shares them. */
 export const sharedRows: Strategy = {
   name: "shared",
-  description: "rows shared by several ids: shared look-ups, hot and cold ids, quotient and remainder, plain hashing",
+  description: "rows shared by several ids: shared lookups, hot and cold ids, quotient and remainder, plain hashing",
   *propose(problem) {
     for (const kind of problem.byEvent ? [hashed("hash")] : KINDS) yield* ofKind(problem, kind);
   },

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => served.close());
 
-it("tells every endpoint with its schemas, and answers are what they say", async () => {
+it("describes every endpoint with its schemas, and responses match them", async () => {
   const { openapi, paths } = (await served.app.inject("/openapi.json")).json();
   expect(openapi).toBe("3.1.0");
   expect(Object.keys(paths)).toEqual(expect.arrayContaining(["/v1/score", "/v1/models/{name}:score", "/metrics"]));
@@ -23,7 +23,7 @@ it("tells every endpoint with its schemas, and answers are what they say", async
   expect(fits(card, (await served.app.inject("/v1/models/shop")).json())).toBe(true);
 });
 
-it("shows them on a page that fetches nothing", async () => {
+it("is shown on a page without external resources", async () => {
   const { headers, body } = await served.app.inject("/docs");
   expect(headers["content-type"]).toBe("text/html; charset=utf-8");
   expect(body).toContain("/v1/models/{name}:score");

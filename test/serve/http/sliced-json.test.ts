@@ -3,7 +3,7 @@ import { hasLongList, slicedJson } from "../../../src/serve/http/sliced-json.js"
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => Math.fround(Math.sin(i) ** 21));
 
-it.each([1_001, 2_000, 10_000])("an answer of %i numbers has the text that JSON.stringify gives", async (count) => {
+it.each([1_001, 2_000, 10_000])("a response of %i numbers has the text of JSON.stringify", async (count) => {
   const list = numbers(count);
   const answer = {
     scores: list,
@@ -16,7 +16,7 @@ it.each([1_001, 2_000, 10_000])("an answer of %i numbers has the text that JSON.
   expect(await slicedJson(answer)).toBe(JSON.stringify(answer));
 });
 
-it("others have their turn amid a long answer, so that a small request does not wait for it", async () => {
+it("yields to other work during a long response, so that a small request does not wait", async () => {
   let done = false;
   let turns = 0;
   const text = slicedJson({ scores: numbers(5_000) }).then(() => {
@@ -30,6 +30,6 @@ it("others have their turn amid a long answer, so that a small request does not 
   expect(turns).toBeGreaterThanOrEqual(5);
 });
 
-it("short answers are not written so", () => {
+it("short responses are not sliced", () => {
   expect(hasLongList({ scores: numbers(1_000), model: "m" })).toBe(false);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { SECONDS, TrafficWindow } from "../../../src/serve/live/window.js";
 
-test("what was answered is told second by second, and forgotten after ten minutes", () => {
+test("responses are counted by second, and dropped after ten minutes", () => {
   let now = 5_000_000;
   const window = new TrafficWindow({ now: () => now });
   for (const [status, ms] of [

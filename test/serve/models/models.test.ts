@@ -44,11 +44,11 @@ const versionOf = (key: string) => models.choose("ads", { key }).version?.versio
 const keys = Array.from({ length: 2000 }, (_, i) => `user-${i}`);
 
 describe("a server of several models", () => {
-  it("answers for the model that is named, and says which there are", () => {
+  it("answers for the model in the request, and lists the models", () => {
     expect(models.choose("ads").version?.version).toBe(1000);
     expect(models.choose("feed").version?.version).toBe(2000);
     expect(() => models.choose("shop")).toThrow(expect.objectContaining({ code: "model_unknown" }));
-    expect(() => models.choose()).toThrow(expect.objectContaining({ hint: "models here: ads, feed" }));
+    expect(() => models.choose()).toThrow(expect.objectContaining({ hint: "served models: ads, feed" }));
   });
 
   it("loads a version beside the others, gives it a share of the keys, moves labels, rolls back and unloads", async () => {
@@ -80,7 +80,7 @@ describe("a server of several models", () => {
     expect(await control("ads:rollback")).toMatchObject({ status: 404, code: "model_unknown" });
   });
 
-  it("a version that is loaded again takes its own place, labels and all: numbers told two of one apart from nothing", async () => {
+  it("a version that is loaded again replaces itself, with its labels: two versions of one number were indistinguishable", async () => {
     await control("ads:load", { checkpoint: files.newer, label: "canary" });
     const before = models.choose("ads", { label: "canary" });
     const again = await control("ads:load", { checkpoint: files.newer, label: "shadow" });
@@ -92,13 +92,13 @@ describe("a server of several models", () => {
     cpSync(files.newer, elsewhere, { recursive: true });
     expect(await control("ads:load", { checkpoint: elsewhere })).toMatchObject({
       status: 400,
-      error: expect.stringMatching(/^version 2000 of spec \w{16}: is loaded already, from /),
+      error: expect.stringMatching(/^version 2000 of spec \w{16}: is already loaded, from /),
     });
     await control("ads:labels", { canary: null, shadow: null });
     await control("ads:unload", { version: 2000 });
   });
 
-  it("versions of several specs that have one number are told apart by their specs, and not taken for each other", async () => {
+  it("versions of different specs with the same number are distinguished by their specs", async () => {
     const [other, model] = ["other", "other.yaml"].map((name) => join(temporary(), name));
     writeFileSync(model, readFileSync(LR, "utf8").replace(/^name: .*/m, "name: other"));
     await train({ model, data: "simulate:2000:7", limit: 1000, out: other });
@@ -110,7 +110,9 @@ describe("a server of several models", () => {
       ["ads:labels", { canary: "1000@x" }],
     ] as const)
       expect((await control(action, order)).status).toBeGreaterThanOrEqual(400);
-    expect(await control("ads:labels", { stable: 1000 })).toMatchObject({ hint: `say which: "${one}" or "${two}"` });
+    expect(await control("ads:labels", { stable: 1000 })).toMatchObject({
+      hint: `name the spec too: "${one}" or "${two}"`,
+    });
     expect(await control("ads:labels", { stable: two, canary: null })).toMatchObject({
       versions: [{ labels: [] }, { labels: ["stable"] }],
     });
@@ -121,7 +123,7 @@ describe("a server of several models", () => {
     });
   });
 
-  it("answers by the version or label that a path names, and has a shadow score what was answered", async () => {
+  it("answers by the version or label in the path, and sends shadow traffic", async () => {
     const ask = async (path: string, key = "k") => {
       const headers = { "content-type": "application/json", "x-request-key": key };
       const response = await app.inject({
@@ -161,7 +163,7 @@ describe("a server of several models", () => {
     expect(models.model("feed").state()).toEqual(before);
   });
 
-  it("calls a model that was given no name as its spec does: errors and the admin's state named none", async () => {
+  it("uses the name of the spec for a model without a name: errors and the admin's state had none", async () => {
     const scorer = await Scorer.load(files.older);
     const model = Models.of(scorer).model();
     const name = scorer.version!.model;
@@ -171,7 +173,7 @@ describe("a server of several models", () => {
     await scorer.close();
   });
 
-  it("tells what is wrong with an order as it does of a request, member first", async () => {
+  it("reports invalid admin requests like score requests, member first", async () => {
     expect(await control("ads:labels", { canary_share: 1.5 })).toMatchObject({
       error: "body.canary_share: must be <= 1",
     });
@@ -183,7 +185,7 @@ describe("a server of several models", () => {
     });
   });
 
-  it("takes no orders without the token", async () => {
+  it("refuses admin requests without the token", async () => {
     expect(await control("ads:rollback", undefined, "another token, of 32 characters")).toMatchObject({
       status: 401,
       code: "unauthorized",
@@ -191,7 +193,7 @@ describe("a server of several models", () => {
     expect((await admin.inject("/v1/models")).statusCode).toBe(401);
   });
 
-  it("tells metrics and readiness of each", async () => {
+  it("exports metrics and readiness for each", async () => {
     const { body } = await app.inject("/metrics");
     expect(body).toMatch(/^hashbrook_model_version\{model="ads",label="stable"\} 1000$/m);
     expect(body).toMatch(/^hashbrook_model_version\{model="feed",label="stable"\} 2000$/m);

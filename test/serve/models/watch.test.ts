@@ -24,7 +24,7 @@ const train = (out: string, rows: number) =>
     "9",
   ]);
 
-it.each([0, 1])("a run's newer checkpoint is served as it comes, in place where threads score: %s", async (workers) => {
+it.each([0, 1])("a run's newer checkpoint is served when it appears, in threads too: %s", async (workers) => {
   const out = temporary();
   await train(out, 2000);
   const lines = await simulatedLines(40, 9, "json");
@@ -41,7 +41,7 @@ it.each([0, 1])("a run's newer checkpoint is served as it comes, in place where 
   }
   const fresh = await Scorer.load(out);
   expect(after).toEqual(await fresh.score(body));
-  // The thread that scores has the new weights a moment before the one that tells the version hears of it.
+  // The scoring thread has the new weights a moment before the thread that reports the version is notified.
   await expect.poll(() => scorer.version, { timeout: 30_000 }).toEqual(after.model);
   await fresh.close();
   await scorer.close();
@@ -61,7 +61,7 @@ it("a checkpoint that comes while an older one is being loaded is served, too", 
 });
 
 it.each([0, 1])(
-  "a run that is watched goes back to a checkpoint, and stays until it is told to go on, workers: %s",
+  "a watched run returns to a checkpoint, and stays there until it is released, workers: %s",
   async (workers) => {
     const out = temporary();
     for (const rows of [1000, 2000, 3000]) await train(out, rows);
@@ -105,7 +105,7 @@ it.each([0, 1])(
   },
 );
 
-it("a checkpoint that is not watched cannot go back", async () => {
+it("a checkpoint that is not watched cannot be rolled back", async () => {
   const out = temporary();
   await train(out, 500);
   const scorer = await Scorer.load(out);

@@ -5,33 +5,35 @@ import fc from "../../properties.js";
 const columns = (text: string) => Buffer.from(withCandidates(Buffer.from(text))).toString();
 
 describe("a body of columns", () => {
-  it("is one of candidates, every value as it was written", () => {
+  it("is converted to one of candidates, every value as it was written", () => {
     expect(columns('{"context": {"u": 1}, "columns": {"a.b": [ 9007199254740993 , 1.0], "c": [["x"], null]}}')).toBe(
       '{"context":{"u": 1},"candidates":[{"a.b":9007199254740993,"c":["x"]},{"a.b":1.0,"c":null}]}',
     );
   });
 
-  it("is left as it is where it has none", () => {
+  it("is unchanged if it has no columns", () => {
     for (const text of ['{"candidates": [{"columns": 1}]}', '["columns"]', '{"x": {"columns": {}}, "candidates": []}'])
       expect(columns(text)).toBe(text);
   });
 
   it.each([
-    ['{"columns": {"a": [1]}, "candidates": [{}]}', /has both/],
+    ['{"columns": {"a": [1]}, "candidates": [{}]}', /candidates and columns cannot be combined/],
     ['{"columns": {}}', /at least one column/],
     ['{"columns": []}', /columns: must be an object/],
     ['{"columns": {"a": 1}}', /columns\.a: must be an array/],
-    ['{"columns": {"a": [1, 2], "b": [1]}}', /columns\.b: has 1 values, and columns\.a 2/],
+    ['{"columns": {"a": [1, 2], "b": [1]}}', /columns\.b: has 1 values, but columns\.a has 2/],
     ['{"columns": {"a": []}}', /at least one candidate/],
     ['{"columns": {"a": [1]', /not valid JSON/],
-    [`{"columns": {"a": [${Array(10_001).fill(1)}]}}`, /10001 are more than 10000/],
+    [`{"columns": {"a": [${Array(10_001).fill(1)}]}}`, /10001 exceed the limit of 10000/],
   ])("is refused: %.60s", (text, message) => {
     expect(() => columns(text)).toThrowError(message);
   });
 
-  it("is refused where its names, in every row, would be gigabytes: a server died of 300 KB", () => {
+  it("is refused if its names, repeated in every row, would take gigabytes: a server died of 300 KB", () => {
     const names = { columns: { ["k".repeat(300_000)]: Array(10_000).fill(1) } };
-    expect(() => columns(JSON.stringify(names))).toThrowError("columns: are over 33554432 bytes as candidates");
+    expect(() => columns(JSON.stringify(names))).toThrowError(
+      "columns: larger than 33554432 bytes when converted to candidates",
+    );
   });
 
   it("has the values of its columns, row by row", () => {

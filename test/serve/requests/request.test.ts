@@ -15,7 +15,7 @@ describe("splitScoreRequest", () => {
     expect(candidates.map(text)).toEqual(['{"id": 9007199254740993}', '{"x": [1, {"y": "]}"}]}']);
   });
 
-  it("takes an absent or null context as empty, and the last of two like JSON.parse", () => {
+  it("treats an absent or null context as empty, and takes the last of duplicates like JSON.parse", () => {
     expect(text(split('{"candidates": [{}]}').context)).toBe("{}");
     expect(text(split('{"context": null, "candidates": [{}]}').context)).toBe("{}");
     expect(text(split('{"context": {"a": 1}, "c\\u006fntext": {"a": 2}, "candidates": [{}]}').context)).toBe(
@@ -23,7 +23,7 @@ describe("splitScoreRequest", () => {
     );
   });
 
-  it("names leaves that no field reads", () => {
+  it("lists leaves that no field reads", () => {
     const { unknown } = split(
       '{"context": {"user": {"id": 1, "age": 2}}, "candidates": [{"tags": ["a"], "zap": null}]}',
       ["user.id", "tags"],
@@ -31,7 +31,7 @@ describe("splitScoreRequest", () => {
     expect(unknown).toEqual(["candidates[].zap", "context.user.age"]);
   });
 
-  it("names them at every depth, whatever way a path is written, and no part of a bag", () => {
+  it("lists them at every depth, for any notation of a path, but not parts of a bag", () => {
     const known = ["item.id", "item.maker.name", "tags", "user.id"];
     const { unknown } = split(
       `{"context": {"user.id": 1, "item": {"colour": "red", "maker": {"name": "m", "town": {"zip": 1}}}},
@@ -41,19 +41,19 @@ describe("splitScoreRequest", () => {
     expect(unknown).toEqual(["candidates[].item.colour", "context.item.colour", "context.item.maker.town.zip"]);
   });
 
-  it("names a hundred at most, and how many more there are", () => {
+  it("lists at most a hundred, and how many more there are", () => {
     const members = Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`m${1000 + i}`, i]));
     const { unknown } = split(JSON.stringify({ context: members, candidates: [{}] }));
     expect([unknown.length, unknown[99], unknown[100]]).toEqual([101, "context.m1099", "… and 150 more"]);
   });
 
-  it("cuts a path that is long: 300 KB with as many leaves were answered with 30 MB, and took memory for each", () => {
+  it("truncates a long path: 300 KB with as many leaves were answered with 30 MB, and took memory for each", () => {
     const leaves = Object.fromEntries(Array.from({ length: 30_000 }, (_, i) => [`m${i}`, i]));
     const { unknown } = split(JSON.stringify({ candidates: [{ ["k".repeat(300_000)]: leaves }] }));
     expect(unknown).toEqual([`candidates[].${"k".repeat(243)}…`]);
   });
 
-  it("has no internal error for a body that is nested 100,000 levels deep: the decoder refuses it", () => {
+  it("causes no internal error for a body nested 100,000 levels deep: the decoder refuses it", () => {
     const nested = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
     const { unknown } = split(`{"context": ${nested}, "candidates": [{"b": ${nested}}]}`);
     expect(unknown).toEqual(
@@ -69,12 +69,12 @@ describe("splitScoreRequest", () => {
     ['{"candidates": [{}, []]}', /candidates\[1\]: must be an object/],
     ['{"candidates": [{}], "context": [1]}', /context: must be an object/],
     ['{"candidates": [{}], "items": 1}', /body\.items: unknown member/],
-    [`{"candidates": [${Array(11).fill("{}").join()}]}`, /11 are more than 10/],
+    [`{"candidates": [${Array(11).fill("{}").join()}]}`, /11 exceed the limit of 10/],
   ])("refuses %s", (body, message) => {
     expect(() => split(body)).toThrowError(message);
   });
 
-  it("gives back exactly the parsed candidates, whatever they hold", () => {
+  it("returns exactly the parsed candidates, whatever they contain", () => {
     const object = fc.dictionary(fc.string(), fc.jsonValue());
     fc.assert(
       fc.property(

@@ -12,24 +12,24 @@ const outcomesOf = (ids: readonly number[]) => {
 class HeldLane implements Lane {
   readonly asked: number[] = [];
   readonly dropped: number[] = [];
-  private readonly turns: { end(result: TurnResult): void; told(result: TurnResult): void }[] = [];
+  private readonly turns: { end(result: TurnResult): void; report(result: TurnResult): void }[] = [];
 
-  turn(...[asked, dropped, told]: Parameters<Lane["turn"]>): Promise<TurnResult> {
+  turn(...[asked, dropped, report]: Parameters<Lane["turn"]>): Promise<TurnResult> {
     this.asked.push(asked.length);
     this.dropped.push(...dropped);
-    return new Promise((end) => this.turns.push({ end, told }));
+    return new Promise((end) => this.turns.push({ end, report }));
   }
 
-  /** Ends the turn given first, which answered `ids` and left `open`. */
+  /** Ends the first turn, which answered `ids` and left `open`. */
   async end(ids: readonly number[], open: number): Promise<void> {
     this.turns.shift()!.end({ outcomes: outcomesOf(ids), open });
     await passed();
     await passed();
   }
 
-  /** Tells amid that turn what it has answered so far, and what is left. */
+  /** Reports during that turn what was answered so far, and what is left. */
   async tell(ids: readonly number[], open: number): Promise<void> {
-    this.turns[0].told({ outcomes: outcomesOf(ids), open });
+    this.turns[0].report({ outcomes: outcomesOf(ids), open });
     await passed();
     await passed();
   }
@@ -44,7 +44,7 @@ async function asking(count: number) {
   return { lane, dispatcher, scores };
 }
 
-/** Requests of `count` turns of the event loop, one each, which take so many milliseconds. */
+/** Requests in `count` turns of the event loop, one each, which take this many milliseconds. */
 async function turnByTurn(count: number, milliseconds: number) {
   vi.useFakeTimers({ toFake: ["performance"] });
   const lane = new HeldLane();
@@ -60,7 +60,7 @@ async function turnByTurn(count: number, milliseconds: number) {
 
 afterEach(() => vi.useRealTimers());
 
-it("a lane answers amid its turn, and goes on without a word from a busy main thread", async () => {
+it("a lane returns results during its turn, and continues without a message from a busy main thread", async () => {
   const { lane, scores } = await asking(3);
   expect(lane.asked).toEqual([3]);
   await lane.tell([0], 2);
@@ -72,7 +72,7 @@ it("a lane answers amid its turn, and goes on without a word from a busy main th
   expect((await Promise.all(scores)).map(({ id }) => id)).toEqual([0, 1, 2]);
 });
 
-it("a lane that has some left is given what came meanwhile, as a second turn that waits for the first one's end", async () => {
+it("a lane with work left gets what arrived meanwhile, as a second turn that waits for the end of the first", async () => {
   const { lane, scores } = await asking(5);
   expect(lane.asked).toEqual([3]);
   await lane.tell([0], 2);
@@ -85,7 +85,7 @@ it("a lane that has some left is given what came meanwhile, as a second turn tha
   expect((await Promise.all(scores)).map(({ id }) => id)).toEqual([0, 1, 2, 3, 4]);
 });
 
-it("what fills a run is handed to a busy lane at once, so that it does not stand still between two turns", async () => {
+it("a full run is handed to a busy lane at once, so that it does not idle between two turns", async () => {
   const lane = new HeldLane();
   const dispatcher = new Dispatcher([lane]);
   const scores = [dispatcher.score(new Uint8Array(9_000), {})];
@@ -102,7 +102,7 @@ it("what fills a run is handed to a busy lane at once, so that it does not stand
   expect(await Promise.all(scores)).toHaveLength(3);
 });
 
-it("a request that is given up amid a long turn is taken back from the lane while that turn runs", async () => {
+it("a request aborted during a long turn is withdrawn from the lane while that turn runs", async () => {
   const lane = new HeldLane();
   const dispatcher = new Dispatcher([lane]);
   const signal = { aborted: false };
@@ -110,16 +110,16 @@ it("a request that is given up amid a long turn is taken back from the lane whil
   await passed();
   await passed();
   signal.aborted = true;
-  const givenUp = expect(scores[0]).rejects.toMatchObject({ code: "request_aborted" });
+  const aborted = expect(scores[0]).rejects.toMatchObject({ code: "request_aborted" });
   await lane.tell([], 2);
-  await givenUp;
+  await aborted;
   expect([lane.asked, lane.dropped]).toEqual([[2, 0], [0]]);
   await lane.end([], 2);
   await lane.end([1], 0);
   expect((await scores[1]).id).toBe(1);
 });
 
-it("a lane that finishes all it is given takes what came meanwhile together, in its next turn", async () => {
+it("a lane that has finished all its work gets what arrived meanwhile together, in its next turn", async () => {
   const { lane, dispatcher, scores } = await asking(1);
   scores.push(dispatcher.score(new Uint8Array(10), {}), dispatcher.score(new Uint8Array(10), {}));
   await passed();
@@ -132,7 +132,7 @@ it("a lane that finishes all it is given takes what came meanwhile together, in 
   expect(await Promise.all(scores)).toHaveLength(3);
 });
 
-it("requests that come turn after turn of the event loop are handed over together once a turn brings none, so that a thread is not woken for each", async () => {
+it("requests that arrive in consecutive turns of the event loop are handed over together once a turn brings none, so that a thread is not woken for each", async () => {
   const { lane, scores } = await turnByTurn(4, 0);
   await passed();
   expect(lane.asked).toEqual([4]);
@@ -140,7 +140,7 @@ it("requests that come turn after turn of the event loop are handed over togethe
   expect(await Promise.all(scores)).toHaveLength(4);
 });
 
-it("requests that keep coming do not hold up those before them", async () => {
+it("requests that keep arriving do not delay earlier ones", async () => {
   const { lane, scores } = await turnByTurn(4, 0.3);
   expect(lane.asked).toEqual([3]);
   await lane.end([0, 1, 2], 0);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { TurnCount } from "../../../src/serve/threads/turn-count.js";
 
-test("a thread at long requests sees that another turn waits, without looking at its messages", () => {
+test("a thread processing long requests sees that another turn waits, without reading its messages", () => {
   const given = new TurnCount();
   const thread = new TurnCount(given.memory);
   expect(thread.waiting).toBe(false);

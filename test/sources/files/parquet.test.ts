@@ -101,7 +101,7 @@ describe("a Parquet file", () => {
   it("is refused where the spec reads no JSON", async () => {
     const data = join(FIXTURES, "none.parquet");
     await expect(report(["train", "--model", "features/criteo-lr.yaml", "--data", data, "--out", "x"])).rejects.toThrow(
-      "its rows are read as JSON objects, and criteo-lr reads tsv",
+      "rows are read as JSON objects, but criteo-lr expects tsv",
     );
   });
 

@@ -65,7 +65,7 @@ const events = {
   vw: "{ format: vw }",
 };
 
-it.each(["tsv", "csv", "json", "vw"] as const)("%s: tells what is in the fields", async (format) => {
+it.each(["tsv", "csv", "json", "vw"] as const)("%s: reports the content of the fields", async (format) => {
   const label = format === "vw" ? "{ field: label, time: ts }" : undefined;
   const text = `\ufeff${formats[format].join("\r\n")}\r\n`;
   const data = file(`events.${format}.gz`, gzipSync(format === "vw" ? text.slice(1) : text));
@@ -80,7 +80,7 @@ it.each(["tsv", "csv", "json", "vw"] as const)("%s: tells what is in the fields"
   expect(checkText(report)).toContain("nothing is doubtful");
 });
 
-it("tells what is rejected, with samples, and reads no more than asked", async () => {
+it("reports rejects with samples, and reads no more than requested", async () => {
   const rows = Array.from({ length: 30 }, (_, i) => (i % 3 ? "1\tx" : `0\t${day(i)}\tu\ta\tcheap`));
   const report = await check({ model: spec(events.tsv), data: file("bad.tsv", rows.join("\n")), rows: 20 });
   expect(report).toMatchObject({ accepted: 0, ok: false, rejected_samples: { column_count: { value: "2 columns" } } });
@@ -92,7 +92,7 @@ it("tells what is rejected, with samples, and reads no more than asked", async (
   expect(few).toMatchObject({ rows: 15, accepted: 15 });
 });
 
-it("tells of a path that never exists, one class, and times in another unit", async () => {
+it("reports a path that never exists, a single class, and times in another unit", async () => {
   const rows = Array.from({ length: 20 }, (_, i) =>
     JSON.stringify({ click: 0, ts: 1.6e9 + i, usr: users(i), tags: [], price: i }),
   );
@@ -118,7 +118,7 @@ it("shows the ids of a bag as they are hashed: without weights, and with all dig
   expect(fields[1]).toMatchObject({ distinct: 4, examples: ["a", "9007199254740993", "b"] });
 });
 
-it("tells what the spec may say, but seldom means", async () => {
+it("reports what is valid in a spec but rarely intended", async () => {
   const model = file(
     "shared.yaml",
     `name: m
@@ -141,7 +141,7 @@ tower: { deep_crossing: { residual: [8] } }
 });
 
 const avazu = "../shared/data/avazu-10k/train-10k.csv.gz";
-it.skipIf(!existsSync(avazu))("nothing is doubtful in Avazu's first 10,000 rows", async () => {
+it.skipIf(!existsSync(avazu))("has no warning for the first 10,000 rows of Avazu", async () => {
   const report = await check({ model: "features/avazu-deep-crossing.yaml", data: avazu });
   expect(report.warnings).toEqual([]);
   expect(report.label.positive_rate).toBeCloseTo(0.17, 2);

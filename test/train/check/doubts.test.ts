@@ -56,13 +56,13 @@ const rejected = (row: number): RejectedRow => ({
 const mixed = (rows: number) => Array.from({ length: rows }, (_, i) => i % 2);
 const codes = (list: readonly { code: string }[]) => list.map(({ code }) => code);
 
-it("events that make sense raise no doubt, and nothing follows from a handful", () => {
+it("plausible events cause no warning, and neither do few events", () => {
   expect(warnings([{ labels: mixed(1000) }])).toEqual([]);
   expect(warnings([{ labels: [1, 1, 1] }])).toEqual([]);
   expect(warnings([{ rejects: 9 }])).toEqual([]);
 });
 
-it("one class only is told, with what labels look like", () => {
+it("labels of one class are reported, with examples", () => {
   const [none] = warnings([{ labels: Array(600).fill(0) }, { labels: Array(600).fill(0) }]);
   expect(none).toMatchObject({ code: "one_class", field: "click" });
   expect(none.message).toBe('click: all 1,200 labels are negative: none is the text "yes", such as "0", "1"');
@@ -70,12 +70,12 @@ it("one class only is told, with what labels look like", () => {
   expect(codes(warnings([{ labels: Array(999).fill(1) }, { labels: [0] }]))).toEqual([]);
 });
 
-it("soft labels between 0 and 1 are of both classes, and rows without labels of none", () => {
+it("soft labels between 0 and 1 count for both classes, and rows without labels for none", () => {
   expect(warnings([{ labels: Array(1000).fill(0.25) }], { soft: true })).toEqual([]);
   expect(warnings([{ labels: Array(1000).fill(Number.NaN) }])).toEqual([]);
 });
 
-it("a field that is always missing or always the same is told, with the nearest place", () => {
+it("a field that is always missing or constant is reported, with the nearest path", () => {
   const constants = [
     { column: "ad", value: "7", near: null },
     { column: "user.idd", value: "", near: "user.id" },
@@ -90,26 +90,24 @@ it("a field that is always missing or always the same is told, with the nearest 
   expect(constant).toMatchObject({ code: "constant_field", field: "ad", message: expect.stringContaining('"7"') });
 });
 
-it("a member that is null in all events is not offered as its own mend", () => {
+it("a member that is null in all events is not suggested as its own fix", () => {
   const constants = [{ column: "user.idd", value: "", near: "user.idd" }];
   const [missing] = warnings([{ labels: mixed(1000), constants }]);
-  expect(missing.hint).toBe("events have it, null or empty: is it the right one?");
+  expect(missing.hint).toBe("events have it, but null or empty: check that it is the right one");
 });
 
-it("seconds read as milliseconds are told, with the mend", () => {
+it("seconds read as milliseconds are reported, with the fix", () => {
   const [warning] = warnings([{ labels: mixed(1000), time: 1_600_000_000 }]);
   expect(warning).toMatchObject({ code: "time_before_2000", hint: "these are seconds: time: { from: ts, unit: s }" });
   expect(warning.message).toContain("1970-01-19");
 });
 
-it("other units are told with the spec's own words, and dates in digits with how to write them", () => {
+it("other units are reported in the spec's notation, and dates in digits with their ISO form", () => {
   const hint = (time: number, unit: "s" | "ms" = "ms") =>
     warnings([{ labels: mixed(1000), time }], { time: { from: "ts", unit } })[0].hint;
   expect(hint(Date.UTC(2024, 0) * 1000, "s")).toBe("these are milliseconds: time: { from: ts }");
-  // As numbers of seconds they were multiplied by a thousand.
-  expect(hint(14_102_100)).toContain(
-    "14102100 looks like a date in digits: write it as ISO 8601 in the data, 2014-10-21T00:00",
-  );
+  // Read as seconds, they were multiplied by a thousand.
+  expect(hint(14_102_100)).toContain("14102100 looks like a date: write it as ISO 8601 in the data, 2014-10-21T00:00");
   expect(hint(20_141_021)).toMatch(/ISO 8601 in the data, 2014-10-21$/);
   expect(hint(20_141_021_000, "s")).toMatch(/2014-10-21$/);
   expect(hint(201_410_210_059)).toMatch(/2014-10-21T00:59$/);
@@ -119,14 +117,14 @@ it("other units are told with the spec's own words, and dates in digits with how
   expect(hint(1000, "s")).toMatch(/in seconds \(unit: s\)/);
 });
 
-it("times before 2000 and after the next year are told, also of later batches", () => {
+it("times before 2000 and after the next year are reported, also in later batches", () => {
   const late = { labels: mixed(1000), time: Date.UTC(2028, 0) };
   expect(codes(warnings([{ labels: mixed(1000) }, late]))).toEqual(["time_in_future"]);
   expect(codes(warnings([{ labels: mixed(1000), time: Date.UTC(1999, 0) }]))).toEqual(["time_before_2000"]);
   expect(warnings([{ labels: mixed(1000), time: Date.UTC(2027, 0) }])).toEqual([]);
 });
 
-it("more than half rejected is told, with the first of them", () => {
+it("more than half rejected is reported, with the first reject", () => {
   expect(warnings([{ labels: mixed(1000), rejects: 1000 }])).toEqual([]);
   const [warning] = warnings([{ labels: mixed(1000), rejects: 1001 }]);
   expect(warning.message).toBe(

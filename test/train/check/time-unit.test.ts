@@ -9,7 +9,7 @@ import { specOf } from "../../decode/generate.js";
 
 const NOW = Date.UTC(2026, 5);
 
-/** What a first batch of these times is refused with; null: it is not. */
+/** The error for a first batch of these times; null: none. */
 function refusal(unit: TimeUnit, times: readonly (number | string)[]): HashbrookError | null {
   const base = specOf([{ name: "a", type: "categorical", from: "a" }]);
   const spec = {
@@ -31,22 +31,22 @@ function refusal(unit: TimeUnit, times: readonly (number | string)[]): Hashbrook
 
 const seconds = Date.UTC(2024, 4, 31) / 1000;
 
-it("a declared unit that is another one is refused with the one that fits", () => {
+it("a wrong declared unit is refused with the one that fits", () => {
   const message = refusal("us", [seconds * 1000, seconds * 1000 + 1])?.message;
   expect(message).toBe(
-    "t: as microseconds (unit: us) the first events would be of 1970-01-20; as milliseconds they are of 2024-05-31",
+    "t: as microseconds (unit: us) the first events would be from 1970-01-20; as milliseconds they are from 2024-05-31",
   );
   expect(refusal("us", [seconds * 1000])?.hint).toBe(
     "these are milliseconds: write time: { from: t }; nothing was learned",
   );
   expect(refusal("us", [seconds * 1e9])?.hint).toContain("time: { from: t, unit: ns }");
   expect(refusal("ns", [seconds])?.hint).toContain("time: { from: t, unit: s }");
-  // As seconds they are so late that every row is rejected.
+  // Read as seconds, they are so late that every row is rejected.
   expect(refusal("s", [seconds * 1000, seconds * 1000])?.hint).toContain("these are milliseconds");
-  expect(refusal("s", [seconds * 1e9])?.message).toContain("no year that has dates; as nanoseconds");
+  expect(refusal("s", [seconds * 1e9])?.message).toContain("a year out of range; as nanoseconds");
 });
 
-it("what is right, old, simulated, a date, or milliseconds by default is not refused", () => {
+it("right, old, simulated and ISO times, and milliseconds by default, are accepted", () => {
   expect(refusal("s", [seconds, seconds])).toBeNull();
   expect(refusal("ns", [seconds * 1e9])).toBeNull();
   expect(refusal("s", [Date.UTC(1996, 0) / 1000])).toBeNull();
@@ -57,7 +57,7 @@ it("what is right, old, simulated, a date, or milliseconds by default is not ref
   expect(refusal("s", [])).toBeNull();
 });
 
-it("a rejected time is told the unit in which it is one", () => {
+it("the hint for a rejected time names the unit in which it is plausible", () => {
   const spec = specOf([], { label: { ...specOf([]).label, time: { from: "t", unit: "ms" } } });
   const reject = { code: "impossible_time", value: String(seconds * 1e6), file: "f" } as never;
   expect(unitHint(spec, reject, NOW)).toBe("these are microseconds: time: { from: t, unit: us }");

@@ -31,7 +31,7 @@ function scored(rows: number, nameOf: (r: number) => string) {
 }
 
 describe("quality by value", () => {
-  it("of every value equals that of its events alone, AUC to 0.001; the rest is told together", () => {
+  it("of every value equals that of its events alone, AUC to 0.001; other values are reported together", () => {
     const { batch, logits, values } = scored(10_000, (r) => ["a", "a", "a", "b", "b", "c", "d"][r % 7]);
     const quality = new QualityByValue({ field: "f", top: 2 }, true);
     quality.add(
@@ -42,18 +42,18 @@ describe("quality by value", () => {
     );
     const { values: found, rest, distinct, bins } = quality.report();
     expect([found.map(({ value }) => value), distinct]).toEqual([["a", "b"], 4]);
-    for (const { value, ...told } of [...found, { value: "cd", ...rest! }]) {
+    for (const { value, ...reported } of [...found, { value: "cd", ...rest! }]) {
       const rows = values.flatMap((one, r) => (value.includes(one) ? [r] : []));
       const only = (column: Float32Array) => Float32Array.from(rows, (r) => column[r]);
       const exact = new ProgressiveMetrics({ window: 1e6 });
       exact.add(only(logits), only(batch.labels), only(batch.weights));
       const { logloss, auc, normalized_entropy, calibration } = exact.lifetime();
-      expect(told.events).toBe(rows.length);
-      expect(told.logloss).toBeCloseTo(logloss!, 5);
-      expect(told.normalized_entropy).toBeCloseTo(normalized_entropy!, 5);
-      expect(told.calibration).toBeCloseTo(calibration!, 5);
-      expect(told.auc).toBeCloseTo(auc!, 3);
-      expect(told.calibrated).toBeCloseTo(1, 0);
+      expect(reported.events).toBe(rows.length);
+      expect(reported.logloss).toBeCloseTo(logloss!, 5);
+      expect(reported.normalized_entropy).toBeCloseTo(normalized_entropy!, 5);
+      expect(reported.calibration).toBeCloseTo(calibration!, 5);
+      expect(reported.auc).toBeCloseTo(auc!, 3);
+      expect(reported.calibrated).toBeCloseTo(1, 0);
     }
     expect(bins).toHaveLength(10);
     expect(bins.reduce((sum, { events }) => sum + events, 0)).toBe(10_000);
@@ -64,7 +64,7 @@ describe("quality by value", () => {
     });
   });
 
-  it("is bounded: values that come after a thousand others are told with the rest", () => {
+  it("is bounded: after a thousand values, further ones are reported with the rest", () => {
     const { batch, logits, values } = scored(2000, (r) => `v${r % 1500}`);
     const quality = new QualityByValue({ field: "f", top: 3 }, false);
     quality.add(logits, undefined, batch, keptOf(values));
@@ -74,7 +74,7 @@ describe("quality by value", () => {
     expect(bins.every(({ events }) => events > 0)).toBe(true);
   });
 
-  it("has no figure where there is none", () => {
+  it("is null where it is undefined", () => {
     const quality = new QualityByValue({ field: "f", top: 3 }, false);
     expect(quality.report()).toEqual({ field: "f", values: [], rest: null, distinct: 0, bins: [] });
     const { batch, logits } = scored(3, () => "");

@@ -27,7 +27,7 @@ ${rest}`,
 const spec = specOf("metrics: { group: user }");
 const layout = batchLayout(spec, 700);
 
-/** 700 events of some 60 users, the first of whom has no name. */
+/** 700 events of about 60 users, the first of whom has no name. */
 function batchOf(seed: number) {
   const rng = new Rng(seed);
   const batch = new Batch(layout, 700, new ArrayBuffer(layout.bytes));
@@ -46,7 +46,7 @@ function batchOf(seed: number) {
 const batches = [1, 2, 3, 4, 5].map(batchOf);
 
 describe("metrics: { group }", () => {
-  it("is no part of the spec's hash, and is read back from a checkpoint's text", () => {
+  it("does not change the spec's hash, and survives a round trip through a checkpoint", () => {
     expect(specHash(spec)).toBe(specHash(specOf("")));
     expect(compiledFromJson(JSON.stringify(spec))).toEqual(spec);
   });
@@ -58,7 +58,7 @@ describe("metrics: { group }", () => {
     expect(() => specOf(`metrics: { group: ${group} }`)).toThrow(message);
   });
 
-  it("windows are of exactly train.window events, and whatever was learned before is left out", () => {
+  it("windows have exactly train.window events, and events learned before are excluded", () => {
     const groups = LearnedGroups.of(spec, "train")!;
     const exact = new GroupedAuc(1e6, keyColumn(spec, "user").missing);
     const { batch, scores } = batches[0];
@@ -76,7 +76,7 @@ describe("metrics: { group }", () => {
     expect(groups.report()).toMatchObject({ field: "user", auc: exact.quality().auc, share: 1 });
   });
 
-  it("a resumed run tells the same as one that was not stopped", () => {
+  it("a resumed run reports the same as an uninterrupted one", () => {
     const add = (groups: LearnedGroups, from: number, to: number) => {
       for (const { batch, scores } of batches.slice(from, to)) groups.add(scores, batch, []);
       return groups;
@@ -88,7 +88,7 @@ describe("metrics: { group }", () => {
     expect(add(second, 3, 5).report()).toEqual(add(new LearnedGroups(spec, "user"), 0, 5).report());
   });
 
-  it("eval takes a field's keys where it has some, else the texts of a field or column, behind those of --by", () => {
+  it("eval groups by a field's keys if it has some, else by the texts of a field or column", () => {
     expect(groupSpec(spec, "user", ["ip"])).toEqual({ group: { field: "user", text: null }, kept: [] });
     expect(groupSpec(spec, "both", [])).toEqual({ group: { field: "both", text: null }, kept: [] });
     expect(groupSpec(spec, "plain", ["ip"])).toEqual({ group: { field: "plain", text: 1 }, kept: ["ip"] });

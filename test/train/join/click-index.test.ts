@@ -3,7 +3,7 @@ import { mixed } from "../../../src/core/mix.js";
 import { ClickIndex } from "../../../src/train/join/click-index.js";
 import fc from "../../properties.js";
 
-/** What the index should do, by lists. */
+/** Reference implementation with lists. */
 class PlainIndex {
   readonly clicks: { stream: number; low: number; high: number; time: number; tag: number; claimed: boolean }[] = [];
 
@@ -48,7 +48,7 @@ const step = fc.oneof(
 );
 
 describe("ClickIndex", () => {
-  it("finds what lists of clicks hold", () => {
+  it("finds what plain lists of clicks find", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const [index, plain] = [new ClickIndex(4, true), new PlainIndex()];
@@ -58,9 +58,9 @@ describe("ClickIndex", () => {
             expect(index.add(stream, low, high, time, tag)).toBe(again);
             plain.clicks.push({ stream, low, high, time, tag, claimed: false });
           } else if (kind === "claim") {
-            const told: number[] = [];
-            index.claim(low, high, [time - 5, time + 5], (tag) => told.push(tag));
-            expect(told.sort((a, b) => a - b)).toEqual(plain.claim(low, high, time - 5, time + 5));
+            const claimed: number[] = [];
+            index.claim(low, high, [time - 5, time + 5], (tag) => claimed.push(tag));
+            expect(claimed.sort((a, b) => a - b)).toEqual(plain.claim(low, high, time - 5, time + 5));
           } else expect(index.evict(stream, time)).toBe(plain.evict(stream, time));
           expect(index.size).toBe(plain.clicks.length);
           for (const id of [0, 1, 2, 3]) {
@@ -75,7 +75,7 @@ describe("ClickIndex", () => {
     );
   });
 
-  it("holds a million clicks in 45 bytes each at most, and gives their room to others", () => {
+  it("stores a million clicks in at most 45 bytes each, and reuses their memory", () => {
     const index = new ClickIndex(1);
     const fill = (from: number) => {
       for (let i = 0; i < 1 << 20; i++) index.add(0, i, i ^ from, from + i);
@@ -90,7 +90,7 @@ describe("ClickIndex", () => {
     expect(index.has(5, 5, 0, 1 << 22)).toBe(false);
   });
 
-  it("costs a logarithm, not the clicks of a bot, where 100,000 are of one id", () => {
+  it("takes logarithmic time when 100,000 clicks have the same id", () => {
     const clicks = 100_000;
     const stepsOf = (hot: boolean) => {
       const index = new ClickIndex(1);
@@ -99,31 +99,31 @@ describe("ClickIndex", () => {
         index.add(0, id(i), 7, i);
         index.first(id(i), 7, i - 900, i);
         index.next(id(i), 7, i - 900);
-        // Those of an hour leave, one for one that comes.
+        // Clicks of an hour leave, one for each that arrives.
         index.evict(0, i - clicks / 2);
       }
       return index.steps / clicks;
     };
     expect(stepsOf(false)).toBeLessThan(10);
-    // Four ways through a tree of 25,000, of a depth of about 2 ln n each.
+    // Four descents of a tree of 25,000, whose depth is about 2 ln n.
     expect(stepsOf(true)).toBeLessThan(4 * 2 * Math.log(25_000) + 10);
   });
 
-  it("claims each click once, and looks at no others, where every impression of a hot key has a thousand in its window", () => {
+  it("claims each click once without scanning others, when impressions of a hot key each have a thousand in their window", () => {
     const clicks = 100_000;
     const index = new ClickIndex(1, true);
-    let told = 0;
+    let claimed = 0;
     for (let i = 0; i < clicks; i++) {
       index.add(0, 1, 7, i, i);
-      index.claim(1, 7, [i - 1000, i], () => told++);
+      index.claim(1, 7, [i - 1000, i], () => claimed++);
       index.evict(0, i - clicks / 2);
     }
-    expect(told).toBe(clicks);
-    // To be added, claimed and evicted: three ways through a tree of 50,000.
+    expect(claimed).toBe(clicks);
+    // Added, claimed and evicted: three descents of a tree of 50,000.
     expect(index.steps / clicks).toBeLessThan(3 * 2 * Math.log(50_000) + 10);
   });
 
-  it("counts the nine bytes that a tag takes", () => {
+  it("counts the nine bytes of a tag", () => {
     const [plain, tagged] = [new ClickIndex(1), new ClickIndex(1, true)];
     for (let i = 0; i < 5000; i++) for (const index of [plain, tagged]) index.add(0, i, i, i);
     expect(tagged.bytes / plain.bytes).toBeGreaterThan(1.2);

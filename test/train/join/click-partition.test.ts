@@ -15,7 +15,7 @@ function opened(log: MemoryLog, more: { from?: bigint; stop?: bigint } = {}) {
   return new ClickPartition({ log, partition: 0, decoder, from, stop, quietMs: 50, clock });
 }
 
-/** Places and times of all runs, and what came after them. */
+/** Positions and times of all runs, and what followed them. */
 async function read(stream: ClickPartition) {
   const runs: [place: string, times: number[]][] = [];
   for (;;) {
@@ -31,7 +31,7 @@ function logOf(clicks: number, gapAt = -1, gap = 0): MemoryLog {
   return log;
 }
 
-it("ends at its stop, however much has come to hand behind it", async () => {
+it("ends at its stop, however much is available after it", async () => {
   const { runs, last } = await read(opened(logOf(400), { stop: 300n }));
   expect(last).toBe("end");
   expect(runs.map(([place, times]) => [place, times.length])).toEqual([
@@ -40,7 +40,7 @@ it("ends at its stop, however much has come to hand behind it", async () => {
   ]);
 });
 
-it("ends where a gap reaches beyond its stop, and passes over whole blocks that are gone", async () => {
+it("ends where a gap extends beyond its stop, and skips whole blocks that were deleted", async () => {
   const { runs, last } = await read(opened(logOf(100, 50, 900), { stop: 60n }));
   expect([runs.map(([, times]) => times.length), last]).toEqual([[50], "end"]);
   const all = await read(opened(logOf(100, 50, 900)));
@@ -51,7 +51,7 @@ it("ends where a gap reaches beyond its stop, and passes over whole blocks that 
   expect(all.last).toBe("quiet");
 });
 
-it("knows of eight silent partitions after one quiet time, not after eight of them, one behind the other", async () => {
+it("detects eight silent partitions after one quiet period, not eight in sequence", async () => {
   let now = 0;
   const log = new MemoryLog(8, [], () => now);
   for (let p = 0; p < 8; p++) log.append(p, `e${p}\t${1_700_000_000_000 + p}`);
@@ -69,7 +69,7 @@ it("knows of eight silent partitions after one quiet time, not after eight of th
   expect(now).toBe(10_000 + 7 * 10);
 });
 
-it("names a block by where it begins, or by where reading began in it, however its messages come to hand", async () => {
+it("identifies a block by its first offset, or where reading began in it, however its messages arrive", async () => {
   const log = logOf(600);
   for (const count of [5, 200, 100, 295]) log.deliver(0, count);
   const { runs } = await read(opened(log, { from: 3n }));

@@ -16,11 +16,11 @@ const join = { ...spec.join!, window: 1000, lateness: 100, skew: 5 };
 const ROWS = 8;
 const layout = batchLayout(clickSpec(spec, join), ROWS);
 
-/** Labels of all impressions, the join being killed and resumed behind every `lives`th batch; and the state at the end. */
-async function labels({ impressions }: World, clicks: ClickSource, lives = Number.POSITIVE_INFINITY) {
+/** Labels of all impressions and the final state; the join is killed and resumed after every `lives`th batch. */
+async function labels({ impressions }: World, clicks: ClickSource, killEvery = Number.POSITIVE_INFINITY) {
   const open = async (state: JoinState | null) =>
     new Joiner(join, layout, await ClickReader.open(join, clicks, state), state);
-  return joinedBy(open, layout, impressions, lives);
+  return joinedBy(open, layout, impressions, killEvery);
 }
 
 const oracle = ({ impressions, clicks }: World) =>
@@ -31,7 +31,7 @@ const oracle = ({ impressions, clicks }: World) =>
 const seeds = fc.integer({ min: 0, max: 2 ** 31 });
 
 describe("Joiner", () => {
-  it("labels as one would who sees all clicks at once, however they are shuffled, repeated and spread", async () => {
+  it("labels like a reference that sees all clicks at once, however they are shuffled, repeated and spread", async () => {
     await fc.assert(
       fc.asyncProperty(seeds, fc.integer({ min: 1, max: 8 }), async (seed, streams) => {
         const all = world(seed, 120);
@@ -45,20 +45,20 @@ describe("Joiner", () => {
     );
   });
 
-  it("goes on after a kill as if there had been none", async () => {
+  it("continues identically after a kill", async () => {
     await fc.assert(
       fc.asyncProperty(
         seeds,
         fc.integer({ min: 1, max: 4 }),
         fc.integer({ min: 1, max: 6 }),
-        async (seed, streams, lives) => {
+        async (seed, streams, killEvery) => {
           const all = world(seed, 120);
-          // Beyond the lateness, too: late clicks are the same ones, whoever reads them.
-          const unruly = shuffled(all.clicks, seed + 1, join.lateness).map((click, i) =>
+          // Also beyond the lateness: late clicks are the same for every reader.
+          const withLate = shuffled(all.clicks, seed + 1, join.lateness).map((click, i) =>
             i % 9 === 0 ? { ...click, time: click.time - 300 } : click,
           );
-          const clicks = source(unruly, streams);
-          expect(await labels(all, clicks, lives)).toEqual(await labels(all, clicks));
+          const clicks = source(withLate, streams);
+          expect(await labels(all, clicks, killEvery)).toEqual(await labels(all, clicks));
         },
       ),
       { numRuns: 40 },
@@ -78,17 +78,17 @@ describe("Joiner", () => {
     expect(state).toMatchObject({ clicks: 3, joined: 2, duplicates: 1, late: 1 });
   });
 
-  it("gives up clicks that no impression to come can have", async () => {
+  it("drops clicks that no future impression can match", async () => {
     const all = world(3, 4000);
     const { state } = await labels(all, source(all.clicks, 2));
-    // 16 batches of 8 impressions, 20 ms apart, a window and the lateness lie behind the place the index is read from again.
+    // The index is read again from 16 batches of 8 impressions, 20 ms apart, plus window and lateness before.
     const first = Math.min(...state.streams.map(({ place }) => Number(place)));
     expect(first).toBeGreaterThan(all.clicks.length / 2 - 120);
   });
 
-  it("labels with conversions those that were clicked and then converted, also after kills", async () => {
+  it("labels impressions that were clicked and then converted as converted, also after kills", async () => {
     await fc.assert(
-      fc.asyncProperty(seeds, fc.integer({ min: 1, max: 6 }), async (seed, lives) => {
+      fc.asyncProperty(seeds, fc.integer({ min: 1, max: 6 }), async (seed, killEvery) => {
         const all = world(seed, 120, 2);
         const rng = new Rng(seed);
         const conversions = all.impressions
@@ -111,7 +111,7 @@ describe("Joiner", () => {
         const whole = await joinedBy(open, layout, all.impressions);
         expect(whole.found).toEqual(expected);
         expect(whole.state).toMatchObject({ joined: expected.filter(Boolean).length, conversions: { late: 0 } });
-        expect(await joinedBy(open, layout, all.impressions, lives)).toEqual(whole);
+        expect(await joinedBy(open, layout, all.impressions, killEvery)).toEqual(whole);
       }),
       { numRuns: 20 },
     );

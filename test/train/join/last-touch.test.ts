@@ -17,7 +17,7 @@ const join = { ...spec.join!, clicks: clicksByKey, window: 1000, lateness: 100, 
 const ROWS = 8;
 const layout = batchLayout(clickSpec(spec, join), ROWS);
 
-/** Impressions nearly in order, of a few keys, some at the same time; clicks of the same keys, most of them behind one. */
+/** Impressions nearly in order, of a few keys, some at the same time; clicks of the same keys, most of them after one. */
 function world(seed: number, count: number, keys: number): World {
   const rng = new Rng(seed);
   const impressions = Array.from({ length: count }, (_, i) => ({
@@ -31,7 +31,7 @@ function world(seed: number, count: number, keys: number): World {
   return { impressions, clicks };
 }
 
-/** One click after the other, each given to the last impression before it. */
+/** Assigns each click to the last impression before it, one after the other. */
 function oracle({ impressions, clicks }: World): number[] {
   const labels = impressions.map(() => 0);
   for (const click of clicks) {
@@ -50,21 +50,21 @@ interface Sources {
   readonly shown: ClickSource;
 }
 
-/** Labels of all impressions, the join being killed and resumed behind every `lives`th batch; and the state at the end. */
-async function labels({ impressions }: World, { clicks, shown }: Sources, lives = Number.POSITIVE_INFINITY) {
+/** Labels of all impressions and the final state; the join is killed and resumed after every `lives`th batch. */
+async function labels({ impressions }: World, { clicks, shown }: Sources, killEvery = Number.POSITIVE_INFINITY) {
   const open = async (state: JoinState | null) => {
     const touches = await ClickReader.openAhead(join, shown, state && (state.shown ?? null));
     const reader = new LastTouch(await ClickReader.open(join, clicks, state), touches, join.skew);
     return new Joiner(join, layout, reader, state);
   };
-  return joinedBy(open, layout, impressions, lives);
+  return joinedBy(open, layout, impressions, killEvery);
 }
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 });
 const few = fc.integer({ min: 1, max: 4 });
 
 describe("LastTouch", () => {
-  it("gives a click to the last impression of its key before it, however clicks and impressions are shuffled and spread", async () => {
+  it("assigns a click to the last impression of its key before it, however both are shuffled and spread", async () => {
     await fc.assert(
       fc.asyncProperty(seeds, fc.integer({ min: 1, max: 30 }), few, few, async (seed, keys, streams, partitions) => {
         const all = world(seed, 120, keys);
@@ -79,44 +79,50 @@ describe("LastTouch", () => {
     );
   });
 
-  it("goes on after a kill as if there had been none", async () => {
+  it("continues identically after a kill", async () => {
     await fc.assert(
-      fc.asyncProperty(seeds, few, few, fc.integer({ min: 1, max: 6 }), async (seed, streams, partitions, lives) => {
-        const all = world(seed, 120, 12);
-        // Beyond the lateness, too: what is late does not depend on who reads it.
-        const unruly = (events: readonly Event[]) =>
-          shuffled(events, seed + 1, join.lateness).map((event, i) =>
-            i % 9 === 0 ? { ...event, time: event.time - 300 } : event,
-          );
-        const sources = {
-          clicks: source(unruly(all.clicks), streams),
-          shown: source(unruly(all.impressions), partitions),
-        };
-        expect(await labels(all, sources, lives)).toEqual(await labels(all, sources));
-      }),
+      fc.asyncProperty(
+        seeds,
+        few,
+        few,
+        fc.integer({ min: 1, max: 6 }),
+        async (seed, streams, partitions, killEvery) => {
+          const all = world(seed, 120, 12);
+          // Also beyond the lateness: what is late does not depend on the reader.
+          const shuffledLate = (events: readonly Event[]) =>
+            shuffled(events, seed + 1, join.lateness).map((event, i) =>
+              i % 9 === 0 ? { ...event, time: event.time - 300 } : event,
+            );
+          const sources = {
+            clicks: source(shuffledLate(all.clicks), streams),
+            shown: source(shuffledLate(all.impressions), partitions),
+          };
+          expect(await labels(all, sources, killEvery)).toEqual(await labels(all, sources));
+        },
+      ),
       { numRuns: 40 },
     );
   });
 
-  it("gives up impressions that are behind those to come", async () => {
+  it("drops impressions that precede all future clicks", async () => {
     const all = world(3, 4000, 50);
     const { state } = await labels(all, { clicks: source(all.clicks, 2), shown: source(all.impressions, 2) });
-    // 16 batches of 8 impressions and the lateness lie behind the place that they are read again from, in two streams.
+    // They are read again from 16 batches of 8 impressions plus the lateness before, in two streams.
     const first = Math.min(...state.shown!.streams.map(({ place }) => Number(place)));
     expect(first).toBeGreaterThan(all.impressions.length / 2 - 120);
   });
 
-  it("takes the clicks' time for that of impressions that stop, notes it, and does so again after a kill", async () => {
+  it("uses the clicks' time when impressions stop, records it, and repeats that after a kill", async () => {
     const impressions = [1, 2].map((id) => ({ id, time: 1000 * id }));
     const clicks = [
       { id: 1, time: 1010 },
       { id: 9, time: 9000 },
     ];
-    const told = source(impressions, 1);
+    const inTime = source(impressions, 1);
     const shown: ClickSource = {
-      ...told,
+      ...inTime,
       async open(index, place) {
-        const { start, next } = await told.open(index, place);
+        const { start, next } = await inTime.open(index, place);
         return { start, next: async () => ((run) => (run === "end" ? "quiet" : run))(await next()) };
       },
     };
@@ -135,7 +141,7 @@ describe("LastTouch", () => {
       return { state, decisions: decisions as readonly ClickMark[], labels: [...new Batch(layout, 2, buffer).labels] };
     };
     const first = await joined([]);
-    // Behind the two streams of clicks, when the newest impression is older by window and skew.
+    // After the two streams of clicks, when the newest impression is older by window and skew.
     const mark = {
       kind: "mark",
       at: 0,
@@ -147,7 +153,7 @@ describe("LastTouch", () => {
     expect(await joined(first.decisions)).toEqual({ ...first, decisions: [] });
   });
 
-  it("counts a click as repeated where it is of the time of one before it", async () => {
+  it("counts a click with the time of an earlier one as repeated", async () => {
     const impressions = [1, 1, 2].map((id, i) => ({ id, time: 1000 * (i + 1) }));
     const clicks = [1010, 2010, 2010, 2020].map((time) => ({ id: 1, time }));
     const { found, state } = await labels(

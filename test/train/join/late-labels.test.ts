@@ -44,14 +44,14 @@ async function* impressionsFrom(all: readonly Event[], from: number, wanted: () 
 
 type Rows = [id: number, label: number][];
 interface Learned {
-  /** Batch by batch: impressions, and corrections. */
+  /** Per batch: impressions, and corrections. */
   readonly batches: { readonly fresh: Rows; readonly corrections: Rows }[];
   /** Final labels, in order. */
   readonly final: number[];
   state: JoinState | null;
-  /** Impressions learned, and those that came again. */
+  /** Impressions learned, and duplicates. */
   rows: number;
-  /** Of those learned, in order. */
+  /** Impressions learned, in order. */
   readonly fresh: number[];
 }
 
@@ -61,11 +61,11 @@ interface LearnOptions {
   readonly streams?: number;
   readonly most?: number;
   readonly wait?: number;
-  /** The window of ids that are learned once. */
+  /** The number of ids that are deduplicated. */
   readonly ids?: number;
 }
 
-/** Goes on with what was learned, for `most` batches. */
+/** Continues with what was learned, for `most` batches. */
 async function learn(
   { impressions, clicks }: World,
   learned: Learned,
@@ -117,7 +117,7 @@ const labelsOf = (all: World) =>
 const seeds = fc.integer({ min: 0, max: 2 ** 31 });
 
 describe("LateLabels", () => {
-  it("learns every impression once, at once, as a negative; and tells final labels in their order", async () => {
+  it("learns every impression once, immediately, as a negative, and emits final labels in order", async () => {
     await fc.assert(
       fc.asyncProperty(seeds, fc.integer({ min: 1, max: 4 }), async (seed, streams) => {
         const all = world(seed, 300, 2);
@@ -131,7 +131,7 @@ describe("LateLabels", () => {
     );
   });
 
-  it("corrects those with a click once, when they have come to the age of the first one", async () => {
+  it("corrects clicked impressions once, at the age of the first one", async () => {
     const all = world(5, 600, 2);
     const { batches, state } = await learnAll(all);
     const corrections = batches.flatMap((batch) => batch.corrections);
@@ -139,7 +139,7 @@ describe("LateLabels", () => {
     expect(new Set(ids).size).toBe(ids.length);
     expect(corrections.every(([, label]) => label === 1)).toBe(true);
     expect(state).toMatchObject({ corrected: ids.length, joined: ids.length });
-    // All but those whose age the impressions have not come to at their end.
+    // All except those whose age the last impressions have not reached.
     const labels = labelsOf(all);
     const old = all.impressions.filter(({ id }) => labels[id] === 1 && id < 600 - 1000 / 20 - 2 * ROWS);
     expect(old.filter(({ id }) => !ids.includes(id))).toEqual([]);
@@ -178,11 +178,11 @@ describe("LateLabels", () => {
     }
   });
 
-  it("goes on after kills as if there had been none", async () => {
+  it("continues identically after kills", async () => {
     await fc.assert(
       fc.asyncProperty(seeds, fc.integer({ min: 2, max: 9 }), async (seed, most) => {
-        const told = world(seed, 250, 2);
-        const all = { ...told, clicks: shuffled(told.clicks, seed, 150) };
+        const sample = world(seed, 250, 2);
+        const all = { ...sample, clicks: shuffled(sample.clicks, seed, 150) };
         const whole = await learnAll(all);
         const killed = empty();
         while (!(await learn(all, killed, { most })));
@@ -192,7 +192,7 @@ describe("LateLabels", () => {
     );
   });
 
-  it("waits before an impression is learned, where it is told to, and corrects what came later", async () => {
+  it("delays learning if configured, and corrects what arrived later", async () => {
     const all = world(9, 400, 2);
     const { batches, final } = await learnAll(all, { wait: 30 });
     const early = ({ id, time }: Event) => delaysOf(all, { id, time }).some((delay) => delay >= -5 && delay <= 30);
@@ -203,16 +203,16 @@ describe("LateLabels", () => {
     expect(final).toEqual(labelsOf(all));
   });
 
-  it("learns and corrects once what was sent twice, also after kills", async () => {
+  it("learns and corrects duplicates once, also after kills", async () => {
     await fc.assert(
       fc.asyncProperty(seeds, fc.integer({ min: 2, max: 9 }), async (seed, most) => {
-        const told = world(seed, 250, 2);
+        const sample = world(seed, 250, 2);
         const again = (at: number) =>
-          at % 5 === 2 ? [told.impressions[at], told.impressions[at - 2]] : [told.impressions[at]];
-        const all = { ...told, impressions: told.impressions.flatMap((_, at) => again(at)) };
+          at % 5 === 2 ? [sample.impressions[at], sample.impressions[at - 2]] : [sample.impressions[at]];
+        const all = { ...sample, impressions: sample.impressions.flatMap((_, at) => again(at)) };
         const whole = await learnAll(all, { ids: 100 });
-        expect(whole.fresh).toEqual(told.impressions.map(({ id }) => id));
-        expect(whole.final).toEqual(labelsOf(told));
+        expect(whole.fresh).toEqual(sample.impressions.map(({ id }) => id));
+        expect(whole.final).toEqual(labelsOf(sample));
         const ids = whole.batches.flatMap(({ corrections }) => corrections.map(([id]) => id));
         expect(new Set(ids).size).toBe(ids.length);
         expect(whole.state).toMatchObject({ awaited: 0 });
@@ -224,12 +224,12 @@ describe("LateLabels", () => {
     );
   });
 
-  it("is held up by no clock that runs ahead", async () => {
-    const told = world(3, 600, 2);
+  it("is not held up by a clock that is ahead", async () => {
+    const sample = world(3, 600, 2);
     const wild = (event: Event) => (event.id % 97 === 50 ? { ...event, time: 10 * event.time } : event);
-    const all = { ...told, impressions: told.impressions.map(wild) };
+    const all = { ...sample, impressions: sample.impressions.map(wild) };
     const { batches } = await learnAll(all);
-    const sane = (await learnAll(told)).batches.flatMap(({ corrections }) => corrections).length;
+    const sane = (await learnAll(sample)).batches.flatMap(({ corrections }) => corrections).length;
     expect(batches.flatMap(({ corrections }) => corrections).length).toBeGreaterThan(0.9 * sane);
   });
 });

@@ -16,7 +16,7 @@ export interface World {
   readonly clicks: readonly Event[];
 }
 
-/** Impressions nearly in order, a third of them clicked, so many times perhaps, some clicks beyond the window. */
+/** Impressions nearly in order, a third of them clicked, some repeatedly, with some clicks beyond the window. */
 export function world(seed: number, count: number, times = 1): World {
   const rng = new Rng(seed);
   const impressions = Array.from({ length: count }, (_, id) => ({ id, time: 10_000 + 20 * id + rng.below(60) }));
@@ -28,7 +28,7 @@ export function world(seed: number, count: number, times = 1): World {
   return { impressions, clicks };
 }
 
-/** Impressions as they are decoded. */
+/** Impressions as decoded. */
 export function impressionBatch(layout: BatchLayout, events: readonly Event[]): Batch {
   const batch = new Batch(layout, events.length, new ArrayBuffer(layout.bytes));
   batch.idHalves.set(events.flatMap(({ id }) => [id, 7]));
@@ -36,38 +36,38 @@ export function impressionBatch(layout: BatchLayout, events: readonly Event[]): 
   return batch;
 }
 
-/** The same, as threads hand them on. */
+/** The same, as sent between threads. */
 export function decodedImpressions(layout: BatchLayout, events: readonly Event[]): DecodedBatch {
   const { buffer } = impressionBatch(layout, events);
   return { rows: events.length, buffer, rejects: [], decisions: [] } as unknown as DecodedBatch;
 }
 
 /**
- * What a join makes of impressions, a layout's capacity at a time: their labels, the clicks that labelled nothing, and its state at the end.
- * @param lives the join is killed and resumed behind every so many batches
+ * The result of a join of impressions, a layout's capacity at a time: their labels, the clicks that labelled nothing, and its final state.
+ * @param lives the join is killed and resumed after every so many batches
  */
 export async function joinedBy(
   open: (state: JoinState | null) => Promise<Joiner>,
   layout: BatchLayout,
   impressions: readonly Event[],
-  lives = Number.POSITIVE_INFINITY,
+  killEvery = Number.POSITIVE_INFINITY,
 ) {
   const rows = layout.capacity;
   let joiner = await open(null);
   const found: number[] = [];
-  const told: UnusedLabel[] = [];
+  const unused: UnusedLabel[] = [];
   let state: JoinState | null = null;
   for (let at = 0, n = 1; at < impressions.length; at += rows, n++) {
     const joined = await joiner.join(decodedImpressions(layout, impressions.slice(at, at + rows)), at);
     found.push(...new Batch(layout, joined.rows, joined.buffer).labels);
-    told.push(...(joined.unused ?? []));
+    unused.push(...(joined.unused ?? []));
     state = JSON.parse(JSON.stringify(joined.join)) as JoinState;
-    if (n % lives === 0) joiner = await open(state);
+    if (n % killEvery === 0) joiner = await open(state);
   }
-  return { found, told, state: state! };
+  return { found, unused, state: state! };
 }
 
-/** In another order, none behind one that is newer by more than the lateness. */
+/** Shuffled, but none after one that is newer by more than the lateness. */
 export function shuffled(clicks: readonly Event[], seed: number, lateness: number): Event[] {
   const rng = new Rng(seed);
   const at = (click: Event) => ({ click, place: click.time + rng.below(lateness) });
@@ -77,7 +77,7 @@ export function shuffled(clicks: readonly Event[], seed: number, lateness: numbe
     .map(({ click }) => click);
 }
 
-/** Clicks in several streams, told in runs of a few. @param keeps they come with their texts */
+/** Clicks in several streams, delivered in runs of a few. @param keeps deliver them with their texts */
 export function source(clicks: readonly Event[], streams: number, keeps = false): ClickSource {
   const RUN = 5;
   const lists = Array.from({ length: streams }, (_, s) => clicks.filter((_, i) => i % streams === s));
@@ -86,10 +86,10 @@ export function source(clicks: readonly Event[], streams: number, keeps = false)
     const next = async (): Promise<ClickRun | "end"> => {
       const run = lists[index].slice(at, at + RUN);
       if (run.length === 0) return "end";
-      const begun = { place: String(at), rows: run.length, rejects: [] };
+      const base = { place: String(at), rows: run.length, rejects: [] };
       at += run.length;
       return {
-        ...begun,
+        ...base,
         ids: Uint32Array.from(run.flatMap(({ id }) => [id, 7])),
         times: Float64Array.from(run, ({ time }) => time),
         ...(keeps && { texts: run.map(({ id, time }) => [`e${id}`, String(time)]) }),

@@ -25,11 +25,11 @@ train: { batch: 64, warmup: 0 }
 );
 const folder = () => mkdtempSync(join(tmpdir(), "hashbrook-test-"));
 const curvesOf = (out: string) => JSON.parse(readFileSync(join(out, "nested.json"), "utf8")) as NestedReport;
-/** Without bytes, which go by the rows that a table has reserved: fewer or more of them where it was read from a checkpoint. */
+/** Without bytes, which depend on the rows that a table has reserved: that differs after loading a checkpoint. */
 const figures = (report: NestedReport) =>
   JSON.parse(JSON.stringify(report, (key, value: unknown) => (key === "bytes" ? null : value)));
 
-it("curves of a run that was interrupted are those of one that was not, and so is the model", async () => {
+it("the curves and the model of an interrupted run equal those of an uninterrupted one", async () => {
   const [whole, parts] = [folder(), folder()];
   const data = "simulate:8000:5:json";
   const { nested, checkpoint } = await train({ model: spec, data, out: whole });
@@ -41,7 +41,7 @@ it("curves of a run that was interrupted are those of one that was not, and so i
     expect(readFileSync(join(resumed.checkpoint, name)).equals(readFileSync(join(checkpoint, name))), name).toBe(true);
 });
 
-it("with --curves, eval tells what each prefix is worth, as eval with --dims tells of one", async () => {
+it("eval --curves reports for each prefix what eval --dims reports for one", async () => {
   const out = folder();
   const learned = await train({ model: spec, data: "simulate:3000:5:json", out });
   expect(learned.nested!.events).toBeGreaterThan(0);
@@ -60,10 +60,10 @@ it("with --curves, eval tells what each prefix is worth, as eval with --dims tel
   expect(fields.map(({ field, prefixes }) => [field, prefixes.length])).toEqual(FIELDS.map((name) => [name, 2]));
   const one = await evaluate({ ...later, dims: { ad: 4 } });
   expect(fields[1].prefixes[0].auc).toBeCloseTo(one.auc!, 6);
-  await expect(evaluate({ ...later, dims: { all: 4 }, curves: true })).rejects.toThrow("give one of them");
+  await expect(evaluate({ ...later, dims: { all: 4 }, curves: true })).rejects.toThrow("cannot be combined");
 });
 
-it("a checkpoint with shorter rows takes fewer bytes, scores as the whole one does with --dims, and learns on", async () => {
+it("a checkpoint with truncated rows takes fewer bytes, scores like the full one with --dims, and continues to learn", async () => {
   const [out, short] = [folder(), folder()];
   await train({ model: spec, data: "simulate:2000:5:json", out });
   const cut = await cutCheckpoint({ checkpoint: out, dims: { all: 4 }, out: short });

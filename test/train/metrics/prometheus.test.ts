@@ -35,7 +35,7 @@ const progress: Progress = {
   source: { ready: false, reason: "no answer", lag: [7, 0] },
 };
 
-it("a trainer tells counts, lag, freshness and readiness; what has no value is left out", async () => {
+it("a trainer exports counts, lag, freshness and readiness, and omits what has no value", async () => {
   const metrics = new TrainMetrics();
   expect([metrics.ready, metrics.reason]).toEqual([false, "starting"]);
   metrics.show(progress);
@@ -67,7 +67,7 @@ it("a trainer tells counts, lag, freshness and readiness; what has no value is l
   expect(text).not.toMatch(/partition="1"|_seconds\{/);
 });
 
-it("freshness is the percentiles of the last ages", () => {
+it("freshness quantiles are those of the latest ages", () => {
   let now = 0;
   const freshness = new Freshness(() => now);
   expect(freshness.percentiles()).toBe(null);
@@ -78,7 +78,7 @@ it("freshness is the percentiles of the last ages", () => {
   expect(freshness.percentiles()).toEqual({ p50: 0.25, p99: 0.25 });
 });
 
-it("tells predicted over actual by slice, that of all events without a name", async () => {
+it("predicted over actual is exported by slice, that of all events without a name", async () => {
   const metrics = new TrainMetrics();
   const slices = [
     { slice: null, events: 9, actual: 2, raw: 1.5, calibrated: 1.25 },
@@ -97,7 +97,7 @@ it("tells predicted over actual by slice, that of all events without a name", as
   expect(text).toContain("hashbrook_train_left_out_total 7");
 });
 
-it("figures of seen and of validation events have names of their own, and are absent where there are none", async () => {
+it("figures of seen and of validation events have separate names, and are absent if there are none", async () => {
   const metrics = new TrainMetrics();
   metrics.show(progress);
   expect(await metrics.text()).not.toMatch(/^hashbrook_train_(seen|validation)_\w+ /m);
@@ -114,9 +114,9 @@ it("figures of seen and of validation events have names of their own, and are ab
     expect(text).toMatch(new RegExp(`^hashbrook_train_${line}$`, "m"));
 });
 
-it("a join that waits for clicks is told apart from brokers that do not answer", async () => {
+it("a join that waits for clicks is distinguished from unreachable brokers", async () => {
   const metrics = new TrainMetrics();
-  const reason = "join_stalled: no click newer than 2026-11-29T04:00:00Z has come";
+  const reason = "join_stalled: no click newer than 2026-11-29T04:00:00Z has arrived";
   metrics.show({ ...progress, source: { ready: false, reason, lag: [7] } });
   expect(await metrics.text()).toContain("hashbrook_train_join_stalled 1");
   expect(metrics.reason).toBe(reason);

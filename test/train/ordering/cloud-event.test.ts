@@ -1,4 +1,4 @@
-// CloudEvents in binary mode are those of structured mode, whatever the headers and the data.
+// CloudEvents in binary mode equal those of structured mode, for any headers and data.
 import avsc from "avsc";
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../../src/decode/decoder.js";
@@ -18,7 +18,7 @@ const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 1
 const sized = (bytes: Buffer | null) =>
   bytes ? Buffer.concat([Buffer.from(varint(2 * bytes.length)), bytes]) : Buffer.of(1);
 
-/** A message as a record batch has it: no key, a value, headers. */
+/** A message as in a record batch: no key, a value, headers. */
 function message(value: string | Buffer | null, headers: Headers): Messages {
   const bytesOf = (text: string | Buffer | null) => (text === null ? null : Buffer.from(text as string));
   const pairs = Object.entries(headers).flatMap(([name, text]) => [sized(Buffer.from(name)), sized(bytesOf(text))]);
@@ -37,8 +37,8 @@ function decode(of: CompiledSpec, all: readonly Messages[]) {
   const decoder = new Decoder(of, { capacity: 16 });
   for (const one of all) decodeMessage(decoder, one, 0);
   const { batch, rejects } = decoder.take();
-  const told = rejects.map(({ code, column, offset }) => ({ code, column, offset }));
-  return { rows: rowsOf(of, batch), rejects: told };
+  const places = rejects.map(({ code, column, offset }) => ({ code, column, offset }));
+  return { rows: rowsOf(of, batch), rejects: places };
 }
 
 const attributes = {
@@ -57,7 +57,7 @@ const binary = (value: string | null = JSON.stringify(data), all: Headers = attr
   message(value, headersOf(all));
 const whole = (all: object = attributes) => JSON.stringify({ ...all, data });
 
-it("in both modes are the same rows, with the attributes of their headers", () => {
+it("decode to the same rows in both modes, with the attributes of their headers", () => {
   const plain = message(whole(), { "content-type": "application/cloudevents+json; charset=UTF-8" });
   const { rows, rejects } = decode(spec, [plain, binary(), message(whole(), {})]);
   expect(rejects).toEqual([]);
@@ -67,7 +67,7 @@ it("in both modes are the same rows, with the attributes of their headers", () =
   expect(rows[2]).toEqual(rows[0]);
 });
 
-it("that name a structured content type beside ce_ headers are in structured mode, as they stand", () => {
+it("with a structured content type are read in structured mode, even with ce_ headers", () => {
   const both = message(whole(), {
     ...headersOf({ id: "other", specversion: "1.0" }),
     "content-type": "Application/CloudEvents+json",
@@ -76,14 +76,14 @@ it("that name a structured content type beside ce_ headers are in structured mod
   expect(decode(spec, [both])).toEqual(decode(spec, [message(whole(), {})]));
 });
 
-it("of another type are passed over, and those with nothing in them are no events", () => {
+it("of another type are skipped, and those without data are not events", () => {
   expect(decode(spec, [binary(undefined, { ...attributes, type: "shop.view" }), binary(null), binary("")])).toEqual({
     rows: [],
     rejects: [],
   });
 });
 
-it("that lack a time or an id, or whose data are no JSON, are rejected at their place", () => {
+it("without a time or an id, or whose data are not JSON, are rejected with their position", () => {
   const { time: _, ...timeless } = attributes;
   const { id: __, ...nameless } = attributes;
   const parts = [
@@ -103,7 +103,7 @@ it("that lack a time or an id, or whose data are no JSON, are rejected at their 
   });
 });
 
-it("take any texts for attributes, and never anything for data but the value", () => {
+it("accept any text for attributes, and read data only from the value", () => {
   fc.assert(
     fc.property(
       fc.dictionary(fc.string(), fc.oneof(fc.string({ unit: "grapheme" }), fc.constant(null))),
@@ -113,16 +113,16 @@ it("take any texts for attributes, and never anything for data but the value", (
           message(value, { ...headersOf({ ...extra, data: "1", data_base64: "2" }), ce_specversion: "1.0" }),
           0,
         );
-        const { data: found, ...told } = JSON.parse(Buffer.from(event!).toString());
+        const { data: found, ...attributesOf } = JSON.parse(Buffer.from(event!).toString());
         expect(JSON.stringify(found)).toBe(JSON.stringify(JSON.parse(value)));
-        expect(told.data_base64).toBeUndefined();
-        expect(told.datacontenttype).toBe("application/json");
+        expect(attributesOf.data_base64).toBeUndefined();
+        expect(attributesOf.datacontenttype).toBe("application/json");
       },
     ),
   );
 });
 
-it("of a spec without the envelope are read as before", () => {
+it("are ignored by a spec without the envelope", () => {
   const within = specOf("{ format: json, within: data, id: .id }");
   expect(decode(within, [binary()]).rows).toEqual([]);
   expect(decode(within, [message(whole(), {})]).rows).toHaveLength(1);
@@ -156,7 +156,7 @@ function double(value: number): Buffer {
 
 describe.each([
   { format: "avro", text: JSON.stringify(avroSchema), body: avroData, places: Buffer.of(), more: "" },
-  // Count 1, place 1: the second message.
+  // Count 1, index 1: the second message.
   { format: "protobuf", text: PROTO, body: protoData, places: Buffer.of(2, 2), more: ", message: Click" },
 ])("with data in $format", ({ format, text, body, places, more }) => {
   const read = "envelope: cloudevents, id: .id, type: { from: .type, is: shop.click }";
@@ -175,7 +175,7 @@ describe.each([
   }
   const json = decode(spec, [binary()]).rows;
 
-  it("are the rows of JSON, by the spec's schema or one that is named before or beside them", () => {
+  it("decode to the rows of JSON, by the spec's schema or one referenced by the message", () => {
     const beside = (hex: string) =>
       message(body, { ...headers(attributes), __value_schema_id: Buffer.from(hex + places.toString("hex"), "hex") });
     const bare = message(body, headers(attributes));
@@ -186,7 +186,7 @@ describe.each([
     expect(rows).toEqual(named.map(() => json[0]));
   });
 
-  it("of another type are passed over; without an id, a mode or a known schema they are rejected", () => {
+  it("of another type are skipped; without an id, a mode or a known schema they are rejected", () => {
     const { id: _, ...nameless } = attributes;
     const passed = message(body, headers({ ...attributes, type: "shop.view" }));
     const refused = [
@@ -202,7 +202,7 @@ describe.each([
     expect(decodeAll(registered, [message(body, headers(attributes))]).codes).toEqual(["unknown_schema"]);
   });
 
-  it("may have any attributes, and within them what the schema has", () => {
+  it("may have any attributes, and within data whatever the schema allows", () => {
     const of = (id: string, user: string) => () =>
       parseSpec(
         `name: c\nevents: { format: ${format}, ${schema}, envelope: cloudevents, id: ${id} }\nlabel: { field: clicked }\nfields:\n  - { name: u, type: numeric, from: ${user} }\ntower: deep_crossing\n`,

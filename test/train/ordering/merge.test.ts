@@ -12,7 +12,7 @@ function text({ bytes, starts, ends }: Messages, i: number): string {
   return Buffer.from(bytes.subarray(starts[i], ends[i])).toString();
 }
 
-/** Takes up to `most` messages (all there are by default), `step` at a time; everything not at hand is delivered when waited for. */
+/** Takes up to `most` messages (default: all), `step` at a time; whatever is not delivered yet is delivered when it waits. */
 function drain(
   merge: Merge,
   log: MemoryLog,
@@ -49,7 +49,7 @@ function filled(counts: readonly number[], gap = (_: number) => 0, offsets: read
 }
 
 describe("the merge of partitions", () => {
-  it("gives every partition its turn of 256 messages", () => {
+  it("gives every partition turns of 256 messages", () => {
     const log = filled([600, 600]);
     const seen = drain(new Merge(log, START), log);
     expect(seen.slice(0, 2 * TURN + 1).map((text) => text[0])).toEqual([
@@ -60,7 +60,7 @@ describe("the merge of partitions", () => {
     expect(seen).toHaveLength(1200);
   });
 
-  it("has one order for a log that is not written to, however its messages come to hand", () => {
+  it("has one order for a log that is no longer written, however its messages arrive", () => {
     const shape = fc.record({
       counts: fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 1, maxLength: 5 }),
       gap: fc.integer({ min: 0, max: 3 }),
@@ -82,7 +82,7 @@ describe("the merge of partitions", () => {
     );
   });
 
-  it("remembers the last message of every partition, also of those that give nothing after a resume", () => {
+  it("remembers the last message of every partition, also of those without messages after a resume", () => {
     const log = filled([3, 0, 2]);
     const merge = new Merge(log, START);
     expect(merge.position.last).toBeUndefined();
@@ -107,7 +107,7 @@ describe("the merge of partitions", () => {
     expect(new LastMessages(last!).begin(0, 3n, 3n)).toBe(3n);
   });
 
-  it("goes on in the same order from any position", () => {
+  it("continues in the same order from any position", () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 700 }), { minLength: 1, maxLength: 4 }),
@@ -127,7 +127,7 @@ describe("the merge of partitions", () => {
     );
   });
 
-  it("follows a replay's decisions where messages came late", () => {
+  it("repeats recorded decisions in a replay where messages arrived late", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 1, max: 300 })), {
@@ -163,13 +163,13 @@ describe("the merge of partitions", () => {
     );
   });
 
-  it("waits for a partition that has messages the log has not handed out", () => {
+  it("waits for a partition whose messages the log has not delivered yet", () => {
     const log = filled([10, 10]);
     log.deliver(1);
     expect(new Merge(log, START).next(true)).toBe("wait");
   });
 
-  it("closes a batch only where all partitions have nothing", () => {
+  it("closes a batch early only if no partition has messages", () => {
     const log = filled([2, 0]);
     const merge = new Merge(log, START);
     drain(merge, log);
@@ -178,7 +178,7 @@ describe("the merge of partitions", () => {
     expect(merge.takeDecisions()).toContainEqual({ kind: "close", at: 2 });
   });
 
-  it("stops at the offsets it is given", () => {
+  it("stops at the given offsets", () => {
     const log = filled([300, 300]);
     const merge = new Merge(log, START, [], [100n, 20n]);
     expect(drain(merge, log)).toHaveLength(120);
@@ -186,11 +186,11 @@ describe("the merge of partitions", () => {
     expect(merge.position.offsets).toEqual(["100", "20"]);
   });
 
-  it("replays what came before partitions were added without them, and lets them join behind it", () => {
+  it("replays messages from before partitions were added without the new ones, which join afterwards", () => {
     const two = filled([300, 40]);
     const live = new Merge(two, START);
     const before = drain(live, two);
-    // What is published is noted with the partitions of its time: a replay must not let others join before.
+    // Publications are recorded with the partitions of their time: a replay must not add others earlier.
     const decisions: MergeDecision[] = [...live.takeDecisions(), { kind: "partitions", at: 340, count: 2 }];
     for (const kept of [0, 130]) {
       const log = filled([300, 40, 70]);
@@ -205,7 +205,7 @@ describe("the merge of partitions", () => {
     }
   });
 
-  it("does not wait for ever for messages that are lost: it decides anew", () => {
+  it("does not wait forever for lost messages: it decides anew", () => {
     const live = filled([300, 300]);
     const merge = new Merge(live, START);
     drain(merge, live, { most: 200 });
@@ -221,8 +221,8 @@ describe("the merge of partitions", () => {
   });
 });
 
-describe("a merge that goes another one's way", () => {
-  it("takes the same messages in the same order, as far as that one has come, from wherever it begins", () => {
+describe("a merge that follows another one", () => {
+  it("takes the same messages in the same order, as far as the other one has come, from any start", () => {
     const shape = fc.record({
       counts: fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 4 }),
       chunks: fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 20 }),
@@ -231,7 +231,7 @@ describe("a merge that goes another one's way", () => {
     });
     fc.assert(
       fc.property(shape, ({ counts, chunks, steps, forget }) => {
-        // Written to while it is read: what is at hand decides.
+        // Written to while it is read, so the order depends on what has been delivered.
         const log = new MemoryLog(counts.length);
         let turn = 0;
         const appended = counts.map(() => 0);
@@ -266,7 +266,7 @@ describe("a merge that goes another one's way", () => {
     );
   });
 
-  it("ends where that one is, and goes on when it does", () => {
+  it("pauses where the other one is, and continues with it", () => {
     const log = filled([40, 40]);
     const trail = new Trail([{ kind: "partitions", at: 0, count: 2 }], 0);
     const tail = new Merge(log, START, [], null, [], trail.from(0));

@@ -25,7 +25,7 @@ function written(): string {
 }
 
 describe("order.log", () => {
-  it("gives back what was appended, and goes on behind it", () => {
+  it("returns what was appended, and appends after it when reopened", () => {
     const directory = written();
     const log = new OrderLog(directory);
     expect(log.entries).toEqual(entries);
@@ -34,7 +34,7 @@ describe("order.log", () => {
     expect(new OrderLog(directory).entries).toEqual([...entries, { kind: "close", at: 20 }]);
   });
 
-  it("drops a line cut short by a kill, wherever it was cut", () => {
+  it("drops a line truncated by a kill, at any byte", () => {
     const whole = readFileSync(join(written(), "order.log"));
     for (let bytes = 0; bytes < whole.length; bytes++) {
       const directory = written();
@@ -48,7 +48,7 @@ describe("order.log", () => {
     }
   });
 
-  it("does not believe a damaged line", () => {
+  it("ignores a damaged line and what follows it", () => {
     const directory = written();
     const path = join(directory, "order.log");
     const text = readFileSync(path, "latin1");
@@ -56,7 +56,7 @@ describe("order.log", () => {
     expect(new OrderLog(directory).entries).toEqual(entries.slice(0, 2));
   });
 
-  it("forgets another run's decisions", () => {
+  it("discards another run's decisions", () => {
     const directory = written();
     appendFileSync(join(directory, "order.log"), "");
     expect(new OrderLog(directory, { fresh: true }).entries).toEqual([]);
@@ -78,7 +78,7 @@ describe("order.log", () => {
     }
   });
 
-  it("has what was published again, or decided anew, in place of what it replaces", () => {
+  it("replaces entries that are published again or decided anew", () => {
     const directory = written();
     const log = new OrderLog(directory);
     log.append([
@@ -97,7 +97,7 @@ describe("order.log", () => {
     expect(new OrderLog(directory).entries).toEqual([...kept, ...replaced]);
   });
 
-  it("gives what is wanted of a long file, of which it reads the end alone", () => {
+  it("reads only the end of a long file", () => {
     const directory = mkdtempSync(join(tmpdir(), "hashbrook-order-"));
     const log = new OrderLog(directory);
     const many = Array.from({ length: 200_000 }, (_, at): Decision => ({ kind: "close", at }));

@@ -16,7 +16,7 @@ tower: lr
   "t.yaml",
 );
 
-/** Messages, rows and rejects of every batch, the log's messages coming to hand `chunk` at a time. */
+/** Messages, rows and rejects of every batch; the log delivers `chunk` messages at a time. */
 async function batches(log: MemoryLog, messages: number, chunk: number): Promise<number[][]> {
   const decoder = new Decoder(SPEC, { capacity: 64 });
   const start = { topic: "events", offsets: [], turn: 0, taken: 0, messages: 0 };
@@ -31,7 +31,7 @@ async function batches(log: MemoryLog, messages: number, chunk: number): Promise
   return seen;
 }
 
-it("what was at hand when the log failed comes before the error: of all partitions, in batches that a replay closes alike", async () => {
+it("messages available when the log failed come before the error: from all partitions, in batches that a replay reproduces", async () => {
   const log = new MemoryLog(3);
   for (let i = 0; i < 300; i++) log.append(i % 3, `${i % 2}\tx`);
   const decoder = new Decoder(SPEC, { capacity: 64 });
@@ -40,7 +40,7 @@ it("what was at hand when the log failed comes before the error: of all partitio
   const failure = new Error("the topic is gone");
   log.wait = async () => {
     if (log.failure) throw log.failure;
-    // Partition 0 has brought nothing yet when the connection breaks.
+    // Partition 0 has delivered nothing yet when the connection breaks.
     for (const partition of [1, 2]) log.deliver(partition, 50);
     log.failure = failure;
   };
@@ -66,7 +66,7 @@ function logOf(count: number, text: (i: number) => string): MemoryLog {
   return log;
 }
 
-it("a topic of nothing but poison, or of empty messages, goes on batch by batch", async () => {
+it("a topic of only malformed or empty messages proceeds batch by batch", async () => {
   for (const [text, rejected] of [
     ["poison", true],
     ["", false],
@@ -83,7 +83,7 @@ it("a topic of nothing but poison, or of empty messages, goes on batch by batch"
   }
 });
 
-it("large rejected messages close a batch by their bytes, at the same place however they come to hand", async () => {
+it("large rejected messages close a batch by their bytes, at the same position however they arrive", async () => {
   const events = (i: number) => (i % 50 === 0 ? "1\tx" : "p".repeat(1 << 20));
   const [one, other] = [await batches(logOf(200, events), 200, 7), await batches(logOf(200, events), 200, 200)];
   expect(one).toEqual(other);

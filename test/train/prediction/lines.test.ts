@@ -6,7 +6,7 @@ const TEXT = 1;
 const NUMBER = 2;
 const BAD_NUMBER = 7;
 
-/** One row as the decoder keeps it. */
+/** One row as the decoder stores it. */
 function row(code: number, ...values: [kind: number, text: string][]): Buffer {
   const head = Buffer.alloc(4);
   head.writeUInt32LE(code);
@@ -37,7 +37,7 @@ describe("a prediction has a line for every row", () => {
     );
   });
 
-  it("in csv, quoted by RFC 4180, without the column of codes where none can be", () => {
+  it("in csv, quoted by RFC 4180, without the column of codes if rejects are impossible", () => {
     expect(lines({ format: "csv", rejected: false })).toBe(
       'id,n,score\n"a ""b"",\tc\nd",9007199254740993,0.5\ni,,\n,z,0.25\n',
     );
@@ -50,13 +50,13 @@ describe("a prediction has a line for every row", () => {
     );
   });
 
-  it("as a score alone, empty where the row was rejected", () => {
+  it("as a score alone, empty if the row was rejected", () => {
     const bare = Buffer.concat([row(0), row(BAD_NUMBER), row(0)]);
     const options = { format: "scores", columns: [], rejected: true, calibrated: false } as const;
     expect(predictionLines(options, bare, scores)).toBe("0.5\n\n0.25\n");
   });
 
-  it("with the calibrated probability behind the raw one, where the model has a calibration", () => {
+  it("with the calibrated probability after the raw one, if the model has a calibration", () => {
     const both = { ...scores, calibrated: Float32Array.of(0.75, 0.125) };
     const text = (format: LineOptions["format"]) => {
       const all = { format, columns: format === "scores" ? [] : ["id", "n"], rejected: true, calibrated: true };

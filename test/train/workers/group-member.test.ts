@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { GroupMember } from "../../../src/train/workers/group-member.js";
 import { temporary } from "../../e2e/hashbrook.js";
 
-it("is known to the next process of the directory, and not to one of a copy, whose first may live", () => {
+it("is known to the next process of the directory, and not to one of a copy, whose original may still run", () => {
   const folder = temporary();
   const [directory, copy] = [join(folder, "run"), join(folder, "copy")];
   mkdirSync(directory);
@@ -19,7 +19,7 @@ it("is known to the next process of the directory, and not to one of a copy, who
   expect(readFileSync(join(copy, "member"), "utf8")).toContain("hashbrook-2");
 });
 
-it("is read as earlier versions wrote it, and is nobody where nothing is written or nothing can be kept", () => {
+it("is read as earlier versions wrote it, and is null if nothing is stored or can be stored", () => {
   const directory = temporary();
   writeFileSync(join(directory, "member"), "hashbrook-1\n");
   expect(new GroupMember(directory).id).toBe("hashbrook-1");

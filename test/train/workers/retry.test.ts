@@ -4,7 +4,7 @@ import { RetryingSink, retried } from "../../../src/train/workers/retry.js";
 
 const unreachable = new HashbrookError("kafka_unreachable", "kafka:9092: no answer");
 
-/** Fails as often as it is told, with these errors. */
+/** Fails with these errors, one after the other. */
 function flaky(errors: Error[]) {
   const calls: number[] = [];
   const work = async () => {
@@ -26,7 +26,7 @@ function retry() {
   };
 }
 
-it("an outage is waited for, with its reason told, until the work is done", async () => {
+it("an outage is retried until the work succeeds, and its reason is reported", async () => {
   const { work, calls } = flaky([unreachable, unreachable]);
   const { reasons, retry: options } = retry();
   expect(await retried("publishing", work, options)).toBe("done");
@@ -43,7 +43,7 @@ it("other errors, and an outage after the stop, are thrown", async () => {
   expect(reasons.at(-1)).toBe(null);
 });
 
-it("a delta log's entry is sent again as a whole", async () => {
+it("an entry of the delta log is sent again as a whole", async () => {
   const { work, calls } = flaky([unreachable]);
   const sink = { needsSnapshot: async () => true, append: async () => void (await work()), close: async () => {} };
   const { retry: options } = retry();

@@ -15,7 +15,7 @@ const made = (spec: TopicSpec, topic: string, count: number): Promise<void> =>
   makeWhole(spec, topic, {
     count,
     of: "shards",
-    hint: "name another topic with --rounds-topic: that of rows is made beside it",
+    hint: "name another topic with --rounds-topic: the topic of rows is created beside it",
   });
 
 /** Sends lanes' pushes to the owners of the shards. */

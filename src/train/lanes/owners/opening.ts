@@ -71,7 +71,7 @@ function holderOf({ spec, out }: Job, model: Model): Holder {
   const tables = new Map(model.tables.map((table) => [table.name, table]));
   const tableOf = (name: string): Table => {
     const table = tables.get(name);
-    if (!table) throw new HashbrookError("internal", `there is no table ${name}`);
+    if (!table) throw new HashbrookError("internal", `unknown table ${name}`);
     return table;
   };
   return {

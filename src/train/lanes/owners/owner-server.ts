@@ -92,7 +92,7 @@ export class OwnerServer {
       const answer = answers[headers[":path"] as keyof typeof answers];
       if (!answer) return reply(STATUS.bad, "no such path");
       const [asked, made] = answer(body);
-      if (asked.run !== this.run) return reply(STATUS.others, "an owner of another run");
+      if (asked.run !== this.run) return reply(STATUS.others, "this owner belongs to another run");
       // Nothing is awaited between this check and the response, so the round cannot end in between.
       while (!this.isAt(asked)) {
         if (asked.round <= this.round) return reply(STATUS.over, "the round is over");
@@ -134,7 +134,7 @@ async function bodyOf(stream: ServerHttp2Stream): Promise<Uint8Array> {
   let bytes = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MOST_REQUEST) throw new RangeError(`a request of more than ${MOST_REQUEST} bytes`);
+    if (bytes > MOST_REQUEST) throw new RangeError(`the request is larger than ${MOST_REQUEST} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -220,7 +220,7 @@ function post(session: ClientHttp2Session, { path, body, quietMs }: Request): Pr
 }
 
 function ownerAway(): HashbrookError {
-  return new HashbrookError("lanes_cut_off", "an owner of shards does not answer, so there is no last checkpoint", {
-    hint: "begin all processes of the run again with --resume: they go on from the checkpoint before",
+  return new HashbrookError("lanes_cut_off", "an owner of shards does not answer, so no final checkpoint was written", {
+    hint: "restart all processes of the run with --resume: they continue from the previous checkpoint",
   });
 }

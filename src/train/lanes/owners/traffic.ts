@@ -128,9 +128,9 @@ export class OwnerTraffic implements RowTraffic {
     const { number, of } = this.share;
     return new HashbrookError(
       "lanes_diverged",
-      `round ${round}: rows of owner ${number}/${of} are not what it folded`,
+      `round ${round}: the rows of owner ${number}/${of} differ from those it computed`,
       {
-        hint: "its memory has a fault: end all, and begin them again with --resume and another --rounds-topic, since lanes may have been given such rows",
+        hint: "its memory may be faulty: stop all processes and restart them with --resume and another --rounds-topic, since lanes may have received such rows",
       },
     );
   }
