@@ -53,7 +53,7 @@ export function checkText(report: CheckReport): string {
   const { rows, accepted, rejected, label, time } = report;
   const warnings = [...report.spec_warnings, ...report.warnings];
   const lines = [`${grouped(rows)} events read, ${grouped(accepted)} fit the spec, ${grouped(rejected)} rejected`];
-  if (label.from === null) lines.push("  label: from clicks, which are not looked at here");
+  if (label.from === null) lines.push("  label: joined from clicks, which are not read here");
   if (label.positive_rate !== null)
     lines.push(`  label ${label.from}: ${percent(label.positive_rate)} positive (${valuesText(label.values)})`);
   if (time?.first) lines.push(`  time ${time.from}: ${time.first} to ${time.last} UTC`);
@@ -66,7 +66,7 @@ export function checkText(report: CheckReport): string {
 }
 
 function verdict({ ok, rows, rejected, warnings, spec_warnings }: CheckReport): string {
-  if (ok) return spec_warnings.length > 0 ? "nothing in the data is doubtful" : "nothing is doubtful";
+  if (ok) return spec_warnings.length > 0 ? "no problems found in the data" : "no problems found";
   const doubts = warnings.length + spec_warnings.length;
   const parts = [
     ...(rejected > 0 ? [`${grouped(rejected)} of ${grouped(rows)} events rejected`] : []),

@@ -23,7 +23,7 @@ export function progress(): (done: number) => void {
 export function tell(report: CopyReport, json: true | undefined): void {
   tellPassedOver(report.passed_over);
   const { checkpoint, examples, copied, bytes: all } = report;
-  const share = copied === 0 ? "all there already" : `${bytes(copied)} of them copied`;
+  const share = copied === 0 ? "all already present" : `${bytes(copied)} copied`;
   const text = `${grouped(examples)} examples, ${bytes(all)}, ${share}\n${checkpoint}\n`;
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : text);
 }

@@ -26,7 +26,7 @@ interface Flags {
 const spec = fileURLToPath(new URL("../../features/ads-demo.yaml", import.meta.url));
 
 const LEGEND = `  NE (normalized entropy): logloss ÷ that of always predicting the click rate; below 1 is better than that.
-  calibration: predicted ÷ actual clicks; 1 is right. oracle: the true probabilities, which nothing can beat.
+  calibration: predicted ÷ actual clicks; 1 is ideal. oracle: the true probabilities, an upper bound.
 `;
 
 export function demoCommand(): Command {
@@ -81,8 +81,8 @@ function removeEarlier(out: string): void {
     rmSync(out, { recursive: true, force: true });
     return;
   }
-  throw new HashbrookError("output_exists", `--out ${out}: holds ${other}, which is no part of a demo's run`, {
-    hint: "the demo makes its folder anew: name one of its own",
+  throw new HashbrookError("output_exists", `--out ${out}: contains ${other}, which is not part of a demo's run`, {
+    hint: "give a directory for the demo alone: it is deleted and created again",
   });
 }
 

@@ -15,11 +15,11 @@ export function* explanationText(report: ExplainReport): Generator<string> {
   yield `${model} (${tower}), ${count(report.examples)} examples learned · ${count(quality.examples)} events${rejected > 0 ? `, ${count(rejected)} rejected` : ""}`;
   yield `  AUC ${figure(quality.auc)}  logloss ${figure(quality.logloss)}  NE ${figure(quality.normalized_entropy)}  calibration ${figure(quality.calibration)}`;
   yield "";
-  yield `what each field is worth: the change without it, ± its standard error (blocks of ${block} events, ${repetitions} permutations)`;
+  yield `contribution of each field: the change without it, ± its standard error (blocks of ${block} events, ${repetitions} permutations)`;
   yield* importanceTable(importance);
   yield "";
   yield* idsTable(report.ids.filter(({ distinct }) => distinct >= FEW_IDS));
-  yield "predicted beside actual, in bins of equal weight";
+  yield "predicted and actual rates, in bins of equal weight";
   const most = Math.max(...reliability.flatMap(({ predicted, actual }) => [predicted, actual]));
   for (const { predicted, actual } of reliability)
     yield `  ${figure(predicted)} ${figure(actual)}  ${bar(predicted, actual, most)}`;
@@ -33,7 +33,7 @@ function* importanceTable(importance: readonly Importance[]): Generator<string> 
   for (const { name, source, permuted, left_out, changed, crosses } of importance) {
     const cells = [...changeCells(permuted), ...(left_out ? changeCells(left_out) : ["", ""])];
     const moved = crosses.length > 0 ? `  with ${crosses.map(plain).join(", ")}` : "";
-    const alone = source === null ? "  the cross by itself" : moved;
+    const alone = source === null ? "  the cross alone" : moved;
     yield `  ${plain(name).padEnd(width)}${cells.map((cell) => cell.padStart(20)).join("")}${`${(100 * changed).toFixed(0)} %`.padStart(10)}${alone}`;
   }
 }
@@ -51,7 +51,7 @@ function withError(value: number | null, error: number | null): string {
 function* idsTable(ids: readonly FieldGroups[]): Generator<string> {
   if (ids.length === 0) return;
   const width = Math.max(...ids.map(({ field }) => plain(field).length)) + 2;
-  yield "frequent ids (head: half of the events), rare ones (tail), and such as the model has no row for (unseen)";
+  yield "frequent ids (head: half of the events), rare ids (tail), and ids for which the model has no row (unseen)";
   yield `  ${"field".padEnd(width)}${["", "ids", "events", "AUC", "logloss", "NE", "p ÷ a"].map((head) => head.padStart(10)).join("")}`;
   for (const { field, ...groups } of ids) {
     for (const group of ["head", "tail", "unseen"] as const) {

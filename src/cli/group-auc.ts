@@ -10,9 +10,9 @@ export function groupLines({ field, window, ...all }: GroupReport): string[] {
 
 function line(name: string, q: GroupedQuality): string {
   const more = [
-    `${count(q.one_class)} of one class left out`,
-    ...(q.ungrouped > 0 ? [`${count(q.ungrouped)} events without one`] : []),
-    ...(q.share < 1 ? [`of 1/${1 / q.share} of the groups`] : []),
+    `${count(q.one_class)} with only one class left out`,
+    ...(q.ungrouped > 0 ? [`${count(q.ungrouped)} events without a group`] : []),
+    ...(q.share < 1 ? [`sample of 1/${1 / q.share} of the groups`] : []),
   ];
   const groups = `${count(q.groups)} groups, ${count(q.events)} events; ${more.join(", ")}`;
   return `  ${name.padEnd(22)} GAUC ${figure(q.auc)}, by clicks ${figure(q.auc_by_clicks)}  (${groups})`;

@@ -59,8 +59,8 @@ Examples:
 
 async function run({ out, force, json, ...options }: Flags): Promise<void> {
   if (out !== undefined && out !== "-" && !force && existsSync(out))
-    throw new HashbrookError("output_exists", `${out}: is there already`, {
-      hint: "name another file, or write over it with --force",
+    throw new HashbrookError("output_exists", `${out}: already exists`, {
+      hint: "give another file, or overwrite it with --force",
     });
   const draft = await draftSpec(options);
   if (out !== undefined) await write(out, draft.spec, options.data);
@@ -94,7 +94,7 @@ export function draftText(
   const fit = check ? [`${grouped(check.accepted)} of ${grouped(check.rows)} events fit the spec`] : [];
   const next = out === undefined || out === "-" ? [] : [`next: read ${out}, then`, ...commandsFor(out, data)];
   return [
-    `${grouped(rows)} events looked at`,
+    `${grouped(rows)} events read`,
     ...lines,
     ...notes.map((note) => `note: ${plain(note)}`),
     ...doubts,

@@ -103,7 +103,7 @@ function rowText({ key, norm, weights, similarity, names }: InspectedRow): strin
 
 function namesText(names: readonly string[] | undefined): string {
   if (names === undefined) return "";
-  return `  ${names.length > 0 ? names.map(plain).join(" or ") : "(not among these events)"}`;
+  return `  ${names.length > 0 ? names.map(plain).join(" or ") : "(not found in these events)"}`;
 }
 
 function vector(weights: readonly number[]): string {

@@ -13,18 +13,18 @@ export function policyLines(report: PolicyReport): string {
     ["IPS", report.ips],
     ["SNIPS", report.snips],
     ["doubly robust", report.doubly_robust],
-    ["model's own", report.direct],
+    ["direct method", report.direct],
     ["mean weight", report.mean_weight],
   ];
   const lines = [
-    `${policy} by ${model} ${version}: reward a request, of ${grouped(requests)} requests`,
+    `${policy} by ${model} ${version}: mean reward per request, from ${grouped(requests)} requests`,
     ...rows.map(([name, { value, error }]) => `  ${name.padEnd(14)}${value.toFixed(5)}${errorText(error)}`),
-    `  as many as ${grouped(Math.round(effective_requests))} requests of its own say (largest weight ${report.max_weight.toPrecision(3)})`,
+    `  effective sample size: ${grouped(Math.round(effective_requests))} requests (largest weight ${report.max_weight.toPrecision(3)})`,
   ];
-  if (incomplete > 0) lines.push(`  ${grouped(incomplete)} requests lack candidates: left out`);
-  if (repeated > 0) lines.push(`  ${grouped(repeated)} requests have an earlier one's id: left out`);
+  if (incomplete > 0) lines.push(`  ${grouped(incomplete)} requests left out: candidates are missing`);
+  if (repeated > 0) lines.push(`  ${grouped(repeated)} requests left out: duplicate id`);
   if (requests >= ENOUGH && isOff(report.mean_weight))
-    lines.push("  the mean weight is far from 1: propensities are wrong, or too few");
+    lines.push("  the mean weight is far from 1: propensities are wrong, or there are too few requests");
   return `${lines.join("\n")}\n`;
 }
 

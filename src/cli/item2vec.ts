@@ -79,7 +79,7 @@ Examples:
 async function run({ data, neighbors, top, json, out, ...flags }: Flags): Promise<void> {
   if (data === undefined && neighbors === undefined)
     throw new HashbrookError("usage", "no data given", {
-      hint: "--data FILE..., or --neighbors ID to look into --out",
+      hint: "give --data FILE..., or --neighbors ID to search the vectors in --out",
     });
   const report = data && (await item2vec({ ...flags, data, out, onProgress: teller() }));
   const near = neighbors === undefined ? undefined : neighboursOf(out, neighbors, top);

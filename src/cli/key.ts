@@ -40,7 +40,7 @@ function specOfFlags(flags: { model?: string; checkpoint?: string }): CompiledSp
     tellPassedOver(passed_over);
     return spec;
   }
-  throw new HashbrookError("usage", "neither --model nor --checkpoint is given", {
-    hint: "name the spec the key is for",
+  throw new HashbrookError("usage", "no spec given", {
+    hint: "give --model SPEC or --checkpoint DIR",
   });
 }

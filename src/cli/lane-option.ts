@@ -25,12 +25,9 @@ export function refuseShares({ lane, owner, owners, ownerHost }: Shares): boolea
   const refuse = (message: string, hint: string): never => {
     throw new HashbrookError("usage", message, { hint });
   };
-  if (lane && owner) refuse("--lane and --owner: give one of them", "an owner works no lane");
+  if (lane && owner) refuse("--lane and --owner cannot be combined", "give one of them: an owner has no lane");
   if (owners !== undefined && !lane)
-    refuse(
-      "--owners: is for processes that work lanes",
-      "give --processes or --lane with it; an owner is told --owner",
-    );
-  if (ownerHost !== undefined && !owner) refuse("--owner-host: is an owner's", "give it with --owner");
+    refuse("--owners: requires --processes or --lane", "add --processes or --lane; an owner itself takes --owner");
+  if (ownerHost !== undefined && !owner) refuse("--owner-host: requires --owner", "add --owner");
   return lane !== undefined || owner !== undefined;
 }

@@ -62,7 +62,7 @@ Examples:
 async function run(flags: Flags): Promise<void> {
   const { checkpoint, model, dims, keepRows: keep, out, data, passes, json = false } = flags;
   if ([model, dims, keep].filter((given) => given !== undefined).length !== 1)
-    throw new HashbrookError("usage", "migrate: give one of --model, --dims and --keep-rows", {
+    throw new HashbrookError("usage", "migrate: give exactly one of --model, --dims and --keep-rows", {
       hint: "--model NEW.yaml changes encodings, --dims shortens nested vectors, --keep-rows 20% drops rows",
     });
   if (dims !== undefined) return tell(await cutCheckpoint({ checkpoint, dims, out }), json);
@@ -86,7 +86,7 @@ function rewrittenText({ tables, examples, spec_hash, checkpoint }: RewriteRepor
     const rows = table.rows === table.rows_before ? "" : `${count(table.rows_before)} → `;
     return `  table ${table.name}: ${short}${rows}${count(table.rows)} rows, ${bytes(table.bytes_before)} → ${bytes(table.bytes)}\n`;
   });
-  const none = "  no table is shorter: each has a field that keeps all components\n";
+  const none = "  no table became shorter: each has a field that keeps all components\n";
   return `${grouped(examples)} examples, spec ${spec_hash}\n${lines.join("") || none}${checkpoint}\n`;
 }
 
@@ -96,5 +96,5 @@ function text(report: MigrationReport): string {
       `  table ${name}: ${from} → ${to}, ${count(ids)} ids, ${bytes(size)}, error ${error.toFixed(4)}`,
   );
   const head = `${grouped(report.examples)} examples, spec ${report.spec_hash}\n`;
-  return `${head}${lines.length > 0 ? `${lines.join("\n")}\n  their optimizers count from 0 again` : "  all tables as they were"}\n${report.checkpoint}\n`;
+  return `${head}${lines.length > 0 ? `${lines.join("\n")}\n  their optimizer state was reset` : "  all tables unchanged"}\n${report.checkpoint}\n`;
 }

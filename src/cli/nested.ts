@@ -3,8 +3,7 @@ import { bytes, count, figure } from "./progress.js";
 
 /** The size curves of nested vectors. */
 export function nestedLines({ events, together, field_events, fields }: NestedReport): string[] {
-  if (events === 0)
-    return ["  nested vectors: too few events so far to measure prefixes; hashbrook eval --curves does"];
+  if (events === 0) return ["  nested vectors: too few events so far to measure prefixes; use hashbrook eval --curves"];
   const byField = field_events === 0 ? [] : fields.map(fieldLine);
   const head = `  nested vectors, all fields cut (${count(events)} events):`;
   const of = `  each field cut (${count(field_events)} events), points of AUC lost:`;

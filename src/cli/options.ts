@@ -52,7 +52,7 @@ function within(text: string, least: number, most: number, what: string): number
 /** An address to listen on. */
 export function host(text: string): string {
   if (isIP(text) || /^[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[a-z0-9])?)*$/i.test(text)) return text;
-  throw new InvalidArgumentError("It must be a host's name or address, such as 127.0.0.1, 0.0.0.0 or localhost.");
+  throw new InvalidArgumentError("It must be a host name or address, such as 127.0.0.1, 0.0.0.0 or localhost.");
 }
 
 /** Kafka brokers. */
@@ -73,7 +73,7 @@ export function rowCache(text: string): string {
 /** A Kafka topic. */
 export function topicName(text: string): string {
   if (/^[\w.-]{1,249}$/.test(text) && text !== "." && text !== "..") return text;
-  throw new InvalidArgumentError("It must be a topic's name: 1 to 249 of the letters a-z, A-Z, digits and . _ -.");
+  throw new InvalidArgumentError("It must be a topic name: 1 to 249 of the letters a-z, A-Z, digits and . _ -.");
 }
 
 /** A delta log to write: a directory, a topic's address or a store's. */
@@ -151,7 +151,7 @@ export function checked(command: Command): Command {
 export function names(text: string, before: readonly string[] = []): string[] {
   const given = text.split(",").map((name) => name.trim());
   if (given.every((name) => name !== "")) return [...before, ...given];
-  throw new InvalidArgumentError("It must be names with commas between them.");
+  throw new InvalidArgumentError("It must be names, separated by commas.");
 }
 
 /** Parses a table's name and the folder of its vectors; adds them to earlier ones. */
@@ -164,14 +164,16 @@ export function tableVectors(text: string, before: readonly TableVectors[] = [])
 /** Parses a share of a whole, less than all of it: "20%" or 0.2. */
 export function share(text: string): number {
   const value = parsedShare(text);
-  if (!(value > 0 && value < 1)) throw new InvalidArgumentError("It must be a share between 0 and 1, as 20% or 0.2.");
+  if (!(value > 0 && value < 1))
+    throw new InvalidArgumentError("It must be a share between 0 and 1, such as 20% or 0.2.");
   return value;
 }
 
 /** Parses a share of a whole, from nothing to all of it. */
 export function wholeShare(text: string): number {
   const value = parsedShare(text);
-  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError("It must be a share from 0 to 1, as 10% or 0.1.");
+  if (!(value >= 0 && value <= 1))
+    throw new InvalidArgumentError("It must be a share from 0 to 1, such as 10% or 0.1.");
   return value;
 }
 
@@ -194,7 +196,7 @@ KAFKA_PASSWORD and KAFKA_SASL_MECHANISM (plain, scram-sha-256, scram-sha-512) to
 /** Parses a time, in seconds: 90, "15m", "1d". */
 export function duration(text: string): number {
   const seconds = parseSeconds(text);
-  if (seconds === undefined) throw new InvalidArgumentError("It must be a time above 0: 90, 30s, 15m, 2h, 1d.");
+  if (seconds === undefined) throw new InvalidArgumentError("It must be a duration above 0: 90, 30s, 15m, 2h, 1d.");
   return seconds;
 }
 
@@ -238,7 +240,7 @@ export function refuseUnknownFlags(command: Command, args: readonly string[]): v
 export function dims(text: string, before: Record<string, number> = {}): Record<string, number> {
   const parts = text.split(",").map((part) => /^(?:([A-Za-z_][\w.-]*)=)?(\d+)$/.exec(part.trim()));
   if (parts.some((part) => part === null || Number(part[2]) < 1))
-    throw new InvalidArgumentError("It must be components by field or table, as user=8,article=16 or all=8.");
+    throw new InvalidArgumentError("It must be components by field or table, such as user=8,article=16 or all=8.");
   return { ...before, ...Object.fromEntries(parts.map((part) => [part![1] ?? "all", Number(part![2])])) };
 }
 

@@ -50,7 +50,7 @@ export function publishOf(flags: PublishFlags): Partial<PublishSpec> {
 /** @throws HashbrookError usage without --kafka */
 export function deadLettersOf({ deadLetterTopic: topic, kafka }: PublishFlags): Job["deadLetters"] {
   if (topic === undefined) return null;
-  if (kafka === undefined) throw new HashbrookError("usage", "--dead-letter-topic goes with --kafka BROKERS");
+  if (kafka === undefined) throw new HashbrookError("usage", "--dead-letter-topic requires --kafka BROKERS");
   return { kafka: kafkaOptions(kafka), topic };
 }
 
@@ -61,6 +61,6 @@ export function unusedOf({
   kafka,
 }: LateFlags & Pick<PublishFlags, "kafka">): Job["unused"] {
   if (topic === undefined) return keepLate ? { topic: null } : null;
-  if (kafka === undefined) throw new HashbrookError("usage", "--late-topic goes with --kafka BROKERS");
+  if (kafka === undefined) throw new HashbrookError("usage", "--late-topic requires --kafka BROKERS");
   return { topic: { kafka: kafkaOptions(kafka), topic } };
 }

@@ -24,16 +24,16 @@ export function publishCommand(): Command {
 
 function run(directory: string, { status, resume, rollback, json }: Flags): void {
   if ([status, resume, rollback].filter(Boolean).length > 1)
-    throw new HashbrookError("usage", "--status, --resume, --rollback: give one of them");
+    throw new HashbrookError("usage", "--status, --resume, --rollback: give only one of them");
   const say = (result: object, lines: readonly string[]) =>
     void process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`);
   if (rollback) {
     const done = rollBack(directory);
     const away = done.moved.length > 0 ? `; moved to rolled-back/: ${done.moved.join(", ")}` : "";
-    say(done, [`goes on from ${done.checkpoint}, ${grouped(done.examples)} examples${away}`]);
+    say(done, [`rolled back to ${done.checkpoint}, ${grouped(done.examples)} examples${away}`]);
   } else if (resume) {
     const state = resumePublishing(directory);
-    const accepted = "accepted: the trainer publishes a snapshot within a second, or when it is started";
+    const accepted = "accepted: the trainer publishes a snapshot within a second, or once it is started";
     say(state, [accepted, ...gateLines(state)]);
   } else {
     const state = publishStatus(directory);
@@ -44,7 +44,7 @@ function run(directory: string, { status, resume, rollback, json }: Flags): void
 /** The state of publication. */
 function gateLines({ action, hold, recovered, good }: GateFile): string[] {
   const last = `  last good checkpoint: ${good ?? "none yet"}`;
-  if (!hold) return ["what is learned is published", last];
+  if (!hold) return ["not held: learned changes are published", last];
   const { number, since, breaches } = hold;
   return [
     `held since example ${grouped(since)} (hold ${number}, action ${action})`,

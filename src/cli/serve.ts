@@ -122,8 +122,8 @@ function threadsOf({ workers, explore, rowStore }: ServeFlags): ScoringThreads |
 /** @throws HashbrookError usage */
 function checkExploring({ explore, workers = 0, precision, follow = [] }: ServeFlags): void {
   if (explore?.prior === undefined || (workers === 0 && !precision && follow.length === 0)) return;
-  throw new HashbrookError("usage", `--explore ${explore.text}: needs what FTRL knows of its weights`, {
-    hint: "give --checkpoint, with --workers 0 and without --precision; or epsilon-greedy:E, softmax:T",
+  throw new HashbrookError("usage", `--explore ${explore.text}: requires the FTRL state of the model's weights`, {
+    hint: "use --checkpoint with --workers 0 and without --precision; or explore with epsilon-greedy:E or softmax:T",
   });
 }
 
@@ -131,14 +131,14 @@ function checkExploring({ explore, workers = 0, precision, follow = [] }: ServeF
 function checkRowStore({ rowStore, rowCache, cacheBytes, workers = 0, dims, explore }: ServeFlags): void {
   if (rowStore === undefined) {
     const only = cacheBytes !== undefined ? "--cache-bytes" : rowCache !== undefined ? "--row-cache" : null;
-    if (only !== null) throw new HashbrookError("usage", `${only}: is for --row-store`);
+    if (only !== null) throw new HashbrookError("usage", `${only}: requires --row-store`);
     return;
   }
   const other =
     workers > 0 ? "--workers" : dims ? "--dims" : explore?.prior !== undefined ? "--explore thompson" : null;
   if (other === null) return;
-  throw new HashbrookError("usage", `--row-store: not with ${other}`, {
-    hint: "rows on disk are whole, do not learn, and are read by one thread: run more servers, each with a directory of its own",
+  throw new HashbrookError("usage", `--row-store: cannot be combined with ${other}`, {
+    hint: "remove it (rows on disk have full length and no optimizer state, and are read by one thread); to scale, run more servers, each with its own directory",
   });
 }
 
@@ -149,7 +149,7 @@ async function openLog(
 ): Promise<Recorder | undefined> {
   if (log?.to === undefined) {
     if (logShare === undefined) return undefined;
-    throw new HashbrookError("usage", "--log-share: is for --log DIRECTORY or --log kafka://HOST:PORT/TOPIC");
+    throw new HashbrookError("usage", "--log-share: requires --log DIRECTORY or --log kafka://HOST:PORT/TOPIC");
   }
   const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
   const recorder = await Recorder.open(log.to, { precision, dims }, { share: logShare ?? LOG_SHARE, tell });
@@ -170,11 +170,11 @@ function adminTokensOf({ adminPort, adminTokenFile }: ServeFlags): string[] | un
   const tokens = tokensOf(adminTokenFile, "HASHBROOK_ADMIN_TOKEN");
   if (adminPort === undefined) {
     if (adminTokenFile === undefined) return undefined;
-    throw new HashbrookError("usage", "--admin-token-file: is for --admin-port");
+    throw new HashbrookError("usage", "--admin-token-file: requires --admin-port");
   }
   if (tokens) return tokens;
-  throw new HashbrookError("usage", "--admin-port: needs --admin-token-file (or HASHBROOK_ADMIN_TOKEN)", {
-    hint: "make a token: openssl rand -hex 32 > admin.token",
+  throw new HashbrookError("usage", "--admin-port: requires --admin-token-file (or HASHBROOK_ADMIN_TOKEN)", {
+    hint: "create a token: openssl rand -hex 32 > admin.token",
   });
 }
 
@@ -189,11 +189,11 @@ async function openModels(
   const all = [...checkpoint, ...follow];
   if (all.length === 0) throw new HashbrookError("usage", "serve: give --checkpoint or --follow");
   if (flags.maxStaleness !== undefined && follow.length === 0) {
-    throw new HashbrookError("usage", "serve: --max-staleness is for --follow");
+    throw new HashbrookError("usage", "serve: --max-staleness requires --follow");
   }
   if (flags.dims !== undefined && follow.length > 0)
-    throw new HashbrookError("usage", "serve: --dims is for --checkpoint", {
-      hint: "what a trainer publishes has whole vectors",
+    throw new HashbrookError("usage", "serve: --dims requires --checkpoint, not --follow", {
+      hint: "remove --dims: trainers publish full vectors",
     });
   checkNames(all, name);
   const models = new Models();
@@ -237,10 +237,11 @@ function checkNames(all: readonly Named[], only: string | undefined): void {
     if (only === undefined || names[0] === undefined) return;
     throw new HashbrookError("usage", `--name ${only}: the model is already named ${names[0]}`);
   }
-  if (only !== undefined) throw new HashbrookError("usage", "--name: is for one model; write NAME=… for each");
+  if (only !== undefined)
+    throw new HashbrookError("usage", "--name: several models are given; write NAME=… before each");
   const unnamed = all.find(({ name }) => name === undefined);
   if (unnamed) {
-    throw new HashbrookError("usage", `serve: ${unnamed.source}: several models need names`, {
+    throw new HashbrookError("usage", `serve: ${unnamed.source}: each of several models requires a name`, {
       hint: `write NAME=${unnamed.source}`,
     });
   }

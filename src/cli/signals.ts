@@ -17,7 +17,7 @@ export function stopSignal(): { signal: AbortSignal; release: () => void } {
 /** Reports that a command was stopped before its output was complete, and exits with its signal's status. */
 export function tellStopped({ reason }: AbortSignal, out: string): void {
   process.exitCode = statusOf(reason as NodeJS.Signals);
-  if (out !== "-") process.stderr.write(`hashbrook: stopped before ${out} was complete: it is as it was\n`);
+  if (out !== "-") process.stderr.write(`hashbrook: stopped before ${out} was complete: ${out} is unchanged\n`);
 }
 
 function statusOf(name: NodeJS.Signals): number {

@@ -89,7 +89,7 @@ function print(flags: Flags, facts: SimulatedFacts, seconds: number): void {
   const perSecond = Math.round(rows / seconds);
   if (!flags.json) {
     process.stderr.write(
-      `${grouped(rows)} impressions, ${count(perSecond)}/s, ${(baseRate * 100).toFixed(2)} % clicks · best reachable: AUC ${figure(oracleAuc)}, logloss ${figure(oracleLogloss)}\n`,
+      `${grouped(rows)} impressions, ${count(perSecond)}/s, ${(baseRate * 100).toFixed(2)} % clicks · oracle: AUC ${figure(oracleAuc)}, logloss ${figure(oracleLogloss)}\n`,
     );
     return;
   }

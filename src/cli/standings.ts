@@ -40,7 +40,7 @@ function difference(value: Pair["auc"] | undefined): string {
 /** What can be said about a model at any moment. */
 function verdict(pair: Pair | undefined): string {
   if (!pair) return "";
-  if (!pair.verdict) return "no telling yet";
+  if (!pair.verdict) return "inconclusive so far";
   const below = [1e-6, 1e-4, 0.001, 0.01, 0.05].find((bound) => pair.p_all! < bound) ?? 0.05;
   return `${pair.verdict} than ${pair.reference} (p < ${below})`;
 }

@@ -16,9 +16,9 @@ export function startedLines({ from, examples, parts, frozen }: StartReport): st
   return [
     ...(from === null ? [] : [`starts from ${from} (${grouped(examples)} examples)`]),
     ...shown.map(partLine),
-    ...(whole.length > 0 ? [`  tower: ${whole.length} of ${tower.length} weights taken as they were`] : []),
+    ...(whole.length > 0 ? [`  tower: ${whole.length} of ${tower.length} weights taken unchanged`] : []),
     ...(more > 0 ? [`  tower: ${more} more weights differ: see --json`] : []),
-    ...frozen.map((name) => `  ${name}: does not learn`),
+    ...frozen.map((name) => `  ${name}: frozen`),
   ];
 }
 

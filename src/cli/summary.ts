@@ -22,7 +22,7 @@ export function printReport(report: Report, json: boolean): void {
 
 /** Reports on standard error which damaged checkpoints were skipped. */
 export function tellPassedOver(skipped: Report["passed_over"]): void {
-  for (const { path, reason } of skipped) process.stderr.write(`hashbrook: passed over ${path}: ${reason}\n`);
+  for (const { path, reason } of skipped) process.stderr.write(`hashbrook: skipped checkpoint ${path}: ${reason}\n`);
 }
 
 /** Reports on standard error what is valid in a model spec, but rarely meant. */
@@ -44,12 +44,13 @@ export function summary(report: Report): string {
     if (table.hotness) lines.push(`    ${hotnessText(table.hotness)}`);
   }
   lines.push(...rejectedLines(report));
-  if (report.duplicates > 0) lines.push(`  left out ${report.duplicates} events whose id had come before`);
-  if (report.tombstones) lines.push(`  passed over ${count(report.tombstones)} messages without a value (tombstones)`);
+  if (report.duplicates > 0) lines.push(`  skipped ${report.duplicates} events with a duplicate id`);
+  if (report.tombstones) lines.push(`  skipped ${count(report.tombstones)} messages without a value (tombstones)`);
   if (report.join) lines.push(`  ${joinText(report.join)}`);
   lines.push(...clippedLines(report.clipped));
-  if (report.left_out) lines.push(`  left out ${count(report.left_out)} negatives, which were scored and not learned`);
-  if (report.gate) lines.push(`  ${report.gate.held ?? "within the bounds of its gate"}`);
+  if (report.left_out)
+    lines.push(`  negative sampling: ${count(report.left_out)} negatives were scored but not learned`);
+  if (report.gate) lines.push(`  ${report.gate.held ?? "gate: within its bounds"}`);
   if (report.grouped) lines.push(...groupLines(report.grouped));
   if (report.nested) lines.push(...nestedLines(report.nested));
   if (report.by) lines.push(...byLines(report.by));
@@ -67,14 +68,14 @@ function joinText({
   awaited,
   conversions,
 }: NonNullable<Report["join"]>): string {
-  const corrections = corrected && `${count(corrected)} of them after they were learned as negatives`;
-  const waiting = awaited && `${count(awaited)} wait for their final label`;
+  const corrections = corrected && `${count(corrected)} of them first learned as negatives`;
+  const waiting = awaited && `${count(awaited)} impressions without a final label yet`;
   const more = [
     corrections,
     waiting,
-    duplicates && `${count(duplicates)} came again`,
-    late && `${count(late)} more came too late to count`,
-    conversions?.late && `${count(conversions.late)} more conversions did`,
+    duplicates && `${count(duplicates)} duplicate clicks`,
+    late && `${count(late)} late clicks ignored`,
+    conversions?.late && `${count(conversions.late)} late conversions ignored`,
   ];
   const converted = conversions ? ` and ${count(conversions.count)} conversions` : "";
   return [`${count(clicks)} clicks${converted} labelled ${count(joined)} impressions`, ...more.filter(Boolean)].join(
@@ -102,7 +103,7 @@ function qualityLines(report: Report): string[] {
 function calibratedLines({ slices, second_half, ...whole }: NonNullable<Report["calibrated"]>): string[] {
   const shown = slices.slice(0, MOST_SLICES).map(({ slice, events, raw, calibrated }) => {
     const name = `  ${slice ?? "all events"}`;
-    return `  ${name.padEnd(22)} predicted ÷ actual ${figure(raw)} raw, ${figure(calibrated)} calibrated: of ${count(Math.round(events))} training events, lately`;
+    return `  ${name.padEnd(22)} predicted ÷ actual ${figure(raw)} raw, ${figure(calibrated)} calibrated, over the last ${count(Math.round(events))} training events`;
   });
   const more = slices.length > MOST_SLICES ? [`    and ${slices.length - MOST_SLICES} more slices: see --json`] : [];
   const half = row(`calibrated, from ${count(second_half.from)}`, second_half);
@@ -112,15 +113,15 @@ function calibratedLines({ slices, second_half, ...whole }: NonNullable<Report["
 /** Files that were learned before, and files that were left unfinished. */
 export function knownLines({ known_files, left_files }: Pick<Report, "known_files" | "left_files">): string[] {
   const before = ({ name, learned_as, first, last }: KnownFile) =>
-    `learned before${name.endsWith(learned_as) ? "" : ` as ${learned_as}`}, in examples ${grouped(first)} to ${grouped(last)}`;
+    `already learned${name.endsWith(learned_as) ? "" : ` as ${learned_as}`}, as examples ${grouped(first)} to ${grouped(last)}`;
   const known = known_files.map((file) =>
     file.went_on_behind_line === null
-      ? `  passed over ${file.name}: ${before(file)}`
-      : `  went on in ${file.name} behind line ${grouped(file.went_on_behind_line)}: ${before(file)}`,
+      ? `  skipped ${file.name}: ${before(file)}`
+      : `  continued ${file.name} after line ${grouped(file.went_on_behind_line)}: ${before(file)}`,
   );
   const left = left_files.map(
     ({ name, went_on_behind_line }) =>
-      `  left in its middle: ${name}, learned up to line ${grouped(went_on_behind_line ?? 0)}; give it again to go on there`,
+      `  incomplete: ${name}, learned up to line ${grouped(went_on_behind_line ?? 0)}; give it again to continue there`,
   );
   return [...known, ...left];
 }
@@ -136,10 +137,12 @@ function validationLines(validation: Report["validation"]): string[] {
 
 function clippedLines({ numbers, times, batches }: Report["clipped"]): string[] {
   const lines: string[] = [];
-  if (numbers > 0) lines.push(`  clipped ${count(numbers)} numbers that lay beyond 10 deviations of those before`);
+  if (numbers > 0)
+    lines.push(`  clipped ${count(numbers)} numbers that were over 10 standard deviations from the mean`);
   if (times > 0)
-    lines.push(`  ${count(times)} event times were over a day ahead of the stream's clock, which did not follow them`);
-  if (batches > 0) lines.push(`  scaled down the gradients of ${count(batches)} batches, far larger than usual`);
+    lines.push(`  ${count(times)} event times were over a day ahead of the stream and did not advance its clock`);
+  if (batches > 0)
+    lines.push(`  scaled down the gradients of ${count(batches)} batches, whose norms were far above the usual`);
   return lines;
 }
 
@@ -152,7 +155,7 @@ export function rejectedLines(
   const lines = [`  rejected ${report.rejected}: ${codes.join(", ")}`];
   for (const [code, sample] of Object.entries(report.rejected_samples)) lines.push(`    ${sampleText(code, sample)}`);
   if (report.examples === 0) {
-    lines.push("  not one event fits the model spec: do its `events` and `label` describe this stream?");
+    lines.push("  no event fits the model spec: check that its `events` and `label` describe this stream");
   }
   return lines;
 }

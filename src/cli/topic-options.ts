@@ -63,12 +63,12 @@ export function topicOptions(): Option[] {
 export function topicOf(flags: TopicFlags & { data?: string[] }): TopicSpec | undefined {
   const { kafka, topic, group } = flags;
   if (kafka === undefined) {
-    if (topic !== undefined) throw usage("--topic goes with --kafka BROKERS");
+    if (topic !== undefined) throw usage("--topic requires --kafka BROKERS");
     if (!flags.data) throw usage("no data: give --data FILE..., or --kafka BROKERS --topic T");
     return undefined;
   }
-  if (flags.data) throw usage("--data and --kafka are two sources", "give one of them");
-  if (topic === undefined) throw usage("--kafka without --topic", "name the topic to learn from");
+  if (flags.data) throw usage("--data and --kafka cannot be combined", "give one of them");
+  if (topic === undefined) throw usage("--kafka requires --topic", "add --topic NAME, the topic to learn from");
   const client = flags.kafkaClient === "platformatic" ? flags.kafkaClient : undefined;
   if (client && group !== "none")
     throw usage("--kafka-client platformatic reads without a consumer group", "add --group none");

@@ -39,13 +39,13 @@ const PORTS = ["--metrics-port", "--serve"];
  */
 export async function launchLanes(count: number, flags: Launch, topic: TopicSpec | undefined): Promise<void> {
   if (!topic)
-    throw new HashbrookError("usage", "--processes: lanes of several processes learn from Kafka", {
-      hint: "give --kafka and --topic; files are learned by one process",
+    throw new HashbrookError("usage", "--processes: requires a Kafka topic", {
+      hint: "give --kafka and --topic; files are learned by a single process",
     });
   const one = flags.lane ? "--lane" : flags.owner ? "--owner" : null;
-  if (one) throw new HashbrookError("usage", `--processes and ${one}: give one of them`);
+  if (one) throw new HashbrookError("usage", `--processes and ${one} cannot be combined`);
   if (flags.model.length > 1)
-    throw new HashbrookError("usage", "--processes: work the lanes of one model", { hint: "give one --model" });
+    throw new HashbrookError("usage", "--processes: several models cannot share lanes", { hint: "give one --model" });
   // Errors in these are reported once, before anything is created.
   loadSpec(flags.model[0]);
   await withAdmin(topic.kafka, (admin) => admin.partitionsOf(topic.topic));

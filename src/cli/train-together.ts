@@ -57,7 +57,7 @@ function print(report: TogetherReport, json: boolean): void {
   for (const { name, report: own, error } of report.contenders) {
     if (own) tellPassedOver(own.passed_over);
     if (!error) continue;
-    process.stderr.write(`hashbrook: ${name} was given up: ${error.message}${error.hint ? `\n  ${error.hint}` : ""}\n`);
+    process.stderr.write(`hashbrook: ${name} failed: ${error.message}${error.hint ? `\n  ${error.hint}` : ""}\n`);
     process.exitCode = errorFacts[error.code].exit;
   }
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${summary(report)}\n`);
@@ -84,8 +84,8 @@ export function refuseForOne(flags: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(flags)) {
     if (value === undefined) continue;
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    throw new HashbrookError("usage", `${flag}: goes with one --model`, {
-      hint: `give one model, or leave ${flag} out; each model's directory can be served, or gone on with alone`,
+    throw new HashbrookError("usage", `${flag}: cannot be used with several --model`, {
+      hint: `give one --model, or remove ${flag}; each model's directory can be served or continued by itself`,
     });
   }
 }

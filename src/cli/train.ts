@@ -218,7 +218,7 @@ Examples:
 }
 
 function unvalidated({ epochs }: Flags): string {
-  return `warning: --epochs ${epochs} without --validate: nothing will tell whether later epochs help or only memorise
+  return `warning: --epochs ${epochs} without --validate: nothing will show whether later epochs generalise or only memorise
   add --validate FILES or --validate-last 20%, and --early-stop 1
 `;
 }

@@ -44,11 +44,11 @@ function brief(progress: TuneProgress): object {
 
 function progressText(progress: Exclude<TuneProgress, { stage: "profiled" }>): string {
   if (progress.stage === "rung")
-    return `after ${count(progress.events)} events: ${progress.kept} go on, ${progress.left} are left behind`;
+    return `after ${count(progress.events)} events: ${progress.kept} candidates kept, ${progress.left} eliminated`;
   if (progress.stage === "train") {
     const { done, seconds, candidates, leader } = progress;
     const eta = done > 0 ? ` · at most ${duration((seconds * (1 - done)) / done)} more` : "";
-    return `training: ${Math.floor(done * 100)} %${eta} · ${candidates} candidates · ahead: ${leader ? `${leader.name} AUC ${figure(leader.auc)}` : "–"}`;
+    return `training: ${Math.floor(done * 100)} %${eta} · ${candidates} candidates · best: ${leader ? `${leader.name} AUC ${figure(leader.auc)}` : "–"}`;
   }
   const share = progress.done === null ? "" : `${Math.floor(progress.done * 100)} % · `;
   return `${progress.stage}: ${share}${count(progress.events)} events`;

@@ -16,8 +16,8 @@ export function profileText({ events, rejected, positive_rate, label_entropy, fi
 }
 
 const NOTES = [
-  "  once: ids that came once; head: occurrences of the most frequent fifth; tail: of ids seen once or twice; new: of late events, with an id never",
-  "  seen before; entropy: bits of an id; tells: bits about the label, by an id's earlier events",
+  "  once: ids seen once; head: occurrences of the most frequent fifth of ids; tail: of ids seen once or twice; new: late events with an id never",
+  "  seen before; entropy: bits of an id; tells: bits about the label, given an id's earlier events",
 ];
 
 function fieldCells(field: FieldProfile): string[] {
@@ -38,11 +38,11 @@ export function tuneText(report: TuneReport): string {
     "",
     ...table([HEADS, ...shown.map(candidateCells)]).map((line) => `  ${line}`),
     ...(candidates.length > SHOWN ? [`  and ${candidates.length - SHOWN} more in ${report.ledger}`] : []),
-    "  * no other candidate of the same window is better and as small; † judged on later events",
+    "  * Pareto-optimal: no other candidate of the same window is both better and as small; † evaluated on later events",
     ...pruningLines(report),
     ...curveLines(report),
     "",
-    `all models together learned ${number(cost.trained_events)} events (${percent(cost.trained_events / cost.exhaustive_events)} of training each over all)`,
+    `all models together learned ${number(cost.trained_events)} events (${percent(cost.trained_events / cost.exhaustive_events)} of training every one on all events)`,
     `ready spec   ${report.spec}`,
     `checkpoint   ${report.checkpoint}`,
     `ledger       ${report.ledger}`,
@@ -61,8 +61,8 @@ function pruningLines({ pruning }: TuneReport): string[] {
   const se = auc_se === null ? "" : ` ± ${(auc_se * 100).toFixed(2)}`;
   return [
     "",
-    `magnitude pruning: the full model until the choice, with ${percent(keep)} of its rows, ${number(bytes)} bytes: AUC ${figure(auc)},`,
-    `  ${points(auc_difference)}${se} points of AUC to itself with all rows, both frozen`,
+    `magnitude pruning of the full model, trained until the choice: ${percent(keep)} of its rows, ${number(bytes)} bytes: AUC ${figure(auc)},`,
+    `  ${points(auc_difference)}${se} points of AUC compared with all rows, both frozen`,
   ];
 }
 
@@ -81,7 +81,7 @@ function curveLines({ curve, reference }: TuneReport): string[] {
   const heads = ["bytes", "of full", "AUC", "vs reference", "logloss", "NE", "us/score"];
   return [
     "",
-    "the chosen tables at other sizes, judged alike:",
+    "the chosen tables at other sizes, evaluated on the same events:",
     ...table([heads, ...cells]).map((line) => `  ${line}`),
   ];
 }
@@ -111,7 +111,7 @@ export function againText({ row, name, then, now, same }: AgainReport): string {
     `row ${row}, ${name}, events ${number(then.from)} to ${number(then.to)}`,
     `  then: ${metrics(then)}`,
     `  now:  ${metrics(now)}`,
-    same ? "the same, to the last digit" : "not the same: another version, or other data?",
+    same ? "identical to the last digit" : "different: check that the version and the data are the same",
   ].join("\n");
 }
 

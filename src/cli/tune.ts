@@ -54,7 +54,7 @@ export function tuneCommand(): Command {
       time,
     )
     .option("--out <dir>", "directory of the ledger, specs and models (default: runs/tune-NAME)")
-    .option("--resume", "continue a stopped run in --out; the same flags do so by themselves")
+    .option("--resume", "continue a stopped run in --out (also implied by giving the same flags)")
     .option("--limit <n>", "use the first n events", counting)
     .option("--set <path=values...>", "values of the spec to try: tables.ids.dim=4,8,16, train.batch=128:2048:log")
     .option("--random <n>", "with --set: try n random combinations instead of all", counting)
@@ -147,7 +147,7 @@ function required({ model, data }: Flags): { model: string; data: string[] } {
 
 function rowOf([directory, row, ...more]: readonly string[]): [string, number] {
   if (row !== undefined && /^\d+$/.test(row) && more.length === 0) return [directory, wholeNumber(row)];
-  throw new HashbrookError("usage", "--again takes a directory and the number of a row", {
+  throw new HashbrookError("usage", "--again requires a directory and the number of a row", {
     hint: "hashbrook tune --again runs/tune-ads 12",
   });
 }

@@ -59,16 +59,16 @@ async function run({ json, ...flags }: Flags): Promise<void> {
 
 function differenceText({ file, line, request, position, what, logged, scored, reject }: ScoreDifference): string {
   const place = `${file}:${line}: request ${request}, candidate ${position}`;
-  if (what === "event") return `${place}: cannot be read as an event: ${reject}`;
-  return `${place}: ${what} is ${logged} in the log, and ${scored} by the checkpoint`;
+  if (what === "event") return `${place}: invalid event: ${reject}`;
+  return `${place}: ${what} is ${logged} in the log, but ${scored} with the checkpoint`;
 }
 
 function text({ model, version, verified, others }: VerifyReport): string {
-  const lines = [`${grouped(verified)} candidates verified: scored by ${model} ${version}, bit for bit`];
+  const lines = [`${grouped(verified)} candidates verified: equal to ${model} ${version}, bit for bit`];
   for (const { events, ...of } of others) {
     const settings = [of.precision && `precision ${of.precision}`, of.dims && `dims ${JSON.stringify(of.dims)}`];
     const as = [`${of.model} ${of.version}`, ...settings.filter(Boolean)].join(", ");
-    lines.push(`  ${grouped(events)} were scored by ${as} (spec ${of.spec_hash}): not looked at`);
+    lines.push(`  ${grouped(events)} skipped: scored by ${as} (spec ${of.spec_hash})`);
   }
   return `${lines.join("\n")}\n`;
 }

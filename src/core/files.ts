@@ -113,7 +113,7 @@ function makeDirectory(directory: string): void {
     mkdirSync(directory);
   } catch (error) {
     if (!isDirectory(directory))
-      throw existsSync(directory) ? new Error("a file stands where the directory should be", { cause: error }) : error;
+      throw existsSync(directory) ? new Error("a file exists at the path of the directory", { cause: error }) : error;
   }
   syncDirectory(parent);
 }
@@ -132,7 +132,7 @@ export function writeFully(files: Files, file: number, data: Uint8Array, positio
   let done = 0;
   while (done < data.byteLength) {
     const count = files.write(file, data.subarray(done), position + done);
-    if (count <= 0) throw new Error(`the file system took only ${done} of ${data.byteLength} bytes`);
+    if (count <= 0) throw new Error(`short write: ${done} of ${data.byteLength} bytes`);
     done += count;
   }
   return position + done;
@@ -194,7 +194,7 @@ export function writeError(path: string, error: unknown): HashbrookError {
   const reason = error instanceof Error ? error.message : String(error);
   const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(error) ?? "");
   const hint = full
-    ? "Free some space and run the command again (train: with --resume); what was saved before is unharmed."
+    ? "Free some space and run the command again (train: with --resume); what was saved before is intact."
     : undefined;
   return new HashbrookError("checkpoint_write", `${path}: could not be written: ${reason}`, { hint, cause: error });
 }

@@ -19,7 +19,7 @@ export function canonicalJson(value: unknown): string {
     return `{${sorted.map(([key, inner]) => `${JSON.stringify(key)}:${canonicalJson(inner)}`).join(",")}}`;
   }
   if (typeof value === "number" && !Number.isFinite(value)) {
-    throw new HashbrookError("internal", `JSON cannot hold the number ${value}`);
+    throw new HashbrookError("internal", `the number ${value} cannot be written as JSON`);
   }
   return JSON.stringify(value);
 }

@@ -18,7 +18,8 @@ export function numbersAsTexts(json: string): string {
  */
 export function jsonText(value: unknown, place = "body"): string {
   if (typeof value === "bigint") return String(value);
-  if (typeof value === "number" && !Number.isFinite(value)) throw unwritable(place, `${value} is no number of JSON`);
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw unwritable(place, `${value} cannot be written as JSON`);
   if (typeof value === "function" || typeof value === "symbol") throw unwritable(place, `is a ${typeof value}`);
   if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return jsonText(Array.from(value as never), place);
@@ -31,6 +32,6 @@ export function jsonText(value: unknown, place = "body"): string {
 
 function unwritable(place: string, why: string): HashbrookError {
   return new HashbrookError("request_invalid", `${place}: ${why}`, {
-    hint: "leave the member out where it is unknown",
+    hint: "omit the member if its value is unknown",
   });
 }

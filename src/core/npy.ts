@@ -62,9 +62,9 @@ export function decodeNpy(file: Uint8Array): NpyArray {
   const text = new TextDecoder("latin1").decode(file.subarray(prefix, start));
   const match = /^\{'descr': '(.{3})', 'fortran_order': False, 'shape': \(([\d, ]*)\), \} *\n$/.exec(text);
   const dtype = (Object.keys(kinds) as Dtype[]).find((name) => kinds[name] === match?.[1]);
-  if (!match || !dtype) throw new RangeError(`not a .npy header we know: ${text}`);
+  if (!match || !dtype) throw new RangeError(`unsupported .npy header: ${text}`);
   const shape = (match[2].match(/\d+/g) ?? []).map(Number);
   const bytes = shape.reduce((product, size) => product * size, dtypeBytes[dtype]);
-  if (file.byteLength - start !== bytes) throw new RangeError(`shape (${match[2]}) needs ${bytes} bytes of data`);
+  if (file.byteLength - start !== bytes) throw new RangeError(`shape (${match[2]}) requires ${bytes} bytes of data`);
   return { dtype, shape, data: new Uint8Array(file.subarray(start)) };
 }

@@ -134,7 +134,7 @@ function tryWrite({ name, file }: OutputFile, bytes: Uint8Array, at: number): nu
     return writeSync(file, bytes, at);
   } catch (cause) {
     if (errorCode(cause) === "EAGAIN") return 0;
-    if (errorCode(cause) === "EPIPE") throw new HashbrookError("output_closed", `${name}: its reader has gone`);
+    if (errorCode(cause) === "EPIPE") throw new HashbrookError("output_closed", `${name}: closed by its reader`);
     throw outputError(name, cause);
   }
 }
@@ -146,15 +146,15 @@ function tryWrite({ name, file }: OutputFile, bytes: Uint8Array, at: number): nu
 export function refuseInputs(path: string, inputs: readonly string[]): void {
   const output = identity(path);
   if (output?.isDirectory()) {
-    throw new HashbrookError("usage", `--out ${path}: is a folder`, { hint: "name a file in it" });
+    throw new HashbrookError("usage", `--out ${path}: is a folder`, { hint: "give the path of a file" });
   }
   if (!output || !(output.isFile() || output.isFIFO())) return;
   for (const input of inputs) {
     const found = input === "-" ? fstatSync(0) : identity(input);
     if (found?.dev !== output.dev || found.ino !== output.ino) continue;
     const same = input === path ? "" : `, the same file as ${input}`;
-    throw new HashbrookError("usage", `--out ${path}: is one of the inputs${same}`, {
-      hint: "an output never takes the place of what is read: give another name",
+    throw new HashbrookError("usage", `--out ${path}: is also an input${same}`, {
+      hint: "give another path: an output never overwrites an input",
     });
   }
 }

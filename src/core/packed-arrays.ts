@@ -84,7 +84,7 @@ export function unpackArrays(bytes: Uint8Array, views = false): { head: unknown;
   let at = aligned(4 + length);
   const unpacked = arrays.map(([kind, length]) => {
     const end = at + length * kinds[kind].BYTES_PER_ELEMENT;
-    if (end > bytes.length) throw new RangeError("the bytes end within an array");
+    if (end > bytes.length) throw new RangeError("truncated inside an array");
     // A Buffer's own slice is a view.
     const part = views ? bytes.subarray(at, end) : Uint8Array.prototype.slice.call(bytes, at, end);
     at = aligned(end);

@@ -52,11 +52,11 @@ const others: Readonly<Record<Plain, string>> = {
   value_too_long: "at most 65,535 bytes",
   row_too_long: "at most 4 MiB",
   missing_id: "an event id",
-  bad_quote: "quotes around a whole value, doubled inside it",
-  bad_features: "label index:value … (libffm: label field:index:value …), perhaps a comment behind a #",
+  bad_quote: "quotes around the whole value, and doubled within it",
+  bad_features: "label index:value … (libffm: label field:index:value …), optionally a comment after a #",
   bad_avro: "one record of the writer's schema",
   bad_protobuf: "one message of the writer's schema",
-  unknown_schema: "0 and the id of a schema of this format that the registry has",
+  unknown_schema: "a 0 byte and the id of a registered schema of this format",
   bad_vw: "label [importance] ['tag]|namespace feature[:value] …, each namespace once",
 };
 

@@ -71,14 +71,14 @@ function lengthAt(bytes: Uint8Array, where: string): { length: number; size: num
     if (bytes[i] < 128) return { length, size: i + 1 };
   }
   if (bytes.length < LENGTH_BYTES && length <= MOST_LENGTH) return { length: 0, size: 0 };
-  throw new HashbrookError("source_unreadable", `${where}: its length would be beyond 2 GiB`, {
-    hint: "is it a file of Protobuf messages with their lengths before them (writeDelimitedTo, sizeDelimitedEncode)? one message alone, or JSON, is none",
+  throw new HashbrookError("source_unreadable", `${where}: length exceeds 2 GiB`, {
+    hint: "write length-delimited Protobuf messages (writeDelimitedTo, sizeDelimitedEncode), not a single message or JSON",
   });
 }
 
 function cutOff(where: string, part: { length: number; there: number } | null): HashbrookError {
-  const what = part ? `${part.there} of its ${part.length} bytes are there` : "its length is not whole";
-  return new HashbrookError("source_unreadable", `${where}, is cut off: ${what}`, {
-    hint: "write the file to its end, then go on with --resume",
+  const what = part ? `only ${part.there} of ${part.length} bytes` : "incomplete length";
+  return new HashbrookError("source_unreadable", `${where}, is truncated: ${what}`, {
+    hint: "write the file completely, then continue with --resume",
   });
 }

@@ -6,7 +6,7 @@ import { notText, TELLING_BYTES } from "./not-text.js";
 import { MAX_COLUMNS } from "./plan.js";
 import { MAX_ROW } from "./reject.js";
 
-const MEND = "name the columns in the file's first line as the spec does, or set events.header to false";
+const MEND = "name the columns in the file's first line as in the spec, or set events.header to false";
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
@@ -117,7 +117,7 @@ function checkHeader(names: readonly string[], needed: readonly string[]): void 
       throw new HashbrookError("source_unreadable", `header: no column "${name}"; ${found}`, { hint });
     }
     if (count > 1)
-      throw new HashbrookError("source_unreadable", `header: column "${name}" is there ${count} times; ${found}`, {
+      throw new HashbrookError("source_unreadable", `header: column "${name}" occurs ${count} times; ${found}`, {
         hint: MEND,
       });
   }
@@ -127,9 +127,9 @@ function checkHeader(names: readonly string[], needed: readonly string[]): void 
 function hintFor(name: string, names: readonly string[]): string {
   const other = names.length === 1 && [";", "\t", "|", ","].find((separator) => names[0].split(separator).length > 2);
   if (other)
-    return `are its columns separated by ${JSON.stringify(other)}? events: { separator: ${JSON.stringify(other)} }`;
+    return `if its columns are separated by ${JSON.stringify(other)}, set events: { separator: ${JSON.stringify(other)} }`;
   const near = nearest(name, names);
   // A single letter is similar to any other.
   if (near === undefined || (near.length < 3 && near.toLowerCase() !== name.toLowerCase())) return MEND;
-  return `did you mean "${near}"? The spec's names are those of the header`;
+  return `did you mean "${near}"? Column names in the spec must equal those of the header`;
 }

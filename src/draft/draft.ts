@@ -91,13 +91,13 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
 }
 
 function noEvents(file: string): HashbrookError {
-  return new HashbrookError("source_unreadable", `${file}: no event is in it`, {
-    hint: "its first line names columns; give a file that has events below",
+  return new HashbrookError("source_unreadable", `${file}: contains no events`, {
+    hint: "give a file with events after the header line",
   });
 }
 
 function nothingToLearn(file: string, left: Roles["left"]): HashbrookError {
-  return new HashbrookError("usage", `${file}: no column is left to learn from`, {
+  return new HashbrookError("usage", `${file}: no column remains to learn from`, {
     hint: [...left].map(([from, why]) => `${from} ${why}`).join("; ") || "the label is its only column",
   });
 }
@@ -133,7 +133,7 @@ function fieldsOf(columns: readonly Facts[], telling: ReadonlySet<string>): Pick
   for (const facts of columns) {
     const { from } = facts;
     const found = telling.has(from)
-      ? { left: "tells the label, as what is known only afterwards does" }
+      ? { left: "determines the label, so it is probably known only afterwards" }
       : fieldOf(facts);
     if ("left" in found) left.set(from, found.left);
     else fields.push({ name: unlike(nameOf(from), names), from, facts, ...found });
@@ -155,13 +155,13 @@ function unlike(name: string, names: Set<string>): string {
 }
 
 function notesOf({ unnamed }: Events, { time, telling }: Roles): string[] {
-  const order = `events are not in the order of ${time?.from}: sort them before training, for every event is scored before it is learned`;
+  const order = `events are not in the order of ${time?.from}: sort them before training, which scores every event before it is learned`;
   return [
-    ...telling.map((from) => `${from} tells the label: is it known before the click?`),
+    ...telling.map((from) => `${from} determines the label: check that it is known before the click`),
     ...(time && !time.ascends ? [order] : []),
     ...unnamed.map(
       (path) =>
-        `${path}: no spec can name this member (an empty or repeated name, a dot, objects in a list), so it is left out`,
+        `${path}: left out, because a spec cannot refer to it (an empty or repeated name, a dot, objects in a list)`,
     ),
   ];
 }
@@ -173,7 +173,7 @@ function columnsOf(facts: readonly Facts[], { label, time, id, fields, left }: R
     if (from === label.from) return { from, role: "label", type: null, why: label.why };
     if (from === time?.from)
       return { from, role: "time", type: null, why: time.unit ? `numbers, in ${time.unit}` : "dates" };
-    if (from === id) return { from, role: "id", type: null, why: "names the event" };
+    if (from === id) return { from, role: "id", type: null, why: "identifies the event" };
     return { from, role: "left_out", type: null, why: left.get(from)! };
   });
 }

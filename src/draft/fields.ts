@@ -44,7 +44,7 @@ export function fieldOf(facts: Facts): FieldType | { readonly left: string } {
     return { type: "vector", more: withSeparator(facts, { length: facts.length }), why: "numbers" };
   if (shape === "list") return bag(facts);
   if (rows >= SAMPLE && distinct === present && present > 0.9 * rows)
-    return { left: "is another one in every event: nothing can be learned of it" };
+    return { left: "is different in every event, so nothing can be learned from it" };
   return { type: "categorical", more: {}, why: `${grouped(distinct)} values` };
 }
 

@@ -36,12 +36,12 @@ export function labelOf(columns: readonly Facts[], wanted?: string, positive?: s
   const facts = wanted === undefined ? guessed(columns) : columns.find(({ from }) => from === wanted);
   if (!facts)
     throw new HashbrookError("usage", `no column "${wanted}"`, {
-      hint: `there are: ${columns.map(({ from }) => from).join(", ")}`,
+      hint: `columns: ${columns.map(({ from }) => from).join(", ")}`,
     });
   const found = positive === undefined ? (binary(facts) ?? grades(facts)) : given(facts, positive);
   if (found) return { from: facts.from, ...found };
   throw new HashbrookError("usage", `column "${facts.from}" has ${facts.distinct} values: ${someOf(facts)}`, {
-    hint: "--positive VALUE names the positives: a value, or a threshold such as '>= 4'",
+    hint: "give --positive VALUE: the positive value, or a threshold such as '>= 4'",
   });
 }
 
@@ -59,8 +59,8 @@ function guessed(columns: readonly Facts[]): Facts {
   // Without names the label is usually the first column.
   if (two.length === 1 || (two[0] === columns[0] && two[0].from === "c1")) return two[0];
   const candidates = two.length > 0 ? `these have two values: ${two.map(({ from }) => from).join(", ")}` : "";
-  throw new HashbrookError("usage", "no column is plainly the label", {
-    hint: `--label COLUMN names it; ${candidates || `there are: ${columns.map(({ from }) => from).join(", ")}`}`,
+  throw new HashbrookError("usage", "cannot infer the label column", {
+    hint: `give --label COLUMN; ${candidates || `columns: ${columns.map(({ from }) => from).join(", ")}`}`,
   });
 }
 
@@ -81,7 +81,8 @@ function binary(facts: Facts): Positive | undefined {
   const rarer = texts.toSorted((a, b) => facts.counts.get(a)! - facts.counts.get(b)!)[0];
   const yes = texts.find((text) => YES.has(text.toLowerCase()));
   if (texts.length < 2 && yes === undefined) return undefined;
-  const why = yes === undefined ? `taken for positive because it is the rarer of ${someOf(facts)}` : "says yes";
+  const why =
+    yes === undefined ? `is assumed to be positive, as the rarer of ${someOf(facts)}` : "is the positive value";
   const positive = yes ?? rarer;
   return positives(facts, positive, (text) => text === positive, `${JSON.stringify(positive)} ${why}`);
 }
@@ -97,12 +98,7 @@ function grades(facts: Facts): Positive | undefined {
   const values = [...new Set(facts.sorted)];
   if (facts.shape !== "number" || values.length < 2 || values.length > MOST_GRADES) return undefined;
   const from = (least: number) =>
-    positives(
-      facts,
-      `>= ${least}`,
-      (text) => Number(text) >= least,
-      "the threshold is the one nearest to halving them",
-    );
+    positives(facts, `>= ${least}`, (text) => Number(text) >= least, "the threshold splits the events most evenly");
   const halves = ({ share }: Positive) => Math.abs(share - 0.5);
   return values
     .slice(1)
@@ -119,8 +115,8 @@ function given(facts: Facts, positive: string): Positive {
   const found = positives(facts, positive, is, "as given");
   if (found.share > 0)
     return least === undefined && isNumber && !isEnough(facts, number) ? { ...found, positive: [positive] } : found;
-  throw new HashbrookError("usage", `column "${facts.from}" is never ${JSON.stringify(positive)}`, {
-    hint: `it is: ${someOf(facts)}`,
+  throw new HashbrookError("usage", `column "${facts.from}" has no value ${JSON.stringify(positive)} in the sample`, {
+    hint: `its values: ${someOf(facts)}`,
   });
 }
 

@@ -67,7 +67,7 @@ async function linesOf(
 }
 
 function empty(data: readonly string[]): HashbrookError {
-  return new HashbrookError("source_unreadable", `${data.join(", ")}: nothing is in it`, {
-    hint: "give files that have events",
+  return new HashbrookError("source_unreadable", `${data.join(", ")}: no lines found`, {
+    hint: "give files that contain events",
   });
 }

@@ -49,7 +49,7 @@ export function specText(parts: SpecParts): string {
       ? "tower: lr"
       : "tower: { deep_crossing: { residual: [256, 256] }, optimizer: { adam: { learning_rate: 1e-3 } } }",
     ...(small && tower !== "lr"
-      ? ["# Few events: small steps for longer learn more of them.", "train: { warmup: 65_536 }"]
+      ? ["# Few events: a longer warm-up learns more from them.", "train: { warmup: 65_536 }"]
       : []),
     "",
   ].join("\n");

@@ -46,10 +46,10 @@ const others: readonly (readonly [pattern: RegExp, format: string])[] = [
 export function eventsOf({ file, lines }: Pick<Sample, "file" | "lines">, most: number): Events {
   if (lines[0].trimStart().startsWith("{")) return jsonEvents(lines.slice(0, most));
   const other = others.find(([pattern]) => lines.slice(0, LOOKED_AT).every((line) => pattern.test(line)));
-  if (other) throw unknown(file, `its lines are ${other[1]}`, `events: { format: ${other[1]} }`);
+  if (other) throw unknown(file, `lines look like ${other[1]}`, `events: { format: ${other[1]} }`);
   const separator = separatorOf(lines.slice(0, LOOKED_AT));
   if (separator === undefined)
-    throw unknown(file, "its lines are neither JSON objects nor columns of equal number", "events: { format: … }");
+    throw unknown(file, "lines are neither JSON objects nor rows with equally many columns", "events: { format: … }");
   return delimitedEvents(lines, separator, most);
 }
 

@@ -16,7 +16,7 @@ export function checkParts(
   if (dim % parts === 0) return;
   problems.add(
     `${path}.dim`,
-    `${dim} floats cannot be ${parts} rows side by side`,
-    `a multiple of ${parts}, or combine: ${other}`,
+    `${dim} floats cannot be split evenly into ${parts} rows`,
+    `use a multiple of ${parts}, or combine: ${other}`,
   );
 }

@@ -19,14 +19,14 @@ export class AvroBytes {
 
   /** The next `size` bytes. */
   take(size: number): Buffer {
-    if (!(size >= 0 && size <= this.bytes.length - this.at)) throw new DamagedValues("a value is cut off");
+    if (!(size >= 0 && size <= this.bytes.length - this.at)) throw new DamagedValues("a value is truncated");
     this.at += size;
     return this.bytes.subarray(this.at - size, this.at);
   }
 
   private byte(): number {
     if (this.at < this.bytes.length) return this.bytes[this.at++];
-    throw new DamagedValues("a value is cut off");
+    throw new DamagedValues("a value is truncated");
   }
 
   /** A zigzag number; a bigint where it takes more than 53 bits. */
@@ -48,19 +48,19 @@ export class AvroBytes {
       value |= BigInt(byte & 127) << shift;
       if (byte < 128) return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
     }
-    throw new DamagedValues("a number has more than 64 bits");
+    throw new DamagedValues("a number is longer than 64 bits");
   }
 
   /** A number below `most`. */
   count(most: number): number {
     const value = Number(this.integer());
     if (value >= 0 && value < most) return value;
-    throw new DamagedValues(`${value} stands where a number below ${most} belongs`);
+    throw new DamagedValues(`expected a number from 0 to ${most - 1}, got ${value}`);
   }
 
   flag(): boolean {
     const byte = this.byte();
-    if (byte > 1) throw new DamagedValues(`${byte} stands where 0 or 1 belongs`);
+    if (byte > 1) throw new DamagedValues(`expected 0 or 1, got ${byte}`);
     return byte === 1;
   }
 

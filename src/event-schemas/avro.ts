@@ -46,7 +46,7 @@ function jsonOf(text: string): unknown {
   } catch {
     // Registries accept a primitive's name alone as a schema.
     if (primitives.has(text.trim())) return text.trim();
-    throw new SchemaProblem("it is not JSON");
+    throw new SchemaProblem("not valid JSON");
   }
 }
 
@@ -61,7 +61,7 @@ class Reader {
   read(schema: unknown, space: string, at: string): AnyType {
     if (typeof schema === "string") return this.named(schema, space, at);
     if (Array.isArray(schema)) return this.union(schema, space, at);
-    if (!isObject(schema)) throw problem(at, "neither a type's name, nor an object, nor a list");
+    if (!isObject(schema)) throw problem(at, "a type must be a name, an object or a list");
     const { type } = schema;
     if (typeof type !== "string") return this.read(type, space, at);
     if (type === "record" || type === "error") return this.record(schema, space, at);
@@ -74,12 +74,12 @@ class Reader {
 
   private named(name: string, space: string, at: string): AnyType {
     const found = primitives.get(name) ?? this.names.get(fullName(name, space)) ?? this.names.get(name);
-    if (!found) throw problem(at, `no type "${name}"`);
+    if (!found) throw problem(at, `unknown type "${name}"`);
     return found;
   }
 
   private union(branches: readonly unknown[], space: string, at: string): AnyType {
-    if (branches.length === 0) throw problem(at, "a union of nothing");
+    if (branches.length === 0) throw problem(at, "a union must not be empty");
     return { kind: "union", branches: branches.map((branch) => this.read(branch, space, at)) };
   }
 
@@ -95,12 +95,12 @@ class Reader {
     const { name, namespace, fields: written } = schema;
     const record: RecordType = { kind: "record", name: String(name), fields };
     this.define(schema, space, at, record);
-    if (!Array.isArray(written)) throw problem(at, "a record without fields");
+    if (!Array.isArray(written)) throw problem(at, "a record has no list of fields");
     const inner = spaceOf(fullName(String(name), typeof namespace === "string" ? namespace : space));
     for (const field of written) {
-      if (!isObject(field) || typeof field.name !== "string") throw problem(at, "a field without a name");
+      if (!isObject(field) || typeof field.name !== "string") throw problem(at, "a field has no name");
       const path = at ? `${at}.${field.name}` : field.name;
-      if (fields.some((other) => other.name === field.name)) throw problem(path, "there twice");
+      if (fields.some((other) => other.name === field.name)) throw problem(path, "duplicate field");
       fields.push({ name: field.name, type: this.read(field.type, inner, path) });
     }
     return record;
@@ -109,14 +109,14 @@ class Reader {
 
 function enumOf({ symbols }: Record<string, unknown>, at: string): AnyType {
   if (!Array.isArray(symbols) || !symbols.every((symbol) => typeof symbol === "string"))
-    throw problem(at, "an enum without symbols");
+    throw problem(at, "an enum has no list of symbols");
   return { kind: "enum", symbols };
 }
 
 function fixedOf(schema: Record<string, unknown>, at: string): AnyType {
   const { size } = schema;
   if (!Number.isInteger(size) || Number(size) < 0 || Number(size) > MOST_FIXED)
-    throw problem(at, `fixed: a size from 0 to ${MOST_FIXED} is missing`);
+    throw problem(at, `fixed: size must be a whole number from 0 to ${MOST_FIXED}`);
   return logical(schema, { kind: "fixed", size: Number(size) });
 }
 

@@ -83,7 +83,7 @@ class FileReader {
       else if (tokens.takes("message")) file.messages.push(this.message(0));
       else if (tokens.takes("enum")) file.enums.push(this.enum());
       else if (["extend", "service"].includes(tokens.next())) tokens.skip();
-      else if (!tokens.takes(";")) throw tokens.problem(`"${tokens.next()}" begins no statement`);
+      else if (!tokens.takes(";")) throw tokens.problem(`unexpected "${tokens.next()}" at the start of a statement`);
     }
     return file;
   }
@@ -98,7 +98,7 @@ class FileReader {
     this.tokens.expect("=");
     const syntax = this.statement(() => unquoted(this.tokens.take()));
     if (syntax === "proto2" || syntax === "proto3") return syntax;
-    throw this.tokens.problem(`"${syntax}" is neither proto2 nor proto3`);
+    throw this.tokens.problem(`unknown syntax "${syntax}": must be proto2 or proto3`);
   }
 
   private edition(): "editions" {
@@ -140,7 +140,7 @@ class FileReader {
 
   private body(name: string, depth: number): WrittenMessage {
     const { tokens } = this;
-    if (depth > MOST_DEPTH) throw tokens.problem("messages within messages without end");
+    if (depth > MOST_DEPTH) throw tokens.problem(`messages are nested deeper than ${MOST_DEPTH}`);
     const options: Record<string, string> = {};
     const message: Open<WrittenMessage> = { name, fields: [], messages: [], enums: [], options };
     let oneofs = 0;
@@ -190,7 +190,7 @@ class FileReader {
   private add(message: Open<WrittenMessage>, field: WrittenField): void {
     const same = message.fields.find(({ name, number }) => name === field.name || number === field.number);
     if (same)
-      throw this.tokens.problem(`${message.name}.${field.name} = ${field.number}: the name or number is there twice`);
+      throw this.tokens.problem(`${message.name}.${field.name} = ${field.number}: duplicate field name or number`);
     message.fields.push(field);
   }
 
@@ -207,7 +207,7 @@ class FileReader {
     this.tokens.expect("=");
     const number = this.tokens.integer();
     if (number >= 1 && number <= MOST_NUMBER) return number;
-    throw this.tokens.problem(`a field's number is from 1 to ${MOST_NUMBER}`);
+    throw this.tokens.problem(`a field number must be from 1 to ${MOST_NUMBER}, got ${number}`);
   }
 
   private options(): Options {
@@ -229,7 +229,7 @@ class FileReader {
       else if (tokens.next() === "reserved") tokens.skip();
       else if (!tokens.takes(";")) read.symbols.push(this.symbol());
     }
-    if (read.symbols.length === 0) throw tokens.problem(`enum ${read.name}: without symbols`);
+    if (read.symbols.length === 0) throw tokens.problem(`enum ${read.name}: has no values`);
     return read;
   }
 

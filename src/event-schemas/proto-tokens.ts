@@ -19,7 +19,7 @@ export function protoTokens(source: string): Token[] {
   while (TOKEN.lastIndex < source.length) {
     const at = TOKEN.lastIndex;
     const found = TOKEN.exec(source);
-    if (!found) throw new SchemaProblem(`line ${line}: ${JSON.stringify(source.slice(at, at + 10))} is no .proto text`);
+    if (!found) throw new SchemaProblem(`line ${line}: unexpected ${JSON.stringify(source.slice(at, at + 10))}`);
     if (found[1] !== undefined) tokens.push({ text: found[1], line });
     line += found[0].split("\n").length - 1;
   }
@@ -45,7 +45,7 @@ export class TokenReader {
   }
 
   take(): string {
-    if (this.done) throw this.problem("it ends in the midst of a statement");
+    if (this.done) throw this.problem("ends inside a statement");
     return this.tokens[this.at++].text;
   }
 
@@ -58,12 +58,12 @@ export class TokenReader {
 
   expect(text: string): void {
     const found = this.next();
-    if (!this.takes(text)) throw this.problem(`"${text}" is expected, not "${found}"`);
+    if (!this.takes(text)) throw this.problem(`expected "${text}", got "${found}"`);
   }
 
   name(): string {
     const found = this.take();
-    if (!/^[A-Za-z_]/.test(found)) throw this.problem(`"${found}" is no name`);
+    if (!/^[A-Za-z_]/.test(found)) throw this.problem(`expected a name, got "${found}"`);
     return found;
   }
 
@@ -79,7 +79,7 @@ export class TokenReader {
     const sign = this.takes("-") ? -1 : 1;
     const text = this.take();
     const value = Number(numeral(text));
-    if (!Number.isInteger(value)) throw this.problem(`"${text}" is no whole number`);
+    if (!Number.isInteger(value)) throw this.problem(`expected a whole number, got "${text}"`);
     return sign * value;
   }
 
@@ -89,7 +89,7 @@ export class TokenReader {
       const token = this.take();
       if (token === "{" || token === "[" || token === "(") depth++;
       if (token === "}" || token === "]" || token === ")") depth--;
-      if (depth < 0) throw this.problem(`"${token}" closes nothing`);
+      if (depth < 0) throw this.problem(`unmatched "${token}"`);
       if (depth === 0 && (token === ";" || token === "}")) return;
     }
   }

@@ -86,7 +86,7 @@ class Reader {
   private named(name: string): string {
     const all = [...this.names].filter(([, { message }]) => message).map(([full]) => full);
     const found = all.find((full) => full === name) ?? all.find((full) => full.endsWith(`.${name}`));
-    if (found === undefined) throw new SchemaProblem(`no message "${name}"`);
+    if (found === undefined) throw new SchemaProblem(`no message type "${name}"`);
     return found;
   }
 
@@ -95,7 +95,7 @@ class Reader {
     let within: readonly WrittenMessage[] = this.main.messages;
     for (const place of places) {
       const message = within[place];
-      if (!message) throw new SchemaProblem(`no message at place ${places.join(".")}`);
+      if (!message) throw new SchemaProblem(`no message type at index ${places.join(".")}`);
       name = joined(name, message.name);
       within = message.messages;
     }
@@ -145,7 +145,7 @@ class Reader {
       const found = this.names.get(full);
       if (found?.message) return this.messageOf(full);
       if (found?.enum) return this.enumOf(full, found.enum, found.file);
-      if (around === "") throw new SchemaProblem(`${at}: no type "${name}"`);
+      if (around === "") throw new SchemaProblem(`${at}: unknown type "${name}"`);
     }
   }
 
@@ -165,7 +165,7 @@ class Reader {
 function entry(at: string, key: string, type: ProtoType): MessageType {
   const of = protoScalars.find((one) => one === key);
   if (!of || of === "float" || of === "double" || of === "bytes")
-    throw new SchemaProblem(`${at}: "${key}" is no type of keys`);
+    throw new SchemaProblem(`${at}: "${key}" cannot be the key type of a map`);
   const zeros = type.kind === "message" ? {} : { absent: zeroOf(type) };
   const fields: MessageField[] = [
     { name: "key", number: 1, type: { kind: "scalar", of }, absent: zeroOf({ kind: "scalar", of }) },
@@ -203,7 +203,7 @@ function literal(type: ProtoType, text: string, at: string): NonNullable<Message
   const sign = text.startsWith("-") ? -1 : 1;
   const digits = numeral(text.replace(/^-/, ""));
   const number = Number(digits) * sign;
-  if (Number.isNaN(number)) throw new SchemaProblem(`${at}: "${text}" is no number`);
+  if (Number.isNaN(number)) throw new SchemaProblem(`${at}: "${text}" is not a number`);
   if (type.of === "float" || type.of === "double" || Number.isSafeInteger(number)) return number;
   return BigInt(sign) * BigInt(digits);
 }

@@ -167,6 +167,6 @@ function append(column: Column, data: BigUint64Array | Float32Array): void {
 function wrongRows(table: TableRows, rows: number): HashbrookError {
   return new HashbrookError(
     "internal",
-    `table ${table.name}: ${table.rows} rows of ${table.dim} were announced, not ${rows}`,
+    `table ${table.name}: expected ${table.rows} rows of dim ${table.dim}, got ${rows}`,
   );
 }

@@ -68,9 +68,13 @@ function checkUse(
 ): void {
   const standardize = transform === "standardize";
   if (missing !== undefined && transform !== "raw" && transform !== "log1p") {
-    const why = standardize ? "a missing value is the mean" : "missing has a bucket of its own";
-    problems.add(`${path}.missing`, `has no use here: ${why}`, "remove it (it is for raw and log1p)");
+    const why = standardize ? "a missing value is the mean" : "missing values have a bucket of their own";
+    problems.add(`${path}.missing`, `has no effect: ${why}`, "remove it (it is for raw and log1p)");
   }
   if (half_life !== undefined && !standardize)
-    problems.add(`${path}.half_life`, "has no use here", "remove it (it is for transform: standardize)");
+    problems.add(
+      `${path}.half_life`,
+      "has no effect for this transform",
+      "remove it (it is for transform: standardize)",
+    );
 }

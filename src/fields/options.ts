@@ -31,7 +31,7 @@ export function itemSeparator(written: string, { path, problems }: FieldContext)
     problems.add(
       `${path}.separator`,
       `${JSON.stringify(separator)} cannot separate items`,
-      "1 to 8 bytes without a line break",
+      "use 1 to 8 bytes without a line break",
     );
   return separator;
 }

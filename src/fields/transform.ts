@@ -91,14 +91,14 @@ type Problems = FieldContext["problems"];
 function checkAscending(boundaries: readonly number[], path: string, problems: Problems): readonly number[] {
   const wrong = boundaries.findIndex((boundary, i) => i > 0 && boundary <= boundaries[i - 1]);
   if (wrong > 0)
-    problems.add(`${path}[${wrong}]`, "is not above the boundary before it", "write the boundaries in ascending order");
+    problems.add(`${path}[${wrong}]`, "must be above the previous boundary", "write the boundaries in ascending order");
   return boundaries;
 }
 
 function evenBuckets(width: number, max: number, path: string, problems: Problems): number[] {
   const steps = max / width;
   if (steps < MOST_BOUNDARIES) return evenBoundaries(width, max);
-  problems.add(path, `makes more than ${MOST_BOUNDARIES} boundaries`, "lower max or raise width");
+  problems.add(path, `results in more than ${MOST_BOUNDARIES} boundaries`, "lower max or raise width");
   return [0];
 }
 
@@ -112,7 +112,7 @@ function logBuckets(
   const boundaries = finite ? logBoundaries(log.min, log.max, log.per_doubling) : [];
   if (log.max < log.min) problems.add(path, `max ${log.max} is below min ${log.min}`, "raise max or lower min");
   if (boundaries.length > MOST_BOUNDARIES) {
-    problems.add(path, `makes more than ${MOST_BOUNDARIES} boundaries`, "lower max or per_doubling, or raise min");
+    problems.add(path, `results in more than ${MOST_BOUNDARIES} boundaries`, "lower max or per_doubling, or raise min");
   }
   return boundaries;
 }

@@ -81,7 +81,7 @@ export function gradients(graph: Graph, seeds: readonly [Tensor, Tensor][], wrt:
   }
   return wrt.map((tensor) => {
     const d = found.get(tensor.id);
-    if (!d) throw new Error(`tensor ${tensor.id} does not influence the seeds`);
+    if (!d) throw new Error(`the outputs do not depend on tensor ${tensor.id}`);
     return graph.expand(d, tensor.shape);
   });
 }
@@ -122,7 +122,8 @@ function productGradients(
 
 /** The adjoint of gathering distinct columns: each goes back to its position, the others are zero. */
 function scatter(graph: Graph, d: Tensor, indices: readonly number[], width: number): Tensor {
-  if (new Set(indices).size !== indices.length) throw new Error("gather of a repeated column has no gradient here");
+  if (new Set(indices).size !== indices.length)
+    throw new Error("the gradient of gathering a column twice is not implemented");
   const back = new Array<number>(width).fill(indices.length);
   indices.forEach((column, i) => {
     back[column] = i;

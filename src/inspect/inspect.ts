@@ -157,7 +157,7 @@ export interface InspectReport {
 export async function inspect(options: InspectOptions): Promise<InspectReport> {
   const { checkpoint: at, field, value, heaviest = 0, names } = options;
   if ((field === undefined) !== (value === undefined)) {
-    throw new HashbrookError("usage", "--field and --value go together");
+    throw new HashbrookError("usage", "--field and --value require each other");
   }
   const { model, spec, specHash, examples, path, checkpoint, skipped } = await loadModel(at, {
     capacity: 1,
@@ -181,9 +181,9 @@ export async function inspect(options: InspectOptions): Promise<InspectReport> {
 }
 
 function noWeights(tables: readonly Table[]): HashbrookError {
-  const told = tables.map(({ name, spec }) => `${name} has ${spec.dim}`).join(", ");
-  return new HashbrookError("usage", `--heaviest: no table has one weight a row: ${told}`, {
-    hint: "it is for lr and for wide parts; --top shows the longest rows of any table",
+  const dims = tables.map(({ name, spec }) => `${name} has dim ${spec.dim}`).join(", ");
+  return new HashbrookError("usage", `--heaviest: no table has one weight per row: ${dims}`, {
+    hint: "use --top, which shows the longest rows of any table; --heaviest is for lr and wide parts",
   });
 }
 

@@ -56,8 +56,8 @@ export interface LagReport {
 export async function lag(options: LagOptions): Promise<LagReport> {
   const { kafka, topic, group, checkpoint } = options;
   if ((group === undefined) === (checkpoint === undefined)) {
-    throw new HashbrookError("usage", "either --group or --checkpoint is needed", {
-      hint: "--group NAME asks the cluster, --checkpoint DIR the model's directory",
+    throw new HashbrookError("usage", "exactly one of --group and --checkpoint is required", {
+      hint: "give --group NAME for the offsets committed to Kafka, or --checkpoint DIR for those of a checkpoint",
     });
   }
   const learned = checkpoint === undefined ? null : checkpointOffsets(checkpoint, options);
@@ -78,12 +78,12 @@ function checkpointOffsets(path: string, { topic, onPassedOver }: LagOptions): (
   const offsets = position?.offsets;
   if (!Array.isArray(offsets) || !offsets.every((offset) => typeof offset === "string" && /^\d+$/.test(offset))) {
     throw new HashbrookError("checkpoint_mismatch", `${path}: was not learned from Kafka`, {
-      hint: "lag is for runs of train --kafka",
+      hint: "use a run of train --kafka",
     });
   }
   if (position?.topic !== topic) {
     throw new HashbrookError("stream_changed", `${path}: was learned from topic ${String(position?.topic)}`, {
-      hint: `--topic ${String(position?.topic)}`,
+      hint: `give --topic ${String(position?.topic)}`,
     });
   }
   return offsets.map(BigInt);

@@ -56,8 +56,8 @@ export async function item2vec(options: Item2vecOptions): Promise<Item2vecReport
   const reader = await readerOf(options);
   const sequences = reader.take(settings.minCount);
   if (sequences.tokens.length === 0)
-    throw new HashbrookError("usage", "no sequence has two ids that occur often enough", {
-      hint: `--min-count ${settings.minCount}: a smaller one keeps rarer ids`,
+    throw new HashbrookError("usage", "no sequence has two ids with enough occurrences", {
+      hint: `lower --min-count, which is ${settings.minCount}`,
     });
   const vectors = await learnVectors(sequences, settings, options.onProgress);
   const { ids, counts } = sequences;
@@ -77,13 +77,13 @@ function readerOf({ data, model, field, sequenceBy, negatives }: Item2vecOptions
     if (field !== undefined || sequenceBy !== undefined)
       throw new HashbrookError(
         "usage",
-        "--field and --sequence-by: without --model the data are sequences, not events",
+        "--field and --sequence-by require --model: without it, --data has sequences, not events",
       );
     return sequencesOfLines(files);
   }
   if (field === undefined || sequenceBy === undefined)
-    throw new HashbrookError("usage", "--model: say what of an event is the id, and what a sequence is", {
-      hint: "--field article --sequence-by user",
+    throw new HashbrookError("usage", "--model requires --field and --sequence-by", {
+      hint: "give the field of the ids and the one that identifies a sequence: --field article --sequence-by user",
     });
   const spec = typeof model === "string" ? loadSpec(model) : model;
   return sequencesOfEvents(files, { spec, field, sequenceBy, negatives });
@@ -124,7 +124,7 @@ export function neighboursOf(directory: string, id: string, count = 10): Neighbo
   const at = ids.indexOf(id);
   if (at < 0)
     throw new HashbrookError("usage", `${directory}: has no id ${id}`, {
-      hint: "ids.tsv lists them: ids too rare have none",
+      hint: "see ids.tsv for the ids; those with fewer occurrences than --min-count have no vector",
     });
   const row = (i: number) => vectors.subarray(i * dim, (i + 1) * dim);
   const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, x, c) => sum + x * b[c], 0);

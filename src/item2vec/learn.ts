@@ -73,7 +73,7 @@ export async function learnVectors(
   const opened = word2vecKernel({ ids, dim, window, negative, cbow: architecture === "cbow", longest });
   if (!opened)
     throw new HashbrookError("table_full", `vectors of ${ids} ids with dim ${dim} need more than 4 GiB`, {
-      hint: "a smaller --dim, or a larger --min-count",
+      hint: "use a smaller --dim or a larger --min-count",
     });
   const { kernel, memory } = opened;
   const lanes = (dim + 3) & ~3;

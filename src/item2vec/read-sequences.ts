@@ -54,7 +54,7 @@ function idsOf(text: string, file: string, line: number): string[] {
     return ids.map((id) => (typeof id === "string" ? id : JSON.stringify(id)));
   } catch (error) {
     throw new HashbrookError("source_unreadable", `${file}: line ${line}: ${(error as Error).message}`, {
-      hint: "a line is a sequence: a JSON array of ids, or ids with blanks, tabs or commas between them",
+      hint: "write one sequence per line: a JSON array of ids, or ids separated by blanks, tabs or commas",
     });
   }
 }
@@ -98,7 +98,7 @@ function sourceOf({ fields, events }: CompiledSpec, name: string, flag: string):
   if (!field && isColumn) return name;
   throw new HashbrookError(
     "usage",
-    `${flag} ${name}: ${field ? "a cross stands nowhere in the events" : "neither a field nor a column"}`,
+    `${flag} ${name}: ${field ? "a cross is not a column of the events" : "neither a field nor a column"}`,
     {
       hint: `fields: ${fields
         .filter((field) => "from" in field)

@@ -160,8 +160,8 @@ const open = (spec: CompiledSpec, t: number): Promise<Encoding> =>
 /** The ids an encoding knows: the keys of its rows. */
 function knownKeys({ stores }: Encoding, name: string): BigUint64Array {
   if (stores.length > 0 && stores.every(({ keyed }) => keyed)) return storedKeys(stores);
-  throw new HashbrookError("usage", `table ${name}: does not know its ids, only rows they share`, {
-    hint: "give the events whose ids shall be carried over: --data FILE...",
+  throw new HashbrookError("usage", `table ${name}: stores shared rows, not ids`, {
+    hint: "give events that contain the ids to convert: --data FILE...",
   });
 }
 

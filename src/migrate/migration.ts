@@ -24,8 +24,8 @@ export function lossWarnings(tables: readonly { name: string; to: string; error:
     .filter(({ error }) => error > MUCH)
     .map(({ name, to, error }) => ({
       table: name,
-      message: `table ${name}: much of what it learned may be lost: its ${to} vectors differ from the old ones by ${(error * 100).toFixed(0)} % of their size`,
-      hint: "compare both with hashbrook eval on events of a later day; more rows or --passes lose less",
+      message: `table ${name}: quality may drop: the ${to} vectors differ from the old ones by ${(error * 100).toFixed(0)} % of their norm`,
+      hint: "compare both models with hashbrook eval on events of a later day; use more rows or --passes to reduce the difference",
     }));
 }
 
@@ -46,10 +46,10 @@ export function checkSame(from: CompiledSpec, to: CompiledSpec, path: string): v
   const key = (Object.keys({ ...a, ...b }) as (keyof CompiledSpec)[]).find(
     (key) => canonicalJson(a[key] ?? null) !== canonicalJson(b[key] ?? null),
   );
-  const found = key ? { what: `${key} is another`, hint: `leave ${key} as it was` } : tableDifference(from, to);
+  const found = key ? { what: `${key} has changed`, hint: `restore the old ${key}` } : tableDifference(from, to);
   if (!found) return;
   throw new HashbrookError("checkpoint_mismatch", `${path}: the spec differs in more than encodings: ${found.what}`, {
-    hint: `${found.hint}; or train anew`,
+    hint: `${found.hint}; or train a new model`,
   });
 }
 
@@ -61,7 +61,7 @@ interface Difference {
 function tableDifference(from: CompiledSpec, to: CompiledSpec): Difference | undefined {
   const names = ({ tables }: CompiledSpec) => tables.map(({ name }) => name).join(", ");
   if (names(from) !== names(to))
-    return { what: `tables are ${names(to)}, were ${names(from)}`, hint: "leave tables and their names as they were" };
+    return { what: `tables are ${names(to)}, were ${names(from)}`, hint: "restore the old tables and their names" };
   for (const [t, table] of to.tables.entries()) {
     const found = identityDifference(from.tables[t], table);
     if (found) return found;
@@ -77,13 +77,13 @@ function identityDifference(old: CompiledTable, table: CompiledTable): Differenc
   if (fields(old) !== fields(table))
     return {
       what: `${place} has the fields ${fields(table)}, had ${fields(old)}`,
-      hint: "leave the fields as they were",
+      hint: "restore the old fields",
     };
   if (canonicalJson(old.cells) === canonicalJson(table.cells) && old.seed === table.seed) return undefined;
   const [was, is] = [saltOf(old), saltOf(table)];
-  if (was === is) return { what: `${place}: its seed is another`, hint: "leave train.seed as it was" };
+  if (was === is) return { what: `${place}: its seed has changed`, hint: "restore the old train.seed" };
   const { encoding } = table;
-  const why = kindOf(encoding).salt === "field" ? ` (encoding ${encoding} keeps fields apart unless told)` : "";
+  const why = kindOf(encoding).salt === "field" ? ` (the default of encoding ${encoding})` : "";
   return { what: `${place}.salt is ${is}, was ${was}${why}`, hint: `write \`salt: ${was}\` in ${place}` };
 }
 

@@ -34,8 +34,8 @@ export function pruneCheckpoint({ checkpoint, keep, out }: PruneOptions): Promis
 export function prunable({ name, tables, tower }: CompiledSpec): number[] {
   const exact = [...tables.keys()].filter((t) => tables[t].role !== "wide" && ownsRows(tables[t].encoding));
   if (exact.length > 0 && !learnsByEvent(tower.kind)) return exact;
-  throw new HashbrookError("usage", `${name}: has no exact table under a tower, whose rows could go`, {
-    hint: "rows of other tables are several ids': migrate to fewer of them with --model",
+  throw new HashbrookError("usage", `${name}: has no exact embedding table whose rows could be pruned`, {
+    hint: "other tables share rows between ids: reduce their rows with --model instead",
   });
 }
 

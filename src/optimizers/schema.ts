@@ -54,7 +54,7 @@ export function compileOptimizer(
   single = false,
 ): OptimizerSpec {
   const named = typeof source === "string" ? [source] : optimizerKinds.filter((kind) => source[kind] !== undefined);
-  if (named.length !== 1) problems.add(path, "must name exactly one optimizer", `one of ${listed(optimizerKinds)}`);
+  if (named.length !== 1) problems.add(path, "must name exactly one optimizer", `use one of ${listed(optimizerKinds)}`);
   const kind = named[0] ?? usualOptimizer.table;
   const { defaults, single: own } = optimizerOf(kind);
   return {

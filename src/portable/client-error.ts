@@ -31,7 +31,7 @@ export function failure(path: string, response: Response, text: string, retryAft
   const facts = { status, retryAfterMs, requestId: headers.get("x-request-id") };
   const told = toldBy(text);
   if (told) return new ClientError(told.code, told.error, { ...facts, ...(told.hint && { hint: told.hint }) });
-  return new ClientError("bad_answer", `${path}: answered ${status} ${text.slice(0, 100)}`.trimEnd(), facts);
+  return new ClientError("bad_answer", `${path}: HTTP ${status} ${text.slice(0, 100)}`.trimEnd(), facts);
 }
 
 function toldBy(text: string): { error: string; code: string; hint?: string } | null {

@@ -140,7 +140,7 @@ export class Client {
     const deadline = systemClock.now() + timeoutMs;
     for (let attempt = 0; ; attempt++) {
       const left = Math.min(deadline - systemClock.now(), DAY_MS);
-      if (left <= 0) throw new ClientError("deadline_exceeded", `${path}: no answer within ${timeoutMs} ms`);
+      if (left <= 0) throw new ClientError("deadline_exceeded", `${path}: no response within ${timeoutMs} ms`);
       const outcome = await this.ask(path, request, { left, signal, requestId });
       if (!(outcome instanceof ClientError)) return outcome.answer;
       const wait = this.waitFor(outcome, attempt);
@@ -172,7 +172,7 @@ export class Client {
       return (response.ok && answerOf(text)) || failure(path, response, text, retryAfter(response));
     } catch (cause) {
       signal?.throwIfAborted();
-      if (timeout.aborted) return new ClientError("deadline_exceeded", `${path}: no answer in time`, { cause });
+      if (timeout.aborted) return new ClientError("deadline_exceeded", `${path}: timed out`, { cause });
       return new ClientError("unreachable", `${this.base}${path}: ${(cause as Error).message}`, { cause });
     }
   }

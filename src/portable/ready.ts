@@ -28,7 +28,9 @@ export class Ready {
     const { known, requests, model } = this.scoring;
     const request = new WholeRequest(body, known, Number.POSITIVE_INFINITY);
     if (request.options)
-      throw new HashbrookError("request_invalid", "body.options: is for servers", { hint: "leave it away" });
+      throw new HashbrookError("request_invalid", "body.options: not supported without a server", {
+        hint: "remove it",
+      });
     const [scores, calibrated]: [number[], number[]] = [[], []];
     while (scores.length < request.candidates) {
       const predicted = await this.scoring.predict(request.read(requests, scores.length, 0, CAPACITY));

@@ -87,6 +87,6 @@ export async function fetched(address: string | URL): Promise<Uint8Array> {
   const response = await fetch(address).catch((cause: unknown) => {
     throw new HashbrookError("source_missing", `${address}: cannot be fetched`, { cause });
   });
-  if (!response.ok) throw new HashbrookError("source_missing", `${address}: answers ${response.status}`);
+  if (!response.ok) throw new HashbrookError("source_missing", `${address}: HTTP ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }

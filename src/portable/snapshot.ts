@@ -21,12 +21,11 @@ export interface Snapshot {
 export function readSnapshot(bytes: Uint8Array): Snapshot {
   const bodies = Array.from(openFrames(bytes), ({ body }) => body);
   const first = bodies.length > 0 ? decodePart(bodies[0]) : undefined;
-  if (first?.kind !== "snapshot" || first.spec === null)
-    throw damaged("it does not begin with a snapshot's first part");
+  if (first?.kind !== "snapshot" || first.spec === null) throw damaged("no snapshot header");
   bodies.forEach((body, number) => {
     checkPart(readFacts(body), first, number);
   });
-  if (bodies.length !== first.parts) throw damaged(`it has ${bodies.length} of ${first.parts} parts`);
+  if (bodies.length !== first.parts) throw damaged(`only ${bodies.length} of ${first.parts} parts`);
   const { spec, run, version } = first;
   return {
     spec,
@@ -40,7 +39,7 @@ export function readSnapshot(bytes: Uint8Array): Snapshot {
 
 function checkPart(part: Omit<EntryPart, "state">, first: EntryPart, number: number): void {
   const same = part.run === first.run && part.version === first.version && part.parts === first.parts;
-  if (!same || part.part !== number) throw damaged(`part ${number} is of another model, or not in its place`);
+  if (!same || part.part !== number) throw damaged(`part ${number} belongs to another model, or is out of order`);
 }
 
 function damaged(reason: string): HashbrookError {

@@ -67,7 +67,7 @@ function loaded<T>(load: () => T): T {
   } catch (cause) {
     const platform = `${process.platform}/${process.arch}`;
     throw new HashbrookError("runtime_unavailable", `ONNX Runtime cannot be loaded on this machine (${platform})`, {
-      hint: "npm install @tensorflow/tfjs, and use runtime: tensorflow in the tower of the spec",
+      hint: "npm install @tensorflow/tfjs, and set runtime: tensorflow in the spec's tower",
       cause,
     });
   }

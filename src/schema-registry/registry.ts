@@ -33,8 +33,8 @@ export function registryOptions(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): RegistryOptions {
   if (!isPlainHttp(url))
-    throw new HashbrookError("usage", `${withoutSecrets(url)}: not a schema registry's address`, {
-      hint: "https://HOST:PORT; credentials in SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN",
+    throw new HashbrookError("usage", `${withoutSecrets(url)}: invalid schema registry URL`, {
+      hint: "write https://HOST:PORT, and put credentials in SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN",
     });
   const {
     SCHEMA_REGISTRY_USERNAME: user,
@@ -80,7 +80,7 @@ export class SchemaRegistry {
       if (seen.has(route) || seen.size >= MOST_REFERENCES) continue;
       seen.add(route);
       const answer = await this.get(route);
-      if (answer === null) throw failed(`${this.options.url}${route}: a schema refers to it, and it is not there`);
+      if (answer === null) throw failed(`${this.options.url}${route}: referenced by a schema, but not found`);
       await this.follow(answer, found, seen);
       found.push(textOf(answer, route));
     }
@@ -111,19 +111,19 @@ export class SchemaRegistry {
     if (response.status === 404 && errorCodeOf(text) === NO_SUCH_SCHEMA) return null;
     if (response.status === 404)
       throw failed(
-        `${url}: answers 404, and not that it has no such schema (error_code ${NO_SUCH_SCHEMA})`,
+        `${url}: HTTP 404 without a schema registry's error_code ${NO_SUCH_SCHEMA} (schema not found)`,
         undefined,
-        "is --schema-registry the address that /schemas/ids/1 is below? Of Apicurio it ends in /apis/ccompat/v7",
+        "check --schema-registry: /schemas/ids/1 is relative to this URL; for Apicurio it ends in /apis/ccompat/v7",
       );
     if (response.status === 401 || response.status === 403)
       throw failed(
-        `${url}: answers ${response.status}`,
+        `${url}: HTTP ${response.status}`,
         undefined,
         "set SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN",
       );
-    if (!response.ok) throw new Error(`answers ${response.status}`);
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
     const answer = JSON.parse(text) as unknown;
-    if (!isObject(answer)) throw new Error("answers something else than an object");
+    if (!isObject(answer)) throw new Error("the response is not a JSON object");
     return answer;
   }
 }
@@ -140,7 +140,7 @@ type Answer = Readonly<Record<string, unknown>>;
 
 function textOf({ schema }: Answer, route: string): string {
   if (typeof schema === "string") return schema;
-  throw failed(`${route}: the answer has no schema`);
+  throw failed(`${route}: no "schema" in the response`);
 }
 
 /** What fetch says, and why. */
@@ -152,7 +152,8 @@ function reasonOf(error: unknown): string {
 
 function failed(message: string, cause?: unknown, hint?: string): HashbrookError {
   return new HashbrookError("schema_registry_failed", message, {
-    hint: hint ?? "is the schema registry up, and is --schema-registry its address? --resume goes on where this ended",
+    hint:
+      hint ?? "check that the schema registry is up and that --schema-registry is its URL, then continue with --resume",
     cause,
   });
 }

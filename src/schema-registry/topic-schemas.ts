@@ -76,6 +76,6 @@ export class TopicSchemas {
 }
 
 const unknownRegistry = (id: string): HashbrookError =>
-  new HashbrookError("usage", `events name schema ${id}, and no registry is given`, {
-    hint: "--schema-registry URL; or, where events are written by one schema without its id before them, events: { schema: FILE }",
+  new HashbrookError("usage", `events name schema ${id}, but no schema registry is given`, {
+    hint: "give --schema-registry URL; or, if all events are written with one schema and have no id before them, events: { schema: FILE }",
   });

@@ -93,5 +93,5 @@ export const listed = (names: readonly string[]): string => (names.length > 0 ? 
 /** `did you mean "columns"?`, or the known names. */
 export function suggestion(name: string, known: readonly string[]): string {
   const near = nearest(name, known);
-  return near === undefined ? `known here: ${listed(known)}` : `did you mean "${near}"?`;
+  return near === undefined ? `known: ${listed(known)}` : `did you mean "${near}"?`;
 }

@@ -13,7 +13,7 @@ export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
   return (value, wrong) => {
     if (compiled().Check(value)) return value as Static<S>;
     const [, [error]] = compiled().Errors(value);
-    throw wrong(`${error?.instancePath || "/"} ${error?.message ?? "is not understood"}`);
+    throw wrong(`${error?.instancePath || "/"} ${error?.message ?? "is invalid"}`);
   };
 }
 

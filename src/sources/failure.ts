@@ -13,7 +13,7 @@ const messages: Record<string, [message: string, hint: string]> = {
 /** The error for a source that the operating system fails to open or read: `source_missing` or `source_unreadable`. */
 export function systemFailure(name: string, cause: unknown): HashbrookError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
-  const [text, hint] = messages[code] ?? [message, "the operating system could not read it"];
+  const [text, hint] = messages[code] ?? [message, "check the file and its file system"];
   const missing = code === "ENOENT" || code === "ENOTDIR";
   return new HashbrookError(missing ? "source_missing" : "source_unreadable", `${name}: ${text}`, { hint, cause });
 }
@@ -22,7 +22,7 @@ export function systemFailure(name: string, cause: unknown): HashbrookError {
 export function tooShort(name: string, place: number, end: number, unit: "byte" | "row" = "byte"): HashbrookError {
   return new HashbrookError(
     "source_changed",
-    `${name}: ends at ${unit} ${end}, but reading was to go on at ${unit} ${place}`,
+    `${name}: ends at ${unit} ${end}, but reading continues at ${unit} ${place}`,
     {
       hint: "the file was shortened or replaced since the checkpoint: restore it, or start without --resume",
     },

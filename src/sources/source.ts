@@ -122,7 +122,7 @@ class InputList implements ByteSource {
   async verify(fingerprints: readonly string[]): Promise<void> {
     for (const [i, expected] of fingerprints.entries()) {
       if (i >= this.#inputs.length)
-        throw changed(`the checkpoint was made with ${fingerprints.length} files, ${i} are given`);
+        throw changed(`the checkpoint was made with ${fingerprints.length} input files, but ${i} are given`);
       await verifyFingerprint(this.#inputs[i], expected);
     }
     this.#fingerprints = [...fingerprints];
@@ -130,7 +130,7 @@ class InputList implements ByteSource {
 
   async open(position: SourcePosition): Promise<void> {
     if (position.file >= this.#inputs.length)
-      throw changed(`file ${position.file + 1} of the data is not given any more`);
+      throw changed(`input file ${position.file + 1}, at which training continues, is not given`);
     await this.close();
     this.#epoch = position.epoch ?? 0;
     for (let file = this.#fingerprints.length; file < position.file; file++) await this.#identify(file);

@@ -65,7 +65,8 @@ export function compileCalibration(
   const { method = defaults.calibration.method, by } = given;
   const rest = { method, half_life: given.half_life ?? half_life };
   if (by === undefined) {
-    if (given.slices !== undefined) problems.add("calibration.slices", "there is one curve", "add `by`, or remove it");
+    if (given.slices !== undefined)
+      problems.add("calibration.slices", "has no effect without `by`", "add `by`, or remove it");
     return { calibration: rest };
   }
   const wrong = keyedProblem(by, compiled);
@@ -83,7 +84,7 @@ export function keyedProblem(
   if (!field) return [`"${by}" is not a field`, suggestion(by, keyed)];
   if (keyed.includes(by)) return undefined;
   if (fieldOf(field.type).cell === "single") return [`no table embeds "${by}"`, "give it a table, or name it in wide"];
-  return [`"${by}" has no single value`, keyed.length > 0 ? `one of ${listed(keyed)}` : "name a categorical field"];
+  return [`"${by}" has no single value`, keyed.length > 0 ? `use one of ${listed(keyed)}` : "use a categorical field"];
 }
 
 /** Whether batches have one key per row for this field. */

@@ -77,7 +77,7 @@ function compileWarmup(
 ): { warmup?: number } {
   const warmup = train?.warmup;
   if (warmup !== undefined && learnsByEvent(kind))
-    problems.add("train.warmup", `${kind} learns event by event`, "it is for towers: remove it");
+    problems.add("train.warmup", `has no effect: ${kind} learns event by event`, "remove it");
   return warmup === undefined || warmup === batch * defaults.train.warmup_batches ? {} : { warmup };
 }
 
@@ -85,7 +85,11 @@ function compileWarmup(
 function compileSampling({ train, label }: ModelSpec, problems: Problems): { negative_sampling?: number } {
   const rate = train?.negative_sampling ?? 1;
   if (rate < 1 && label?.soft)
-    problems.add("train.negative_sampling", "a soft label is no negative", "remove it, or label.soft");
+    problems.add(
+      "train.negative_sampling",
+      "cannot be used with soft labels, which are never negatives",
+      "remove it, or remove label.soft",
+    );
   return rate === 1 ? {} : { negative_sampling: rate };
 }
 
@@ -111,13 +115,13 @@ function checkUses(
     } else if (!linear && isNumber(field) && table !== undefined) {
       problems.add(
         `${path}.table`,
-        `the number "${field.name}" feeds the tower as it is, not by a table`,
+        `the number "${field.name}" feeds the tower unchanged, without a table`,
         "remove `table`, or give it a bucket transform",
       );
     } else if (table === undefined && !crossed.has(field.name) && !wide.has(field.name) && (linear || !dense)) {
       problems.add(
         path,
-        `nothing uses "${field.name}"`,
+        `"${field.name}" is not used`,
         linear ? "give it a table" : "give it a table, or name it in a cross or in wide",
       );
     }
@@ -133,7 +137,7 @@ function checkLeaks({ label }: CompiledSpec, fields: readonly ExpandedField[], p
       problems.add(
         path,
         `"${field.name}" reads the ${leak} ("${field.from}")`,
-        "a model must not see what it predicts: remove the field",
+        "remove the field: a model must not see what it predicts",
       );
   }
 }
@@ -147,12 +151,13 @@ function checkInputs(
   problems: Problems,
 ): void {
   const tower = towerOf(kind);
-  if (!wide && tower.needsWide) problems.add("tower", `${kind} needs a \`wide\` part`, "add wide: { fields: [...] }");
+  if (!wide && tower.needsWide)
+    problems.add("tower", `${kind} requires a \`wide\` part`, "add wide: { fields: [...] }");
   if (tower.learns === "events") {
     if (tables.length !== 1)
       problems.add(
         "tables",
-        `${kind} has exactly one table, not ${tables.length}`,
+        `${kind} requires exactly one table, got ${tables.length}`,
         "let all fields name the same table",
       );
     else tower.check?.({ tables, dense: false }, problems);
@@ -161,13 +166,13 @@ function checkInputs(
   const dense = fields.some(({ field }) => isDense(field));
   if (tables.length === 0 && (tower.compares || !dense)) {
     const none = tower.compares ? "" : " and no numbers";
-    problems.add("tower", `${kind} has no embeddings${none} to work on`, "give fields a table");
+    problems.add("tower", `${kind} requires at least one embedding, but there are none${none}`, "give fields a table");
   }
   const dims = new Set(tables.map(({ dim }) => dim));
   if (tower.compares && dims.size > 1) {
     problems.add(
       "tables",
-      `${kind} multiplies embeddings with each other, but dims are ${[...dims].join(", ")}`,
+      `${kind} multiplies embeddings, which requires equal dims, got ${[...dims].join(", ")}`,
       "give all tables the same dim",
     );
   }
@@ -183,7 +188,7 @@ function checkBatch({ batch, fields, tables, numbers }: CompiledSpec, problems: 
   if (bytes <= BATCH_BYTES) return;
   problems.add(
     "train.batch",
-    `a batch of ${batch} rows takes ${(bytes / 2 ** 30).toFixed(1)} GiB; at most 1`,
+    `a batch of ${batch} rows takes ${(bytes / 2 ** 30).toFixed(1)} GiB, the limit is 1`,
     "lower batch, max_length or take",
   );
 }

@@ -200,7 +200,7 @@ function parseJson(json: string): unknown {
 
 const damaged = (what: string, cause?: unknown): HashbrookError =>
   new HashbrookError("checkpoint_damaged", `compiled spec: ${what}`, {
-    hint: "the checkpoint was not written by Hashbrook, or was changed since: use another checkpoint, or train again",
+    hint: "use another checkpoint, or train again: this one was not written by Hashbrook, or was modified",
     cause,
   });
 
@@ -221,7 +221,7 @@ function disagreement(spec: CompiledSpec): string | undefined {
     if (wrong !== undefined) return `table ${table.name} ${wrong}`;
   }
   const { lanes, batch } = spec;
-  if (lanes && lanes.count * lanes.round !== batch) return "the batch is not a round of all lanes";
+  if (lanes && lanes.count * lanes.round !== batch) return "batch is not lanes × round";
   return towerDisagreement(spec) ?? poolingDisagreement(spec) ?? calibrationDisagreement(spec);
 }
 
@@ -240,7 +240,7 @@ function tableDisagreement(
   spec: CompiledSpec,
   fields: ReadonlyMap<string, CompiledField>,
 ): string | undefined {
-  if (!hasOwnSeeds(table, spec.seed)) return "has seeds that its names do not give";
+  if (!hasOwnSeeds(table, spec.seed)) return "has seeds that do not match its names";
   const kinds = ["single", "bag", "number", "bias"];
   if (table.cells.some(({ kind }, i, all) => i > 0 && kinds.indexOf(kind) < kinds.indexOf(all[i - 1].kind)))
     return "has cells out of order";
@@ -249,7 +249,7 @@ function tableDisagreement(
     const right = kind === "bias" ? name === BIAS : field !== undefined && fieldOf(field.type).cell === kind;
     if (!right) return `has a ${kind} cell for ${name}`;
     const pooled = table.role === "wide" || !field || !isBag(field) || items !== field.max_length;
-    if (items !== undefined && pooled) return `has ${items} items of ${name} side by side`;
+    if (items !== undefined && pooled) return `has ${items} item vectors of ${name}`;
   }
   if (new Set(table.cells.map(({ field }) => field)).size !== table.cells.length) return "has a field twice";
   return nestedDisagreement(table);
@@ -260,16 +260,16 @@ function calibrationDisagreement(spec: CompiledSpec): string | undefined {
   if (metrics && !hasKeys(tables, metrics.group)) return `metrics.group is ${metrics.group}, which no table embeds`;
   if (label.soft && negative_sampling !== undefined) return "soft labels have no negatives to sample";
   if (calibration?.by === undefined) return undefined;
-  if (calibration.slices === undefined) return "calibration has no number of slices";
+  if (calibration.slices === undefined) return "calibration.slices is missing";
   return hasKeys(tables, calibration.by) ? undefined : `calibration.by is ${calibration.by}, which no table embeds`;
 }
 
 function towerDisagreement({ tower, tables }: CompiledSpec): string | undefined {
   const wide = tables.filter(({ role }) => role === "wide");
   if (wide.length > 1 || (wide.length === 1 && (tables.at(-1) !== wide[0] || wide[0].dim !== 1)))
-    return "the wide table is not the last, of dim 1";
+    return "the wide table must be the last one and have dim 1";
   if (towerOf(tower.kind).learns === "events") {
-    if (tables.length - wide.length !== 1) return `${tower.kind} has not exactly one table`;
+    if (tables.length - wide.length !== 1) return `${tower.kind} must have exactly one table`;
     return tables[0].cells.at(-1)?.kind === "bias" ? undefined : `${tower.kind} has no bias`;
   }
   const dense = tables.some(({ cells, role }) =>

@@ -44,12 +44,20 @@ export function compileCorrect(
   const { method = "fnw" } = correct;
   const ages = correct.ages.map((age, i) => milliseconds(`join.correct.ages[${i}]`, age, problems, true));
   if (ages.some((age, i) => i > 0 && age <= ages[i - 1]))
-    problems.add("join.correct.ages", "they do not ascend", "e.g. [2m, 1h, 1d, 7d]");
+    problems.add("join.correct.ages", "must be in ascending order", "e.g. [2m, 1h, 1d, 7d]");
   if (window !== undefined)
-    problems.add("join.window", "the last of correct.ages is the window", "remove it, or make it the last age");
+    problems.add(
+      "join.window",
+      "cannot be used with correct, whose last age is the window",
+      "remove it, and make it the last age",
+    );
   const wait = milliseconds("join.correct.wait", correct.wait ?? 0, problems);
   if (wait > 0 && wait >= ages[0])
-    problems.add("join.correct.wait", "it is not before the first age", "an age is when clicks since then are learned");
+    problems.add(
+      "join.correct.wait",
+      "must be shorter than the first age",
+      "lower it: at an age, clicks after the wait are learned",
+    );
   return { method, ages, ...(wait > 0 ? { wait } : {}) };
 }
 
@@ -60,18 +68,18 @@ export function checkCorrect(
   problems: Problems,
 ): void {
   const biased = (path: string, why: string) =>
-    problems.add(path, `biased with ${method}: ${why}`, "remove it, or say method: plain");
+    problems.add(path, `would bias predictions with method ${method}: ${why}`, "remove it, or set method: plain");
   if (method !== "plain" && wait !== undefined)
-    biased("join.correct.wait", "it makes up for impressions that all were learned as negatives at once");
+    biased("join.correct.wait", "it assumes that every impression was first learned as a negative");
   if (method !== "plain" && (train?.negative_sampling ?? 1) < 1)
-    biased("train.negative_sampling", "it makes up for one negative an impression, and not all would be learned");
-  const apart = "with join.correct scores wait for their labels without their fields";
+    biased("train.negative_sampling", "it assumes one negative per impression, but only some would be learned");
+  const apart = "cannot be used with join.correct: scores that wait for labels are kept without their fields";
   if (typeof calibration === "object" && "by" in calibration) problems.add("calibration.by", apart, "remove it");
-  if (metrics !== undefined) problems.add("metrics", apart, "remove it: eval --clicks tells it of the final labels");
+  if (metrics !== undefined) problems.add("metrics", apart, "remove it; eval --clicks reports it for the final labels");
   if (train?.lanes !== undefined)
     problems.add(
       "train.lanes",
-      "lanes share out events as they come, and late labels are learned once more",
+      "cannot be used with join.correct: lanes divide events as they arrive, but late labels are learned again",
       "remove it",
     );
 }

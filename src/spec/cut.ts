@@ -14,8 +14,8 @@ export type Dims = Readonly<Record<string, number>>;
 export function cutSpec(spec: CompiledSpec, dims: Dims): CompiledSpec {
   const tables = spec.tables.filter(({ nested }) => nested !== undefined);
   if (tables.length === 0)
-    throw new HashbrookError("usage", `--dims: ${spec.name} did not learn nested vectors: none can be cut`, {
-      hint: "train it with `train: { nested: true }`, or with the dim itself",
+    throw new HashbrookError("usage", `--dims: ${spec.name} has no nested vectors`, {
+      hint: "train it with `train: { nested: true }`, or with a smaller dim",
     });
   checkNames(spec, tables, dims);
   return { ...spec, tables: spec.tables.map((table) => cutTable(table, dims)) };
@@ -38,9 +38,9 @@ function shortenTable(table: CompiledTable): CompiledTable {
   if (kindOf(encoding).store) return { ...rest, dim: longest, padded_dim: dim };
   throw new HashbrookError(
     "usage",
-    `--dims: rows of table ${name} (${encoding}) are not its vectors: they cannot be cut`,
+    `--dims: table ${name} (encoding ${encoding}) composes its vectors from rows, which cannot be cut`,
     {
-      hint: "leave the table whole; eval, predict and serve cut its vectors with --dims as they score",
+      hint: "do not cut this table here; eval, predict and serve cut its vectors with --dims while scoring",
     },
   );
 }
@@ -66,9 +66,13 @@ const given = (dims: Dims, name: string): number | undefined => (Object.hasOwn(d
 
 function learned(name: string, nested: readonly number[], prefix: number): number {
   if (nested.includes(prefix)) return prefix;
-  throw new HashbrookError("usage", `--dims ${name}=${prefix}: its vectors learned the prefixes ${nested.join(", ")}`, {
-    hint: "give one of these",
-  });
+  throw new HashbrookError(
+    "usage",
+    `--dims ${name}=${prefix}: ${name} was trained with the prefixes ${nested.join(", ")}`,
+    {
+      hint: "give one of them",
+    },
+  );
 }
 
 function upTo({ name }: CompiledTable, nested: readonly number[], most: number): number {
@@ -86,7 +90,9 @@ function checkNames({ tables: every }: CompiledSpec, tables: readonly CompiledTa
   const unknown = Object.keys(dims).find((name) => !known.has(name));
   if (unknown === undefined) return;
   const exists = namesOf(every).includes(unknown);
-  const what = exists ? "did not learn nested vectors" : "is neither a field nor a table of this model";
-  const hint = exists ? `those that did: ${[...known].slice(1).join(", ")}` : suggestion(unknown, [...known]);
+  const what = exists ? "has no nested vectors" : "is neither a field nor a table of this model";
+  const hint = exists
+    ? `these have nested vectors: ${[...known].slice(1).join(", ")}`
+    : suggestion(unknown, [...known]);
   throw new HashbrookError("usage", `--dims ${unknown}=${dims[unknown]}: ${unknown} ${what}`, { hint });
 }

@@ -94,7 +94,7 @@ function checkOptions(source: EncodingSource, encoding: string, { path, problems
     if (given[key] !== undefined && !kinds.includes(encoding))
       problems.add(
         `${path}.${key}`,
-        `has no meaning for ${encoding}`,
+        `has no effect for ${encoding}`,
         `write encoding: ${kinds.join(" or ")}, or remove it`,
       );
   };
@@ -102,14 +102,18 @@ function checkOptions(source: EncodingSource, encoding: string, { path, problems
   for (const [key, has] of Object.entries(ONLY)) meant(key, kindsThat(has));
   if (linear && !kindOf(encoding).store) {
     const able = kindsThat(({ store }) => store).join(" or ");
-    problems.add(`${path}.encoding`, `${encoding} learns in batches, and the model event by event`, `use ${able}`);
+    problems.add(
+      `${path}.encoding`,
+      `${encoding} learns in batches, but the model learns event by event`,
+      `use ${able}`,
+    );
   }
 }
 
 function budgetOf({ budget }: EncodingSource, { path, problems }: EncodingContext): number | undefined {
   const bytes = budget === undefined ? undefined : parseBytes(budget);
   if (budget !== undefined && bytes === undefined)
-    problems.add(`${path}.budget`, `${budget} is not a number of bytes`, "e.g. 200 MB, 1.5 GiB, 50_000_000");
+    problems.add(`${path}.budget`, `${budget} is not a size in bytes`, "e.g. 200 MB, 1.5 GiB, 50_000_000");
   return bytes;
 }
 
@@ -123,7 +127,11 @@ function storage(
 ) {
   const { precision = "f32", rounding, shards = 1, admission, eviction } = source;
   if (eviction?.policy && budget === undefined)
-    context.problems.add(`${context.path}.eviction.policy`, "needs a budget, and there is none", "e.g. budget: 200 MB");
+    context.problems.add(
+      `${context.path}.eviction.policy`,
+      "requires a budget, but none is given",
+      "e.g. budget: 200 MB",
+    );
   return {
     ...(precision !== "f32" && { precision }),
     ...(rounding === "nearest" && { rounding }),
@@ -144,7 +152,7 @@ function compileAdmission(
     problems.add(
       `${path}.admission`,
       "must have either occurrence_threshold or admit_probability",
-      "name one of the two",
+      "give exactly one of them",
     );
   if (admit_probability !== undefined) return { admit_probability };
   return { occurrence_threshold: occurrence_threshold ?? 2, filter_capacity: filter_capacity ?? filterCells(budget) };
@@ -165,10 +173,14 @@ function compileEviction(
 ): EvictionSpec {
   const { expire_time, ...others } = eviction;
   if (Object.keys(eviction).length === 0 && !empties)
-    problems.add(`${path}.eviction`, "names nothing by which rows go", "e.g. { policy: lru } or { expire_time: 7d }");
+    problems.add(
+      `${path}.eviction`,
+      "has no rule by which rows are evicted",
+      "e.g. { policy: lru } or { expire_time: 7d }",
+    );
   if (expire_time === undefined) return others;
   const seconds = parseSeconds(expire_time);
   if (seconds === undefined)
-    problems.add(`${path}.eviction.expire_time`, `${expire_time} is not a time`, "e.g. 7d, 12h, 30m, 90s");
+    problems.add(`${path}.eviction.expire_time`, `${expire_time} is not a duration`, "e.g. 7d, 12h, 30m, 90s");
   return { ...others, expire_time: seconds ?? 1 };
 }

@@ -14,8 +14,12 @@ type Compiled = Pick<EventFormat, "schema" | "message">;
 export function compileSchema(written: Written, problems: Problems, path: string): Compiled {
   const { format, schema, message } = written;
   if (message !== undefined && (format !== "protobuf" || schema === undefined)) {
-    const what = format === "protobuf" ? "without a schema, as events name theirs" : `for ${format}`;
-    problems.add(`${path}.message`, `has no meaning ${what}`, "it is for protobuf with a schema: remove it");
+    const what = format === "protobuf" ? "without a schema in the spec" : `for ${format}`;
+    problems.add(
+      `${path}.message`,
+      `has no effect ${what}`,
+      "remove it: it selects a message type of a Protobuf schema",
+    );
     return {};
   }
   if (schema === undefined || !isBinary(format)) return {};
@@ -23,8 +27,11 @@ export function compileSchema(written: Written, problems: Problems, path: string
     return format === "avro" ? avro(schema) : protobuf(schema, message);
   } catch (error) {
     if (!(error instanceof SchemaProblem || error instanceof SyntaxError)) throw error;
-    const [name, mend] = format === "avro" ? ["Avro", "a JSON text, as in .avsc files"] : ["Protobuf", "a .proto text"];
-    problems.add(`${path}.schema`, `no ${name} schema: ${error.message}`, mend);
+    const [name, mend] =
+      format === "avro"
+        ? ["Avro", "give a schema in JSON, as in .avsc files"]
+        : ["Protobuf", "give a schema as in .proto files"];
+    problems.add(`${path}.schema`, `invalid ${name} schema: ${error.message}`, mend);
     return {};
   }
 }

@@ -38,8 +38,8 @@ function expandField(source: FieldSource, path: string, sources: Sources, proble
   if (froms.length !== names.length) {
     problems.add(
       `${path}.from`,
-      `names ${froms.length} sources for ${names.length} fields`,
-      "both ranges must be equally long",
+      `has ${froms.length} sources for ${names.length} fields`,
+      "make both ranges equally long",
     );
     return [];
   }
@@ -54,8 +54,8 @@ function reportTwins(fields: readonly ExpandedField[], problems: Problems): void
     if (first !== undefined) {
       problems.add(
         `${path}.name`,
-        `"${field.name}" is already the name of ${first}`,
-        "give every field a name of its own (`from` says where its value is)",
+        `"${field.name}" is also the name of ${first}`,
+        "give every field a different name, and its column or path in `from`",
       );
     }
     seen.set(field.name, first ?? path);
@@ -71,8 +71,8 @@ function reportNulls(fields: readonly ExpandedField[], problems: Problems): void
     if ((first.get(field.from) ?? nulls) !== nulls)
       problems.add(
         `${path}.null_values`,
-        `another field that reads "${field.from}" has other ones`,
-        "give both fields the same, or name them in events.null_values",
+        `differ from those of another field that reads "${field.from}"`,
+        "give both fields the same ones, or move them to events.null_values",
       );
     first.set(field.from, nulls);
   }
@@ -91,6 +91,6 @@ function checkCross(of: readonly string[], path: string, fields: readonly Expand
         "cross categorical fields and numeric fields with a bucket transform",
       );
     }
-    if (of.indexOf(name) !== i) problems.add(at, `"${name}" is there twice`, "name every field of a cross once");
+    if (of.indexOf(name) !== i) problems.add(at, `"${name}" is listed twice`, "list every field of a cross once");
   }
 }

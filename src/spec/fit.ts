@@ -60,8 +60,8 @@ export function checkFit(spec: EncodingBase, budget: number | undefined, path: s
   const needed = Math.ceil(bytes / (STORE_BYTES * 0.95));
   problems.add(
     path,
-    `${rows} rows of ${dim} floats and their ${optimizer.kind} state need ${(bytes / 2 ** 30).toFixed(1)} GiB; a memory has at most 4`,
-    kind.store ? `shards: ${needed}, or lower rows or dim` : "lower rows or dim",
+    `${rows} rows of ${dim} floats and their ${optimizer.kind} state need ${(bytes / 2 ** 30).toFixed(1)} GiB, the limit of one memory is 4`,
+    kind.store ? `set shards: ${needed}, or lower rows or dim` : "lower rows or dim",
   );
 }
 
@@ -69,8 +69,8 @@ function checkBudget(spec: EncodingBase, bytes: number, budget: number, path: st
   if (filterBytes(spec) > budget / 2)
     problems.add(
       `${path}.admission.filter_capacity`,
-      `its filter takes ${sizeText(filterBytes(spec))} of a budget of ${sizeText(budget)}`,
-      `at most ${Math.floor(budget / 2 / FILTER_CELL_BYTES)}`,
+      `the filter takes ${sizeText(filterBytes(spec))} of a budget of ${sizeText(budget)}, the limit is half`,
+      `lower it to at most ${Math.floor(budget / 2 / FILTER_CELL_BYTES)}`,
     );
   if (bytes <= budget) return;
   const { mend, pool } = kindOf(spec.encoding);
@@ -79,7 +79,7 @@ function checkBudget(spec: EncodingBase, bytes: number, budget: number, path: st
   const rows = grouped(Math.floor(budget / each));
   problems.add(
     `${path}.budget`,
-    `needs ${sizeText(bytes)}, the budget is ${sizeText(budget)}`,
-    mend ?? `at most about ${rows} rows, or a smaller dim`,
+    `the table needs ${sizeText(bytes)}, but the budget is ${sizeText(budget)}`,
+    mend ?? `use at most about ${rows} rows, or a smaller dim`,
   );
 }

@@ -125,14 +125,15 @@ export function compileGate(
   const put = (name: string, path: string, range: number | readonly number[] | undefined) => {
     if (range === undefined) return;
     const [least, most] = typeof range === "number" ? [undefined, range] : range;
-    if (least !== undefined && least > most) problems.add(path, `${least} is more than ${most}`, "[least, most]");
+    if (least !== undefined && least > most)
+      problems.add(path, `minimum ${least} exceeds maximum ${most}`, "write [minimum, maximum]");
     bounds[name] = { ...(least === undefined ? {} : { least }), most };
   };
   for (const [name, range] of Object.entries(given.bounds ?? {})) put(name, `gate.bounds.${name}`, range);
   if (given.bounds?.slice_calibration !== undefined && calibration?.by === undefined)
     problems.add(
       "gate.bounds.slice_calibration",
-      "there are no slices",
+      "has no effect without calibration slices",
       "add calibration: { by: FIELD }, or remove it",
     );
   const names = fields.map(({ name }) => name);

@@ -113,24 +113,46 @@ function compileTies(
   problems: Problems,
 ): Pick<LabelStreamSpec, "id" | "key"> {
   if (!key) {
-    if (own) problems.add(`${path}.key`, "the join has no key", "say join.key: where impressions have these values");
+    if (own)
+      problems.add(
+        `${path}.key`,
+        "requires join.key, which is missing",
+        "add join.key: the impressions' columns or paths of these values",
+      );
     if (id === undefined)
-      problems.add(path, '"id" is missing', "id: where the id of the impression is; or join.key: values in common");
+      problems.add(
+        path,
+        '"id" is missing',
+        "add id: column or path of the impression's id; or add join.key: values that both have",
+      );
     return { id: id ?? null };
   }
   if (id !== undefined)
-    problems.add(`${path}.id`, "clicks name their impression by join.key", "remove it, or join.key");
+    problems.add(
+      `${path}.id`,
+      "cannot be used with join.key, which also identifies the impression",
+      "remove it, or remove join.key",
+    );
   if (own && own.length !== key.length)
-    problems.add(`${path}.key`, `join.key has ${key.length} values, and this ${own.length}`, "the same, in this order");
+    problems.add(
+      `${path}.key`,
+      `must have ${key.length} values, as join.key, got ${own.length}`,
+      "give the same values in the same order",
+    );
   return { id: null, key: own ?? key };
 }
 
 /** Clicks need an id or key for their impression, and both need a time. */
 function checkLabel({ id, key, time, soft }: LabelSpec, problems: Problems): void {
   if (id === null && key === undefined)
-    problems.add("join", "impressions have no id", "add label.id: clicks name their impression by it; or join.key");
+    problems.add(
+      "join",
+      "impressions have no id",
+      "add label.id, by which clicks refer to impressions; or add join.key",
+    );
   if (time === null) problems.add("join", "impressions have no time", "add label.time");
-  if (soft) problems.add("label.soft", "a joined label is a class", "remove it");
+  if (soft)
+    problems.add("label.soft", "cannot be used with a join: a joined label is a class, not a probability", "remove it");
 }
 
 /** With a key, the last impression before a click is known once impressions beyond it have been read. */
@@ -142,20 +164,20 @@ function checkKey(
   if (id !== null)
     problems.add(
       "join.key",
-      "impressions have an id, too, and clicks name them by one of both",
-      "remove it, or the id",
+      "cannot be used with an id of impressions: clicks refer to impressions by one of the two",
+      "remove it, or remove the id",
     );
-  if (new Set(key).size < key.length) problems.add("join.key", "a value is there twice", "name each once");
+  if (new Set(key).size < key.length) problems.add("join.key", "lists a value twice", "list each value once");
   if (conversions)
     problems.add(
       "join.conversions",
-      "with join.key clicks have no id that a conversion could share",
-      "remove it: write conversions down as clicks",
+      "cannot be used with join.key: clicks have no id that a conversion could refer to",
+      "remove it, and write conversions to the stream of clicks",
     );
   if (correct)
     problems.add(
       "join.correct",
-      "with join.key impressions wait: a later one may be the one that was clicked",
+      "cannot be used with join.key, for which impressions must wait for later ones",
       "remove it, or join by an id",
     );
 }
@@ -168,6 +190,6 @@ function checkSources(
 ): void {
   const sources = new Sources(events, problems);
   if (hasFeatures(events.format))
-    problems.add(`${path}.format`, `${events.format} text has no times`, "tsv, csv or json");
+    problems.add(`${path}.format`, `${events.format} has no event times`, "use tsv, csv or json");
   for (const [key, place] of Object.entries(places)) if (place !== undefined) sources.check(place, `${path}.${key}`);
 }

@@ -30,8 +30,7 @@ export function keysOf(spec: CompiledSpec, name: string, values: readonly string
     );
   }
   const keys = "of" in field ? crossKeys(spec, name, values) : valueKeys(spec, name, values[0]);
-  if (keys.length === 0)
-    throw new HashbrookError("usage", `--field ${name}: its values are not looked up in any table`);
+  if (keys.length === 0) throw new HashbrookError("usage", `--field ${name}: no table embeds this field`);
   return keys;
 }
 

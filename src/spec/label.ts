@@ -13,7 +13,7 @@ const THRESHOLD = /^>=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$/;
 export function compileLabel(spec: ModelSpec, sources: Sources, problems: Problems): LabelSpec {
   const label = spec.label ?? {};
   if (label.field !== undefined && label.from !== undefined) {
-    problems.add("label.from", "field and from are the same: both are given", "keep one of them");
+    problems.add("label.from", "field and from have the same meaning, but both are given", "keep one of them");
   }
   const from = label.field ?? label.from ?? defaults.label;
   const time = label.time === undefined ? null : compileTime(label.time, problems, "label.time");
@@ -30,11 +30,15 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
   });
   if (id !== null) sources.check(id, spec.events.id === undefined ? "label.id" : "events.id");
   if (spec.events.id !== undefined && label.id !== undefined)
-    problems.add("label.id", "events.id is the same: both are given", "keep one of them");
+    problems.add("label.id", "has the same meaning as events.id, but both are given", "keep one of them");
   if (spec.events.id_window !== undefined && id === null)
-    problems.add("events.id_window", "there is no id", "add events.id, or remove it");
+    problems.add("events.id_window", "requires an id, but none is given", "add events.id, or remove id_window");
   if (label.soft && label.positive !== undefined)
-    problems.add("label.positive", "has no use here: a soft label is a probability", "remove it, or soft");
+    problems.add(
+      "label.positive",
+      "has no effect with a soft label, which is a probability",
+      "remove it, or remove soft",
+    );
   at("oracle", oracle);
   return {
     from,
@@ -61,8 +65,8 @@ function compilePositives(
     if (/^[<>=!]/.test(positive))
       problems.add(
         `label.positive[${i}]`,
-        `${JSON.stringify(positive)}: a threshold stands alone`,
-        'positive: ">= 4", or a list of values',
+        `${JSON.stringify(positive)}: a threshold cannot be part of a list`,
+        'write positive: ">= 4", or a list of values',
       );
   return { any_of: positives };
 }
@@ -73,7 +77,7 @@ function compilePositive(positive: string, problems: Problems): LabelSpec["posit
   if (!Number.isFinite(threshold)) {
     problems.add(
       "label.positive",
-      `${JSON.stringify(positive)} is neither a text nor a threshold`,
+      `${JSON.stringify(positive)} is neither a value nor a threshold`,
       'e.g. positive: "1" or positive: ">= 4"',
     );
   }

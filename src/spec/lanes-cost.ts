@@ -39,7 +39,7 @@ export function warnOfCost(lanes: LanesSpec, problems: Problems): void {
   const stale = lanes.staleness === 1 ? " of staleness 1" : "";
   problems.warn(
     "train.round",
-    `updates of ${grouped(measured)} events${stale} cost ${points} points of AUC where that was measured (600,000 of Globo's events, learning rates tuned for the size)`,
-    `lanes × round of ${free} without staleness cost less than ${LEAST}: round: ${Math.max(1, Math.floor(free / lanes.count))}, at the price of more bytes an event; or raise the learning rates and compare (docs/SCALING.md)`,
+    `updates of ${grouped(measured)} events${stale} cost ${points} points of AUC in a measurement (600,000 events of Globo, learning rates tuned for each size)`,
+    `set round: ${Math.max(1, Math.floor(free / lanes.count))}, without staleness (lanes × round of ${free} cost less than ${LEAST} points, but send more bytes per event); or raise the learning rates and compare (docs/SCALING.md)`,
   );
 }

@@ -80,7 +80,7 @@ export function compileBatch(
   if (lanes === undefined) {
     for (const key of ["round", "staleness", "gradients"] as const)
       if (train[key] !== undefined)
-        problems.add(`train.${key}`, "there are no lanes", "add lanes to train, or remove it");
+        problems.add(`train.${key}`, "has no effect without lanes", "add lanes to train, or remove it");
     return { batch };
   }
   refuseLanes(kind, tables, problems);
@@ -103,9 +103,13 @@ export function compileBatch(
 export function withLanes(spec: CompiledSpec, lanes: number, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
   if (spec.lanes?.count === lanes) return spec;
   if (spec.lanes)
-    throw new HashbrookError("usage", `--lanes ${lanes}: the spec has train.lanes: ${spec.lanes.count}`, {
-      hint: "they are part of the model: leave --lanes away, or change the spec",
-    });
+    throw new HashbrookError(
+      "usage",
+      `--lanes ${lanes}: differs from the spec, which has train.lanes: ${spec.lanes.count}`,
+      {
+        hint: "remove --lanes, or change the spec: lanes are part of the model",
+      },
+    );
   const problems = new Problems(spec.name);
   refuseLanes(spec.tower.kind, spec.tables, problems);
   const round = roundOf({}, lanes, spec.batch, problems);
@@ -122,12 +126,16 @@ function roundOf(train: Train, lanes: number, batch: number, problems: Problems)
     problems.add(
       "train.batch",
       train.round === undefined
-        ? `${batch} events cannot be shared out evenly among ${lanes} lanes`
+        ? `${batch} events cannot be divided evenly among ${lanes} lanes`
         : `is ${batch}, but ${lanes} lanes of ${round} events make ${lanes * round}`,
-      "an update has lanes × round events: name round and remove batch",
+      "set round and remove batch: an update has lanes × round events",
     );
   if (lanes * round > MOST_ROWS)
-    problems.add("train.round", `${lanes} lanes of ${round} events make ${lanes * round}`, "at most 65,536 in all");
+    problems.add(
+      "train.round",
+      `${lanes} lanes of ${round} events make ${lanes * round}`,
+      "lower it: an update has at most 65,536 events",
+    );
   return round;
 }
 
@@ -135,7 +143,7 @@ function refuseLanes(kind: TowerKind, tables: readonly CompiledTable[], problems
   if (learnsByEvent(kind))
     problems.add(
       "train.lanes",
-      `${kind} learns event by event: there is no gradient of a round to share out`,
+      `${kind} learns event by event, without batches that lanes could divide`,
       "remove it: one process learns millions of events a second; or use a tower such as deep_crossing",
     );
   for (const table of tables) refuseTable(table, problems);
@@ -147,8 +155,8 @@ function refuseTable(table: CompiledTable, problems: Problems): void {
   if (table.admission)
     problems.add(
       `${path}.admission`,
-      "counts every occurrence of an id, and lanes tell of each id once a round",
-      "remove it, or learn without lanes; eviction works with both",
+      "counts every occurrence of an id, but lanes report each id once per round",
+      "remove it, or train without lanes; eviction works with lanes",
     );
   const { inner } = kindOf(table.encoding);
   if (!inner) return;
@@ -156,7 +164,7 @@ function refuseTable(table: CompiledTable, problems: Problems): void {
   if (inside && kindOf(inside.encoding).decodes)
     problems.add(
       `${path}.${inner.option}`,
-      `the network of ${inside.encoding} would have to run where rounds are folded`,
-      "an encoding of rows, such as shared; or dhe or low_dim for the whole table",
+      `lanes cannot train the network of ${inside.encoding} inside another encoding`,
+      "use an encoding without a network, such as shared; or use dhe or low_dim for the whole table",
     );
 }

@@ -33,7 +33,7 @@ export function compileNested(
   if (why) problems.add(at, why.message, why.hint);
   const prefixes = given === true ? powersBelow(dim) : given;
   if (own && prefixes.some((prefix) => prefix > dim))
-    problems.add(at, `${Math.max(...prefixes)} is more than the table's dim, ${dim}`, "name prefixes below dim");
+    problems.add(at, `prefix ${Math.max(...prefixes)} exceeds the table's dim, ${dim}`, "use prefixes below dim");
   const below = [...new Set(prefixes)].filter((prefix) => prefix < dim).sort((a, b) => a - b);
   return below.length > 0 ? { nested: [...below, dim] } : {};
 }
@@ -42,10 +42,10 @@ export function compileNested(
 function refusal(kind: TowerKind): { readonly message: string; readonly hint: string } | undefined {
   const { learns, table } = towerOf(kind);
   if (table?.only?.dim === 1)
-    return { message: `${kind} has one weight a key: there is nothing to nest`, hint: "remove it" };
+    return { message: `${kind} has one weight per key, so there is no vector to nest`, hint: "remove it" };
   if (table?.dim)
     return {
-      message: `${kind} has a vector for each other field in a row, of which no prefix can be cut`,
+      message: `${kind} has one vector per other field in a row, which cannot be cut to a prefix`,
       hint: "remove it, or use another tower",
     };
   if (learns === "events")

@@ -54,11 +54,14 @@ function readText(path: string): string {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === "ENOENT")
       throw new HashbrookError("source_missing", `${path}: no such file`, {
-        hint: `the shipped specs are in ${shippedSpecs()}`,
+        hint: `check the path; the shipped specs are in ${shippedSpecs()}`,
         cause,
       });
     if (code === "EISDIR")
-      throw new HashbrookError("source_unreadable", `${path}: is a folder`, { hint: "name a spec in it", cause });
+      throw new HashbrookError("source_unreadable", `${path}: is a folder`, {
+        hint: "give the path of a spec file",
+        cause,
+      });
     if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
       throw new HashbrookError("spec_invalid", `${path}:1:1: not UTF-8`, { hint: "save the file as UTF-8", cause });
     throw new HashbrookError("source_unreadable", `${path}: ${(cause as Error).message}`, {

@@ -43,8 +43,8 @@ export function compilePoolings(
   if (learnsByEvent(kind))
     problems.add(
       given[0].path,
-      `${kind} learns event by event: it has no graph to pool in`,
-      "use a tower, or remove it",
+      `${kind} learns event by event, without a graph that could pool`,
+      "use a tower such as deep_crossing, or remove it",
     );
   given.forEach(({ source, path }, i) => {
     checkBag(source, path, fields, problems);
@@ -86,7 +86,11 @@ function checkBag({ over }: Source, path: string, fields: readonly ExpandedField
   const found = fields.find(({ field }) => field.name === over);
   if (!found) problems.add(`${path}.over`, `"${over}" is not a field`, suggestion(over, bags));
   else if (!isBag(found.field))
-    problems.add(`${path}.over`, `"${over}" is no bag but a ${found.field.type} field`, `one of ${listed(bags)}`);
+    problems.add(
+      `${path}.over`,
+      `"${over}" is not a bag but a ${found.field.type} field`,
+      `use one of ${listed(bags)}`,
+    );
   else if (found.table === undefined)
     problems.add(`${path}.over`, `the bag "${over}" has no table`, "give it the table of the query");
 }
@@ -106,13 +110,13 @@ function checkQuery(
     problems.add(
       `${path}.query`,
       `"${query}" has no single vector`,
-      "a categorical, bucketed or cross field with a table",
+      "use a categorical, bucketed or cross field that has a table",
     );
   else if (bag && bag.table.dim !== place.table.dim)
     problems.add(
       `${path}.query`,
       `"${query}" has dim ${place.table.dim}, the items of "${over}" have ${bag.table.dim}`,
-      "give both the same table, or tables of one dim",
+      "give both the same table, or tables of the same dim",
     );
 }
 
@@ -131,7 +135,7 @@ export function checkVectors({ batch, tables }: CompiledSpec, problems: Problems
     if (bytes <= VECTOR_BYTES || !cells.some(({ items }) => items)) continue;
     problems.add(
       "train.batch",
-      `the vectors of ${batch} rows of table ${name} take ${(bytes / 2 ** 30).toFixed(1)} GiB; at most 1`,
+      `the vectors of ${batch} rows of table ${name} take ${(bytes / 2 ** 30).toFixed(1)} GiB, the limit is 1`,
       "lower batch, the pooled bag's max_length, or dim",
     );
   }
@@ -142,11 +146,14 @@ export function poolingDisagreement({ poolings = [], tables, tower }: CompiledSp
   if (poolings.length > 0 && learnsByEvent(tower.kind)) return `${tower.kind} has a pooling`;
   for (const { over, query } of poolings) {
     const [bag, asked] = [cellOf(tables, over), cellOf(tables, query)];
-    if (bag?.cell.items === undefined) return `the pooled bag ${over} has no items side by side`;
-    if (asked?.cell.kind !== "single" || asked.table.dim !== bag.table.dim) return `${query} cannot ask for ${over}`;
+    if (bag?.cell.items === undefined) return `the pooled bag ${over} has no item vectors`;
+    if (asked?.cell.kind !== "single" || asked.table.dim !== bag.table.dim)
+      return `${query} cannot be the query of ${over}`;
   }
   const laid = tables.flatMap(({ cells }) =>
     cells.filter(({ items }) => items !== undefined).map(({ field }) => field),
   );
-  return laid.join() === poolings.map(({ over }) => over).join() ? undefined : "/poolings are not of the bags laid out";
+  return laid.join() === poolings.map(({ over }) => over).join()
+    ? undefined
+    : "/poolings do not match the bags with item vectors";
 }

@@ -22,10 +22,10 @@ export function checkPrecision(spec: EncodingBase, path: string, problems: Probl
   const { precision, rounding, optimizer, dim, encoding } = spec;
   const { rows, rowDim } = kindOf(encoding);
   if (rounding && !precision)
-    problems.add(`${path}.rounding`, "rounds to a precision, and there is none", "give a precision, or remove it");
+    problems.add(`${path}.rounding`, "has no effect without a precision", "give a precision, or remove it");
   if (!precision) return;
   if (rows === "none") {
-    problems.add(`${path}.precision`, `has no meaning for ${encoding}, which has no rows`, "remove it");
+    problems.add(`${path}.precision`, `has no effect for ${encoding}, which has no rows`, "remove it");
     return;
   }
   const fitting = precisionsOf(optimizer, rowDim?.(ownOptions(spec), spec) ?? dim);
@@ -33,6 +33,6 @@ export function checkPrecision(spec: EncodingBase, path: string, problems: Probl
     problems.add(
       `${path}.precision`,
       `rows of ${dim} ${dim === 1 ? "weight" : "weights"} cannot learn in ${precision} with ${optimizer.kind}`,
-      `${fitting.join(" or ")}${isScaled(precision) && dim > 1 ? ", or an optimizer that stores its weights (adagrad, rowwise_adagrad, adam, sgd)" : ""}`,
+      `use ${fitting.join(" or ")}${isScaled(precision) && dim > 1 ? ", or an optimizer that stores its weights (adagrad, rowwise_adagrad, adam, sgd)" : ""}`,
     );
 }

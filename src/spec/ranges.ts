@@ -14,13 +14,13 @@ export function expandRange(text: string): string[] {
   if (first === undefined) throw new RangeError(`"${text}" is not a range: write it like C1..C26`);
   if (prefix !== prefixAgain) {
     throw new RangeError(
-      `the ends of "${text}" must have the same name before the number ("${prefix}" and "${prefixAgain}" differ)`,
+      `both names of the range "${text}" must be equal before the number ("${prefix}" and "${prefixAgain}" differ)`,
     );
   }
   const [from, to] = [Number(first), Number(last)];
-  if (to < from) throw new RangeError(`"${text}" runs backwards: write ${prefix}${last}..${prefix}${first}`);
+  if (to < from) throw new RangeError(`"${text}" is descending: write ${prefix}${last}..${prefix}${first}`);
   if (!Number.isSafeInteger(to)) throw new RangeError(`"${text}" has numbers above ${Number.MAX_SAFE_INTEGER}`);
-  if (to - from >= LONGEST) throw new RangeError(`"${text}" is longer than ${LONGEST} names`);
+  if (to - from >= LONGEST) throw new RangeError(`"${text}" has more than ${LONGEST} names`);
   const width = first.startsWith("0") ? first.length : 0;
   return Array.from({ length: to - from + 1 }, (_, i) => prefix + String(from + i).padStart(width, "0"));
 }
@@ -31,7 +31,7 @@ export function expand(text: string, path: string, problems: Problems): string[]
     return expandRange(text);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    problems.add(path, error.message, "a range is two names that differ only in their final number: C1..C26");
+    problems.add(path, error.message, "write two names that differ only in their final number: C1..C26");
     return [];
   }
 }

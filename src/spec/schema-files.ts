@@ -32,8 +32,9 @@ function withSchema<T extends Written>(written: T, file: string, path: string, p
   try {
     return { ...written, schema: written.format === "protobuf" ? protoText(found) : readFileSync(found, "utf8") };
   } catch (error) {
-    const what = error instanceof SchemaProblem ? `no Protobuf schema: ${error.message}` : `${schema}: no such file`;
-    problems.add(`${path}.schema`, what, "its path starts from the spec's folder");
+    const what =
+      error instanceof SchemaProblem ? `invalid Protobuf schema: ${error.message}` : `${schema}: no such file`;
+    problems.add(`${path}.schema`, what, "check the path; it is relative to the spec's folder");
     return { ...written, schema: undefined };
   }
 }
@@ -52,7 +53,7 @@ function protoText(path: string): string {
     texts.set(file, "");
     for (const name of importsOf(text)) {
       const found = importedFile(name, dirname(file));
-      if (found === undefined) throw new SchemaProblem(`${basename(file)} imports "${name}", which is not there`);
+      if (found === undefined) throw new SchemaProblem(`${basename(file)} imports "${name}", which does not exist`);
       read(found);
     }
     // Dependencies come first.

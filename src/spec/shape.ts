@@ -96,8 +96,8 @@ export function readDocument(
 
 const yamlHint = (code: string): string =>
   code === "DUPLICATE_KEY"
-    ? "every key may be given once: remove one of the two"
-    : "the file must be one valid YAML 1.2 document";
+    ? "remove one of the two: every key may occur once"
+    : "write the file as one valid YAML 1.2 document";
 
 class Reader {
   understood = true;
@@ -179,8 +179,7 @@ class Reader {
   }
 
   private keyHint(key: string, shape: Shape): string {
-    if (shape.patternProperties)
-      return "a name begins with a letter and has letters, digits, _ and - only (at most 64)";
+    if (shape.patternProperties) return "use a letter, then letters, digits, _ and - (at most 64 characters)";
     return suggestion(key, Object.keys(shape.properties ?? {}));
   }
 
@@ -194,7 +193,7 @@ class Reader {
     const values = node.items.map((item, i) => this.read(item, items, `${path}[${i}]`));
     for (const [i, value] of shape.uniqueItems ? values.entries() : [])
       if (values.indexOf(value) !== i)
-        this.problems.add(`${path}[${i}]`, `${JSON.stringify(value)} is there twice`, "each may be given once");
+        this.problems.add(`${path}[${i}]`, `${JSON.stringify(value)} is listed twice`, "list each value once");
     return values;
   }
 
@@ -276,7 +275,7 @@ function numberProblem(
 function textProblem(value: string, { minLength = 0, pattern }: Shape): string | undefined {
   if (value.length < minLength) return "must not be empty";
   if (pattern !== undefined && !new RegExp(pattern).test(value)) {
-    return `${JSON.stringify(value)} is not a name: a letter or _, then letters, digits, _ . - (at most 64 characters)`;
+    return `${JSON.stringify(value)} is not a valid name: use a letter or _, then letters, digits, _ . - (at most 64 characters)`;
   }
   return undefined;
 }

@@ -41,21 +41,21 @@ export function compileEvents(written: Written, problems: Problems, path = "even
   const { format, columns, header, separator } = written;
   const values = compileValues(written, problems, path);
   if (written.schema !== undefined && !isBinary(format))
-    problems.add(`${path}.schema`, `has no meaning for ${format}`, "it is for avro and protobuf: remove it");
+    problems.add(`${path}.schema`, `has no effect for ${format}`, "remove it: it is for avro and protobuf");
   const schema = compileSchema(written, problems, path);
   const within = { ...compileWithin(written, problems, path), ...compileEnvelope(written, problems, path) };
   if (!isDelimited(format)) {
     for (const key of ["columns", "header", "separator"] as const) {
       if (written[key] !== undefined)
-        problems.add(`${path}.${key}`, `has no meaning for ${format}`, "it is for tsv and csv: remove it");
+        problems.add(`${path}.${key}`, `has no effect for ${format}`, "remove it: it is for tsv and csv");
     }
     return { format, columns: [], header: false, separator: "", ...values, ...schema, ...within };
   }
   if (!columns && !header)
     problems.add(
       path,
-      `"columns" is missing: ${format} needs the names of its columns`,
-      "e.g. columns: [label, I1..I13, C1..C26]; or header: true, when the first line of every file names them",
+      `"columns" is missing: ${format} requires the names of its columns`,
+      "e.g. columns: [label, I1..I13, C1..C26]; or header: true, if the first line of every file names them",
     );
   const names = (columns ?? []).flatMap((name, i) =>
     expand(name, `${path}.columns[${i}]`, problems).map((column) => ({ column, i })),
@@ -63,14 +63,14 @@ export function compileEvents(written: Written, problems: Problems, path = "even
   for (const [at, { column, i }] of names.entries()) {
     const first = names.findIndex((other) => other.column === column);
     if (first !== at)
-      problems.add(`${path}.columns[${i}]`, `"${column}" is there twice`, "give every column a name of its own");
+      problems.add(`${path}.columns[${i}]`, `"${column}" is listed twice`, "give every column a different name");
   }
   const by = separator === undefined ? defaults.separator[format] : separatorOf(separator);
   if (!isColumnSeparator(by)) {
     problems.add(
       `${path}.separator`,
       `${JSON.stringify(separator)} cannot separate columns`,
-      'one ASCII character, not a quote or a line break: ";", "\\t", "\\x01"',
+      'use one ASCII character other than a quote or a line break: ";", "\\t", "\\x01"',
     );
   }
   return {
@@ -85,9 +85,9 @@ export function compileEvents(written: Written, problems: Problems, path = "even
 function compileWithin({ format, within }: Written, problems: Problems, path: string): Pick<EventFormat, "within"> {
   if (within === undefined) return {};
   if (!isNested(format))
-    problems.add(`${path}.within`, `has no meaning for ${format}`, "it is for json, avro and protobuf: remove it");
+    problems.add(`${path}.within`, `has no effect for ${format}`, "remove it: it is for json, avro and protobuf");
   else if (within.split(".").includes(""))
-    problems.add(`${path}.within`, `"${within}" is not a path`, "keys joined by single dots: payload.after");
+    problems.add(`${path}.within`, `"${within}" is not a path`, "write keys joined by single dots: payload.after");
   return { within };
 }
 
@@ -99,13 +99,9 @@ function compileEnvelope(
 ): Pick<EventFormat, "within" | "envelope"> {
   if (envelope === undefined) return {};
   if (!isNested(format))
-    problems.add(`${path}.envelope`, `has no meaning for ${format}`, "it is for json, avro and protobuf: remove it");
+    problems.add(`${path}.envelope`, `has no effect for ${format}`, "remove it: it is for json, avro and protobuf");
   if (within !== undefined)
-    problems.add(
-      `${path}.within`,
-      "says a second time where the values are",
-      `${envelope} have them in data: remove it`,
-    );
+    problems.add(`${path}.within`, "cannot be used with envelope", `remove it: the values of ${envelope} are in data`);
   return { within: DATA, envelope };
 }
 
@@ -116,11 +112,7 @@ function compileValues(
   path: string,
 ): Pick<EventFormat, "null_values" | "numbers_as_strings"> {
   if (null_values && hasFeatures(format))
-    problems.add(
-      `${path}.null_values`,
-      `has no meaning for ${format}`,
-      "a feature that is missing is left out: remove it",
-    );
+    problems.add(`${path}.null_values`, `has no effect for ${format}`, "remove it: a missing feature is left out");
   return { ...compileNulls(null_values), ...(numbers_as_strings ? { numbers_as_strings } : {}) };
 }
 
@@ -147,11 +139,11 @@ export class Sources {
     if (outside && path.startsWith("fields"))
       this.problems.add(
         path,
-        `"${from}" is outside of ${within}`,
-        "fields are within: score requests have nothing else",
+        `"${from}" is outside ${within}`,
+        "use a path inside it: score requests contain nothing else",
       );
     else if (isNested(format) && (outside ? from.slice(1) : from).split(".").includes("")) {
-      this.problems.add(path, `"${from}" is not a path`, "keys joined by single dots: user.id");
+      this.problems.add(path, `"${from}" is not a path`, "write keys joined by single dots: user.id");
     }
     if (this.known && !this.known.has(wholePath(from, within)))
       this.problems.add(path, `the schema has no "${from}"`, suggestion(from, this.known.all()));
@@ -170,5 +162,5 @@ export function checkType({ format, type }: EventFormat, sources: Sources, probl
   if (!type) return;
   sources.check(type.from, "events.type.from");
   if (hasFeatures(format))
-    problems.add("events.type", `has no meaning for ${format}`, "its lines are of one kind: remove it");
+    problems.add("events.type", `has no effect for ${format}`, "remove it: all lines are events");
 }

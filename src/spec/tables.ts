@@ -75,8 +75,7 @@ interface Whole {
 function compileTable(part: Part, path: string, whole: Whole, problems: Problems): CompiledTable {
   const { name, source, fields } = part;
   const { spec, kind } = whole;
-  if (name === WIDE)
-    problems.add(path, `"${WIDE}" is the name of the wide part's table`, "give this table another name");
+  if (name === WIDE) problems.add(path, `"${WIDE}" is reserved for the table of the wide part`, "rename this table");
   const { table: rules } = towerOf(kind);
   const { dim, init, salt } = { ...defaults.table, ...rules?.defaults, ...definedKeys(source) };
   if (rules?.only && dim !== rules.only.dim)
@@ -103,7 +102,7 @@ function warnOfSharedKeys(fields: readonly CompiledField[], path: string, proble
   problems.warn(
     path,
     `equal values of ${names.slice(0, more ? 4 : 5).join(", ")}${more} share a row`,
-    "write `salt: field` to keep the fields apart (what unlike fields need), or `salt: table` if they name the same things",
+    "write `salt: field` to give each field its own rows (right for unrelated fields), or `salt: table` if equal values mean the same thing",
   );
 }
 
@@ -119,7 +118,7 @@ export function compileWide(
   const { wide } = spec;
   if (!wide) return undefined;
   if (wide.bits !== undefined && wide.rows !== undefined) {
-    problems.add("wide.rows", "bits and rows are both given", "keep one: rows = 2^bits");
+    problems.add("wide.rows", "bits and rows are both given", "keep one of them: rows = 2^bits");
   }
   const names = wide.fields.flatMap((text, i) =>
     expand(text, `wide.fields[${i}]`, problems).map((name) => ({ name, path: `wide.fields[${i}]` })),
@@ -145,9 +144,9 @@ function wideFields(
     const field = fields.find((candidate) => candidate.field.name === name)?.field;
     if (!field) problems.add(path, `"${name}" is not a field`, suggestion(name, known));
     else if (!fieldOf(field.type).cell)
-      problems.add(path, `"${name}" is ${calledType(field)}: it feeds the tower only`, "remove it");
+      problems.add(path, `"${name}" is ${calledType(field)}, which feeds the tower only`, "remove it");
     else if (names.findIndex((other) => other.name === name) !== i)
-      problems.add(path, `"${name}" is there twice`, "name it once");
+      problems.add(path, `"${name}" is listed twice`, "list it once");
     else return [field];
     return [];
   });

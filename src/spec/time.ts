@@ -24,9 +24,11 @@ function zoneOf(written: string, problems: Problems, path: string): number {
   problems.add(
     path,
     named
-      ? `${JSON.stringify(written)} is a named zone, whose offsets are those of the machine's time zone data: another machine could read other times`
-      : `${JSON.stringify(written)} is no zone`,
-    named ? 'give a fixed offset ("+02:00") or UTC, or write the offset into the data' : 'UTC, or an offset: "+02:00"',
+      ? `${JSON.stringify(written)} is a named zone, whose offset depends on the machine's time zone data`
+      : `${JSON.stringify(written)} is not a time zone`,
+    named
+      ? 'give a fixed offset ("+02:00") or UTC, or write the offset into the data'
+      : 'write UTC, or an offset: "+02:00"',
   );
   return 0;
 }

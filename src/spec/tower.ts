@@ -22,7 +22,7 @@ export function compileTower(spec: ModelSpec, kind: TowerKind, problems: Problem
         problems.add(
           `tower.${key}`,
           `${kind} has no dense weights`,
-          `remove it: ${kind} has the optimizer of its table`,
+          `remove it: ${kind} uses the optimizer of its table`,
         );
     }
   }
@@ -37,5 +37,5 @@ export function compileTower(spec: ModelSpec, kind: TowerKind, problems: Problem
 
 /** Reports a `tower` that names no kind, or several. */
 export function reportTowerKind(problems: Problems): void {
-  problems.add("tower", "must name exactly one tower", `one of ${listed(towerKinds)}`);
+  problems.add("tower", "must name exactly one tower", `use one of ${listed(towerKinds)}`);
 }

@@ -45,7 +45,7 @@ export class EncodedTable implements Table {
     kernel.configureRow(spec.dim, spec.dim);
     path.open(kernel);
     if (kernel.uniqueGradientsAt.value === 0)
-      throw new HashbrookError("table_full", `table ${spec.name}: no room for batches of ${rows} rows`, {
+      throw new HashbrookError("table_full", `table ${spec.name}: batches of ${rows} rows do not fit in its memory`, {
         hint: "lower train.batch, dim, or a bag's max_length",
       });
     this.matrices = new Matrices(memory, path.capacity * this.width);
@@ -100,7 +100,7 @@ export class EncodedTable implements Table {
   private distinctKeys(batch: Batch, numbers: Float32Array): number {
     const { kernel, memory } = this;
     if (batch.rows > this.rows)
-      throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
+      throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows exceeds ${this.rows}`);
     this.learning = { rows: 0, count: 0 };
     this.folded = false;
     const count = kernel.gatherKeys(this.path.load(batch, numbers, kernel, memory)) >>> 0;

@@ -61,7 +61,7 @@ export class StoreTable extends StoreLearner implements Table {
 
   gather(batch: Batch, mode: GatherMode, numbers = batch.numbers, clock?: StreamTime): void | Promise<void> {
     if (batch.rows > this.rows) {
-      throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows, made for ${this.rows}`);
+      throw new HashbrookError("internal", `table ${this.name}: a batch of ${batch.rows} rows exceeds ${this.rows}`);
     }
     const occurrences = this.load(batch, numbers);
     if (mode === "learn" && clock) this.store.lifecycle?.setClock(clock);

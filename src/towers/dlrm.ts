@@ -24,8 +24,8 @@ export const dlrm = batchTower({
     if (tables.reduce((sum, { cells }) => sum + cells.length, dense ? 1 : 0) !== 1) return;
     problems.add(
       "tower",
-      "dlrm has one vector and nothing to multiply it with",
-      "give it two fields with a table, or one and a number",
+      "dlrm requires at least two vectors, got one",
+      "add a second field with a table, or a numeric field",
     );
   },
   build(layers, inputs, { hidden, bottom }) {
@@ -35,8 +35,8 @@ export const dlrm = batchTower({
     const below = dense.length > 0 ? [layers.mlp(graph.concat(dense), "bottom", [...bottom, dim])] : [];
     const count = cells + below.length;
     if (count < 2) {
-      throw new HashbrookError("spec_invalid", "tower.dlrm: has one field vector and nothing to pair it with", {
-        hint: "give it at least two fields with a table, or one and a numeric field",
+      throw new HashbrookError("spec_invalid", "tower.dlrm: requires at least two vectors, got one", {
+        hint: "add a second field with a table, or a numeric field",
       });
     }
     const vectors = graph.reshape(graph.concat([x, ...below]), ["B", count, dim]);

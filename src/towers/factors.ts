@@ -26,7 +26,7 @@ export function checkFactors(
   { fits, rule }: { fits(dim: number): boolean; rule: string } = { fits: () => true, rule: "" },
 ): void {
   if (others < 1) {
-    problems.add("tables", `${kind} has one field and nothing to pair it with`, "give two fields the table");
+    problems.add("tables", `${kind} requires at least two fields, got one`, "give a second field the table");
     return;
   }
   for (const { name, dim: floats } of tables) {
@@ -34,6 +34,6 @@ export function checkFactors(
     const at = `tables.${name}.dim`;
     if (!fits(dim)) problems.add(at, `must be ${rule} for ${kind}, got ${dim}`, "e.g. dim: 4");
     else if (floats > MOST)
-      problems.add(at, `${dim} for each of ${others} other fields: a row has at most ${MOST}`, "e.g. dim: 4");
+      problems.add(at, `${dim} factors for each of ${others} other fields exceed ${MOST} per row`, "e.g. dim: 4");
   }
 }

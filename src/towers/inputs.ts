@@ -108,7 +108,7 @@ export function fieldVectors(
 ): { x: Tensor; cells: number; dim: number } {
   const { tables } = inputs.shape;
   if (tables.length === 0) {
-    throw new HashbrookError("spec_invalid", `tower.${tower}: needs an embedding table`, {
+    throw new HashbrookError("spec_invalid", `tower.${tower}: requires an embedding table`, {
       hint: "give at least one field a table",
     });
   }

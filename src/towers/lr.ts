@@ -8,7 +8,7 @@ export const lr = eventTower({
   compiled: firstKnobs,
   defaults: noKnobs,
   // The single table holds every field, so their values are kept apart.
-  table: { defaults: { dim: 1, init: 0, salt: "field" }, only: { dim: 1, why: "lr has one weight a key" } },
+  table: { defaults: { dim: 1, init: 0, salt: "field" }, only: { dim: 1, why: "lr has one weight per key" } },
   model: 0,
   row: () => ({ floats: 1, drawn: 1 }),
   logits: (graph, { cells }) => graph.reduceSum(cells, [1], false),

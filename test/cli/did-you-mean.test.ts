@@ -3,8 +3,8 @@ import { expect, it } from "vitest";
 import { loadCommand } from "../../src/cli/commands.js";
 import { refuseUnknownFlags } from "../../src/cli/options.js";
 
-/** What a command says of its arguments. */
-async function said(name: string, args: readonly string[]): Promise<string> {
+/** A command's error for its arguments. */
+async function errorOf(name: string, args: readonly string[]): Promise<string> {
   let text = "";
   const writeErr = (part: string) => {
     text += part;
@@ -19,15 +19,15 @@ async function said(name: string, args: readonly string[]): Promise<string> {
   return text;
 }
 
-it("a mistyped flag names the one that was meant, also where a required one is missing for it", async () => {
-  expect(await said("train", ["--modle", "x", "--out", "y"])).toMatch(
+it("a mistyped flag is reported with the intended one, also if a required flag is missing because of it", async () => {
+  expect(await errorOf("train", ["--modle", "x", "--out", "y"])).toMatch(
     /unknown option '--modle'\n\(Did you mean --model\?\)/,
   );
-  expect(await said("train", ["--out", "y", "--epcohs=3"])).toContain("--epochs");
-  expect(await said("serve", ["--chekpoint", "x"])).toContain("--checkpoint");
+  expect(await errorOf("train", ["--out", "y", "--epcohs=3"])).toContain("--epochs");
+  expect(await errorOf("serve", ["--chekpoint", "x"])).toContain("--checkpoint");
 });
 
-it("flags that are there, their values, and what stands behind -- are no mistakes", async () => {
-  expect(await said("train", ["--model", "--odd", "--data", "a", "b", "--limit=3", "--json", "--help"])).toBe("");
-  expect(await said("key", ["--field", "user", "--", "--odd"])).toBe("");
+it("known flags, their values, and arguments after -- are accepted", async () => {
+  expect(await errorOf("train", ["--model", "--odd", "--data", "a", "b", "--limit=3", "--json", "--help"])).toBe("");
+  expect(await errorOf("key", ["--field", "user", "--", "--odd"])).toBe("");
 });

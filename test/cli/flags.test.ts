@@ -13,7 +13,7 @@ async function open(name: string): Promise<Command> {
     .configureOutput(quiet);
 }
 
-/** What a command says to one flag's value: "" where it takes it. */
+/** A command's error for a flag's value; "" if it is accepted. */
 async function answer(name: string, flag: string, value: string): Promise<string> {
   const command = await open(name);
   for (const option of command.options) option.mandatory = false;
@@ -57,7 +57,7 @@ const POLICIES = [
 const HOSTS = ["a b", "a..b", "http://h", "h:80", "-h", "1.2.3.4/8"];
 const POSITIVE = ["0", "-1", "x", "_", "1e999", "NaN"];
 
-/** Flag, values it refuses, what the refusal says. */
+/** Flag, values that are refused, the expected error. */
 const refused: readonly (readonly [flags: RegExp, values: readonly string[], says: RegExp])[] = [
   [/^--(limit|max-rejects|rows|checkpoint-seconds|top|passes)$/, WHOLE, /whole number of (0 or more|at least 1)/],
   [
@@ -76,7 +76,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
     /milliseconds, 0 to 86400000/,
   ],
   [/^--(rate|rate-limit)$/, POSITIVE, /a number above 0/],
-  [/^--click-window$/, ["-1", "0", "x", "15x", "1e9"], /a time above 0: 90, 30s, 15m, 2h, 1d/],
+  [/^--click-window$/, ["-1", "0", "x", "15x", "1e9"], /a duration above 0: 90, 30s, 15m, 2h, 1d/],
   [/^--dims$/, ["x", "0", "-1", "user=", "user=0", "user=x", "=8", "user=8,,ad=4"], /components by field or table/],
   [/^--budget$/, ["0", "-1", "x", "0%", "10 %%", "1e9 MB"], /bytes, or a share/],
   [/^--cache-bytes$/, ["0", "-1", "x", "10%"], /a size, such as/],
@@ -85,13 +85,13 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
     ["", "h:6379", "http://h", "redis://", "redis://h:70000", "redis://a:1,:2"],
     /Valkey or Redis server/,
   ],
-  [/^--schema-registry$/, ["registry:8081", "ftp://h", "https://u:p@h"], /not a schema registry's address/],
-  [/^--time$/, ["-1", "0", "x", "15x"], /a time above 0/],
-  [/^--(host|owner-host)$/, HOSTS, /a host's name or address/],
+  [/^--schema-registry$/, ["registry:8081", "ftp://h", "https://u:p@h"], /invalid schema registry URL/],
+  [/^--time$/, ["-1", "0", "x", "15x"], /a duration above 0/],
+  [/^--(host|owner-host)$/, HOSTS, /a host name or address/],
   [/^--kafka$/, BROKERS, /host:port \(1 to 65535\)/],
-  [/^--(topic|dead-letter-topic|clicks-topic|conversions-topic|late-topic|rounds-topic)$/, TOPICS, /a topic's name/],
-  [/^--(publish|follow)$/, LOGS, /kafka:\/\/HOST:PORT(\[.*\])?\/TOPIC|host:port|a topic's name/],
-  [/^--log$/, PLACES, /kafka:\/\/HOST:PORT\/TOPIC|host:port|a topic's name/],
+  [/^--(topic|dead-letter-topic|clicks-topic|conversions-topic|late-topic|rounds-topic)$/, TOPICS, /a topic name/],
+  [/^--(publish|follow)$/, LOGS, /kafka:\/\/HOST:PORT(\[.*\])?\/TOPIC|host:port|a topic name/],
+  [/^--log$/, PLACES, /kafka:\/\/HOST:PORT\/TOPIC|host:port|a topic name/],
   [/^--log-share$/, ["-1", "x", "1.5", "110%"], /a share from 0 to 1/],
   [/^--explore$/, POLICIES, /epsilon-greedy:E with E from 0 to 1, softmax:T with T above 0, or thompson/],
   [/^--store$/, ["runs/ads", "ftp://h/x", "s3://", "objects:", "https://h/x?y"], /objects:DIR|https:\/\/HOST\/PATH/],
@@ -106,14 +106,14 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--exponent$/, ["x", "_", "NaN"], /It must be a number/],
   [/^--sample$/, ["-1", "x"], /a number of 0 or more/],
   [/^--architecture$/, ["x"], /Allowed choices are/],
-  [/^--freeze$/, [",", "tower,"], /names with commas between them/],
+  [/^--freeze$/, [",", "tower,"], /names, separated by commas/],
   [
     /^--(tower|precision|format|compression|on-lost-offsets|kafka-client|onnx|metric)$/,
     ["x", "F32"],
     /Allowed choices are/,
   ],
 ];
-/** Values that must go on being taken. */
+/** Values that must remain valid. */
 const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = [
   [/^--(limit|rows)$/, ["1_000_000", "1e6", "7"]],
   [/^--(port|serve|metrics-port)$/, ["0", "65535"]],
@@ -140,7 +140,7 @@ const taken: readonly (readonly [flags: RegExp, values: readonly string[]])[] = 
 const takesValue = ({ required, optional }: Option) => required || optional;
 
 describe.each(Object.keys(commands))("%s", (name) => {
-  it("is listed in the program's help, which loads no command, as it is", async () => {
+  it("is listed in the program's help, which loads no command, with its own description", async () => {
     const [listed, command] = [listedCommand(name), await open(name)];
     expect([listed.name(), listed.usage(), listed.description()]).toEqual([
       name,
@@ -150,21 +150,21 @@ describe.each(Object.keys(commands))("%s", (name) => {
     expect(listed.description()).not.toBe("");
   });
 
-  it("refuses a bad value of every flag at once, naming the flag and what it takes", async () => {
+  it("refuses an invalid value of every flag, naming the flag and the accepted values", async () => {
     for (const { long } of (await open(name)).options.filter(takesValue)) {
       expect(await answer(name, long!, ""), `${long} ''`).toMatch(long!);
       for (const [flags, values, says] of refused) {
         if (!flags.test(long!)) continue;
         for (const value of values) {
-          const said = await answer(name, long!, value);
-          expect(said, `${long} ${value}`).toMatch(long!);
-          expect(said, `${long} ${value}`).toMatch(says);
+          const error = await answer(name, long!, value);
+          expect(error, `${long} ${value}`).toMatch(long!);
+          expect(error, `${long} ${value}`).toMatch(says);
         }
       }
     }
   });
 
-  it("takes good values", async () => {
+  it("accepts valid values", async () => {
     for (const { long } of (await open(name)).options.filter(takesValue)) {
       for (const [flags, values] of taken) {
         if (!flags.test(long!)) continue;

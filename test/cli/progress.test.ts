@@ -41,7 +41,7 @@ const progress: Progress = {
   source: null,
 };
 
-/** What is written to a stream that is a terminal of so many columns, or none. */
+/** The output to a terminal of this many columns, or to another stream. */
 function shown(columns: number | null, json: boolean, times: readonly [ms: number, progress: Progress][]): string[] {
   const written: string[] = [];
   const write = (text: string) => written.push(text) > 0;
@@ -56,7 +56,7 @@ function shown(columns: number | null, json: boolean, times: readonly [ms: numbe
 }
 
 describe("progress on a terminal", () => {
-  it("fits its width, what matters most first, and is cut between figures", () => {
+  it("fits the width, with the most important figures first, and is cut between figures", () => {
     for (const width of [20, 40, 60, 80, 120, 300]) {
       const [text] = shown(width, false, [[0, progress]]);
       const line = text.replace("\r\x1b[2K", "");
@@ -68,7 +68,7 @@ describe("progress on a terminal", () => {
     expect(progressLine(progress, 75, 60)).toBe("40 % ETA 1:15 · AUC 0.7123 (window 0.7123) · rejected 7");
   });
 
-  it("tells the time left of what this run does, not of what a former one did", () => {
+  it("estimates the remaining time from this run, not from an earlier one", () => {
     const lines = shown(200, false, [
       [0, { ...progress, seconds: 1, done: 0.5 }],
       [10, { ...progress, seconds: 11, done: 0.6 }],
@@ -77,9 +77,9 @@ describe("progress on a terminal", () => {
     expect(lines[1]).toContain("60 % ETA 0:40");
   });
 
-  it("says what a topic's reader waits for", () => {
-    const source = { ready: false, reason: "no answer from the brokers", lag: [] };
-    expect(progressLine({ ...progress, done: null, source }, null, 60)).toMatch(/^waiting: no answer/);
+  it("shows what a topic's reader waits for", () => {
+    const source = { ready: false, reason: "no response from the brokers", lag: [] };
+    expect(progressLine({ ...progress, done: null, source }, null, 60)).toMatch(/^waiting: no response/);
   });
 });
 
@@ -92,7 +92,7 @@ describe("progress elsewhere", () => {
     expect(lines[0]).toMatch(/^40 %.* AUC 0\.7123 .*memory 256\.0 MiB\n$/);
   });
 
-  it("is JSON with rounded numbers where --json was asked for, once a second", () => {
+  it("is JSON with rounded numbers with --json, once a second", () => {
     const lines = shown(null, true, times);
     expect(lines).toHaveLength(4);
     expect(JSON.parse(lines[0]).progress).toMatchObject({

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { hotnessText, rejectedLines } from "../../src/cli/summary.js";
 
 describe("rejected events", () => {
-  it("are told by their codes", () => {
+  it("are listed by code", () => {
     expect(
       rejectedLines({
         examples: 5,
@@ -14,7 +14,7 @@ describe("rejected events", () => {
     expect(rejectedLines({ examples: 5, rejected: 0, rejected_by_code: {}, rejected_samples: {} })).toEqual([]);
   });
 
-  it("point at the spec when there is nothing else", () => {
+  it("point to the spec if every event was rejected", () => {
     const lines = rejectedLines({
       examples: 0,
       rejected: 3,
@@ -25,14 +25,14 @@ describe("rejected events", () => {
   });
 });
 
-describe("what became of hot ids", () => {
-  it("is told on one line", () => {
+describe("the counters of hot ids", () => {
+  it("are on one line", () => {
     expect(hotnessText({ promoted: 12_345, demoted: 67, keys: 2000, hot_keys: 701 })).toMatch(
       /^hot ids: 12.* promoted, 67 demoted; 35\.0 % of the keys of batches were hot$/,
     );
   });
 
-  it("is nothing before the first batch", () => {
+  it("are zero before the first batch", () => {
     expect(hotnessText({ promoted: 0, demoted: 0, keys: 0, hot_keys: 0 })).toContain("none of the keys");
   });
 });

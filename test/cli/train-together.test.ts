@@ -29,18 +29,18 @@ const pair = (name: string, verdict: Pair["verdict"], p_all: number): Pair => ({
 });
 
 describe("the table of models", () => {
-  it("tells figures, paired differences, and who is better only where that may be said", () => {
+  it("shows figures, paired differences, and a verdict only if it is significant", () => {
     const contenders = ["a", "longer", "c"].map((name) => ({ name, quality, bytes: 2048 }));
     const pairs = [pair("longer", "better", 0.0002), pair("c", null, 0.3)];
     expect(standingLines({ contenders, pairs })).toEqual([
       "model      AUC      NE  logloss           Δ logloss     Δ AUC   tables",
       "a       0.7500  0.9000   0.4000                                2.0 KiB",
       "longer  0.7500  0.9000   0.4000  −0.01235 ± 0.00100  +0.01000  2.0 KiB  better than a (p < 0.001)",
-      "c       0.7500  0.9000   0.4000  −0.01235 ± 0.00100  +0.01000  2.0 KiB  no telling yet",
+      "c       0.7500  0.9000   0.4000  −0.01235 ± 0.00100  +0.01000  2.0 KiB  inconclusive so far",
     ]);
   });
 
-  it("is rewritten in place on a terminal, and a line every few seconds elsewhere", () => {
+  it("is rewritten in place on a terminal, and printed every few seconds elsewhere", () => {
     const progress = {
       contenders: [{ name: "a", progress: { lifetime: quality, examples: 5 } as Progress }],
       pairs: [],
@@ -75,7 +75,7 @@ const withSource = (contender: { name: string; progress: Progress }) => ({
   progress: { ...contender.progress, done: 0.5, source: null, seconds: 1, examples_this_run: 5, table_bytes: 2048 },
 });
 
-it("models are called as their files; a name that comes again has a number", () => {
+it("models are named after their files; repeated names get a number", () => {
   expect(namesOf(["x/a.yaml", "y/a.yml", "a-2.yaml", "b", "z/a.yaml"])).toEqual(["a", "a-2", "a-2-2", "b", "a-3"]);
 });
 
@@ -93,7 +93,7 @@ describe("train with several models", () => {
     writeFileSync(slow, lr.replace("alpha: 0.1", "alpha: 0.001"));
   });
 
-  it("reports all of them and their differences, keeps each in a directory that is a run of its own", async () => {
+  it("reports all models and their differences, and saves each in a directory that is a run of its own", async () => {
     const together = (await report(train)) as unknown as TogetherReport;
     expect(together.contenders.map(({ name, error }) => [name, error])).toEqual([
       ["fast", null],
@@ -107,7 +107,7 @@ describe("train with several models", () => {
     expect(logloss).toBeGreaterThan(0);
   });
 
-  it("goes on with all, and leaves none that is not named again out of the list", async () => {
+  it("resumes all models, and keeps those that are not given again in the list", async () => {
     const more = ["--data", "simulate:2000:9", "--resume"];
     const { status, stdout } = await run(["train", "--model", fast, "--model", slow, "--out", out, ...more]);
     expect([status, stdout]).toEqual([0, expect.stringMatching(/^14,000 examples.*\n {2}model +AUC/)]);
@@ -115,7 +115,7 @@ describe("train with several models", () => {
     expect(models.map(({ name }: { name: string }) => name)).toEqual(["fast", "slow"]);
   });
 
-  it("where one model is wanted, the directory names those it holds", async () => {
+  it("lists the directory's models if one must be chosen", async () => {
     for (const args of [
       ["eval", "--checkpoint", out, "--data", data],
       ["train", "--model", fast, "--data", data, "--out", out, "--resume"],
@@ -126,9 +126,12 @@ describe("train with several models", () => {
     }
   });
 
-  it("refuses what goes with one model, another spec under a known name, and a directory of one model", async () => {
+  it("refuses flags for a single model, another spec under a known name, and a directory of a single model", async () => {
     const served = await run([...train, "--serve", "0"]);
-    expect([served.status, served.stderr]).toEqual([2, expect.stringContaining("--serve: goes with one --model")]);
+    expect([served.status, served.stderr]).toEqual([
+      2,
+      expect.stringContaining("--serve: cannot be used with several --model"),
+    ]);
     const alone = ["train", "--model", fast, "--model", slow, "--data", data, "--out", join(folder, "alone")];
     expect((await run(alone)).stderr).toContain("already holds a single model");
     writeFileSync(slow, readFileSync(slow, "utf8").replace("alpha: 0.001", "alpha: 0.002"));
@@ -136,7 +139,7 @@ describe("train with several models", () => {
     expect([changed.status, changed.stderr]).toEqual([5, expect.stringMatching(/slow was trained with spec/)]);
   });
 
-  it("goes on without a model that fails, and says so with its exit status", async () => {
+  it("continues without a model that fails, and reports it by its exit status", async () => {
     const narrow = join(folder, "narrow.yaml");
     writeFileSync(narrow, readFileSync(fast, "utf8").replace(/^ {2}- \{ name: price.*\n/m, ""));
     const lines = readFileSync(data, "utf8").split("\n");
@@ -145,7 +148,7 @@ describe("train with several models", () => {
     const rejecting = ["--max-rejects", "0", "--limit", "3000"];
     const args = ["train", "--model", fast, "--model", narrow, "--data", data, "--out", join(folder, "failing")];
     const { status, stdout, stderr } = await run([...args, ...rejecting]);
-    expect([status, stderr]).toEqual([4, expect.stringContaining("hashbrook: fast was given up: ")]);
+    expect([status, stderr]).toEqual([4, expect.stringContaining("hashbrook: fast failed: ")]);
     expect(stdout).toContain("3,000 examples");
   });
 });

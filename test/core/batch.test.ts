@@ -34,12 +34,12 @@ describe("batchLayout", () => {
     ...layout.bags.flatMap((bag) => [bag.offsets, bag.keys, bag.weights]),
   ];
 
-  it("gives every part a place of its own, in order, aligned to 16 bytes", () => {
+  it("places the parts in order without overlap, aligned to 16 bytes", () => {
     expect(starts.every((start, i) => start % 16 === 0 && (i === 0 || start > starts[i - 1]))).toBe(true);
     expect(layout.bytes).toBeGreaterThan(starts.at(-1)!);
   });
 
-  it("knows the widths", () => {
+  it("computes the widths", () => {
     expect(layout).toMatchObject({ capacity: 5, numberCount: 2, vectorWidth: 2 });
     expect(layout.keys.map((keys) => keys.singles)).toEqual([1, 1]);
     expect(layout.bags).toMatchObject([{ table: 1, cell: 1, maxLength: 3 }]);
@@ -102,7 +102,7 @@ describe("keepRows", () => {
     batch.bag(0),
   ];
 
-  it.each([...Array(64).keys()])("leaves what a batch of the kept rows alone would hold, choice %i", (choice) => {
+  it.each([...Array(64).keys()])("leaves the content of a batch of only the kept rows, choice %i", (choice) => {
     const rows = [5, 1, 2, 3, 4, 8];
     const keep = Uint8Array.from(rows, (_, i) => (choice >> i) & 1);
     const kept = keepRows(batchOf(rows), keep);
@@ -111,7 +111,7 @@ describe("keepRows", () => {
 });
 
 describe("copyRows", () => {
-  it("copies every column and bag of some rows, as if the others had not been there", () => {
+  it("copies every column and bag of some rows, as if there were no others", () => {
     const layout = batchLayout(spec, 5);
     const batch = new Batch(layout, 5, new ArrayBuffer(layout.bytes));
     batch.labels.set([1, 0, 1, 0, 1]);

@@ -19,7 +19,7 @@ describe("bf16", () => {
     expect(rounded(most, -most)).toEqual([(2 - 2 ** -7) * 2 ** 127, -(2 - 2 ** -7) * 2 ** 127]);
   });
 
-  it("is off by at most a 256th of a number, and comes back from two bytes as it was", () => {
+  it("has a relative error of at most 1/256, and round-trips through two bytes", () => {
     const number = fc.float({ noNaN: true, noDefaultInfinity: true });
     fc.assert(
       fc.property(fc.array(number), (values) => {

@@ -6,11 +6,11 @@ import { expect, it } from "vitest";
 import { builtFile } from "../../src/core/built-file.js";
 import { temporary } from "../e2e/hashbrook.js";
 
-it("a file of the build is below the package's folder", () => {
+it("a file of the build is in the package's folder", () => {
   expect(existsSync(builtFile("kernels/code.wasm"))).toBe(true);
 });
 
-it("without a package.json above it, a module says so: it searched for ever", () => {
+it("reports a missing package.json above the module: it searched forever", () => {
   const module = join(temporary(), "built-file.mjs");
   cpSync("dist/core/built-file.js", module);
   const call = `(await import(${JSON.stringify(pathToFileURL(module).href)})).builtFile("x")`;

@@ -4,7 +4,7 @@ import { errorFacts, fromPlainError, HashbrookError, toPlainError } from "../../
 
 const table = readFileSync("docs/ERRORS.md", "utf8");
 
-it("documents every error code with its exit and HTTP status, and no others", () => {
+it("documents exactly the existing error codes with their exit and HTTP status", () => {
   const documented = [...table.matchAll(/^\| `(\w+)` \| (\d+) \| (\d+) \|/gm)].map(([, code, exit, status]) => [
     code,
     Number(exit),
@@ -24,7 +24,7 @@ it("keeps code, message and hint across threads", () => {
   });
 });
 
-it("tells a defect apart from an expected error", () => {
+it("distinguishes a defect from an expected error", () => {
   expect(toPlainError(new TypeError("x is undefined"))).toMatchObject({
     code: "internal",
     message: expect.stringContaining("TypeError: x is undefined"),

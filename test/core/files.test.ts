@@ -7,7 +7,7 @@ import { errorCode, type Files, nodeFiles, readFully, withFile, writeError, writ
 import { temporaryDirectory } from "../checkpoints/samples.js";
 
 describe("nodeFiles", () => {
-  it("writes and reads where it is told, and truncates", () => {
+  it("writes and reads at positions, and truncates", () => {
     const path = join(temporaryDirectory(), "a");
     withFile(nodeFiles, path, "w", (file) => {
       writeFully(nodeFiles, file, Buffer.from("hello"), 3);
@@ -19,7 +19,7 @@ describe("nodeFiles", () => {
     expect([...target.subarray(0, 3)]).toEqual([0x65, 0x6c, 0]);
   });
 
-  it("tells what is there", () => {
+  it("reports existing files", () => {
     const directory = temporaryDirectory();
     writeFileSync(join(directory, "b"), "1234");
     mkdirSync(join(directory, "a"));
@@ -31,7 +31,7 @@ describe("nodeFiles", () => {
     expect(nodeFiles.stat(join(directory, "none"))).toBeUndefined();
   });
 
-  it("makes directories with their parents, removes them with their content, and does not mind either twice", () => {
+  it("creates directories with their parents, removes them with their content, both idempotently", () => {
     const directory = temporaryDirectory();
     for (let i = 0; i < 2; i++) nodeFiles.mkdir(join(directory, "x", "y", "z"));
     writeFileSync(join(directory, "x", "y", "f"), "");
@@ -40,13 +40,13 @@ describe("nodeFiles", () => {
   });
 
   it.runIf(existsSync("/proc/self"))(
-    "gives up on a directory that the system will not have, instead of trying for ever",
+    "gives up on a directory that the system refuses, instead of retrying forever",
     () => {
       expect(() => nodeFiles.mkdir("/proc/hashbrook/a")).toThrow("ENOENT");
     },
   );
 
-  it('makes with "wx" only what is not there', () => {
+  it('creates with "wx" only what does not exist', () => {
     const path = join(temporaryDirectory(), "a");
     nodeFiles.close(nodeFiles.open(path, "wx"));
     let code: string | undefined;
@@ -60,7 +60,7 @@ describe("nodeFiles", () => {
 });
 
 describe("writeFully", () => {
-  it("goes on after short writes, and gives up when nothing goes out", () => {
+  it("continues after short writes, and fails when nothing is written", () => {
     const out: number[] = [];
     const files: Files = {
       ...nodeFiles,
@@ -72,7 +72,7 @@ describe("writeFully", () => {
     };
     expect(writeFully(files, 0, Uint8Array.of(1, 2, 3, 4), 0)).toBe(4);
     expect(out).toEqual([1, 2, 3, 4]);
-    expect(() => writeFully(files, 0, new Uint8Array(9), 0)).toThrow("took only 6 of 9 bytes");
+    expect(() => writeFully(files, 0, new Uint8Array(9), 0)).toThrow("short write: 6 of 9 bytes");
   });
 });
 
@@ -107,7 +107,7 @@ describe("writeFileAtomically", () => {
 });
 
 describe("writeError", () => {
-  it("passes errors of ours, and tells the system's reason of others", () => {
+  it("passes on HashbrookErrors, and reports the system's reason for others", () => {
     const ours = new HashbrookError("checkpoint_locked", "x");
     expect(writeError("a", ours)).toBe(ours);
     const full = writeError("out/a", Object.assign(new Error("no space"), { code: "ENOSPC" }));

@@ -5,7 +5,7 @@ import { decodeNpy, npyHeader } from "../../src/core/npy.js";
 import fc from "../properties.js";
 
 // What numpy 2.4's np.save writes before the data of np.zeros((3, 2), "<f4").
-it("is what NumPy writes", () => {
+it("equals what NumPy writes", () => {
   const text = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }".padEnd(117, " ");
   const expected = Buffer.concat([
     Buffer.from("\x93NUMPY\x01\x00", "latin1"),
@@ -27,7 +27,7 @@ it("round-trips dtypes and shapes, data aligned to 64 bytes", () => {
   );
 });
 
-it("turns to version 2 where the header passes 64 KiB", () => {
+it("uses version 2 if the header exceeds 64 KiB", () => {
   const shape = Array.from({ length: 30_000 }, () => 1);
   const header = npyHeader("U8", shape);
   expect(header[6]).toBe(2);
@@ -37,6 +37,6 @@ it("turns to version 2 where the header passes 64 KiB", () => {
 it("refuses what it does not write", () => {
   const file = Buffer.concat([npyHeader("U8", [2]), Buffer.of(1, 2)]);
   const big = Buffer.from(file.toString("latin1").replace("|u1", ">u2"), "latin1");
-  expect(() => decodeNpy(big)).toThrow("not a .npy header we know");
-  expect(() => decodeNpy(file.subarray(0, -1))).toThrow("needs 2 bytes");
+  expect(() => decodeNpy(big)).toThrow("unsupported .npy header");
+  expect(() => decodeNpy(file.subarray(0, -1))).toThrow("requires 2 bytes");
 });

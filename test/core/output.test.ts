@@ -19,7 +19,7 @@ const folder = () => temporaryDirectory();
 const text = (path: string) => readFileSync(path, "utf8");
 
 describe("an output", () => {
-  it("has its name only when it is complete, and leaves nothing beside it", async () => {
+  it("gets its name only once complete, and leaves no other file", async () => {
     const directory = folder();
     const path = join(directory, "scores.txt");
     writeFileSync(path, "yesterday", { mode: 0o640 });
@@ -48,7 +48,7 @@ describe("an output", () => {
     expect(synced).toEqual([true]);
   });
 
-  it("that is discarded leaves what was there, or nothing", async () => {
+  it("that is discarded leaves the previous file, or nothing", async () => {
     const directory = folder();
     const [old, fresh] = [join(directory, "old"), join(directory, "fresh")];
     writeFileSync(old, "yesterday");
@@ -60,7 +60,7 @@ describe("an output", () => {
     expect([readdirSync(directory), text(old)]).toEqual([["old"], "yesterday"]);
   });
 
-  it("behind a link takes the place of what the link names", () => {
+  it("behind a link replaces the link's target", () => {
     const directory = folder();
     const [link, target] = [join(directory, "link"), join(directory, "target")];
     symlinkSync("target", link);
@@ -68,14 +68,14 @@ describe("an output", () => {
     expect([lstatSync(link).isSymbolicLink(), text(target)]).toEqual([true, ""]);
   });
 
-  it("is not seen by a pattern while it is written", () => {
+  it("does not match patterns while it is written", () => {
     const directory = folder();
     const output = Output.open(join(directory, "scores"));
     expect(readdirSync(directory).every((name) => name.startsWith("."))).toBe(true);
     output.discard();
   });
 
-  it("to a device is written as it is", async () => {
+  it("to a device is written directly", async () => {
     const output = Output.open("/dev/null");
     await writeOut(output, Buffer.from("gone"));
     output.commit();
@@ -83,7 +83,7 @@ describe("an output", () => {
   });
 });
 
-describe("an output that is an input", () => {
+describe("an output that is also an input", () => {
   let directory: string;
   let input: string;
 
@@ -96,18 +96,18 @@ describe("an output that is an input", () => {
     mkdirSync(join(directory, "sub"));
   });
 
-  it.each(["events.tsv", "link", "hard", "sub/../events.tsv"])("is refused as %s, and unharmed", (name) => {
+  it.each(["events.tsv", "link", "hard", "sub/../events.tsv"])("is refused as %s, and left unchanged", (name) => {
     const error = errorOf(() => Output.open(`${directory}/${name}`, ["/dev/null", join(directory, "none"), input]));
     expect([error.code, text(input)]).toEqual(["usage", "1\n"]);
-    expect(error.message).toMatch(/^--out .*is one of the inputs/);
+    expect(error.message).toMatch(/^--out .*is also an input/);
   });
 
-  it("is not refused where only devices are the same, or nothing is there yet", () => {
+  it("is not refused if only devices are the same, or if it does not exist yet", () => {
     expect(() => refuseInputs("/dev/null", ["/dev/null"])).not.toThrow();
     expect(() => refuseInputs(join(directory, "new"), [input])).not.toThrow();
   });
 
-  it("is refused as a folder", () => {
+  it("is refused if it is a folder", () => {
     expect(errorOf(() => Output.open(join(directory, "sub"))).message).toMatch(/is a folder/);
   });
 });

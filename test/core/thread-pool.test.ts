@@ -17,7 +17,7 @@ async function seen(): Promise<unknown> {
   return value;
 }
 
-it("a kept thread logs in with the environment of now, not with that of its start", async () => {
+it("a reused thread logs in with the current environment, not with that of its start", async () => {
   try {
     process.env[NAME] = "first";
     expect(await seen()).toBe("first");

@@ -1,10 +1,10 @@
-// Avro schemas with values, drawn at random: encoded by avsc, and written as the JSON an application would write.
+// Random Avro schemas with values: encoded by avsc, and as the JSON that an application would write.
 import avsc from "avsc";
 import fc from "../properties.js";
 
 export type Schema = string | { readonly [key: string]: unknown } | readonly Schema[];
 
-/** A value: as avsc wants it, and as JSON text. */
+/** A value: as avsc expects it, and as JSON text. */
 interface Value {
   readonly avro: unknown;
   readonly json: string;
@@ -86,7 +86,7 @@ function map({ schema, value }: Drawn): Drawn {
     value: fc.uniqueArray(fc.tuple(keys, value), { maxLength: 4, selector: ([key]) => key }).map((entries) => {
       const avro = Object.fromEntries(entries.map(([key, item]) => [key, item.avro]));
       const written = new Map(entries.map(([key, { json }]) => [key, json]));
-      // Object.fromEntries puts keys that are whole numbers first.
+      // Object.fromEntries orders keys that are whole numbers first.
       const members = Object.keys(avro).map((key) => `${JSON.stringify(key)}:${written.get(key)}`);
       return { avro, json: `{${members.join()}}` };
     }),

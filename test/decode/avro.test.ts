@@ -1,4 +1,4 @@
-// Avro events: a value is the same to a model whatever format it came in, so batches of Avro are those of JSON.
+// Avro events: a model sees the same values in any format, so batches must equal those of JSON.
 import { describe, expect, it } from "vitest";
 import type { CompiledField } from "../../src/spec/compiled.js";
 import fc from "../properties.js";
@@ -10,7 +10,7 @@ const runs = Number(process.env.HASHBROOK_FUZZ ?? 600);
 const avroSpecs = (schema: Schema, fields: readonly CompiledField[], label: string) =>
   specsOf({ format: "avro", schema: JSON.stringify(schema) }, fields, label);
 
-it("decodes as JSON what avsc has encoded, of schemas drawn at random", { timeout: 120_000 + 10 * runs }, () => {
+it("decodes events of random schemas like the JSON of what avsc encoded", { timeout: 120_000 + 10 * runs }, () => {
   const decoders = Array.from({ length: 12 }, (_, i) => decodersOf("avro", i));
   let id = 0;
   let accepted = 0;
@@ -37,7 +37,7 @@ it("decodes as JSON what avsc has encoded, of schemas drawn at random", { timeou
   expect(accepted).toBeGreaterThan(runs / 4);
 });
 
-describe("of one schema", () => {
+describe("with a fixed schema", () => {
   const schema = {
     type: "record",
     name: "Click",
@@ -86,7 +86,7 @@ describe("of one schema", () => {
       ...rest,
     });
 
-  it("takes times in milliseconds and decimals as numbers", () => {
+  it("reads times in milliseconds and decimals as numbers", () => {
     const timed = { ...spec, label: { ...spec.label, time: { from: "time", unit: "ms" } as const } };
     const { rows } = messages(timed, [event(), event({ price: Buffer.from([0xff]) })]);
     expect(rows.map(({ time }) => time)).toEqual([1_717_000_000_123.456, 1_717_000_000_123.456]);
@@ -96,7 +96,7 @@ describe("of one schema", () => {
     ]);
   });
 
-  it("rejects or decodes whatever the bytes are, and goes on", () => {
+  it("rejects or decodes any bytes, and continues", () => {
     const inner = { ...{ label: 0, time: 5, user: null, tags: ["x"], price: Buffer.of(1), kind: "A" }, next: null };
     const whole = event({ next: { Click: inner } });
     const good = messages(spec, [whole], true);
@@ -107,7 +107,7 @@ describe("of one schema", () => {
     expect(messages(spec, [whole], true)).toEqual(good);
   });
 
-  it("ends at once on lists of nothing that are told to be endless, and on records without end", () => {
+  it("fails at once on lists of nulls with a huge count, and on unboundedly nested records", () => {
     const nothing = {
       type: "record",
       name: "N",

@@ -1,4 +1,4 @@
-// What tests of binary events have in common: a value is the same to a model whatever format it came in, so batches are those of JSON.
+// Shared by the tests of binary events: a model sees the same values in any format, so batches must equal those of JSON.
 import { expect } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
 import type { CompiledField, CompiledSpec, Format } from "../../src/spec/compiled.js";
@@ -31,7 +31,7 @@ export function messagesBy(decoder: Decoder, spec: CompiledSpec, events: readonl
   return { ...rest, rejects: taken.rejects.map(({ code, column, offset }) => ({ code, column, offset })) };
 }
 
-/** Decodes an event cut off at every byte, with every byte made every other, and `more`: each is a row or a reject. @returns how many rows, and codes */
+/** Decodes an event truncated at every byte, with every byte replaced by every other, and `more`: each gives a row or a reject. @returns number of rows, and codes */
 export function damaged(spec: CompiledSpec, whole: Uint8Array, more: readonly Uint8Array[] = []) {
   const decoder = new Decoder(spec, { capacity: 8 });
   const codes = new Set<string>();
@@ -70,7 +70,7 @@ export const bag = (from: string): CompiledField => ({
 
 const chosen = <T>(list: readonly T[], seed: number): T => list[seed % list.length];
 
-/** Decoders of drawn events, whose members are f0, f1, …, for JSON and for a binary format. */
+/** Decoders of random events, whose members are f0, f1, …, for JSON and for a binary format. */
 export function decodersOf(format: Format, seed: number) {
   const paths = ["f1", "f2", "f3", "f4", "f1.f0", "f2.f1", "f3.f0.f0", "f4.a", "f1.a.b", "f2.f0.a", "none"];
   const fields = [0, 1, 2].map((i) => chosen([categorical, numeric, bag], seed + i)(chosen(paths, 3 * seed + 7 * i)));

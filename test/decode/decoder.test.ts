@@ -17,7 +17,7 @@ function fileOf(spec: CompiledSpec, maxRows: number): fc.Arbitrary<Buffer> {
 }
 
 describe.each(formats)("%s", (format) => {
-  it("decodes every field type as the scalar reference does", () => {
+  it("decodes every field type like the scalar reference", () => {
     let accepted = 0;
     let refused = 0;
     for (const label of ["equals", "at_least"] as const) {
@@ -54,7 +54,7 @@ describe.each(formats)("%s", (format) => {
     );
   });
 
-  it("goes on from any batch's position as if it had never stopped", () => {
+  it("resumes from any batch's position as if it had never stopped", () => {
     const spec = everySpec(format);
     const decoder = new Decoder(spec, { capacity: 3, distinct: false });
     fc.assert(
@@ -76,7 +76,7 @@ describe.each(formats)("%s", (format) => {
     );
   });
 
-  it("never crashes, loops or loses a line on bytes gone wrong", () => {
+  it("never crashes, loops or loses a line on corrupted bytes", () => {
     const spec = everySpec(format);
     const decoder = new Decoder(spec, { capacity: 8 });
     const good = fc.sample(rowText(spec), { numRuns: 20, seed: 5 });
@@ -97,7 +97,7 @@ describe.each(formats)("%s", (format) => {
     );
   });
 
-  it("survives noise", () => {
+  it("survives random bytes", () => {
     const spec = everySpec(format);
     const decoder = new Decoder(spec, { capacity: 8 });
     const noise = fc.uint8Array({ maxLength: 600 });
@@ -121,7 +121,7 @@ function small(format: (typeof formats)[number], events: Partial<CompiledSpec["e
 const tsv = (rows: number) => Buffer.from(Array.from({ length: rows }, (_, i) => `${i % 2}\tv${i}\n`).join(""));
 
 describe("the stream", () => {
-  it("joins files: a last line without a newline is a row, offsets and lines start again", () => {
+  it("joins files: a last line without a newline is a row; offsets and lines restart", () => {
     const spec = small("tsv");
     const decoder = new Decoder(spec, { capacity: 3 });
     const first = feedFile(decoder, Buffer.from("1\ta\n0\tb"));
@@ -136,7 +136,7 @@ describe("the stream", () => {
     expect(rejects).toEqual([{ ...fault, offset: 4, row: 2, bytes: Uint8Array.from(Buffer.from("bad")), length: 3 }]);
   });
 
-  it("offers no room, and refuses bytes, until a finished file is scanned", () => {
+  it("offers no space, and refuses bytes, until a finished file is scanned", () => {
     const decoder = new Decoder(small("tsv"), { capacity: 1 });
     decoder.room().set(tsv(2));
     decoder.commit(tsv(2).length);
@@ -160,13 +160,13 @@ describe("the stream", () => {
     expect({ rows: batch.rows, offset }).toEqual({ rows: 3, offset: 15 });
   });
 
-  it("leaves rejects that follow a full batch to the next one", () => {
+  it("assigns rejects that follow a full batch to the next one", () => {
     const decoder = new Decoder(small("tsv"), { capacity: 1 });
     const taken = feed(decoder, Buffer.from("bad\n1\ta\nworse\n0\tb\n"));
     expect(taken.map(({ rejects }) => rejects.map(({ row }) => row))).toEqual([[1], [3], []]);
   });
 
-  it("ends a batch early rather than hold rejects without bound", () => {
+  it("ends a batch early instead of buffering rejects without bound", () => {
     const decoder = new Decoder(small("tsv"), { capacity: 4 });
     const file = Buffer.from("bad\n".repeat(25_000));
     const taken = feed(decoder, file, [777]);
@@ -174,7 +174,7 @@ describe("the stream", () => {
     expect(taken.map(({ offset }) => offset)).toEqual([40_000, 80_000, 100_000]);
   });
 
-  it("uses a buffer again when it has the right size", () => {
+  it("reuses a buffer of the right size", () => {
     const decoder = new Decoder(small("tsv"), { capacity: 4 });
     const [first] = feed(decoder, tsv(4));
     decoder.startAt(0, 0);
@@ -184,7 +184,7 @@ describe("the stream", () => {
     expect(decoder.take(new ArrayBuffer(8)).batch.buffer.byteLength).toBe(decoder.layout.bytes);
   });
 
-  it("passes a byte order mark over, at the start of a file alone", () => {
+  it("skips a byte order mark only at the start of a file", () => {
     const spec = small("tsv");
     for (const chunk of [1, 2, 100]) {
       const [batch, rest] = feed(new Decoder(spec, { capacity: 1 }), Buffer.from("\ufeff1\ta\n\ufeff1\tb\n"), [chunk]);
@@ -197,7 +197,7 @@ describe("the stream", () => {
     }
   });
 
-  it("passes empty lines over, counting them", () => {
+  it("skips empty lines, but counts them", () => {
     for (const format of formats) {
       const row = { tsv: "1\ta", csv: "1,a", json: '{"label":1,"a":"a"}', vw: "1 |a a" }[format];
       const taken = feed(new Decoder(small(format), { capacity: 9 }), Buffer.from(`\n${row}\r\n\r\n\n${row}\nx`), [3]);
@@ -211,7 +211,7 @@ describe("the stream", () => {
     }
   });
 
-  it("takes no carriage return into a value", () => {
+  it("never includes a carriage return in a value", () => {
     for (const format of ["tsv", "csv"] as const) {
       const separator = format === "csv" ? "," : "\t";
       const spec = small(format);
@@ -235,7 +235,7 @@ describe("limits", () => {
     ["csv", (text: string) => `1,"\n${text}"`],
     ["json", (text: string) => `{"label":1,"b":"${text}"}`],
     ["vw", (text: string) => `1 |b ${text}`],
-  ] as const)("refuses a %s row of more than 4 MiB, however it comes (%#)", (format, row) => {
+  ] as const)("rejects a %s row of more than 4 MiB, in any chunks (%#)", (format, row) => {
     const spec = small(format, { columns: ["label", "b"] });
     const other = { ...spec, fields: [], tables: [], numbers: [] };
     const before = row("x");
@@ -267,7 +267,7 @@ describe("limits", () => {
       expectDecoded(spec, feed(new Decoder(spec, { capacity: 2 }), file, [chunk]), expected, 2);
   });
 
-  it("refuses a last row that is too long and has no newline", () => {
+  it("rejects a last row that is too long and has no newline", () => {
     const file = Buffer.from(`1\ta\n${"z".repeat(5 << 20)}`);
     for (const chunk of [8 << 20, 100_000]) {
       const [{ batch, rejects, offset, row }] = feed(new Decoder(small("tsv"), { capacity: 2 }), file, [chunk]);
@@ -277,7 +277,7 @@ describe("limits", () => {
     }
   });
 
-  it("refuses a value of more than 65,535 bytes in a column that is read", () => {
+  it("rejects a value of more than 65,535 bytes in a column that is read", () => {
     for (const format of formats) {
       const spec = small(format, { columns: ["label", "a", "b"] });
       const row = (a: string, b: string) =>
@@ -298,7 +298,7 @@ describe("limits", () => {
 });
 
 describe("scoring", () => {
-  it("needs no label, weight, time or id when labels are not required", () => {
+  it("requires no label, weight, time or id if labels are not required", () => {
     const spec = everySpec("json");
     const file = Buffer.from('{"plain":"x"}\n{"label":0,"time":5}\n{"label":{}}\n');
     const [{ batch, rejects }] = feed(new Decoder(spec, { capacity: 4, requireLabel: false }), file);
@@ -317,7 +317,7 @@ describe("distinct-value registers", () => {
     return highest;
   };
 
-  it("are those of the accepted rows' keys, whatever the batches, and merge the same after a restart", () => {
+  it("count the accepted rows' keys for any batches, and merge the same after a restart", () => {
     const spec = everySpec("json");
     const file = Buffer.from(fc.sample(rowText(spec), { numRuns: 400, seed: 3 }).join("\n"));
     const expected = new Map<number, number>();
@@ -348,7 +348,7 @@ describe("distinct-value registers", () => {
     expect(expected.size).toBeGreaterThan(500);
   });
 
-  it("are not reported when not asked for", () => {
+  it("are not reported unless requested", () => {
     const spec = small("tsv");
     expect(feed(new Decoder(spec, { capacity: 9, distinct: false }), tsv(5))[0].distinct.length).toBe(0);
     expect(feed(new Decoder(spec, { capacity: 9 }), tsv(5))[0].distinct.length).toBe(5);
@@ -373,7 +373,7 @@ describe("messages", () => {
     expect(rejects).toMatchObject([{ offset: 13, row: 0, length: 1 }]);
   });
 
-  it.each(formats)("%s: that lie in one piece of memory are read as if each had come alone", (format) => {
+  it.each(formats)("%s: adjacent ones in memory are read as if each had arrived alone", (format) => {
     const events = {
       tsv: (i: number) => `1\ta${i}`,
       csv: (i: number) => `1,"a\n${i}"`,
@@ -396,7 +396,7 @@ describe("messages", () => {
     expect(other.rejects).toEqual(each.rejects);
   });
 
-  it("with more than one row, or too long, are refused whole", () => {
+  it("with more than one row, or too long, are rejected as a whole", () => {
     const decoder = new Decoder(small("tsv"), { capacity: 3 });
     message(decoder, Buffer.from("1\ta\n0\tb"), 7);
     message(decoder, Buffer.alloc((4 << 20) + 1, 65), 8);

@@ -24,7 +24,7 @@ export function feedFile(decoder: Decoder, file: Uint8Array, chunks: readonly nu
   return taken;
 }
 
-/** The same, and takes what is left. */
+/** The same, and takes the remaining rows. */
 export function feed(decoder: Decoder, file: Uint8Array, chunks?: readonly number[]): Taken[] {
   return [...feedFile(decoder, file, chunks), decoder.take()];
 }
@@ -81,7 +81,7 @@ export function expectDecoded(spec: CompiledSpec, taken: readonly Taken[], expec
   }
 }
 
-/** Everything of a take that may not depend on how the input was cut. */
+/** Everything that must not depend on the chunks of the input. */
 export function outcome(spec: CompiledSpec, { batch, rejects, offset, row, distinct }: Taken) {
   return { rows: rowsOf(spec, batch), rejects, offset, row, distinct: [...distinct] };
 }

@@ -1,4 +1,4 @@
-// Files of Protobuf messages with their lengths before them: rows are those of the JSON lines of the same events.
+// Files of length-delimited Protobuf messages: rows must equal those of the same events as JSON lines.
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -14,7 +14,7 @@ import { drawnEvents, jsonOfEvent } from "./proto-values.js";
 
 const fields = [categorical("f1"), numeric("f2"), bag("f3"), categorical("f1.f0")];
 
-it("are read as the JSON of what @bufbuild/protobuf writes and reads, whatever the chunks", () => {
+it("are read like the JSON of what @bufbuild/protobuf writes and reads, for any chunks", () => {
   let rows = 0;
   fc.assert(
     fc.property(fc.integer(), fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (seed, chunks) => {
@@ -60,17 +60,17 @@ const click = (n: number, user = `u${n % 13}`) =>
 const clicks = (from: number, to: number) =>
   Buffer.concat(Array.from({ length: to - from }, (_, i) => click(from + i)));
 
-describe("of one schema", () => {
+describe("with a fixed schema", () => {
   const spec = specsOf({ format: "protobuf", schema }, [categorical("user")], "label").binary;
   const decoder = new Decoder(spec, { capacity: 10 });
-  /** A file from a place on. */
+  /** A file from a position on. */
   const read = (file: Uint8Array, chunks?: readonly number[], offset = 0, row = 0): Taken[] => {
     decoder.take();
     decoder.startAt(offset, row);
     return feed(decoder, file.subarray(offset), chunks);
   };
 
-  it("tell after every batch where they go on", () => {
+  it("report after every batch where they continue", () => {
     const file = clicks(0, 45);
     const whole = read(file);
     expect(whole.map(({ batch, row }) => [batch.rows, row])).toEqual([
@@ -82,12 +82,12 @@ describe("of one schema", () => {
     ]);
     for (const [i, { offset, row }] of whole.entries()) {
       const rest = read(file, [7], offset, row);
-      const told = ({ batch, offset, row }: Taken) => ({ rows: rowsOf(spec, batch), offset, row });
-      expect(rest.filter(({ batch }) => batch.rows > 0).map(told)).toEqual(whole.slice(i + 1).map(told));
+      const summary = ({ batch, offset, row }: Taken) => ({ rows: rowsOf(spec, batch), offset, row });
+      expect(rest.filter(({ batch }) => batch.rows > 0).map(summary)).toEqual(whole.slice(i + 1).map(summary));
     }
   });
 
-  it("are rows also where they are empty, and rejected where they are none or too long, at their places", () => {
+  it("are rows also if empty, and are rejected with their positions if invalid or too long", () => {
     const long = click(1, "x".repeat(4 << 20));
     const parts = [click(0), withLength(Buffer.alloc(0)), withLength(Buffer.of(0xff)), long, click(2)];
     for (const chunks of [[1 << 18], [1 << 15, 5]]) {
@@ -102,26 +102,26 @@ describe("of one schema", () => {
     }
   });
 
-  it("that are cut off end with the message and its byte, wherever the cut is", () => {
+  it("that are truncated fail with the message's number and byte, wherever the cut is", () => {
     const file = Buffer.concat([click(0), click(1, "y".repeat(300)), click(2)]);
     const ends = [0, click(0).length, file.length - click(2).length, file.length];
     for (let cut = 0; cut <= file.length; cut++) {
       const number = ends.findLastIndex((end) => end <= cut);
       const reading = () => read(file.subarray(0, cut), [13]);
       if (ends.includes(cut)) expect(reading().at(-1)!.row).toBe(number);
-      else expect(reading).toThrow(`message ${number + 1}, at byte ${ends[number]}, is cut off`);
+      else expect(reading).toThrow(`message ${number + 1}, at byte ${ends[number]}, is truncated`);
     }
-    expect(() => read(Buffer.concat([click(0), Buffer.from(varint((4 << 20) + 1)), click(1)]))).toThrow("is cut off");
+    expect(() => read(Buffer.concat([click(0), Buffer.from(varint((4 << 20) + 1)), click(1)]))).toThrow("is truncated");
   });
 
-  it("whose length cannot be one are no such file", () => {
+  it("with an impossible length are reported as another kind of file", () => {
     for (const length of ["ffffffff7f", "ffffffffff01", "8080808008"])
       expect(() => read(Buffer.concat([click(0), Buffer.from(length, "hex"), click(1)]))).toThrow(
-        `message 2, at byte ${click(0).length}: its length would be beyond 2 GiB`,
+        `message 2, at byte ${click(0).length}: length exceeds 2 GiB`,
       );
   });
 
-  it("whose bytes are any others are rows, rejects or an error", () => {
+  it("of arbitrary bytes give rows, rejects or an error", () => {
     const file = clicks(0, 3);
     let rows = 0;
     for (let at = 0; at < file.length; at++) {
@@ -138,10 +138,10 @@ describe("of one schema", () => {
     expect(rows).toBeGreaterThan(1000);
   });
 
-  it("of a spec that names no schema are refused with what to write", () => {
+  it("of a spec without a schema are refused with what to write", () => {
     const { schema: _, ...events } = spec.events;
     expect(() => feed(new Decoder({ ...spec, events }, { capacity: 10 }), click(0))).toThrow(
-      "events of format protobuf are read from topics",
+      "events of format protobuf cannot be read from files without a schema",
     );
   });
 });
@@ -166,7 +166,7 @@ train: { batch: 300 }
     ...more,
   ];
 
-  it("teach what JSON lines teach, plain or compressed, stopped and resumed at the end of every batch", async () => {
+  it("train the same model as JSON lines, plain or compressed, stopped and resumed after every batch", async () => {
     const json = join(folder, "clicks.jsonl");
     const line = (n: number) =>
       `${JSON.stringify({ label: n % 3 === 0 ? 1 : 0, user: `u${n % 13}`, at: 1_000_000 + n })}\n`;
@@ -191,7 +191,7 @@ train: { batch: 300 }
     expect(digests(join(folder, `parts${data.length}`))).toEqual(digests(join(folder, "whole")));
   });
 
-  it("grow from day to day; a part of a message ends the run, and the rest is learned when it is there", async () => {
+  it("may grow from day to day: an incomplete message ends the run, and the rest is learned once it is there", async () => {
     const grown = join(folder, "grown.pb");
     writeFileSync(grown, clicks(0, 1000));
     const learn = (...more: string[]) => run(command("grown", "--data", grown, "--resume", "--json", ...more));
@@ -200,18 +200,18 @@ train: { batch: 300 }
     appendFileSync(grown, next.subarray(0, -3));
     const { status, stderr } = await learn();
     expect(status).not.toBe(0);
-    expect(stderr).toMatch(/grown\.pb: message 1400, at byte \d+, is cut off/);
+    expect(stderr).toMatch(/grown\.pb: message 1400, at byte \d+, is truncated/);
     appendFileSync(grown, next.subarray(-3));
     const { stdout } = await learn();
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ examples: 1400, rejected: 0 });
   });
 
-  it("hold out files of their own, and no last part", async () => {
+  it("can be validated with separate files, but not with --validate-last", async () => {
     const { stderr } = await run(command("held", "--data", data, "--validate-last", "0.1"));
     expect(stderr).toContain("clicks.pb has no lines at which its last part could be split off");
   });
 
-  it("are decoded once into a cache that teaches the same", async () => {
+  it("are decoded once into a cache that trains the same model", async () => {
     const cache = join(folder, "cache");
     expect((await run(["cache", "--model", model, "--data", data, "--out", cache])).stderr).toBe("");
     await report(command("cached", "--data", `cache:${cache}`, "--validate-last", "0.1"));

@@ -59,7 +59,7 @@ export function specOf(
   };
 }
 
-/** One field of every type and then some; json paths are nested. */
+/** At least one field of every type; json paths are nested. */
 export function everyField(format: Format): CompiledField[] {
   const at = (path: string) => (format === "json" ? path : path.replaceAll(".", "_"));
   return [
@@ -80,7 +80,7 @@ export function everyField(format: Format): CompiledField[] {
   ];
 }
 
-/** A spec that reads everything there is, label, weight, time, id and oracle too. */
+/** A spec that reads everything, including label, weight, time, id and oracle. */
 export function everySpec(format: Format, label: "equals" | "at_least" = "equals"): CompiledSpec {
   const fields = everyField(format);
   const froms = [...new Set(fields.flatMap((field) => ("from" in field ? [field.from] : [])))];
@@ -104,7 +104,7 @@ export function everySpec(format: Format, label: "equals" | "at_least" = "equals
   });
 }
 
-/** Any but a surrogate. `fc.string` of them all lists a million texts first. */
+/** Any code point but a surrogate. `fc.string` of them all would first list a million texts. */
 const codePoint = fc.oneof(fc.nat(0x7f), fc.nat(0xd7ff), fc.integer({ min: 0xe000, max: 0x10ffff }));
 
 const words = fc.oneof(
@@ -159,7 +159,7 @@ const orBad = <T, U>(good: fc.Arbitrary<T>, bad: fc.Arbitrary<U>) =>
 const orMissing = (value: fc.Arbitrary<string>) =>
   fc.oneof({ weight: 5, arbitrary: value }, { weight: 1, arbitrary: fc.constant("") });
 
-/** The text of the value at a path, by what the spec wants there. */
+/** The text of the value at a path, of the kind that the spec expects there. */
 function valueText(spec: CompiledSpec, from: string): fc.Arbitrary<string> {
   const { label, fields } = spec;
   const field = fields.find((other) => "from" in other && other.from === from);

@@ -25,7 +25,7 @@ const thrown = (wanted: CompiledSpec, bytes: Uint8Array) => {
 };
 
 describe("a header", () => {
-  it("names the columns: in any order, extra ones are passed over", () => {
+  it("names the columns in any order; extra columns are ignored", () => {
     const plain = feed(new Decoder(spec("tsv"), { capacity: 9 }), file("label;a;b\n1;x;y\n0;z;\n"));
     const shuffled = feed(
       new Decoder(spec("tsv"), { capacity: 9 }),
@@ -36,7 +36,7 @@ describe("a header", () => {
     expect(plain[0]).toMatchObject({ row: 3, offset: 21, rejects: [] });
   });
 
-  it("is read again in every file", () => {
+  it("is read in every file", () => {
     const decoder = new Decoder(spec("tsv"), { capacity: 9 });
     feedFile(decoder, file("label;a;b\n1;x;y\n"), [1]);
     feedFile(decoder, file(""));
@@ -47,14 +47,14 @@ describe("a header", () => {
     expect(rejects).toMatchObject([{ code: "column_count", row: 3, offset: 16 }]);
   });
 
-  it("may be all of a file, with or without its newline", () => {
+  it("may be a file's only content, with or without a newline", () => {
     for (const text of ["label;a;b", "label;a;b\n"]) {
       const [{ batch, row }] = feed(new Decoder(spec("tsv"), { capacity: 9 }), file(text));
       expect({ rows: batch.rows, row }).toEqual({ rows: 0, row: 1 });
     }
   });
 
-  it("must name every column that is read, once", () => {
+  it("must name every column that is read exactly once", () => {
     const thrown = (text: string, options = {}) => {
       try {
         feed(new Decoder(spec("tsv"), { capacity: 9, ...options }), file(text));
@@ -65,7 +65,7 @@ describe("a header", () => {
     expect(thrown("label;b;c\n")).toBeInstanceOf(HashbrookError);
     expect(thrown("label;b;c\n")?.code).toBe("source_unreadable");
     expect(thrown("label;b;c\n")?.message).toBe('header: no column "a"; the header has: label, b, c');
-    expect(thrown("label;a;b;a\n")?.message).toContain('column "a" is there 2 times');
+    expect(thrown("label;a;b;a\n")?.message).toContain('column "a" occurs 2 times');
     expect(thrown("a;b\n")?.message).toContain('no column "label"');
     expect(thrown("a;b\n", { requireLabel: false })).toBeUndefined();
     expect(thrown("label;a;b;\xff\n")).toBeUndefined();
@@ -79,10 +79,10 @@ describe("a header", () => {
     expect(() => feed(decoder(), Buffer.alloc(5 << 20, 65), [100_000])).toThrow("header: longer than 4 MiB");
   });
 
-  it("of another separator is told with it", () => {
+  it("with another separator is reported with that separator", () => {
     const separated = {
       code: "source_unreadable",
-      hint: 'are its columns separated by ","? events: { separator: "," }',
+      hint: 'if its columns are separated by ",", set events: { separator: "," }',
     };
     expect(thrown(spec("tsv"), Buffer.from("label,a,b\n1,x,y\n"))).toMatchObject(separated);
   });
@@ -92,18 +92,15 @@ describe("a header", () => {
     ["text in UTF-16", Buffer.from("\uFEFFlabel\ta\tb\n", "utf16le")],
     ["a zip archive, or a spreadsheet", Buffer.from("PK\x03\x04\x14\0\0\0\x08\0")],
     ["Parquet", Buffer.from("PAR1\x15\x04\x15\x10\x15\x14")],
-  ])(
-    "where none is, since the file is %s: is refused at its first bytes, and not told as broken rows",
-    (what, bytes) => {
-      const refused = { code: "source_unreadable", message: `the file is ${what}, not lines of text` };
-      for (const header of [true, false]) {
-        const { events, ...rest } = spec("tsv");
-        expect(thrown({ ...rest, events: { ...events, header } }, bytes)).toMatchObject(refused);
-      }
-    },
-  );
+  ])("missing because the file is %s is refused at the first bytes, not reported as malformed rows", (what, bytes) => {
+    const refused = { code: "source_unreadable", message: `the file is ${what}, not lines of text` };
+    for (const header of [true, false]) {
+      const { events, ...rest } = spec("tsv");
+      expect(thrown({ ...rest, events: { ...events, header } }, bytes)).toMatchObject(refused);
+    }
+  });
 
-  it("must have been read before going to the middle of a file", () => {
+  it("must have been read before seeking to the middle of a file", () => {
     const text = file("b;a;label\ny;x;1\nv;u;0\n");
     const decoder = new Decoder(spec("tsv"), { capacity: 1 });
     expect(decoder.needsHeader).toBe(true);

@@ -167,7 +167,7 @@ describe("members", () => {
     expect(keys("")[0]).toBe(key("a", ""));
   });
 
-  it("in any order, and in an order that changes from event to event", () => {
+  it("are read in any order, also if it changes from event to event", () => {
     const members = [
       '"a":"x"',
       '"u":{"v":{"w":"y"},"z":0}',
@@ -186,7 +186,7 @@ describe("members", () => {
     );
   });
 
-  it("lie at dotted paths, by nested objects or by names with the dots in them", () => {
+  it("are found by dotted paths, in nested objects or under names that contain the dots", () => {
     const expected = key("deep", "y");
     expect(keys('"u":{"v":{"w":"y"}}')[1]).toBe(expected);
     expect(keys('"u.v":{"w":"y"}')[1]).toBe(expected);
@@ -197,7 +197,7 @@ describe("members", () => {
       expect(keys(other)[1]).toBe(key("deep", ""));
   });
 
-  it("named twice: the last counts", () => {
+  it("that are duplicated: the last one counts", () => {
     expect(keys('"a":"x","a":"y"')[0]).toBe(key("a", "y"));
     expect(keys('"a":"x","a":null')[0]).toBe(key("a", ""));
     expect(keys('"a":{},"a":"y"')[0]).toBe(key("a", "y"));
@@ -206,7 +206,7 @@ describe("members", () => {
     expect(keys('"u":5,"u":{"v":{"w":"x"}}')[1]).toBe(key("deep", "x"));
   });
 
-  it("of the wrong type are refused, never coerced", () => {
+  it("of the wrong type are rejected, never coerced", () => {
     const code = (members: string) => decode(event(members));
     expect(code('"a":{}')).toBe("bad_type a");
     expect(code('"a":[1]')).toBe("bad_type a");
@@ -236,7 +236,7 @@ describe("members", () => {
     expect(decode("{}")).toBe("bad_label label");
   });
 
-  it("of a bag are an array's items, or the parts of a string; empty ones are passed over, of the rest the first ones are kept", () => {
+  it("of a bag are an array's items or the parts of a string; empty ones are skipped, and the first max_length are kept", () => {
     const list = (value: string) => {
       const row = decode(event(`"list":${value}`));
       return typeof row === "string" ? row : row.bags[0].keys;
@@ -249,7 +249,7 @@ describe("members", () => {
     expect(list("[1,2,3,4,5,6,7,8,9,10,{}]")).toEqual(texts(..."123456789"));
   });
 
-  it("can be read where a value and members below it are both wanted", () => {
+  it("can be read both as a value and by their own members", () => {
     const both = specOf(
       [
         { name: "a", type: "categorical", from: "a" },

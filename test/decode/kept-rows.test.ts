@@ -10,7 +10,7 @@ const fields = [
   { name: "n", type: "numeric", from: "n", transform: "raw", missing: 0 },
 ] as const;
 
-/** What is kept of a file's rows: `code: value, value`, in JSON as `kind text`. */
+/** The recorded rows of a file: `code: value, value`, for JSON as `kind text`. */
 function kept(format: Format, file: string, columns: string[], chunks?: number[], header = false): string[] {
   const separator = format === "csv" ? "," : "\t";
   const events = { format, columns: ["a", "n", "id", "rest"], header, separator };
@@ -27,26 +27,29 @@ function kept(format: Format, file: string, columns: string[], chunks?: number[]
   });
 }
 
-describe("rows are kept in the order of the stream", () => {
-  it.each([undefined, [1], [7, 3]])("of tsv, rejected ones with what can be told of them (chunks %j)", (chunks) => {
-    const file = "x\t1\ti1\tr\n\nx\t1\nx\tno\ti3\tr\nx\t2\t\tr\r\n\xff\t1\ti5\tr\nx\t1\ti6\tr";
-    const expected = [
-      "ok: i1 | x",
-      "column_count:  | ",
-      "bad_number: i3 | x",
-      "ok:  | x",
-      "ok: i5 | \xff",
-      "ok: i6 | x",
-    ];
-    expect(kept("tsv", file, ["id", "a"], chunks)).toEqual(expected);
-  });
+describe("rows are recorded in stream order", () => {
+  it.each([undefined, [1], [7, 3]])(
+    "of tsv, rejected ones with the values that could be read (chunks %j)",
+    (chunks) => {
+      const file = "x\t1\ti1\tr\n\nx\t1\nx\tno\ti3\tr\nx\t2\t\tr\r\n\xff\t1\ti5\tr\nx\t1\ti6\tr";
+      const expected = [
+        "ok: i1 | x",
+        "column_count:  | ",
+        "bad_number: i3 | x",
+        "ok:  | x",
+        "ok: i5 | \xff",
+        "ok: i6 | x",
+      ];
+      expect(kept("tsv", file, ["id", "a"], chunks)).toEqual(expected);
+    },
+  );
 
-  it("of csv, quotes taken off, columns by the header's names", () => {
+  it("of csv, unquoted, with columns named by the header", () => {
     const file = 'rest,id,n,a\n"x","a ""q"", b\nc",1,y\nz,i2,"x"y,z\n';
     expect(kept("csv", file, ["id", "rest"], undefined, true)).toEqual(['ok: a "q", b\nc | x', "bad_quote:  | "]);
   });
 
-  it("of json, values as written, and of places that no field reads", () => {
+  it("of json, values as written, also from paths that no field reads", () => {
     const file = [
       '{"id":9007199254740993,"a":"x","user":{"tags":[1, "b"]}}',
       '{"id":"\\u0061\\n","a":"x","user":{"tags":null}}',
@@ -73,7 +76,7 @@ describe("rows are kept in the order of the stream", () => {
     ]);
   });
 
-  it("of rows with long values, so many at a time that memory stays bounded", () => {
+  it("of rows with long values, in portions that bound memory", () => {
     const long = "y".repeat(60_000);
     const file = Array.from({ length: 64 }, (_, i) => `x\t1\t${i}${long}\tr`);
     const decoded = kept("tsv", `${file.join("\n")}\nx\t1\t${long}${long}\tr\n`, ["id"]);
@@ -81,7 +84,7 @@ describe("rows are kept in the order of the stream", () => {
   });
 });
 
-it("of messages that are kept, texts of several megabytes do not run over the kernel's memory", () => {
+it("texts of several megabytes in recorded messages do not overflow the kernel's memory", () => {
   const spec = specOf([...fields], { events: { format: "json", columns: [], header: false, separator: "" } });
   const decoder = new Decoder(spec, { capacity: 1024, requireLabel: false, kept: ["id"] });
   const idOf = (n: number) => String(n).padStart(40_000, "x");

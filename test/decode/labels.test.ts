@@ -36,7 +36,7 @@ describe("events of one type", () => {
   const events = { ...specOf([]).events, type: { from: "kind", is: ["view", "7"] } };
   const kinds = ["view", "7", "7.0", "tap", "", "viewed", "view"];
 
-  it("are read from among others, which are not rejected whatever is wrong with them", () => {
+  it("are selected among others, which are never rejected, however malformed", () => {
     const label = { ...plain, time: { from: "t", unit: "ms" } } as const;
     const rows = kinds.map((kind, i) => `${i % 2}\tx${i}\t${kind}\t${kind === "tap" ? "never" : 1e12 + i}\n`);
     const delimited = specOf([a], { label, events: { ...events, columns: ["label", "a", "kind", "t"] } });
@@ -59,31 +59,31 @@ describe("a label", () => {
     expect(labels({}, texts)).toEqual(texts.map(() => 1));
   });
 
-  it("of 0 or -1, however written, is a negative", () => {
+  it("of 0 or -1, in any spelling, is a negative", () => {
     const texts = ["0", "0.0", "-0", "+0", "00", "0e5", "-1", "-1.0", "-1e0", "false", "False"];
     expect(labels({}, texts)).toEqual(texts.map(() => 0));
   });
 
-  it("of another number, or no number, is rejected", () => {
+  it("of another number, or of no number, is rejected", () => {
     expect(labels({}, ["2", "0.5", "-2", "11", "4294967297", "1.0000001"])).toEqual(Array(6).fill("unknown_label"));
     expect(labels({}, ["", "yes", "nan", "NaN", "inf", "1e999", "tru", "truer", "0x1"])).toEqual(
       Array(9).fill("bad_label"),
     );
   });
 
-  it("is compared with any positive number; beside 0, -1 or 2 a 1 is a negative", () => {
+  it("is compared with any positive number; beside a positive 0, -1 or 2, a 1 is a negative", () => {
     expect(labels({ positive: { equals: "2.0" } }, ["2", "2.0", "1", "0", "3"])).toEqual([1, 1, 0, 0, "unknown_label"]);
     expect(labels({ positive: { equals: "0" } }, ["0", "0.0", "-0", "1", "-1"])).toEqual([1, 1, 1, 0, 0]);
     expect(labels({ positive: { equals: "-1" } }, ["-1", "-1.0", "1", "0"])).toEqual([1, 1, 0, 0]);
     expect(labels({ positive: { equals: "123456789" } }, ["123456789", "123456789.0", "1"])).toEqual([1, 1, 0]);
   });
 
-  it("is compared as a text with a positive word", () => {
+  it("is compared as text with a positive word", () => {
     expect(labels({ positive: { equals: "yes" } }, ["yes", "no", "1", "yes "])).toEqual([1, 0, 0, 0]);
     expect(labels({ positive: { equals: "0x1" } }, ["0x1", "1"])).toEqual([1, 0]);
   });
 
-  it("is taken as it is where labels are soft", () => {
+  it("is used as a probability if labels are soft", () => {
     expect(labels({ soft: true }, ["0", "1", "0.25", "1e-1", "true"])).toEqual([0, 1, 0.25, Math.fround(0.1), 1]);
     expect(labels({ soft: true }, ["-1", "1.1", "x", ""])).toEqual([
       "unknown_label",
@@ -103,7 +103,7 @@ describe("a label", () => {
     expect(rejects).toEqual(["6 unknown_label label"]);
   });
 
-  it("that cannot be read does not hinder a score", () => {
+  it("that is invalid does not prevent scoring", () => {
     const { batch, rejects } = lines(tsv({}), "?\tx\n1\ty\n", { requireLabel: false });
     expect([...batch.labels]).toEqual([Number.NaN, 1]);
     expect(rejects).toEqual([]);
@@ -142,7 +142,7 @@ describe("an event time", () => {
     expect(of(text, "s")).toBe(Date.parse(text));
   });
 
-  it("is UTC where nothing else is said, however it is written", () => {
+  it("is UTC by default, in any spelling", () => {
     const expected = Date.UTC(2011, 10, 9, 8, 7, 6);
     for (const text of [
       "2011-11-09 08:07:06",
@@ -157,7 +157,7 @@ describe("an event time", () => {
     expect(of("2011-11-09 10:07:06 +0200")).toBe(expected);
   });
 
-  it("of every day of four centuries is right", () => {
+  it("of every day of four centuries is correct", () => {
     const days = Array.from({ length: 130 * 365 }, (_, i) => Date.UTC(1970, 0, 2 + i));
     const rows = days.filter((day, i) => i % 7 === 0 && day < Date.UTC(2100, 0));
     const spec = tsv(time("ms"));
@@ -183,11 +183,11 @@ describe("an event time", () => {
     "noon",
     "01/02/2024",
     "2024-01-01x",
-  ])("%s is none", (text) => {
+  ])("%s is invalid", (text) => {
     expect(of(text)).toBe("bad_time");
   });
 
-  it("that cannot be is rejected: zero, negative, or years off as of another unit", () => {
+  it("that is impossible is rejected: zero, negative, or years off as in another unit", () => {
     for (const text of ["0", "-1", "1969-12-31", "1700000000000000", "4102444800000", "2100-01-01"])
       expect(of(text)).toBe("impossible_time");
     expect(of("1700000000000", "s")).toBe("impossible_time");
@@ -206,14 +206,14 @@ describe("an event time", () => {
     expect(rejects).toEqual(["3 bad_time t"]);
   });
 
-  it("that cannot be does not hinder a score", () => {
+  it("that is impossible does not prevent scoring", () => {
     const { batch, rejects } = lines(tsv(time("s")), "1\tx\t-1\n", { requireLabel: false });
     expect(batch.rows).toBe(1);
     expect(rejects).toEqual([]);
   });
 });
 
-describe("what no field reads", () => {
+describe("a value that no field reads", () => {
   it.each([
     ["tsv", "1\tx\t\xff\n"],
     ["csv", '1,x,"\xff"\n'],
@@ -228,7 +228,7 @@ describe("what no field reads", () => {
     expect(batch.rows).toBe(1);
   });
 
-  it("in tsv, csv and vw rejects it where it is read", () => {
+  it("in tsv, csv and vw rejects the row if it is read", () => {
     const { rejects } = (() => {
       const [taken] = feed(new Decoder(tsv({}), { capacity: 9 }), Buffer.from("1\t\xff\n", "latin1"));
       return taken;
@@ -258,14 +258,14 @@ describe("a namespace's scale", () => {
     expect(scaled.numbers).toEqual([2.5]);
   });
 
-  it("of one row is not the next one's", () => {
+  it("of one row does not carry over to the next", () => {
     const { batch } = lines(spec, "1 |tags:0.5 x |n:2 3\n1 |tags x |n 3\n");
     const [first, second] = rowsOf(spec, batch);
     expect([first.numbers, first.bags[0].weights]).toEqual([[6], [0.5]]);
     expect([second.numbers, second.bags[0].weights]).toEqual([[3], [1]]);
   });
 
-  it("that is no number rejects the row, if the namespace is read", () => {
+  it("that is not a number rejects the row, if the namespace is read", () => {
     expect(lines(spec, "1 |tags:x a\n1 |tags: a\n1 |other:x a\n1 |n:1e10 1e10\n").rejects).toEqual([
       "1 bad_vw ",
       "2 bad_vw ",
@@ -279,7 +279,7 @@ describe("a key", () => {
   const keyed = (key: readonly string[]): CompiledSpec => specOf([], { label: { ...plain, key }, events });
   const row = (user: unknown, ad: unknown) => `${JSON.stringify({ label: 1, user, ad })}\n`;
 
-  it("of one value is the id that this would be, and of several is of all of them in their order", () => {
+  it("of one value equals its id, and one of several values depends on all of them in order", () => {
     const text = [row("u", "a"), row("ua", "a"), row("u", "aa"), row("a", "u"), row("u", "a")].join("");
     const id = lines(specOf([], { label: { ...plain, id: "user" }, events }), text).batch.ids.slice();
     expect(lines(keyed(["user"]), text).batch.ids).toEqual(id);
@@ -289,7 +289,7 @@ describe("a key", () => {
     expect(lines(keyed(["ad", "user"]), text).batch.ids[3]).toBe(both[0]);
   });
 
-  it("that lacks a value rejects the event, naming it, unless nothing is wanted of it", () => {
+  it("that lacks a value rejects the event with the value's name, unless no key is required", () => {
     const text = [row("u", ""), row(undefined, "a"), row("u", "a")].join("");
     const spec = keyed(["user", "ad"]);
     expect(lines(spec, text)).toMatchObject({ batch: { rows: 1 }, rejects: ["1 missing_id ad", "2 missing_id user"] });

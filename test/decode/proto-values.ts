@@ -54,7 +54,7 @@ interface Written {
 const typeNumber = (name: string): FieldDescriptorProto_Type =>
   FieldDescriptorProto_Type[name.toUpperCase() as keyof typeof FieldDescriptorProto_Type];
 
-/** Draws the messages of one file. */
+/** Generates the messages of one file. */
 class Drawing {
   private readonly rng: Rng;
   private readonly syntax: "proto2" | "proto3";
@@ -276,7 +276,7 @@ function drawnScalar(rng: Rng, type: ScalarType): unknown {
 
 const drawnSymbol = (rng: Rng, { open }: DescEnum): number => [0, 3, -2, open ? 9 : 3][rng.below(4)];
 
-/** @param maps false: it has none, so that of several parts only one has a map's keys */
+/** @param maps false: without maps, so that only one of several parts has a map's keys */
 function fillMessage(rng: Rng, message: ReflectMessage, maps: boolean): ReflectMessage {
   for (const field of message.fields) if (maps || field.fieldKind !== "map") fillField(rng, message, field, maps);
   return message;
@@ -302,7 +302,7 @@ function fillField(rng: Rng, message: ReflectMessage, field: DescField, maps: bo
 
 const isLabel = (field: DescField, type: DescMessage): boolean => type.typeName === "t.Event" && field.name === "f0";
 
-/** An event: whole, or of several parts, perhaps with fields that the schema has not. */
+/** An event: whole, or of several parts, possibly with fields that are not in the schema. */
 export function drawnEvent(rng: Rng, { type }: DrawnSchema): Uint8Array {
   const parts: Uint8Array[] = [];
   for (let count = [1, 1, 2, 3][rng.below(4)]; count > 0; count--) {
@@ -372,7 +372,7 @@ function fieldJson(message: ReflectMessage, field: DescField): string | undefine
   return absent === undefined ? undefined : one(absent);
 }
 
-/** A drawn schema with some events. */
+/** A random schema with some events. */
 export function drawnEvents(seed: number): { readonly schema: DrawnSchema; readonly events: readonly Uint8Array[] } {
   const rng = new Rng(seed);
   const schema = drawnSchema(rng);

@@ -1,4 +1,4 @@
-// Protobuf events: batches of them are those of the JSON that @bufbuild/protobuf decodes them to.
+// Protobuf events: batches must equal those of the JSON that @bufbuild/protobuf decodes.
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
 import fc from "../properties.js";
@@ -8,7 +8,7 @@ import { drawnEvents, jsonOfEvent } from "./proto-values.js";
 const runs = Number(process.env.HASHBROOK_FUZZ ?? 400);
 
 // Of 100,000 schemas it takes minutes.
-it("decodes as JSON what @bufbuild/protobuf decodes, of schemas drawn at random", {
+it("decodes events of random schemas like the JSON from @bufbuild/protobuf", {
   timeout: 120_000 + 10 * runs,
 }, () => {
   const decoders = Array.from({ length: 12 }, (_, i) => decodersOf("protobuf", i));
@@ -38,7 +38,7 @@ it("decodes as JSON what @bufbuild/protobuf decodes, of schemas drawn at random"
   expect(accepted).toBeGreaterThan(runs / 4);
 });
 
-describe("of one schema", () => {
+describe("with a fixed schema", () => {
   const schema = `
 syntax = "proto3";
 package shop;
@@ -77,7 +77,7 @@ message Other { Click click = 1; message Inner { string label = 1; } }
   const whole = bytes(
     "0801 120b08c0dcc5b206108094ef3a 1a0b0a02753110291a0305ac02 220161 220162 290000000000000440 3001 42030a0166 4a050a01611007 c2bb01020809",
   );
-  it("reads every value, and what is not there as its default, or as missing where that is known", () => {
+  it("reads every value, and absent ones as their default, or as missing if presence is tracked", () => {
     const timed = { ...spec, label: { ...spec.label, time: { from: "time", unit: "ms" } as const } };
     const { rows, rejects } = messages(timed, [
       whole,
@@ -93,12 +93,12 @@ message Other { Click click = 1; message Inner { string label = 1; } }
     ]);
     const items = rows.map(({ bags }) => new Set(bags.map(({ keys }) => keys.length)));
     expect(items).toEqual([new Set([2]), new Set([0]), new Set([0])]);
-    // The friend was there, but the page came after it.
+    // The friend is present, but the page comes after it.
     expect(rows[2].keys).toEqual(rows[1].keys);
     expect(rows[0].keys).not.toEqual(rows[1].keys);
   });
 
-  it("puts the parts of a message together, and takes the last of a value's", () => {
+  it("merges the parts of a message, and uses the last of repeated values", () => {
     const earlier = bytes("0800 1a04 0a027530 1a02 100a 30ff01");
     const { rows: repeated } = messages(spec, [Buffer.concat([earlier, whole])], true);
     expect(repeated).toEqual(messages(spec, [whole], true).rows);
@@ -118,18 +118,18 @@ message Other { Click click = 1; message Inner { string label = 1; } }
     ["int32", "010", "8"],
     ["sint64", "-0777777777777777777777", "-9223372036854775807"],
     ["uint64", "0xffffffffffffffff", "18446744073709551615"],
-  ])("reads a default of %s, %s, as .proto files mean it", (type, written, meant) => {
+  ])("reads a default of %s, %s, as .proto files define it", (type, written, meant) => {
     const text = (rest: string) => `syntax = "proto2"; message E { optional int32 label = 1; optional ${rest}; }`;
     const keysOf = (schema: string, event: Buffer) =>
       messages(specsOf({ format: "protobuf", schema }, [categorical("s")], "label").binary, [event]).rows[0].keys;
     const value = Buffer.from(meant);
-    const told = Buffer.concat([bytes("0801 12"), Buffer.of(value.length), value]);
+    const event = Buffer.concat([bytes("0801 12"), Buffer.of(value.length), value]);
     expect(keysOf(text(`${type} s = 2 [default = ${written}]`), bytes("0801"))).toEqual(
-      keysOf(text("string s = 2"), told),
+      keysOf(text("string s = 2"), event),
     );
   });
 
-  it("rejects or decodes whatever the bytes are, and goes on", () => {
+  it("rejects or decodes any bytes, and continues", () => {
     const good = messages(spec, [whole], true);
     expect(good.rows.length).toBe(1);
     const { decoded, codes } = damaged(spec, whole);
@@ -138,7 +138,7 @@ message Other { Click click = 1; message Inner { string label = 1; } }
     expect(messages(spec, [whole], true)).toEqual(good);
   });
 
-  it("ends on what is nested without end, and on lists that are written over and over", () => {
+  it("terminates on unbounded nesting, and on lists that are overwritten repeatedly", () => {
     const chain =
       "syntax = 'proto3'; message C { int32 label = 1; C next = 2; repeated C all = 3; repeated int32 a = 4; repeated int32 b = 5; }";
     const deep = (times: number) =>
@@ -154,7 +154,7 @@ message Other { Click click = 1; message Inner { string label = 1; } }
     expect(codesOf(Buffer.concat(Array.from({ length: 20_000 }, () => bytes("2001 2801"))))).toEqual(["row_too_long"]);
   });
 
-  it("knows which message of its schema an event is", () => {
+  it("finds an event's message type in its schema", () => {
     const { schema: _, ...events } = spec.events;
     const framedSpec = { ...spec, events };
     const decoder = new Decoder(framedSpec, { capacity: 8, requireLabel: false });

@@ -1,4 +1,4 @@
-// A scalar decoder in plain TypeScript, written for clarity alone: what the kernel must equal, row by row.
+// A scalar decoder in plain TypeScript, written for clarity: the kernel must equal it, row by row.
 import { isUtf8 } from "node:buffer";
 import xxhash from "xxhash-wasm";
 import type { CompiledField, CompiledSpec, Format } from "../../src/spec/compiled.js";
@@ -126,7 +126,7 @@ export function decodeMerged(spec: CompiledSpec, context: string, candidate: str
   return accept(spec, "json", eventOf(merged, pathsOf(spec)), false);
 }
 
-/** The members of both, of a name the second's, where both are objects merged themselves; of doubled names the last counts. */
+/** Merges members recursively: the second object's take precedence; of duplicate names the last one counts. */
 function merge(a: JsonObject, b: JsonObject): JsonObject {
   const members = new Map(a.members);
   for (const [name, own] of new Map(b.members)) {
@@ -161,13 +161,13 @@ function readRow(spec: CompiledSpec, format: Format, columns: readonly string[],
     const paths = pathsOf(spec);
     if (format === "libsvm" || format === "libffm") return sparseEvent(text, format === "libffm", paths);
     const read = format === "json" ? eventOf(parseJson(latin1(text)), paths) : vwEvent(text, new Set(paths));
-    checkTexts(read, format === "json" ? preorder(paths) : ["label", "importance", "tag", ...paths]);
+    checkTexts(read, format === "json" ? pathsInPreorder(paths) : ["label", "importance", "tag", ...paths]);
     return read;
   };
   return { end, lines: 1, event };
 }
 
-/** What is read must be UTF-8; what nobody reads may be anything. */
+/** Values that are read must be UTF-8; others may be any bytes. */
 function checkTexts(event: Event, paths: readonly string[], name?: string): void {
   for (const path of paths) {
     const value = event.get(path) ?? event.get(`|${path}`) ?? missing;
@@ -176,12 +176,12 @@ function checkTexts(event: Event, paths: readonly string[], name?: string): void
   }
 }
 
-/** Paths in the order of the objects they lie in. */
-function preorder(paths: readonly string[], prefix = ""): string[] {
+/** Paths, ordered by the objects that contain them. */
+function pathsInPreorder(paths: readonly string[], prefix = ""): string[] {
   const names = new Set(paths.map((path) => path.split(".", 1)[0]));
   return [...names].flatMap((name) => {
     const below = paths.filter((path) => path.startsWith(`${name}.`)).map((path) => path.slice(name.length + 1));
-    return [prefix + name, ...preorder(below, `${prefix}${name}.`)];
+    return [prefix + name, ...pathsInPreorder(below, `${prefix}${name}.`)];
   });
 }
 
@@ -227,7 +227,7 @@ function readCsv(spec: CompiledSpec, columns: readonly string[], file: Uint8Arra
   };
 }
 
-/** @returns null when a quote is not closed, "bad" when one stands where none may */
+/** @returns null for an unclosed quote, "bad" for one at an invalid position */
 function csvValues(
   separator: number,
   file: Uint8Array,
@@ -265,7 +265,7 @@ function csvValues(
 
 interface JsonObject {
   members: [string, JsonValue][];
-  /** Names and values as an object of weights has them. */
+  /** The names and values of an object of weights. */
   weights: [Value, Value][];
 }
 type JsonValue = { value: Value; inner?: JsonObject };
@@ -277,7 +277,7 @@ function pathsOf(spec: CompiledSpec): string[] {
   return [from, weight, time?.from, id, oracle, ...fields].filter((name) => name != null);
 }
 
-/** Values of the paths, as JSON.parse would have it: of doubled names the last counts. */
+/** Values of the paths, as in JSON.parse: of duplicate names the last one counts. */
 function eventOf(root: JsonObject, paths: readonly string[]): Event {
   const event: Event = new Map();
   const below = (path: string) => paths.filter((other) => other.startsWith(`${path}.`));
@@ -393,7 +393,7 @@ export function parseJson(text: string): JsonObject {
 
 // ---- vw ----
 
-/** @param known the namespaces the spec reads: only of these a second one is a fault */
+/** @param known the namespaces that the spec reads: a duplicate is an error only for these */
 function vwEvent(bytes: Uint8Array, known: ReadonlySet<string>): Event {
   const text = latin1(bytes);
   const [head, ...namespaces] = text.split("|");
@@ -613,13 +613,13 @@ function timeOf(value: Value, unit: "s" | "ms" | "us" | "ns"): number {
 const CALENDAR =
   /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?: ?(?:[Zz]|UTC|([+-])(\d\d)(?::?(\d\d))?))?)?$/;
 
-/** Milliseconds of a calendar time; undefined where the text is none. */
+/** Milliseconds of a calendar time; undefined if the text is not one. */
 function calendarOf({ kind, text }: Value, zone = 0): number | undefined {
   const found = CALENDAR.exec(latin1(text));
   if (!found || !["text", "string"].includes(kind)) return undefined;
   const [year, month, day, hours, minutes, seconds] = found.slice(1, 7).map((digits) => Number(digits ?? 0));
   const [east, offsetMinutes] = [found[8] !== "-", 60 * Number(found[9] ?? 0) + Number(found[10] ?? 0)];
-  const told = /[Zz]|UTC|[+-]\d\d(?::?\d\d)?$/.test(latin1(text).slice(11));
+  const hasZone = /[Zz]|UTC|[+-]\d\d(?::?\d\d)?$/.test(latin1(text).slice(11));
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day || day === 0) return undefined;
@@ -628,10 +628,10 @@ function calendarOf({ kind, text }: Value, zone = 0): number | undefined {
   const digits = (found[7] ?? "0").slice(0, 9);
   const part = (Number(digits) * 1000) / 10 ** digits.length;
   const local = date.getTime() + (hours * 60 + minutes) * 60_000 + (seconds * 1000 + part);
-  return local - (told ? (east ? offsetMinutes : -offsetMinutes) : zone) * 60_000;
+  return local - (hasZone ? (east ? offsetMinutes : -offsetMinutes) : zone) * 60_000;
 }
 
-/** A value as the spec's `null_values` and `numbers_as_strings` have it. */
+/** A value after applying the spec's `null_values` and `numbers_as_strings`. */
 function declared(spec: CompiledSpec, from: string, value: Value): Value {
   const scalar = ["text", "number", "boolean", "string"].includes(value.kind);
   const nulls = nullsOf(spec, from);
@@ -639,7 +639,7 @@ function declared(spec: CompiledSpec, from: string, value: Value): Value {
   return spec.events.numbers_as_strings ? plainStrings(value) : value;
 }
 
-/** By spec and column: asked for every value. */
+/** Cached by spec and column, since it is needed for every value. */
 const nullsBySpec = new WeakMap<CompiledSpec, Map<string, Set<string>>>();
 
 function nullsOf(spec: CompiledSpec, from: string): Set<string> {

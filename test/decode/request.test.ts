@@ -27,7 +27,7 @@ const good = fc
   .filter((text) => decodeFile(spec, Buffer.from(text)).rows.length === 1);
 
 describe("a request", () => {
-  it("gives each candidate the context's members, its own winning", () => {
+  it("merges the context into each candidate, whose own members take precedence", () => {
     expect(good.length).toBeGreaterThan(50);
     const rowsArbitrary = fc.constantFrom(...good);
     fc.assert(
@@ -49,7 +49,7 @@ describe("a request", () => {
     expect(rows(good[0], ["{}", "{}"])).toEqual([rowsOf(spec, batch)[0], rowsOf(spec, batch)[0]]);
   });
 
-  it("merges objects at every depth, the candidate's member winning, for one candidate alone", () => {
+  it("merges objects at every depth, the candidate's members taking precedence, for one candidate only", () => {
     const context = '{"user":{"id":"u","age":20,"home":{"city":"c"}},"plain":"p"}';
     const merged = [
       '{"user":{"id":"v"}}',
@@ -80,14 +80,14 @@ describe("a request", () => {
     ]);
   });
 
-  it("lets a candidate's object take the place of what is none in the context, and the other way round", () => {
+  it("replaces a context member that is not an object by a candidate's object, and vice versa", () => {
     expect(rows('{"user":5}', ['{"user":{"id":"v"}}', "{}"].slice(0, 1))).toEqual(rows("{}", ['{"user":{"id":"v"}}']));
     expect(rows('{"user":{"home":3,"age":2}}', ['{"user":{"home":{"city":"d"}}}'])).toEqual(
       rows("{}", ['{"user":{"home":{"city":"d"},"age":2}}']),
     );
     expect(rows('{"user":null}', ['{"user":{"age":3}}'])).toEqual(rows("{}", ['{"user":{"age":3}}']));
     expect(request('{"user":{"id":"u"}}', ['{"user":5}'])).toMatchObject({ failure: { code: "bad_type" } });
-    // The context of one request is nothing to the next.
+    // The context of one request does not affect the next.
     expect(rows("{}", ['{"user":{"age":1},"user":{"id":"x"}}'])).toEqual(rows("{}", ['{"user":{"id":"x"}}']));
   });
 
@@ -101,7 +101,7 @@ describe("a request", () => {
     );
   });
 
-  it("names the first part that fails", () => {
+  it("names the first invalid member", () => {
     const failure = (context: string, candidates: string[]) => {
       const result = request(context, candidates);
       return "failure" in result ? result.failure : undefined;
@@ -123,7 +123,7 @@ describe("a request", () => {
     expect(bad).toEqual({ failure: { candidate: 0, code: "bad_utf8", column: "" } });
   });
 
-  it("has a form for everything of a vw example, equal to the bit", () => {
+  it("can express everything in a vw example, bit for bit", () => {
     const fields = [
       { name: "tags", type: "bag", from: "tags", separator: "|", combiner: "mean", max_length: 4 },
       { name: "first", type: "categorical", from: "first" },
@@ -178,11 +178,11 @@ describe("a request", () => {
     expect(request("{}", [candidate])).toEqual({ failure: { candidate: 0, code, column } });
   });
 
-  it("has no more candidates than the batch has room for", () => {
+  it("refuses more candidates than the batch's capacity", () => {
     expect(() => request("{}", new Array<string>(9).fill("{}"))).toThrow("9 candidates are more than 8");
   });
 
-  it("is JSON whatever the spec's events are", () => {
+  it("is JSON whatever the format of the spec's events", () => {
     const fields = [{ name: "a", type: "categorical", from: "a" } as const];
     const tsv = specOf(fields, { events: { format: "tsv", columns: ["label", "a"], header: true, separator: "\t" } });
     const json = new Decoder(tsv, { capacity: 2, format: "json", requireLabel: false });

@@ -1,4 +1,4 @@
-// libsvm and libffm as users have them, against the scalar reference.
+// libsvm and libffm in common variants, compared with the scalar reference.
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
 import { type KeptRow, keptRows } from "../../src/decode/kept-rows.js";
@@ -34,7 +34,7 @@ const blank = fc.constantFrom(" ", " ", " ", "\t", "  ");
 const label = fc.constantFrom("1", "0", "+1", "-1", "1.0", "maybe", "");
 const tail = fc.constantFrom("", "", "", " ", "\r", " # note 1:2", "#");
 
-/** A line: mostly as it should be. */
+/** A line, mostly valid. */
 function line(format: "libsvm" | "libffm"): fc.Arbitrary<string> {
   const good = fc.tuple(name, value, fc.nat(40)).map(([index, x, odd]) => {
     const word = format === "libsvm" ? `${index}:${x}` : `${index}:${odd}:${x}`;
@@ -49,7 +49,7 @@ function line(format: "libsvm" | "libffm"): fc.Arbitrary<string> {
 describe.each(["libsvm", "libffm"] as const)("%s", (format) => {
   const spec = specs[format];
 
-  it("is decoded as the scalar reference does, and no byte gone wrong crashes it", () => {
+  it("is decoded like the scalar reference, and no corrupted byte crashes the decoder", () => {
     const decoder = new Decoder(spec, { capacity: 8 });
     let accepted = 0;
     const files = fc
@@ -71,7 +71,7 @@ describe.each(["libsvm", "libffm"] as const)("%s", (format) => {
     expect(accepted).toBeGreaterThan(13);
   });
 
-  it("passes over comments, also as a message", () => {
+  it("skips comments, also as a message", () => {
     const decoder = new Decoder(spec, { capacity: 9 });
     const good = format === "libsvm" ? "1 3:1" : "1 0:3:1";
     const text = Buffer.from(`# names\n${good} # why\n  \n   # more\n${good}\n`);
@@ -82,14 +82,14 @@ describe.each(["libsvm", "libffm"] as const)("%s", (format) => {
     expect(messages.rows).toBe(1);
   });
 
-  it("a word that is no feature rejects its row with what was expected", () => {
+  it("a word that is not a feature rejects its row with what was expected", () => {
     const [{ rejects }] = feed(new Decoder(spec, { capacity: 9 }), Buffer.from("1 3\n1 :3\n"));
     expect(rejects.map(({ code }) => code)).toEqual(["bad_features", "bad_features"]);
     expect(rejects[0].expected).toContain("label index:value …");
   });
 });
 
-it("libsvm: all features are a bag with weights; an index is a number, and what is unread cannot reject", () => {
+it("libsvm: all features are a bag with weights; an index is a number, and unread features cannot reject a row", () => {
   const [{ batch }] = feed(new Decoder(specs.libsvm, { capacity: 9 }), Buffer.from("-1 qid:3 1:0.5 3:2 12:7\n1 4:1\n"));
   const [first, second] = rowsOf(specs.libsvm, batch);
   expect([first.label, first.numbers, first.bags[0].weights]).toEqual([0, [2], [0.5, 2, 7]]);
@@ -101,7 +101,7 @@ it("libsvm: all features are a bag with weights; an index is a number, and what 
   expect(unread[0].batch.rows).toBe(1);
 });
 
-it("libffm: a field's features need not stand together", () => {
+it("libffm: a field's features need not be adjacent", () => {
   const spec = sparse("libffm", [bag("tags", "10"), id("user", "0")]);
   const [{ batch, kept }] = feed(
     new Decoder(spec, { capacity: 9, kept: ["10"] }),

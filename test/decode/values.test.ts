@@ -1,4 +1,4 @@
-// What a spec says of values: which texts mean nothing, whether strings may be numbers, several positive labels, units and zones of time.
+// Options for values: null_values, numbers_as_strings, several positive labels, units and zones of time.
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../src/decode/decoder.js";
 import type { CompiledSpec, Format } from "../../src/spec/compiled.js";
@@ -7,7 +7,7 @@ import { decodeRequest, expectDecoded, expectRows, feed, rowsOf } from "./feed.j
 import { everySpec, rowText, specOf } from "./generate.js";
 import { decodeFile, decodeMerged } from "./reference.js";
 
-/** `everySpec` with every one of these options. */
+/** `everySpec` with all of these options. */
 function declaredSpec(format: Format): CompiledSpec {
   const spec = everySpec(format);
   const own = (from: string): string[] => (from.endsWith("id") ? ["a"] : from.endsWith("age") ? ["5", "-1"] : []);
@@ -34,7 +34,7 @@ const quoted = (row: string) => row.replace(/:(\s*)(-?\d[\d.eE+-]*)(?=\s*[,}])/g
 const rowsText = (spec: CompiledSpec) =>
   fc.tuple(rowText(spec), fc.boolean()).map(([row, quote]) => (quote ? quoted(row) : row));
 
-it.each(["tsv", "csv", "json", "vw"] as const)("%s: values are what the scalar reference says", (format) => {
+it.each(["tsv", "csv", "json", "vw"] as const)("%s: values equal the scalar reference", (format) => {
   const spec = declaredSpec(format);
   const decoder = new Decoder(spec, { capacity: 8 });
   let accepted = 0;
@@ -96,7 +96,7 @@ const decoded = (spec: CompiledSpec, text: string) => {
 describe("null_values", () => {
   const spec = jsonSpec({ null_values: ["NA", "\\N", "-1"] });
 
-  it("mean the same as nothing, as a text or as a number, in the context of a request too", () => {
+  it("are missing values, as a text or as a number, also in the context of a request", () => {
     const none = decoded(spec, '{"label":1}').rows;
     expect(decoded(spec, '{"label":1,"a":"NA","x":-1,"tags":"\\\\N","v":"NA"}').rows).toEqual(none);
     expect(decoded(spec, '{"label":1,"a":"na","tags":"NA|b"}').rows).not.toEqual(none);
@@ -109,7 +109,7 @@ describe("null_values", () => {
     expect(rows('{"a":"NA","x":-1,"label":1}')).toEqual([none[0], none[0], none[0]]);
   });
 
-  it("leave a label, a time or an id missing", () => {
+  it("make a label, a time or an id missing", () => {
     const label = { positive: { any_of: ["buy"] }, time: { from: "t", unit: "ms" }, id: "id" } as const;
     const labelled = jsonSpec({ null_values: ["NA"] }, label);
     const good = { label: "buy", t: 1700000000000, id: "i" };
@@ -123,7 +123,7 @@ describe("null_values", () => {
 });
 
 describe("numbers_as_strings", () => {
-  it("lets a number, the numbers of a vector, a weight and a time be strings; what is none is rejected as before", () => {
+  it("accepts strings for numbers, vectors, weights and times; other strings are rejected as without it", () => {
     const label = { weight: "w", time: { from: "t", unit: "s" }, positive: { at_least: 3 } } as const;
     const written = '{"label":"4","x":"2.5","v":["1","2"],"w":"3","t":"1700000000","a":"7"}';
     const plain = '{"label":4,"x":2.5,"v":[1,2],"w":3,"t":1700000000,"a":"7"}';
@@ -143,12 +143,12 @@ describe("several positives", () => {
     return [...rows.map(({ label }) => label), ...rejects];
   };
 
-  it("make any other label a negative; none is a reject", () => {
+  it("make any other label a negative; a missing one is rejected", () => {
     expect(labels(["buy", "cart"], ['"buy"', '"cart"', '"view"', '"Buy"', "5", "true"])).toEqual([1, 1, 0, 0, 0, 0]);
     expect(labels(["buy"], ["null", '""', "[1]"])).toEqual([1, 2, 3].map((row) => `${row} bad_label label`));
   });
 
-  it("that are numbers are so however they are written; true is 1", () => {
+  it("that are numbers match any spelling; true is 1", () => {
     expect(labels(["2", "3"], ["2", "3.0", '"2.0"', "1", "0", "20"])).toEqual([1, 1, 1, 0, 0, 0]);
     expect(labels(["1", "2"], ["true", "false"])).toEqual([1, 0]);
     expect(labels(["true"], ["true", "false", "1"])).toEqual([1, 0, 0]);
@@ -162,7 +162,7 @@ describe("an event time", () => {
     return [...rows.map((row) => row.time), ...rejects];
   };
 
-  it("in micro- or nanoseconds is exact to the last digit that a time can have", () => {
+  it("in micro- or nanoseconds is exact to the last representable digit", () => {
     expect(times({ from: "t", unit: "us" }, ["1700000000123456", "1700000000000000.0"])).toEqual([
       1700000000123.456, 1700000000000,
     ]);
@@ -177,7 +177,7 @@ describe("an event time", () => {
     ]);
   });
 
-  it("that says no zone is of the declared one, one that says it is not", () => {
+  it("without a zone is in the declared zone; with one, in its own", () => {
     const noon = Date.UTC(2024, 4, 31, 12);
     const texts = ["2024-05-31 14:00", "2024-05-31T12:00Z", "2024-05-31T13:00:00.000+01:00", "2024-05-31 12:00 UTC"];
     const zoned = times(

@@ -21,7 +21,7 @@ const constants = (decoder: Decoder) =>
     .constants.map(({ column, value }) => `${column}=${value}`)
     .sort();
 
-it("what never varies is found, however long it is and wherever it lies", () => {
+it("finds constant values of any length at any position", () => {
   const rows = Array.from({ length: 50 }, (_, i) => `${i % 2}\tthe same long text\tx|y\t${i}\t\n`);
   const decoder = new Decoder(spec("tsv"), { capacity: 8 });
   feed(decoder, Buffer.from(rows.join("")), [33]);
@@ -33,7 +33,7 @@ it("what never varies is found, however long it is and wherever it lies", () => 
   expect(constants(decoder)).toEqual([]);
 });
 
-it("a row that is rejected does not count", () => {
+it("rejected rows do not count", () => {
   const decoder = new Decoder(spec("tsv"), { capacity: 8 });
   feed(decoder, Buffer.from("1\tx\ty\t1\t\n1\tx\ty\tbad\tz\n0\tx\ty\t2\t\n"));
   expect(constants(decoder)).toEqual(["a=x", "b=y", "gone="]);
@@ -42,14 +42,19 @@ it("a row that is rejected does not count", () => {
 it.each([
   ["json", '{"label":1,"a":"x","user":{"id":7}}', "user.id"],
   ["vw", "1 |a x |goone 7", "goone"],
-] as const)("of %s, a place that is always missing is told with the nearest that is there", (format, row, near) => {
-  const decoder = new Decoder(spec(format), { capacity: 8 });
-  feed(decoder, Buffer.from(`${row}\n${row}\n`));
-  const gone = decoder.findings().constants.find(({ column }) => column === (format === "json" ? "user.idd" : "gone"));
-  expect(gone).toMatchObject({ value: "", near });
-});
+] as const)(
+  "of %s, reports a path that is always missing with the nearest one that is present",
+  (format, row, near) => {
+    const decoder = new Decoder(spec(format), { capacity: 8 });
+    feed(decoder, Buffer.from(`${row}\n${row}\n`));
+    const gone = decoder
+      .findings()
+      .constants.find(({ column }) => column === (format === "json" ? "user.idd" : "gone"));
+    expect(gone).toMatchObject({ value: "", near });
+  },
+);
 
-it("messages are watched too, requests are not", () => {
+it("watches messages, but not requests", () => {
   const decoder = new Decoder(spec("tsv"), { capacity: 8 });
   for (const text of ["1\tx\ty\t1\t", "0\tx\ty\t2\t"]) decoder.message(Buffer.from(text), 0, text.length, 0);
   expect(constants(decoder)).toEqual(["a=x", "b=y", "gone="]);

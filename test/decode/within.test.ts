@@ -19,7 +19,7 @@ const change = (op: string, value: object | null, before: object | null = null) 
   JSON.stringify({ before, after: value, source: { user: { id: "no" } }, op, ts_ms: 1_700_000_000_000 });
 const debezium = "{ format: json, within: after, type: { from: .op, is: [c, u, r] } }";
 
-it("reads what Debezium tells of a row after its change, passes over deletes, and names what is wrong as the spec does", () => {
+it("reads a row's state after a change from Debezium, skips deletes, and names invalid values by their paths in the spec", () => {
   const messages = [change("c", after), change("d", null, after), change("u", { ...after, price: "x" }, after)];
   const spec = nestedSpec(debezium, "{ field: clicked, time: .ts_ms }");
   const { rows, rejects } = decode(spec, messages);
@@ -30,7 +30,7 @@ it("reads what Debezium tells of a row after its change, passes over deletes, an
   expect(decode(wrapped, [`{"schema":{"after":{}},"payload":${messages[0]}}`]).rows).toEqual([plain]);
 });
 
-it("reads Avro within its envelope as JSON", () => {
+it("reads Avro within its envelope like JSON", () => {
   const row = {
     type: "record",
     name: "Row",
@@ -60,7 +60,7 @@ it("reads Avro within its envelope as JSON", () => {
   expect(() => nestedSpec(events, "{ field: .clicked }")).toThrow('label.field: the schema has no ".clicked"');
 });
 
-it("leaves score requests as they are: a candidate is the event alone", () => {
+it("does not apply to score requests: a candidate is the event without an envelope", () => {
   const decoder = new Decoder(nestedSpec(debezium), {
     capacity: 4,
     everyType: true,
@@ -74,18 +74,18 @@ it("leaves score requests as they are: a candidate is the event alone", () => {
 });
 
 it.each([
-  ["{ format: csv, columns: [clicked, user.id, price], within: a }", "events.within: has no meaning for csv"],
+  ["{ format: csv, columns: [clicked, user.id, price], within: a }", "events.within: has no effect for csv"],
   ["{ format: json, within: a..b }", 'events.within: "a..b" is not a path'],
 ])("%s is refused", (events, why) => {
   expect(() => nestedSpec(events)).toThrow(why);
 });
 
-it("refuses a field outside of the event", () => {
+it("refuses a field outside the event", () => {
   const text = `name: t
 events: { format: json, within: after }
 fields: [{ name: op, type: categorical, from: .op, table: w }]
 tables: { w: { encoding: hash, rows: 64 } }
 tower: lr
 `;
-  expect(() => parseSpec(text, "t.yaml")).toThrow('".op" is outside of after');
+  expect(() => parseSpec(text, "t.yaml")).toThrow('".op" is outside after');
 });

@@ -31,7 +31,7 @@ const roleOf = ({ columns }: Draft, from: string) => {
 };
 const click = (i: number) => Number(i % 7 === 0);
 
-describe("how events are written", () => {
+describe("the event format", () => {
   const row = (i: number) => [click(i), `u${i % 30}`, `a${i % 11}`];
   const specOf = ({ spec }: Draft) => parseSpec(spec, "draft.yaml").events;
 
@@ -51,7 +51,7 @@ describe("how events are written", () => {
     expect(roleOf(bare, "c1")).toBe("label");
   });
 
-  it("takes a header with an empty name, as pandas writes its index, or with repeated ones", async () => {
+  it("accepts a header with an empty name, as pandas writes its index, or with repeated ones", async () => {
     const draft = await drafted([
       ",click,ad,ad,place",
       ...events((i) => `${i},${click(i)},a${i % 3},b${i % 4},c${i % 5}`),
@@ -61,14 +61,14 @@ describe("how events are written", () => {
     expect(draft.notes.map((note) => note.split(":")[0])).toEqual(["a column without a name", "ad"]);
   });
 
-  it("reads quotes, a byte order mark, line ends of Windows and compressed files", async () => {
+  it("reads quotes, a byte order mark, CRLF and compressed files", async () => {
     const lines = ["\ufeffclick,ad", ...events((i) => `${click(i)},"a, ""${i % 5}"""`)].map((line) => `${line}\r`);
     const draft = await drafted(lines, {}, "quotes.csv.gz");
     expect(draft.columns.map(({ from }) => from)).toEqual(["click", "ad"]);
     expect(draft.columns[1].why).toBe("5 values");
   });
 
-  it("takes members of JSON at any depth, lists, and objects that are bags", async () => {
+  it("reads JSON members at any depth, lists, and objects that are bags", async () => {
     const lines = events((i) =>
       JSON.stringify({
         event: { clicked: i % 3 === 0 },
@@ -86,7 +86,7 @@ describe("how events are written", () => {
       ["terms", "bag"],
       ["price", "numeric"],
     ]);
-    expect(draft.notes.join()).toContain("seen: no spec can name this member");
+    expect(draft.notes.join()).toContain("seen: left out, because a spec cannot refer to it");
     expect(draft.spec).toContain("numbers_as_strings: true");
   });
 
@@ -94,7 +94,7 @@ describe("how events are written", () => {
     ["vw", "1 |u a b:2"],
     ["libsvm", "1 3:0.5 7:1"],
     ["libffm", "1 0:3:1 1:9:1"],
-  ])("says that lines of %s need a spec by hand", async (format, line) => {
+  ])("reports that lines of %s require a manually written spec", async (format, line) => {
     const failure = draftSpec({ data: file(events(() => line)) });
     await expect(failure).rejects.toMatchObject({
       code: "source_unreadable",
@@ -103,11 +103,11 @@ describe("how events are written", () => {
     });
   });
 
-  it("refuses what is no events: a text, an empty file, a compressed one under another name", async () => {
+  it("refuses files without events: prose, an empty file, a compressed one under another name", async () => {
     const prose = events((i) => (i % 2 ? "once upon a time" : "there, was, nothing"));
     await expect(draftSpec({ data: file(prose) })).rejects.toMatchObject({ code: "source_unreadable" });
-    await expect(draftSpec({ data: file([""]) })).rejects.toThrow("nothing is in it");
-    await expect(draftSpec({ data: file(["label,ad"]) })).rejects.toThrow("no event is in it");
+    await expect(draftSpec({ data: file([""]) })).rejects.toThrow("no lines found");
+    await expect(draftSpec({ data: file(["label,ad"]) })).rejects.toThrow("contains no events");
     const zipped = join(folder, "events.tsv");
     writeFileSync(zipped, gzipSync("1\ta\n"));
     await expect(draftSpec({ data: zipped })).rejects.toThrow("gzip");
@@ -126,16 +126,16 @@ describe("the label", () => {
     [["-1", "1"], "1 is positive", 0.5],
     [["0.0", "1.0", "0.0", "0.0"], "1 is positive", 0.25],
     [["true", "false", "false"], "true is positive", 1 / 3],
-    [["no", "yes"], '"yes" says yes', 0.5],
+    [["no", "yes"], '"yes" is the positive value', 0.5],
     [["shown", "shown", "taken"], "rarer", 1 / 3],
-    [[1, 2], "nearest to halving", 0.5],
+    [[1, 2], "splits the events most evenly", 0.5],
   ])("of %j is found", async (values, why, share) => {
     const draft = await drafted(labelled(values));
     expect(draft.columns[1]).toMatchObject({ role: "label", why: expect.stringContaining(why) });
     expect(draft.check!.label.positive_rate).toBeCloseTo(share, 1);
   });
 
-  it("of grades is a threshold near their middle, or the one that is given", async () => {
+  it("of grades is a threshold near their median, or the given one", async () => {
     const grades = labelled([1, 2, 3, 4, 4, 5, 5, 5], "rating");
     expect((await drafted(grades)).spec).toContain('positive: ">= 4"');
     expect((await drafted(grades, { positive: ">= 5" })).check!.label.positive_rate).toBeCloseTo(3 / 8, 1);
@@ -144,14 +144,14 @@ describe("the label", () => {
     );
   });
 
-  it("that is not plain is asked for, with what could be it", async () => {
+  it("that cannot be inferred is requested, with candidates", async () => {
     const two = ["a,b", ...events((i) => `${i % 2},${i % 3 ? 0 : 1}`)];
     await expect(draftSpec({ data: file(two) })).rejects.toMatchObject({
       code: "usage",
       hint: expect.stringContaining("these have two values: a, b"),
     });
     await expect(draftSpec({ data: file(two), label: "c" })).rejects.toThrow('no column "c"');
-    await expect(draftSpec({ data: file(two), label: "b", positive: "yes" })).rejects.toThrow('never "yes"');
+    await expect(draftSpec({ data: file(two), label: "b", positive: "yes" })).rejects.toThrow('has no value "yes"');
     const words = ["a,b", ...events((i) => `x${i % 9},y${i % 5}`)];
     await expect(draftSpec({ data: file(words), label: "b" })).rejects.toMatchObject({
       hint: expect.stringContaining("--positive"),
@@ -160,7 +160,7 @@ describe("the label", () => {
 });
 
 describe("the other columns", () => {
-  it("are typed by their values, and left out where nothing can be learned", async () => {
+  it("are typed by their values, and left out if nothing can be learned from them", async () => {
     const header =
       "row,request_id,ts,click,user_id,age,price,clicks_before,tags,country,always,never,note,clicked_at,zip,embedding";
     const lines = events(
@@ -211,7 +211,7 @@ describe("the other columns", () => {
       ["numbers", 8],
     ]);
     expect(fields.find(({ name }) => name === "embedding")).toMatchObject({ take: 4 });
-    expect(draft.columns.find(({ from }) => from === "clicked_at")!.why).toContain("tells the label");
+    expect(draft.columns.find(({ from }) => from === "clicked_at")!.why).toContain("determines the label");
     expect(draft.spec).toContain("# Left out: always is always the same.");
   });
 
@@ -219,7 +219,7 @@ describe("the other columns", () => {
     ["s", 1],
     ["ms", 1e3],
     ["us", 1e6],
-  ])("have times in %s, and dates; a note says where they are not in order", async (unit, times) => {
+  ])("have times in %s, and dates; a note reports that they are not in order", async (unit, times) => {
     const at = (i: number) => Math.round((1_700_000_000 + i) * times);
     const draft = await drafted(["time,click,ad", ...events((i) => `${at(i)},${click(i)},a${i % 3}`)]);
     expect(draft.columns[0]).toMatchObject({ role: "time", why: `numbers, in ${unit}` });
@@ -230,13 +230,13 @@ describe("the other columns", () => {
     expect(disordered.notes[0]).toContain("not in the order of when");
   });
 
-  it("whose gaps are written as words keep them as missing", async () => {
+  it("with words for missing values keep them as null_values", async () => {
     const draft = await drafted(["click,income", ...events((i) => `${click(i)},${i % 5 ? i * 1.5 : "NA"}`)]);
     expect(draft.spec).toContain("null_values: [NA]");
     expect(draft.check!.fields[0].present).toBeCloseTo(0.8);
   });
 
-  it("get names that a spec accepts, whatever they are called", async () => {
+  it("get names that a spec accepts, whatever the columns are called", async () => {
     const header = 'click,"the ad",2nd,the_ad,true';
     const draft = await drafted([header, ...events((i) => `${click(i)},a${i % 3},b${i % 4},c${i % 5},d${i % 6}`)]);
     expect(parseSpec(draft.spec, "draft.yaml").fields.map(({ name }) => name)).toEqual([
@@ -256,18 +256,18 @@ describe("the other columns", () => {
     expect(parseSpec((await drafted(events(line), { name: "true" })).spec, "draft.yaml").name).toBe("true");
   });
 
-  it("that are not enough end in an error that says why", async () => {
+  it("that are insufficient give an error with the reason", async () => {
     const failure = draftSpec({ data: file(["click,x", ...events((i) => `${click(i)},1`)]) });
     await expect(failure).rejects.toMatchObject({ code: "usage", hint: "x is always the same" });
   });
 
-  it("that tell the label are kept where nothing else is left, with a note", async () => {
+  it("that determine the label are kept if there are no others, with a note", async () => {
     const draft = await drafted(["click,ad", ...events((i) => `${Number(i % 3 === 0)},a${i % 9}`)]);
     expect(roleOf(draft, "ad")).toBe("categorical");
-    expect(draft.notes).toEqual(["ad tells the label: is it known before the click?"]);
+    expect(draft.notes).toEqual(["ad determines the label: check that it is known before the click"]);
   });
 
-  it("of lr are all in one table", async () => {
+  it("for lr share one table", async () => {
     const lines = ["click,price,ad,tags", ...events((i) => `${click(i)},${i / 3},a${i % 30},x|y${i % 4}`)];
     const { tables, tower } = parseSpec((await drafted(lines, { tower: "lr" })).spec, "draft.yaml");
     expect(tables).toHaveLength(1);
@@ -275,7 +275,7 @@ describe("the other columns", () => {
   });
 });
 
-it("drafts a spec that compiles and fits, of whatever columns", async () => {
+it("drafts a spec that compiles and fits, for any columns", async () => {
   const cell = fc.oneof(
     fc.integer().map(String),
     fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),

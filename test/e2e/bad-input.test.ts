@@ -34,7 +34,7 @@ function rejects(out: string) {
   );
 }
 
-describe("a malformed row is rejected with a code, kept, and training goes on", async () => {
+describe("a malformed row is rejected with a code, kept, and training continues", async () => {
   const good = ["1\t1000\tu1\t2.5", "0\t1001\tu2\t", "0\t1002\t\t-3e2"];
   const bad: [string, string | Uint8Array, string][] = [
     ["a wrong column count", "1\t1000\tu1", "column_count"],
@@ -70,7 +70,7 @@ describe("a malformed row is rejected with a code, kept, and training goes on", 
     expect(rejects(out)).toMatchObject([{ code, row: 2, raw: row }]);
   });
 
-  it("--max-rejects stops the run and names the first row beyond", async () => {
+  it("--max-rejects stops the run and names the first row over the limit", async () => {
     const { args } = trainOn("tsv", [...good, "1\t1000", "1\t1000", "1", "0\t1\tu\t1"], "--max-rejects", "1");
     const { status, stderr } = await run(args);
     expect([status, stderr]).toEqual([
@@ -79,7 +79,7 @@ describe("a malformed row is rejected with a code, kept, and training goes on", 
     ]);
   });
 
-  it("nothing but rubbish is an error: no checkpoint, and all rows kept", async () => {
+  it("only malformed rows are an error: no checkpoint, and all rows kept", async () => {
     const { out, args } = trainOn(
       "tsv",
       Array.from({ length: 500 }, (_, i) => `rubbish ${i}`),
@@ -93,7 +93,7 @@ describe("a malformed row is rejected with a code, kept, and training goes on", 
   });
 });
 
-describe("what is wrong from the start never starts", () => {
+describe("errors at startup", () => {
   const cases: [string, string[], number, RegExp][] = [
     ["a missing spec", ["train", "--model", "none.yaml", "--data", "x", "--out", join(folder, "a")], 3, /none\.yaml/],
     [
@@ -119,14 +119,14 @@ describe("what is wrong from the start never starts", () => {
     ],
   ];
 
-  it.each(cases)("%s: a clear error, nothing written", async (_, args, status, message) => {
+  it.each(cases)("%s: an error, and nothing is written", async (_, args, status, message) => {
     const outcome = await run(args);
     expect([outcome.status, outcome.stderr]).toEqual([status, expect.stringMatching(message)]);
     const out = args[args.indexOf("--out") + 1];
     expect(existsSync(out) ? readdirSync(out).filter((name) => name.startsWith("checkpoint")) : []).toEqual([]);
   });
 
-  it("a spec's errors name file, line and field, and --json gives them to programs", async () => {
+  it("a spec's errors name file, line and field, also as JSON with --json", async () => {
     const model = join(folder, "wrong.yaml");
     writeFileSync(model, spec("tsv").replace("table: ids", "table: idz"));
     const { status, stdout, stderr } = await run([
@@ -144,7 +144,7 @@ describe("what is wrong from the start never starts", () => {
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: "spec_invalid" } });
   });
 
-  it("flags that are wrong are an error for programs too", async () => {
+  it("invalid flags are reported as JSON with --json", async () => {
     const { status, stdout } = await run([
       "train",
       "--model",
@@ -161,7 +161,7 @@ describe("what is wrong from the start never starts", () => {
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: "usage", message: expect.stringContaining("--limit") } });
   });
 
-  it("a directory that already holds a model is refused without --resume, and unharmed", async () => {
+  it("a directory that already contains a model is refused without --resume, and left unchanged", async () => {
     const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t1\tu\t1"]);
     await report(args);
     expect(await run(args)).toMatchObject({ status: 5, stderr: expect.stringContaining("--resume") });
@@ -176,14 +176,14 @@ describe("what is wrong from the start never starts", () => {
     expect(await run([...args, "--resume"])).toMatchObject({ status: 5, stderr: expect.stringContaining("spec") });
   });
 
-  it("another content of a file that was learned in part is refused on --resume", async () => {
+  it("changed content of a partly learned file is refused by --resume", async () => {
     const { args } = trainOn("tsv", ["1\t1\tu\t1", "1\t1\tu\t1"]);
     await report([...args, "--limit", "1"]);
     writeFileSync(args[4], "0\t1\tv\t1\n0\t1\tv\t1\n");
     expect(await run([...args, "--resume"])).toMatchObject({ status: 3, stderr: expect.stringContaining("changed") });
   });
 
-  it("an output that cannot be written is a clear error", async () => {
+  it("an output that cannot be written is an error", async () => {
     const file = join(folder, "a-file");
     mkdirSync(folder, { recursive: true });
     writeFileSync(file, "");
@@ -199,7 +199,7 @@ describe("what is wrong from the start never starts", () => {
     expect([outcome.status, outcome.stderr]).toEqual([6, expect.stringContaining("a-file")]);
   });
 
-  it("simulated events that cannot be written are a clear error, however few", async () => {
+  it("simulated events that cannot be written are an error, however few", async () => {
     const path = join(folder, "none", "events.tsv");
     const outcome = await run(["simulate", "--rows", "10", "--seed", "1", "--out", path]);
     expect([outcome.status, outcome.stderr]).toEqual([
@@ -208,7 +208,7 @@ describe("what is wrong from the start never starts", () => {
     ]);
   });
 
-  it("predictions that cannot be written are a clear error", async () => {
+  it("predictions that cannot be written are an error", async () => {
     const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t2\tv\t1"]);
     await report(args);
     const outcome = await run([
@@ -224,7 +224,7 @@ describe("what is wrong from the start never starts", () => {
   });
 });
 
-it("numbers at the edge of their range leave the model finite", async () => {
+it("numbers at the limits of their range leave the model finite", async () => {
   const rows = Array.from({ length: 64 }, (_, i) => `${i % 2}\t1\tu${i % 5}\t${i % 3 === 0 ? 1e18 : -1e18}`);
   const { args } = trainOn("tsv", rows);
   const { logloss, skipped, examples } = await report(args);

@@ -4,7 +4,7 @@ import { JOIN, JOINED } from "../small-specs.js";
 const WINDOW = 900_000;
 const SKEW = 5000;
 
-/** `features/ads-demo-join.yaml` whose clicks name a user and an ad, and that of the events with their labels. */
+/** `features/ads-demo-join.yaml` whose clicks refer to a user and an ad, and the spec for the labelled events. */
 export const keyedSpec = readFileSync(JOIN, "utf8")
   .replace(", id: event_id, oracle", ", oracle")
   .replace(
@@ -13,7 +13,7 @@ export const keyedSpec = readFileSync(JOIN, "utf8")
   );
 export const labelledSpec = readFileSync(JOINED, "utf8").replace(", id: event_id", "");
 
-/** The simulator's impressions with few users and ads, so that they come again; clicks on a user's ad; and impressions with the labels that those earn which came last. */
+/** Simulated impressions with few users and ads, so that pairs repeat; clicks on them; and the impressions with the label of the last one before each click. */
 export function byKey(impressions: readonly string[], clickLines: readonly string[]) {
   const shown = impressions.map((line, i) => {
     const columns = line.split("\t");

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 describe("train", () => {
-  it("reports what the contract names, all of it finite", () => {
+  it("reports all documented figures, all finite", () => {
     const { examples, rejected, seconds, examples_per_second, logloss, auc, normalized_entropy, calibration } = trained;
     expect({ examples, rejected }).toEqual({ examples: 12_000, rejected: 0 });
     for (const figure of [seconds, examples_per_second, logloss, auc, normalized_entropy, calibration])
@@ -38,13 +38,13 @@ describe("train", () => {
     expect(existsSync(join(trained.checkpoint!, "manifest.json"))).toBe(true);
   });
 
-  it("learns: between chance and the oracle", () => {
+  it("learns: its quality is between chance and the oracle", () => {
     expect(trained.last_tenth.auc!).toBeGreaterThan(0.6);
     expect(trained.oracle_last_tenth!.auc!).toBeGreaterThan(trained.last_tenth.auc!);
     expect(trained.oracle!.logloss!).toBeLessThan(trained.logloss!);
   });
 
-  it("counts distinct values about right, and rows of exact tables exactly", () => {
+  it("estimates distinct values, and counts rows of exact tables exactly", () => {
     const lines = readFileSync(events, "utf8")
       .trim()
       .split("\n")
@@ -55,7 +55,7 @@ describe("train", () => {
     expect(trained.tables.find((table) => table.name === "users")!.rows).toBe(users);
   });
 
-  it("reads standard input, gzip and JSON, with the same result", async () => {
+  it("reads standard input, gzip and JSON with the same result", async () => {
     const text = readFileSync(events);
     writeFileSync(join(folder, "events.tsv.gz"), gzipSync(text));
     const piped = await report(
@@ -89,7 +89,7 @@ describe("train", () => {
     expect(twice.examples).toBe(24_000);
   });
 
-  it("keeps as many checkpoints as it is told to, and those that they build on", async () => {
+  it("keeps --keep checkpoints, and those that they build on", async () => {
     const kept = join(folder, "kept");
     await report([
       "train",
@@ -109,7 +109,7 @@ describe("train", () => {
       const { parent } = JSON.parse(readFileSync(join(kept, name, "manifest.json"), "utf8"));
       return parent && `checkpoint-${String(parent.examples).padStart(12, "0")}`;
     };
-    // How many increments there are between two full ones follows from the disk's pace; what is kept does not.
+    // The number of increments between two full checkpoints depends on the disk's speed; what is kept does not.
     const [last, before] = names.reverse();
     expect([last, parentOf(last)]).toEqual(["checkpoint-000000012000", undefined]);
     const chain = [before];
@@ -137,7 +137,7 @@ describe("eval and predict", () => {
     });
   });
 
-  it("predict needs no labels", async () => {
+  it("predict requires no labels", async () => {
     const unlabelled = join(folder, "unlabelled.tsv");
     const lines = readFileSync(events, "utf8").trim().split("\n").slice(0, 100);
     writeFileSync(unlabelled, lines.map((line) => line.slice(1)).join("\n"));
@@ -147,7 +147,7 @@ describe("eval and predict", () => {
     expect((await same(unlabelled)).trim().split("\n")).toHaveLength(100);
   });
 
-  it("predict stops at a malformed row unless told to go on, and gives it a line, so that lines stay aligned", async () => {
+  it("predict stops at a malformed row unless --max-rejects allows it, and writes a line for it, so that lines stay aligned", async () => {
     const broken = join(folder, "broken.tsv");
     const rows = readFileSync(events, "utf8").split("\n");
     writeFileSync(broken, `${rows[0]}\nrubbish\n${rows[1]}\n`);
@@ -158,7 +158,7 @@ describe("eval and predict", () => {
     expect(stderr).toMatch(/1 rows were rejected and have a line without a score: column_count 1/);
   });
 
-  it("predict passes ids through, each beside its own score", async () => {
+  it("predict writes ids beside their scores", async () => {
     const [plain, table] = [join(folder, "plain.txt"), join(folder, "table.csv")];
     const args = ["predict", "--checkpoint", out, "--data", events, "--limit", "1500"];
     await run([...args, "--out", plain]);
@@ -175,7 +175,7 @@ describe("eval and predict", () => {
 });
 
 describe("simulate", () => {
-  it("gives the oracle's AUC and the same bytes for the same seed", async () => {
+  it("reports the oracle's AUC, and gives the same bytes for the same seed", async () => {
     const again = join(folder, "again.tsv");
     const facts = (await report(["simulate", "--rows", "12000", "--seed", "5", "--out", again])) as unknown as {
       oracle_auc: number;
@@ -199,14 +199,14 @@ describe("inspect, key and export", () => {
     expect(users.top[0]).toMatchObject({ key, similarity: expect.closeTo(1, 5) });
   });
 
-  it("key is XXH64 seeded by table and seed, as documented", async () => {
+  it("key prints XXH64 seeded by table and seed, as documented", async () => {
     const { h64 } = await xxhash();
     const { stdout } = await run(["key", "--model", "features/ads-demo.yaml", "--field", "user", "u1", "--json"]);
     const [{ key }] = JSON.parse(stdout).keys;
     expect(key).toBe(h64("u1", h64("users", 42n)).toString(16).padStart(16, "0"));
   });
 
-  it("exports a tower that runs in ONNX Runtime, and tables", async () => {
+  it("export writes a tower that runs in ONNX Runtime, and tables", async () => {
     const exported = join(folder, "exported");
     const { stdout } = await run(["export", "--checkpoint", out, "--out", exported, "--json"]);
     const { files } = JSON.parse(stdout) as { files: string[] };
@@ -224,7 +224,7 @@ describe("inspect, key and export", () => {
     expect(description).toMatchObject({ model: "ads-demo", version: 12000, spec: { name: "ads-demo" } });
   });
 
-  it("trains lr in q2.13, and exports the rows that are not 0 alone", async () => {
+  it("train supports lr in q2.13, and export can omit rows that are 0", async () => {
     const [model, trainedTo] = [join(folder, "lr.yaml"), join(folder, "lr")];
     const text = readFileSync("features/ads-demo-lr.yaml", "utf8");
     const optimizer = "{ ftrl: { alpha: 0.1, beta: 1, l1: 2, l2: 1 } }";
@@ -248,7 +248,7 @@ describe("inspect, key and export", () => {
     expect(kept).toBeLessThan(tables[0].rows / 2);
   });
 
-  it.skipIf(!pythonHas("numpy", "safetensors"))("exports are read by Python's safetensors and numpy", async () => {
+  it.skipIf(!pythonHas("numpy", "safetensors"))("exports can be read by Python's safetensors and numpy", async () => {
     const exported = join(folder, "python");
     await run(["export", "--checkpoint", out, "--out", exported]);
     const program = `
@@ -263,16 +263,19 @@ print(k.dtype, w.shape[0], w.shape[1])`;
   });
 });
 
-it("the demo removes nothing but an earlier demo", async () => {
+it("demo removes nothing but an earlier demo's run", async () => {
   const precious = join(folder, "precious");
   mkdirSync(precious);
   writeFileSync(join(precious, "thesis.txt"), "years");
   const { status, stderr } = await run(["demo", "--rows", "100", "--out", precious]);
-  expect([status, stderr]).toEqual([5, expect.stringContaining("holds thesis.txt, which is no part of a demo's run")]);
+  expect([status, stderr]).toEqual([
+    5,
+    expect.stringContaining("contains thesis.txt, which is not part of a demo's run"),
+  ]);
   expect(readFileSync(join(precious, "thesis.txt"), "utf8")).toBe("years");
 });
 
-it("every command's --help teaches", async () => {
+it("every command has an informative --help", async () => {
   for (const command of ["simulate", "train", "eval", "predict", "serve", "inspect", "export", "key", "demo"]) {
     const { status, stdout } = await run([command, "--help"]);
     expect([status, stdout]).toEqual([0, expect.stringMatching(/Usage: hashbrook/)]);

@@ -48,9 +48,9 @@ const weights = (directory: string) =>
   Object.entries(digests(directory)).filter(([name]) => /(table-.*|dense)\.safetensors$/.test(name));
 
 describe("a file a day", () => {
-  it("is learned on by another machine that pulled the run, to the same bytes", async () => {
+  it("is learned by another machine that pulled the run, to the same bytes", async () => {
     const address = `objects:${join(folder, "store")}`;
-    // A malformed event: what was rejected stays where it was.
+    // A malformed event: rejected rows are kept.
     appendFileSync(days[0], "no event\n");
     await learn(days[0]);
     expect((await run(["push", "--checkpoint", out, "--store", address])).stderr).toBe("");
@@ -60,10 +60,10 @@ describe("a file a day", () => {
     await Promise.all([learn(days[1]), learn(days[1], { out: there })]);
     expect(weights(there)).toEqual(weights(out));
     expect((await run(["push", "--checkpoint", there, "--store", address])).status).toBe(0);
-    expect((await run(["push", "--checkpoint", out, "--store", address])).stdout).toContain("all there already");
+    expect((await run(["push", "--checkpoint", out, "--store", address])).stdout).toContain("all already present");
   });
 
-  it("is learned on top of yesterday's, whose file is gone", async () => {
+  it("is learned after yesterday's, whose file is gone", async () => {
     await learn(days[0]);
     rmSync(days[0]);
     const second = await learn(days[1]);
@@ -73,7 +73,7 @@ describe("a file a day", () => {
     expect(metaOf(out).learned.map((text: string) => text.split(" ").at(-1))).toEqual(["day-1.tsv", "day-2.tsv"]);
   });
 
-  it("is learned once, under any name, and the error says when it was", async () => {
+  it("is learned once, under any name, and the error says when", async () => {
     await learn(days[0]);
     await learn(days[1]);
     const renamed = join(folder, "old.tsv");
@@ -87,7 +87,7 @@ describe("a file a day", () => {
     expect(digests(out)).toEqual(before);
   });
 
-  it("is found among those of a pattern: known ones are passed over and named", async () => {
+  it("is found among the matches of a pattern: known files are skipped and named", async () => {
     await learn(days[0]);
     await learn(days[1]);
     const report = await learn(join(folder, "day-*.tsv"));
@@ -98,7 +98,7 @@ describe("a file a day", () => {
     ]);
   });
 
-  it("is not learned again behind a day that has a header and no events", async () => {
+  it("is not learned again after a day with a header and no events", async () => {
     writeFileSync(model, readFileSync(model, "utf8").replace("format: tsv", "format: tsv\n  header: true"));
     const columns = [...readFileSync(model, "utf8").matchAll(/^ {4}- (\w+)$/gm)].map(([, name]) => name);
     const header = Buffer.from(`${columns.join("\t")}\n`);
@@ -112,7 +112,7 @@ describe("a file a day", () => {
     await refused(days.slice(0, 1)).toMatchObject({ code: "already_learned" });
   });
 
-  it("given again at once is no error and changes nothing: a restarted job ends well", async () => {
+  it("given again at once is no error and changes nothing: a restarted job succeeds", async () => {
     await learn(days[0]);
     await learn(days[1]);
     const before = digests(out);
@@ -129,7 +129,7 @@ describe("a file a day", () => {
     expect(again.seen!.logloss!).toBeLessThan(first.logloss!);
   });
 
-  it("counts --limit from its own start, and goes on behind it", async () => {
+  it("counts --limit from its own start, and continues after it", async () => {
     await learn(days[0]);
     expect(await learn(days[1], { limit: 1000 })).toMatchObject({ examples: DAY + 1000, ended_by: "limit" });
     expect(await learn(days[1])).toMatchObject({ examples: 2 * DAY, examples_this_run: DAY - 1000 });
@@ -142,7 +142,7 @@ describe("a file a day", () => {
     expect([report.examples, report.seen!.examples]).toEqual([3 * DAY, DAY]);
   });
 
-  it("overwrites yesterday's under the same name", async () => {
+  it("may replace yesterday's under the same name", async () => {
     const today = join(folder, "today.tsv");
     for (const content of contents) {
       writeFileSync(today, content);
@@ -152,8 +152,8 @@ describe("a file a day", () => {
   });
 });
 
-describe("a file that was learned in part", () => {
-  it("goes on in its middle, under another name and behind other files, and others may come first", async () => {
+describe("a partly learned file", () => {
+  it("continues in its middle, under another name and after other files, and others may come first", async () => {
     await learn(days[0], { limit: 1024 });
     const other = await learn(days[1]);
     expect(other.left_files).toMatchObject([{ name: "day-1.tsv", went_on_behind_line: 1024 }]);
@@ -165,7 +165,7 @@ describe("a file that was learned in part", () => {
     expect(metaOf(out).learned).toHaveLength(2);
   });
 
-  it("goes on behind what was learned when it has grown, as if the rest were a file of its own", async () => {
+  it("that has grown continues after the learned part, as if the rest were a separate file", async () => {
     const log = join(folder, "log.tsv");
     writeFileSync(log, contents[0]);
     await learn(log);
@@ -181,7 +181,7 @@ describe("a file that was learned in part", () => {
     expect(weights(out)).toEqual(weights(apart));
   });
 
-  it("is known in its compressed form, grown ones and such with a header too", async () => {
+  it("is recognised in compressed form, also if it has grown or has a header", async () => {
     const header = readFileSync("features/ads-demo-lr.yaml", "utf8")
       .match(/- (\w+)\n/g)!
       .map((line) => line.slice(2, -1));
@@ -197,7 +197,7 @@ describe("a file that was learned in part", () => {
     expect(await learn(plain)).toMatchObject({ examples_this_run: 0, known_files: [{ learned_as: "log.tsv.gz" }] });
   });
 
-  it("is refused when its last line was learned before it was whole", async () => {
+  it("is refused if its last line was learned before it was complete", async () => {
     const log = join(folder, "log.tsv");
     writeFileSync(log, contents[0].subarray(0, -1));
     await learn(log);
@@ -205,13 +205,13 @@ describe("a file that was learned in part", () => {
     await refused(log).toMatchObject({ code: "source_changed", message: expect.stringContaining("line 3000") });
   });
 
-  it("is refused when it has another content now, and nobody could go on in it", async () => {
+  it("is refused if its content has changed, so that it cannot be continued", async () => {
     await learn(days[0], { limit: 1024 });
     writeFileSync(days[0], contents[1]);
     await refused(days[0]).toMatchObject({ code: "source_changed" });
   });
 
-  it("of which the last part was held out can be learned wholly later", async () => {
+  it("whose last part was held out can be learned completely later", async () => {
     const held = await learn(days[0], { validateLast: 0.2 });
     expect(await learn(days[0], { validateLast: 0.2 })).toMatchObject({ examples_this_run: 0 });
     expect((await learn(days[0])).examples).toBe(DAY);
@@ -219,7 +219,7 @@ describe("a file that was learned in part", () => {
   });
 });
 
-it("a run over new files that is killed again and again ends with the same bytes", { timeout: 300_000 }, async () => {
+it("a run over new files gives the same bytes when repeatedly killed", { timeout: 300_000 }, async () => {
   const calm = join(folder, "calm");
   for (const to of [calm, out]) await learn(days[0], { out: to });
   await learn(days.slice(1), { out: calm });
@@ -229,13 +229,13 @@ it("a run over new files that is killed again and again ends with the same bytes
   expect(digests(out)).toEqual(digests(calm));
 });
 
-it("a topic where files were learned is an error that says what to do", async () => {
+it("resuming from a topic after files is an error with a hint", async () => {
   await learn(days[0]);
   const topic = { kafka: { brokers: ["127.0.0.1:1"] }, topic: "ads", group: "ads" } as unknown as TrainOptions["topic"];
   await refused([], { topic }).toMatchObject({ code: "source_changed", hint: expect.stringContaining("--out") });
 });
 
-it("a checkpoint made before lists were remembered goes on over new files", async () => {
+it("a checkpoint from before lists were remembered continues with new files", async () => {
   await learn(days[0]);
   const directory = join(out, readdirSync(out).find((name) => name.startsWith("checkpoint-"))!);
   const { CheckpointStore } = await import("../../src/checkpoints/store.js");

@@ -44,7 +44,7 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
     });
   });
 
-  it("gives the same bytes again, for any number of threads", async () => {
+  it("gives the same bytes for any number of threads", async () => {
     for (const threads of ["2", "3"]) {
       const out = temporary();
       await report(train(out, "--threads", threads, "--checkpoint-every", "4500"));
@@ -52,7 +52,7 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
     }
   });
 
-  it("gives the same bytes when it is killed again and again, and resumed", async () => {
+  it("gives the same bytes when repeatedly killed and resumed", async () => {
     const out = temporary();
     const args = train(out, "--resume", "--checkpoint-every", "350", "--json");
     const deaths = kills(5, 12);
@@ -60,7 +60,7 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
     expect(digests(out)).toEqual(digests(whole));
   }, 300_000);
 
-  it("finishes its batch and checkpoints on Ctrl-C, exits 0, and goes on to the same bytes", async () => {
+  it("finishes its batch and checkpoints on Ctrl-C, exits with 0, and resumes to the same bytes", async () => {
     const out = temporary();
     const child = start(train(out, "--json"));
     child.stderr!.once("data", () => child.kill("SIGINT"));
@@ -72,7 +72,7 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
     expect(digests(out)).toEqual(digests(whole));
   });
 
-  it("gives the same bytes when a limit stopped it at a batch's end and it was resumed", async () => {
+  it("gives the same bytes when stopped by a limit at the end of a batch and resumed", async () => {
     const out = temporary();
     expect(await report(train(out, "--limit", "8192"))).toMatchObject({ examples: 8192, ended_by: "limit" });
     await report(train(out, "--resume"));

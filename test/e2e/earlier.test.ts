@@ -14,13 +14,13 @@ const written = JSON.parse(readFileSync(join(folder, "written.json"), "utf8")) a
   checkpoints: Record<string, Record<string, string>>;
 };
 
-describe("what an earlier version wrote", () => {
-  it.each(Object.entries(written.specs))("%s has the hash it had", (path, hash) => {
+describe("files of an earlier version", () => {
+  it.each(Object.entries(written.specs))("%s keeps its hash", (path, hash) => {
     expect(specHash(loadSpec(path))).toBe(hash);
   });
 
   it.each(Object.entries(written.checkpoints))(
-    "a checkpoint of %s is learned on to the same bytes",
+    "a checkpoint of %s is resumed to the same bytes",
     async (name, files) => {
       const out = mkdtempSync(join(tmpdir(), "hashbrook-test-"));
       cpSync(join(folder, name), out, { recursive: true });

@@ -14,7 +14,7 @@ const folder = temporary();
 const ROWS = 4_000;
 const KILLS = kills(3, 6);
 
-/** The demo's model, each of its tables encoded otherwise. */
+/** The demo's model, with another encoding in each table. */
 function model(name: string, encodings: Readonly<Record<string, string>>): string {
   const path = join(folder, `${name}.yaml`);
   let yaml = readFileSync("features/ads-demo.yaml", "utf8");
@@ -26,7 +26,7 @@ function model(name: string, encodings: Readonly<Record<string, string>>): strin
 
 const rowwise = (precision: string) =>
   `precision: ${precision}, optimizer: { rowwise_adagrad: { learning_rate: 0.05 } }`;
-/** What a run starts costs more than what it learns: as many kinds in a model as it has tables. */
+/** Starting a run costs more than training it, so a model has as many kinds as tables. */
 const models = {
   "shared, compositional, multi_hash, low_dim, and int8 rows in several memories": model("composed", {
     users: "encoding: shared, budget: 200 kB",
@@ -79,7 +79,7 @@ describe.each(Object.entries(models))("%s", (_, path) => {
     expect(trained.examples).toBe(ROWS);
   });
 
-  it("give the same bytes for any number of threads, and while they are published", async () => {
+  it("give the same bytes for any number of threads, also while publishing", async () => {
     const publishing = ["--publish", log, "--publish-ms", "100"];
     await report(train(threaded, "--threads", "2", "--checkpoint-every", "3000", ...publishing));
     expect(weightsOf(threaded)).toEqual(weightsOf(whole));
@@ -88,14 +88,14 @@ describe.each(Object.entries(models))("%s", (_, path) => {
     expect({ ...others, publisher: undefined }).toEqual(manifestOf(whole));
   });
 
-  it("give the same bytes when killed at a write, again and again, and resumed", async () => {
+  it("give the same bytes when repeatedly killed at a write and resumed", async () => {
     const out = temporary();
     const args = train(out, "--resume", "--checkpoint-every", "700", "--json");
     expect(await endedAfterKills(args, KILLS, new Rng(3))).toBe(KILLS);
     expect(digests(out)).toEqual(digests(whole));
   }, 300_000);
 
-  it("are scored alike by predict and eval after a restore, and inspect shows what was trained", async () => {
+  it("are scored identically by predict and eval after a restore, and inspect shows what was trained", async () => {
     const out = join(temporary(), "scores");
     const predicted = async (...more: string[]) => {
       await report(["predict", "--checkpoint", whole, "--data", data, "--out", out, ...more]);
@@ -116,13 +116,13 @@ describe.each(Object.entries(models))("%s", (_, path) => {
       const weights = await vectorOf(whole, table, field, value);
       expect(weights, table).toHaveLength(8);
       expect(weights.every(Number.isFinite) && weights.some((weight) => weight !== 0), table).toBe(true);
-      // Another value has another vector, and the other run's checkpoint the same one.
+      // Another value has another vector, and the checkpoint of the other run has the same one.
       expect(await vectorOf(whole, table, field, other), table).not.toEqual(weights);
       expect(await vectorOf(threaded, table, field, value), table).toEqual(weights);
     }
   });
 
-  it("are answered alike by a scorer that followed the training", async () => {
+  it("are scored identically by a scorer that followed the training", async () => {
     const out = join(temporary(), "scores");
     await report(["predict", "--checkpoint", whole, "--data", data, "--limit", "60", "--out", out]);
     const follower = Scorer.follow(openFollow(log));
@@ -135,10 +135,10 @@ describe.each(Object.entries(models))("%s", (_, path) => {
   });
 });
 
-/** A publishing run's manifest also tells how far it has published. */
+/** A publishing run's manifest also records how far it has published. */
 const weightsOf = (out: string) => Object.entries(digests(out)).filter(([name]) => !name.endsWith("manifest.json"));
 
-/** All that a manifest says, but its checksum. */
+/** A manifest without its checksum. */
 function manifestOf(out: string) {
   const path = join(openCheckpoint(out).checkpoint.path, "manifest.json");
   const { checksum: _, meta, ...facts } = JSON.parse(readFileSync(path, "utf8"));

@@ -10,7 +10,7 @@ import { digests, endedAfterKills, kills, run, temporary } from "./hashbrook.js"
 const folder = temporary();
 const [whole, head, tail] = ["whole.tsv", "head.tsv", "tail.tsv"].map((name) => join(folder, name));
 const ROWS = 6000;
-/** Small enough to be learned by heart in a few epochs. */
+/** Small enough to be memorised in a few epochs. */
 const model = join(folder, "model.yaml");
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ const weights = (out: string) =>
   Object.fromEntries(Object.entries(digests(out)).filter(([name]) => /(table-.*|dense)\.safetensors$/.test(name)));
 
 describe("figures of several epochs", () => {
-  it("are of events before they were first seen, whatever the epochs; those of seen events stand apart", async () => {
+  it("cover events when first seen, for any number of epochs; those of seen events are separate", async () => {
     const once = await trained({});
     const thrice = await trained({ epochs: 3 });
     for (const key of ["auc", "logloss", "normalized_entropy", "calibration", "second_half", "last_tenth"] as const)
@@ -44,14 +44,14 @@ describe("figures of several epochs", () => {
     expect(thrice.oracle).toEqual(once.oracle);
   });
 
-  it("of a run that was resumed are told apart, too, in a batch that holds the end of an epoch", async () => {
+  it("of a resumed run are separate, too, in a batch that contains the end of an epoch", async () => {
     const out = temporary();
     await trained({ out, epochs: 2, limit: 512 * 13 });
     const resumed = await trained({ out, epochs: 2, resume: true });
     expect([resumed.logloss, resumed.seen]).toEqual([(await trained({})).logloss, (await trained({ epochs: 2 })).seen]);
   });
 
-  it("--epochs without validation warns; the text tells seen events apart", async () => {
+  it("--epochs without validation warns; the text lists seen events separately", async () => {
     const { stdout, stderr } = await run([
       "train",
       "--model",
@@ -69,7 +69,7 @@ describe("figures of several epochs", () => {
 });
 
 describe("validation", () => {
-  it("scores files after every epoch as eval does, and changes nothing that is learned", async () => {
+  it("scores files after every epoch like eval, without affecting training", async () => {
     const plain = await trained({ data: head, epochs: 2 });
     const judged = await trained({ data: head, epochs: 2, validate: tail });
     expect(weights(judged.out)).toEqual(weights(plain.out));
@@ -79,7 +79,7 @@ describe("validation", () => {
     expect(plain.validation).toBeNull();
   });
 
-  it("holds out the last part of the stream, over several files, compressed ones too", async () => {
+  it("holds out the last part of the stream, over several files, also compressed ones", async () => {
     const expected = await trained({ data: head, validate: tail });
     const one = await trained({ validateLast: 0.2 });
     expect([one.examples, one.validation!.logloss]).toEqual([expected.examples, expected.validation!.logloss]);
@@ -97,7 +97,7 @@ describe("validation", () => {
     expect(several.validation).toEqual(one.validation);
   });
 
-  it("warns where validation events are earlier than what was learned, whether they were held out or given", async () => {
+  it("warns if validation events are earlier than training events, whether held out or given", async () => {
     const later = await trained({ validateLast: 0.2 });
     expect([later.validation!.earlier, later.warnings]).toEqual([0, []]);
     const reversed = join(folder, "reversed.tsv");
@@ -109,7 +109,7 @@ describe("validation", () => {
     expect(await trained({ data: tail, validate: head })).toMatchObject({ warnings: [warning] });
   });
 
-  it("of which nothing could be read judges no epoch: a warning says so, and --early-stop ends nothing", async () => {
+  it("without any valid event warns, and --early-stop does not stop", async () => {
     const nothing = join(folder, "nothing.tsv");
     writeFileSync(nothing, "no event\n");
     const report = await trained({ validate: nothing, epochs: 3, earlyStop: 1 });
@@ -118,13 +118,13 @@ describe("validation", () => {
     expect(report.validation!.best_epoch).toBeNull();
   });
 
-  it("works where the run ends at its limit, and says that no epoch has ended", async () => {
+  it("works if the run ends at its limit, and reports that no epoch has ended", async () => {
     const { validation } = await trained({ validateLast: 0.2, limit: 1024 });
     expect(validation).toMatchObject({ epoch: null, learned: 1024, best_epoch: null, epochs: [] });
     expect(validation!.examples).toBeGreaterThan(1000);
   });
 
-  it("--early-stop ends a run that gets no better and leaves the best epoch's weights; so does a resumed one", async () => {
+  it("--early-stop ends a run that no longer improves with the best epoch's weights, also when resumed", async () => {
     const out = temporary();
     const options = { out, epochs: 30, validateLast: 0.2, earlyStop: 2 };
     const stopped = await trained(options);
@@ -140,7 +140,7 @@ describe("validation", () => {
     expect(digests(out)).toEqual(before);
   });
 
-  it("gives the same bytes when it is killed again and again, and resumed", { timeout: 300_000 }, async () => {
+  it("gives the same bytes when repeatedly killed and resumed", { timeout: 300_000 }, async () => {
     const flags = ["--epochs", "12", "--validate-last", "20%", "--early-stop", "4", "--checkpoint-every", "700"];
     const args = (out: string) => ["train", "--model", model, "--data", whole, "--out", out, "--resume", ...flags];
     const [calm, killed] = [temporary(), temporary()];
@@ -150,7 +150,7 @@ describe("validation", () => {
     expect(digests(killed)).toEqual(digests(calm));
   });
 
-  it("refuses what it cannot do, and says how to mend it", async () => {
+  it("refuses unsupported combinations with a hint", async () => {
     const refused = (options: Partial<TrainOptions>) => expect(trained(options)).rejects;
     await refused({ validate: tail, validateLast: 0.2 }).toMatchObject({ code: "usage" });
     await refused({ earlyStop: 1 }).toMatchObject({ code: "usage", hint: expect.stringContaining("--validate") });

@@ -6,7 +6,7 @@ import { temporary } from "./hashbrook.js";
 
 const programs = readdirSync("examples").filter((name) => name.endsWith(".mjs"));
 
-/** What an example prints, run in an empty folder of its own. */
+/** The output of an example, run in an empty folder. */
 function output(name: string): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [join("examples", `${name}.mjs`), temporary()], (error, stdout, stderr) =>
@@ -16,14 +16,14 @@ function output(name: string): Promise<string> {
 }
 
 describe.concurrent("examples", { timeout: 180_000 }, () => {
-  it("train.mjs learns who likes what, and tells the quality", async () => {
+  it("train.mjs learns preferences, and prints the quality", async () => {
     const text = await output("train");
     expect(Number(/last tenth[\s\S]*auc: ([\d.]+)/.exec(text)?.[1])).toBeGreaterThan(0.7);
     expect(text).toMatch(/^rejected: 0, distinct users: (9\d|10\d)$/m);
     expect(text).toMatch(/checkpoint-000000030000$/m);
   });
 
-  it("daily.mjs scores each day before it learns it, and learns none twice", async () => {
+  it("daily.mjs scores each day before learning it, and learns none twice", async () => {
     const text = await output("daily");
     expect(text).toMatch(/ok: true,\s+accepted: 3000,\s+rejected: 0/);
     expect(text).toMatch(/^day 2, before it was learned: AUC 0\.\d+/m);
@@ -32,7 +32,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     expect(text).toMatch(/^already_learned: .*day1\.tsv/m);
   });
 
-  it("score.mjs ranks the candidates, and says what is wrong with a request", async () => {
+  it("score.mjs ranks the candidates, and reports an invalid request", async () => {
     const text = await output("score");
     const ranked = [...text.matchAll(/'(a1|a2|a3|never seen)' +│ (0\.\d+)/g)];
     expect(ranked.map(([, ad]) => ad).sort()).toEqual(["a1", "a2", "a3", "never seen"]);
@@ -42,7 +42,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     expect(text).toContain("request_invalid: candidates[1].ad: bad_type");
   });
 
-  it("serve.mjs answers over HTTP, and counts", async () => {
+  it("serve.mjs scores over HTTP, and counts requests", async () => {
     const text = await output("serve");
     expect(text).toMatch(/status: 200,\s+scores: \[ 0\.\d+, 0\.\d+ \]/);
     expect(text).toMatch(/status: 400,[\s\S]*code: 'request_invalid'/);
@@ -50,7 +50,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     expect(text).toContain(`hashbrook_score_requests_total{status="400"} 1`);
   });
 
-  it("follow.mjs answers with what the trainer has learned since", async () => {
+  it("follow.mjs scores with what the trainer has learned since", async () => {
     const text = await output("follow");
     expect(text).toContain("before anything was learned: false null");
     const answers = [...text.matchAll(/scores: (\[.*\])[\s\S]*?version: (\d+)/g)];
@@ -59,7 +59,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     expect(text).toContain("gaps: 0");
   });
 
-  it("export.mjs finds the rows of ids in what it has exported", async () => {
+  it("export.mjs finds the rows of ids in its export", async () => {
     const text = await output("export");
     expect(text).toMatch(/^model\.json tower\.onnx users\.safetensors ids\.safetensors ads\.safetensors/);
     const [, rows, dim, found] = /^(\d+) ads of (\d+) weights, (\d+) of them/m.exec(text)!.map(Number);
@@ -70,7 +70,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
   });
 });
 
-it.each(programs)("examples/%s is short, and told in examples/README.md", (name) => {
+it.each(programs)("examples/%s is short, and described in examples/README.md", (name) => {
   expect(readFileSync(join("examples", name), "utf8").trim().split("\n").length).toBeLessThanOrEqual(60);
   expect(readFileSync("examples/README.md", "utf8")).toContain(`[${name}](${name})`);
 });

@@ -10,7 +10,7 @@ import { fileServer } from "../object-store/file-server.js";
 import { candidate, trainerOf } from "../serve/trainer.js";
 import { ended, run, start, temporary } from "./hashbrook.js";
 
-/** Learns pseudo-random events and publishes after each batch; remembers what each version answers to `asked`. */
+/** Learns pseudo-random events and publishes after each batch; records each version's scores for `asked`. */
 async function trainerInto(log: string, asked: readonly object[]) {
   const trainer = await trainerOf(servedSpec("deep_crossing"));
   const { model, spec, hash } = trainer;
@@ -49,7 +49,7 @@ async function ready(url: string, version = 0): Promise<void> {
   throw new Error("never ready");
 }
 
-it("serve --follow DIR: versions rise, each answer is one version's own bits, and a restart goes on", async () => {
+it("serve --follow DIR: versions increase, each response has the bits of one version, and a restart continues", async () => {
   const log = join(temporary(), "log");
   const rng = new Rng(7);
   const asked = Array.from({ length: 40 }, () => candidate(rng));
@@ -71,7 +71,7 @@ it("serve --follow DIR: versions rise, each answer is one version's own bits, an
 
   const seen = new Set<number>();
   const check = async () => {
-    // Of two that are asked at a time, either may be answered first.
+    // Of two concurrent requests, either may be answered first.
     const newest = Math.max(0, ...seen);
     const response = await post();
     expect(response.status).toBe(200);
@@ -83,7 +83,7 @@ it("serve --follow DIR: versions rise, each answer is one version's own bits, an
     return answer.version;
   };
   let steps = 0;
-  // A follower looks every 50 ms: it takes as many steps as give it some versions to answer by.
+  // A follower polls every 50 ms: train enough steps for it to serve several versions.
   for (; steps < 50 || seen.size <= 5; steps++) {
     await trainer.step();
     await Promise.all([check(), check()]);
@@ -91,7 +91,7 @@ it("serve --follow DIR: versions rise, each answer is one version's own bits, an
       server.kill("SIGKILL");
       await ended(server);
       ({ server, url } = await serve(log));
-      // It answers from the newest snapshot on, and then catches up.
+      // It starts at the newest snapshot, then catches up.
       await ready(url, Math.max(...seen));
     }
   }
@@ -120,12 +120,12 @@ it("serve --follow DIR: versions rise, each answer is one version's own bits, an
   await trainer.close();
 });
 
-it("is not ready once nothing came for longer than --max-staleness", async () => {
+it("is not ready after no entry arrived for longer than --max-staleness", async () => {
   const log = join(temporary(), "log");
   const trainer = await trainerInto(log, []);
   const { server, url } = await serve(log, "--max-staleness", "2");
   const health = () => fetch(`${url}/v2/health/ready`);
-  /** Ready for two seconds after each step: another one is taken where they are over before it is asked. */
+  /** Ready for two seconds after each step: repeats the step if they are over before the request. */
   const readyAfterStep = async () => {
     for (let asked = 0; ; asked++) {
       if (asked % 50 === 0) await trainer.step();
@@ -158,7 +158,7 @@ it("refuses contradicting flags", async () => {
   }
 });
 
-it("serve --follow http://…: scores with the trainer's bits from objects that a web server hands out", async () => {
+it("serve --follow http://…: scores with the trainer's bits from objects on a web server", async () => {
   const log = join(temporary(), "log");
   const rng = new Rng(7);
   const asked = Array.from({ length: 40 }, () => candidate(rng));

@@ -17,30 +17,30 @@ export interface Outcome {
 }
 
 /**
- * Runs a command line to its end, in this process: a start costs more than most commands do. One that reads standard input, or
- * writes bytes to standard output, gets a process of its own.
+ * Runs a command line to its end in this process, because starting a process takes longer than most commands. A command that reads
+ * standard input, or writes bytes to standard output, gets a separate process.
  */
 export async function run(args: readonly string[], input?: string): Promise<Outcome> {
   const line = oneThread(args);
   const piped = args.includes("-") || (args[0] === "simulate" && !args.includes("--out"));
-  return input !== undefined || piped ? runBuilt(line, input) : here(line);
+  return input !== undefined || piped ? runBuilt(line, input) : runInProcess(line);
 }
 
 /**
- * A trainer of a tower tries how many threads are worth it, which takes longer than most runs of tests: one, where they are not about
- * threads. What is learned is the same.
+ * A tower's trainer measures how many threads pay off, which takes longer than most test runs; so tests use one thread unless they are
+ * about threads. The model is the same.
  */
 function oneThread(args: readonly string[]): readonly string[] {
   return args[0] === "train" && !args.includes("--threads") ? [...args, "--threads", "1"] : args;
 }
 
-/** Runs the built command line in a process of its own, to its end. */
+/** Runs the built command line in a separate process, to its end. */
 export function runBuilt(args: readonly string[], input?: string): Outcome {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     encoding: "utf8",
     input,
     maxBuffer: 1 << 28,
-    // One that hangs fails its test, and not the whole run; no test's time ends while this call blocks.
+    // A hanging process fails its test, not the whole run: test timeouts do not fire while this call blocks.
     timeout: 600_000,
   });
   return { status, stdout, stderr };
@@ -49,9 +49,9 @@ export function runBuilt(args: readonly string[], input?: string): Outcome {
 /** Only one command at a time may print. */
 let printing: Promise<unknown> = Promise.resolve();
 
-function here(args: readonly string[]): Promise<Outcome> {
+function runInProcess(args: readonly string[]): Promise<Outcome> {
   const outcome = printing.then(async () => {
-    const [stdout, stderr] = [hearing(process.stdout), hearing(process.stderr)];
+    const [stdout, stderr] = [captured(process.stdout), captured(process.stderr)];
     try {
       const status = (await hashbrook(args)) || Number(process.exitCode ?? 0);
       return { status, stdout: stdout.text(), stderr: stderr.text() };
@@ -65,8 +65,8 @@ function here(args: readonly string[]): Promise<Outcome> {
   return outcome;
 }
 
-/** Keeps what is written to a stream instead of writing it. */
-function hearing(stream: NodeJS.WriteStream) {
+/** Captures the output to a stream. */
+function captured(stream: NodeJS.WriteStream) {
   const { write } = stream;
   let text = "";
   stream.write = (data: string | Uint8Array, ...more: unknown[]) => {
@@ -88,7 +88,7 @@ export async function report(args: readonly string[], input?: string): Promise<R
   return JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;
 }
 
-/** The simulator's stream, as `simulate` prints it. */
+/** The output of `simulate`. */
 export async function simulated(rows: number, seed: number, format: "tsv" | "json" = "tsv"): Promise<string> {
   const chunks: Uint8Array[] = [];
   await simulate({ rows, seed, format, write: (bytes) => void chunks.push(bytes.slice()) });
@@ -101,8 +101,8 @@ export async function simulatedLines(rows: number, seed: number, format: "tsv" |
 }
 
 /**
- * Starts a command that goes on.
- * @param killAt where it is to die: "n before" or "n after" its n-th write to the run's directory (kill-at.mjs)
+ * Starts a command and returns while it runs.
+ * @param killAt when to kill it: "n before" or "n after" its n-th write to the run's directory (kill-at.mjs)
  */
 export function start(args: readonly string[], killAt?: string): ChildProcess {
   const dying = killAt === undefined ? [] : ["--import", "./test/e2e/kill-at.mjs"];
@@ -112,7 +112,7 @@ export function start(args: readonly string[], killAt?: string): ChildProcess {
   });
 }
 
-/** How often a trainer dies with every change, and in `npm run test:soak`. */
+/** Number of kills of a trainer in ordinary runs, and in `npm run test:soak`. */
 export const kills = (perChange: number, inSoak: number): number => (process.env.HASHBROOK_SEED ? inSoak : perChange);
 
 export async function ended(child: ChildProcess): Promise<{ status: number | null; stdout: string; stderr: string }> {
@@ -124,8 +124,8 @@ export async function ended(child: ChildProcess): Promise<{ status: number | nul
 }
 
 /**
- * Starts a trainer, which resumes, until it ends by itself; before that it dies `kills` times, each at a write of its own: a time
- * would be before its first event on a slow machine, and behind its last on a fast one. Returns how often it died.
+ * Restarts a trainer with --resume until it ends by itself, after `kills` kills, each at a different write: at a fixed time, a slow
+ * machine would not have learned anything, and a fast one would have finished. Returns the number of kills.
  */
 export async function endedAfterKills(args: readonly string[], kills: number, rng: Rng): Promise<number> {
   for (let died = 0; ; died++) {

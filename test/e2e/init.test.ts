@@ -12,7 +12,7 @@ writeFileSync(
 const spec = join(folder, "model.yaml");
 const lastLine = (text: string) => JSON.parse(text.trim().split("\n").at(-1)!);
 
-it("init writes a spec that train learns from, says what it found, and what to do next", async () => {
+it("init writes a spec that train accepts, reports its findings, and suggests the next commands", async () => {
   const drafted = await run(["init", "--data", data, "--out", spec]);
   expect(drafted).toMatchObject({ status: 0, stdout: "" });
   expect(drafted.stderr).toMatch(/click +label +1 is positive/);
@@ -23,7 +23,7 @@ it("init writes a spec that train learns from, says what it found, and what to d
   expect(lastLine(trained.stdout)).toMatchObject({ examples: 600, rejected: 0 });
 });
 
-it("init prints the spec where no file is named, from standard input too, and all it found with --json", async () => {
+it("init prints the spec without --out, also from standard input, and all its findings with --json", async () => {
   const printed = await run(["init", "--data", "-"], readFileSync(data, "utf8"));
   expect(printed.status).toBe(0);
   expect(printed.stdout).toMatch(/^name: .*\nevents: \{ format: csv, header: true \}\n/);
@@ -36,7 +36,7 @@ it("init prints the spec where no file is named, from standard input too, and al
   });
 });
 
-it("init leaves a spec that is there, and nothing where no spec can be drafted", async () => {
+it("init does not overwrite a spec, and writes nothing if no spec can be drafted", async () => {
   writeFileSync(spec, "mine");
   expect(await run(["init", "--data", data, "--out", spec])).toMatchObject({
     status: 5,

@@ -16,7 +16,7 @@ const training = (out: string, ...more: string[]) => [
 ];
 
 async function predictions(checkpoint: string): Promise<string> {
-  const told = await run([
+  const result = await run([
     "predict",
     "--checkpoint",
     at(checkpoint),
@@ -25,7 +25,7 @@ async function predictions(checkpoint: string): Promise<string> {
     "--out",
     at("p.txt"),
   ]);
-  expect(told.status).toBe(0);
+  expect(result.status).toBe(0);
   return readFileSync(at("p.txt"), "utf8");
 }
 
@@ -39,18 +39,18 @@ beforeAll(async () => {
 });
 
 describe("train --clicks with join.key", () => {
-  it("learns what labelled events teach: each click belongs to the last impression of its key", async () => {
+  it("trains the same model as labelled events: each click belongs to the last impression of its key", async () => {
     const learn = ["train", "--model", at("labelled.yaml"), "--data", at("labelled.tsv"), "--out", at("labelled")];
-    const told = await report(learn);
+    const result = await report(learn);
     const joined = await report(training("joined"));
-    expect(joined).toMatchObject({ examples: 12_000, logloss: told.logloss, rejected: 0 });
+    expect(joined).toMatchObject({ examples: 12_000, logloss: result.logloss, rejected: 0 });
     const positives = lines("labelled.tsv").filter((line) => line.startsWith("1\t")).length;
     expect(joined.join).toMatchObject({ clicks: lines("clicks.tsv").length, joined: positives, late: 0 });
     expect(positives).toBeLessThan(joined.join!.clicks);
     expect(await predictions("joined")).toBe(await predictions("labelled"));
   });
 
-  it("goes on in the middle of all three streams to the same bytes, and eval labels alike", async () => {
+  it("resumes in the middle of all three streams to the same bytes, and eval assigns the same labels", async () => {
     await report(training("halves", "--limit", String(9 * 512)));
     const { join: counts } = await report(training("halves", "--resume"));
     expect(counts).toEqual((await report(training("joined", "--resume"))).join);
@@ -60,7 +60,7 @@ describe("train --clicks with join.key", () => {
     expect(auc).toBe((await report([...evaluation, at("labelled.tsv")])).auc);
   });
 
-  it("explains by impressions and clicks what it explains by labelled events", async () => {
+  it("explain gives the same result for impressions and clicks as for labelled events", async () => {
     const explained = async (checkpoint: string, ...data: string[]) => {
       const line = ["explain", "--checkpoint", at(checkpoint), "--limit", "4000", "--by", "ad", "--json", "--data"];
       const { status, stdout } = await run([...line, ...data]);
@@ -68,9 +68,9 @@ describe("train --clicks with join.key", () => {
       const { quality, importance, ids, reliability, by } = JSON.parse(stdout.trimEnd().split("\n").at(-1)!);
       return { quality, importance, ids, reliability, by };
     };
-    const told = await explained("joined", at("shown.tsv"), "--clicks", at("clicks.tsv"));
-    expect(told.importance.length).toBeGreaterThan(2);
-    expect(told).toEqual(await explained("labelled", at("labelled.tsv")));
+    const result = await explained("joined", at("shown.tsv"), "--clicks", at("clicks.tsv"));
+    expect(result.importance.length).toBeGreaterThan(2);
+    expect(result).toEqual(await explained("labelled", at("labelled.tsv")));
   });
 
   it("keeps late and repeated clicks by their keys, and rejects those without one", async () => {
@@ -79,8 +79,8 @@ describe("train --clicks with join.key", () => {
       at("unruly.tsv"),
       text([...clicks.slice(0, 600), clicks[10], clicks[599], "1736121604146\tu1\t", ...clicks.slice(600)]),
     );
-    const told = await report([...training("unruly", "--keep-late").with(6, at("unruly.tsv"))]);
-    expect(told).toMatchObject({ join: { late: 1 }, rejected_by_code: { missing_id: 1 } });
+    const result = await report([...training("unruly", "--keep-late").with(6, at("unruly.tsv"))]);
+    expect(result).toMatchObject({ join: { late: 1 }, rejected_by_code: { missing_id: 1 } });
     const kept = readFileSync(join(at("unruly"), "rejected", "late.jsonl"), "utf8")
       .trimEnd()
       .split("\n");
@@ -92,7 +92,7 @@ describe("train --clicks with join.key", () => {
     expect(await predictions("unruly")).toBe(await predictions("joined"));
   });
 
-  it("refuses impressions of a pipe, which are read twice", async () => {
+  it("refuses impressions from a pipe, since they are read twice", async () => {
     const { status, stderr } = await run(training("x").with(4, "-"), readFileSync(at("shown.tsv"), "utf8"));
     expect(status).toBe(2);
     expect(stderr).toContain("join.key reads impressions twice, but a pipe can be read only once");

@@ -13,8 +13,8 @@ const training = (out: string, clickFile = clicks) => [
 
 async function predictions(checkpoint: string): Promise<string> {
   const out = join(folder, `${checkpoint}.txt`);
-  const told = await run(["predict", "--checkpoint", join(folder, checkpoint), "--data", labelled, "--out", out]);
-  expect(told.status).toBe(0);
+  const result = await run(["predict", "--checkpoint", join(folder, checkpoint), "--data", labelled, "--out", out]);
+  expect(result.status).toBe(0);
   return createHash("sha256").update(readFileSync(out)).digest("hex");
 }
 
@@ -25,16 +25,16 @@ beforeAll(async () => {
 });
 
 describe("train --clicks", () => {
-  it("learns from impressions and clicks what it learns from labelled events, byte for byte", async () => {
+  it("trains the same model from impressions and clicks as from labelled events, byte for byte", async () => {
     const model = JOINED;
-    const told = await report(["train", "--model", model, "--data", labelled, "--out", join(folder, "labelled")]);
+    const result = await report(["train", "--model", model, "--data", labelled, "--out", join(folder, "labelled")]);
     const joined = await report([...training("joined"), "--resume"]);
-    expect(joined).toMatchObject({ examples: 20_000, logloss: told.logloss, auc: told.auc });
+    expect(joined).toMatchObject({ examples: 20_000, logloss: result.logloss, auc: result.auc });
     expect(joined.join).toMatchObject({ late: 0, duplicates: 0, joined: joined.join!.clicks });
     expect(await predictions("joined")).toBe(await predictions("labelled"));
   });
 
-  it("goes on with --resume in the middle of both, and with clicks that were told since", async () => {
+  it("resumes in the middle of both streams, and with clicks that arrived since", async () => {
     const lines = readFileSync(clicks, "utf8").split("\n");
     const early = join(folder, "early.tsv");
     writeFileSync(early, `${lines.slice(0, 2500).join("\n")}\n`);
@@ -45,16 +45,16 @@ describe("train --clicks", () => {
     expect(await predictions("halves")).toBe(await predictions("joined"));
   });
 
-  it("rejects malformed clicks with their line, and learns on", async () => {
+  it("rejects malformed clicks with their line, and continues", async () => {
     const bad = join(folder, "bad.tsv");
     writeFileSync(bad, `e1\tnever\n\t1736121604146\n${readFileSync(clicks, "utf8")}`);
-    const told = await report(training("bad", bad));
-    expect(told.rejected_by_code).toEqual({ bad_time: 1, missing_id: 1 });
-    expect(told.rejected_samples).toMatchObject({ bad_time: { file: bad, row: 1 }, missing_id: { row: 2 } });
+    const result = await report(training("bad", bad));
+    expect(result.rejected_by_code).toEqual({ bad_time: 1, missing_id: 1 });
+    expect(result.rejected_samples).toMatchObject({ bad_time: { file: bad, row: 1 }, missing_id: { row: 2 } });
     expect(await predictions("bad")).toBe(await predictions("joined"));
   });
 
-  it("labels by clicks in an envelope as by bare ones", async () => {
+  it("joins clicks in an envelope like plain ones", async () => {
     const enveloped = join(folder, "clicks.json");
     const lines = readFileSync(clicks, "utf8").trim().split("\n");
     const events = lines.map((line, i) => {
@@ -69,7 +69,7 @@ describe("train --clicks", () => {
     expect(await predictions("enveloped")).toBe(await predictions("joined"));
   });
 
-  it("keeps late and repeated clicks with the reason, once, where it is told to", async () => {
+  it("records late and repeated clicks with the reason, once, if requested", async () => {
     const unruly = join(folder, "unruly.tsv");
     const lines = readFileSync(clicks, "utf8").trim().split("\n");
     const [early, again] = [lines[10], lines[1296]];
@@ -79,8 +79,8 @@ describe("train --clicks", () => {
     );
     const line = [...training("unruly", unruly), "--keep-late"];
     await report([...line, "--limit", String(18 * 512)]);
-    const told = await report([...line, "--resume"]);
-    expect(told.join).toMatchObject({ late: 1, duplicates: 1 });
+    const result = await report([...line, "--resume"]);
+    expect(result.join).toMatchObject({ late: 1, duplicates: 1 });
     const kept = readFileSync(join(folder, "unruly", "rejected", "late.jsonl"), "utf8")
       .trim()
       .split("\n");
@@ -92,7 +92,7 @@ describe("train --clicks", () => {
     expect(await predictions("unruly")).toBe(await predictions("joined"));
   });
 
-  it("keeps clicks of no impression, once, when none to come can be as old", async () => {
+  it("records clicks without an impression, once, when no later impression can be as old", async () => {
     const foreign = join(folder, "foreign.tsv");
     const lines = readFileSync(clicks, "utf8").trim().split("\n");
     const of = (click: string, i: number) => `nobody${i}\t${click.split("\t")[1]}`;
@@ -112,7 +112,7 @@ describe("train --clicks", () => {
     expect(await predictions("foreign")).toBe(await predictions("joined"));
   });
 
-  it("reads clicks among messages of other types, which tell how far the stream has come", async () => {
+  it("reads clicks among messages of other types, whose times advance the stream's clock", async () => {
     const mixed = join(folder, "mixed.tsv");
     const model = join(folder, "mixed.yaml");
     const text = readFileSync(JOIN, "utf8");
@@ -135,13 +135,13 @@ describe("train --clicks", () => {
     writeFileSync(mixed, `${[...views.map(([, , time, id]) => `${id}\t${time}\t4`), ...kinds].join("\n")}\n`);
     const line = ["train", "--model", model, "--data", shown, "--clicks", mixed, "--out", join(folder, "mixed")];
     await report([...line, "--limit", String(18 * 512)]);
-    const told = await report([...line, "--resume"]);
-    expect(told.rejected_by_code).toEqual({});
-    expect(told.join).toEqual({ clicks: lines.length, joined: lines.length, duplicates: 0, late: 0 });
+    const result = await report([...line, "--resume"]);
+    expect(result.rejected_by_code).toEqual({});
+    expect(result.join).toEqual({ clicks: lines.length, joined: lines.length, duplicates: 0, late: 0 });
     expect(await predictions("mixed")).toBe(await predictions("joined"));
   });
 
-  it("learns from one file of views and clicks what it learns from two, and predicts its views alone", async () => {
+  it("trains the same model from one file of views and clicks as from two, and predicts only its views", async () => {
     const at = (name: string) => join(folder, name);
     const facts = ["--rows", "6000", "--seed", "11", "--format", "json"];
     await run(["simulate", ...facts, "--impressions", at("s.jsonl"), "--clicks", at("c.jsonl")]);
@@ -151,8 +151,8 @@ describe("train --clicks", () => {
         .split("\n"),
     );
     const time = (line: string) => Number(/"ts_ms":(\d+)/.exec(line)![1]);
-    const told = (kind: string) => (line: string) => `${line.slice(0, -1)},"kind":"${kind}"}`;
-    const all = [...views.map(told("view")), ...taps.map(told("tap"))].sort((a, b) => time(a) - time(b));
+    const withKind = (kind: string) => (line: string) => `${line.slice(0, -1)},"kind":"${kind}"}`;
+    const all = [...views.map(withKind("view")), ...taps.map(withKind("tap"))].sort((a, b) => time(a) - time(b));
     writeFileSync(at("all.jsonl"), `${[...all, '{"kind":"other","event_id":"x","ts_ms":1}'].join("\n")}\n`);
     const text = readFileSync(JOIN, "utf8")
       .replace("columns: [event_id, ts_ms], id", "id")
@@ -174,22 +174,22 @@ describe("train --clicks", () => {
     expect(await predicted("one", "all.jsonl")).toBe(await predicted("two", "s.jsonl"));
   });
 
-  it("labels the impressions that eval scores", async () => {
+  it("labels impressions for eval", async () => {
     const evaluation = ["eval", "--checkpoint", join(folder, "joined")];
     const joined = await report([...evaluation, "--data", shown, "--clicks", clicks]);
     expect(joined.auc).toBe((await report([...evaluation, "--data", labelled])).auc);
   });
 
-  it("explains by impressions and clicks as by events with labels, and says what impressions alone want", async () => {
+  it("explain gives the same result as with labelled events, and reports what is missing for impressions alone", async () => {
     const asked = ["explain", "--checkpoint", join(folder, "joined"), "--limit", "600", "--repetitions", "1", "--json"];
-    const told = async (...args: string[]) => {
+    const explained = async (...args: string[]) => {
       const { stdout } = await run([...asked, ...args]);
       const { data: _, ...all } = JSON.parse(stdout.trim().split("\n").at(-1)!);
       return all;
     };
-    const joined = await told("--data", shown, "--clicks", clicks);
+    const joined = await explained("--data", shown, "--clicks", clicks);
     expect(joined.quality.examples).toBe(600);
-    expect(await told("--data", labelled)).toEqual(joined);
+    expect(await explained("--data", labelled)).toEqual(joined);
     for (const line of [asked, ["eval", "--checkpoint", join(folder, "joined")]]) {
       const { status, stderr } = await run([...line, "--data", shown]);
       expect(status).toBe(4);
@@ -197,7 +197,7 @@ describe("train --clicks", () => {
     }
   });
 
-  it("asks about ids and times where no click names an impression", async () => {
+  it("hints at ids and times if no click matches an impression", async () => {
     const foreign = join(folder, "others.tsv");
     writeFileSync(foreign, readFileSync(clicks, "utf8").replace(/^e/gm, "f"));
     const { status, stderr } = await run(training("others", foreign));
@@ -207,10 +207,10 @@ describe("train --clicks", () => {
     );
   });
 
-  it("checks impressions, which have no label, as training would read them", async () => {
+  it("check reads impressions, which have no label, like training", async () => {
     const { status, stdout } = await run(["check", "--model", JOIN, "--data", shown]);
-    expect(stdout).toContain("10,000 fit the spec, 0 rejected\n  label: from clicks");
-    expect(stdout).toContain("nothing is doubtful");
+    expect(stdout).toContain("10,000 fit the spec, 0 rejected\n  label: joined from clicks");
+    expect(stdout).toContain("no problems found");
     expect(status).toBe(0);
   });
 
@@ -224,7 +224,7 @@ describe("train --clicks", () => {
     [["train", "--model", "features/ads-demo.yaml", "--data", labelled, "--clicks", clicks, "--out", "x"], "no join"],
     [[...training("x"), "--epochs", "2"], "one pass"],
     [training("x", join(folder, "none.tsv")), "none.tsv: no such file"],
-  ])("refuses what cannot be joined: %#", async (args, message) => {
+  ])("refuses streams that cannot be joined: %#", async (args, message) => {
     const { status, stderr } = await run(args);
     expect(status).toBeGreaterThan(1);
     expect(stderr).toContain(message);

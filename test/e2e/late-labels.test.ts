@@ -28,24 +28,24 @@ beforeAll(async () => {
 });
 
 describe("train with join.correct", () => {
-  it("tells too little with plain, the rate of clicks with fnw and fnc, and never more than labels known at once", async () => {
+  it("underestimates with plain, predicts the click rate with fnw and fnc, and is never better than immediate labels", async () => {
     const oracle = await report([
       ...["train", "--model", "features/ads-demo-joined.yaml", "--data", labelled, "--out", at("oracle")],
     ]);
-    const told = { plain: 0, fnw: 0, fnc: 0 };
+    const calibration = { plain: 0, fnw: 0, fnc: 0 };
     for (const method of ["plain", "fnw", "fnc"] as const) {
       const { second_half, auc, examples, join: counts } = await report(training(method, method));
-      told[method] = second_half.calibration!;
+      calibration[method] = second_half.calibration!;
       expect(auc).toBeLessThan(oracle.auc!);
       expect(second_half.logloss).toBeGreaterThan(oracle.second_half.logloss!);
       expect(counts).toMatchObject({ awaited: 0, late: 0, joined: counts!.corrected });
       expect(examples).toBe(ROWS + counts!.corrected!);
     }
-    expect(told.plain).toBeLessThan(0.9);
-    for (const ratio of [told.fnw, told.fnc]) expect(Math.abs(ratio - 1)).toBeLessThan(0.03);
+    expect(calibration.plain).toBeLessThan(0.9);
+    for (const ratio of [calibration.fnw, calibration.fnc]) expect(Math.abs(ratio - 1)).toBeLessThan(0.03);
   }, 120_000);
 
-  it("is killed and goes on to the same bytes", async () => {
+  it("resumes to the same bytes after a kill", async () => {
     const short = at("short.tsv");
     writeFileSync(short, `${readFileSync(shown, "utf8").split("\n").slice(0, 12_000).join("\n")}\n`);
     const line = (out: string) => [...training("fnw", out, [short]), "--checkpoint-every", "1500"];
@@ -55,7 +55,7 @@ describe("train with join.correct", () => {
     expect(digests(at("killed"))).toEqual(digests(at("whole")));
   }, 120_000);
 
-  it("goes on in the next day's file, and reads the last one again for its late clicks", async () => {
+  it("continues in the next day's file, and reads the last one again for its late clicks", async () => {
     const lines = readFileSync(shown, "utf8").split("\n");
     const [day1, day2] = [lines.slice(0, 6144), lines.slice(6144, 12_288)].map((some, i) => {
       writeFileSync(at(`day${i + 1}.tsv`), `${some.join("\n")}\n`);
@@ -70,13 +70,13 @@ describe("train with join.correct", () => {
     expect(counts!.corrected! / once.join!.corrected!).toBeCloseTo(1, 1);
   }, 120_000);
 
-  it("serves what predict tells: of fnc, b / (1 - b)", async () => {
+  it("serves predict's probabilities: for fnc, b / (1 - b)", async () => {
     const events = at("few.tsv");
     writeFileSync(events, `${readFileSync(labelled, "utf8").split("\n").slice(0, 40).join("\n")}\n`);
     const out = at("few.txt");
     await report(training("fnc", "served", [shown]).concat("--limit", "10240"));
-    const told = await run([...["predict", "--checkpoint", at("served"), "--data", events, "--out", out]]);
-    expect(told.status).toBe(0);
+    const result = await run([...["predict", "--checkpoint", at("served"), "--data", events, "--out", out]]);
+    expect(result.status).toBe(0);
     const rows = readFileSync(out, "utf8").trim().split("\n");
     const scorer = await Scorer.load(at("served"));
     const candidates = (await simulatedLines(40, 11, "json")).join(",");
@@ -94,7 +94,7 @@ describe("train with join.correct", () => {
       "none may be lost",
     ],
     [["--data", "-", "--clicks", clicks], "a pipe can be read only once"],
-  ])("refuses impressions that it cannot read again: %#", async (data, message) => {
+  ])("refuses impressions that cannot be read again: %#", async (data, message) => {
     const line = ["train", "--model", model("fnw"), ...data, "--out", at("refused")];
     const { status, stderr } = await run(
       line,

@@ -7,9 +7,9 @@ import { digests, endedAfterKills, kills, report, run, temporary } from "./hashb
 
 const folder = temporary();
 const ROWS = 16_000;
-const life = "budget: 250 kB, admission: { occurrence_threshold: 2 }, eviction: { policy: lru, expire_time: 30m }";
+const lifecycle = "budget: 250 kB, admission: { occurrence_threshold: 2 }, eviction: { policy: lru, expire_time: 30m }";
 
-/** A demo model whose large tables keep to a budget. */
+/** A demo model whose large tables have a budget. */
 function modelWith(demo: string, change: (yaml: string) => string): string {
   const path = join(folder, basename(demo));
   writeFileSync(path, change(readFileSync(demo, "utf8")));
@@ -18,9 +18,9 @@ function modelWith(demo: string, change: (yaml: string) => string): string {
 
 const models = {
   lr: modelWith("features/ads-demo-lr.yaml", (yaml) =>
-    yaml.replace("encoding: hash, rows: 4_194_304,", `encoding: exact, ${life},`),
+    yaml.replace("encoding: hash, rows: 4_194_304,", `encoding: exact, ${lifecycle},`),
   ),
-  deep_crossing: modelWith(DEEP_CROSSING, (yaml) => yaml.replace("users: { dim: 8,", `users: { dim: 8, ${life},`)),
+  deep_crossing: modelWith(DEEP_CROSSING, (yaml) => yaml.replace("users: { dim: 8,", `users: { dim: 8, ${lifecycle},`)),
 };
 
 describe.each(Object.entries(models))("training %s whose ids are admitted and evicted", (_, model) => {
@@ -29,7 +29,7 @@ describe.each(Object.entries(models))("training %s whose ids are admitted and ev
     ...more,
   ];
 
-  it("keeps to its budget, reports what became of the ids, and gives the same bytes when killed and resumed", async () => {
+  it("stays within its budget, reports admissions and evictions, and gives the same bytes when killed and resumed", async () => {
     const whole = temporary();
     const { tables } = await report(train(whole));
     const [{ bytes, rows, lifecycle }] = tables.filter((table) => table.lifecycle);

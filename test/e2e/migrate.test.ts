@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Of what was learned first, that the others are compared with. */
+/** Figures of the original model, with which the others are compared. */
 let exactAuc: number;
 const auc = async (name: string) => (await report(["eval", "--checkpoint", at(name), "--data", at("test.tsv")])).auc!;
 
@@ -50,7 +50,7 @@ describe("migrate", () => {
   };
 
   it.each(Object.entries(targets))(
-    "carries what was learned over to %s, and learning goes on from there",
+    "converts the learned vectors to %s, and training continues from there",
     async (name, users) => {
       const model = specWith(`${name}.yaml`, users);
       const done = await migrated("--checkpoint", at("exact"), "--model", model, "--out", at(name));
@@ -75,18 +75,18 @@ describe("migrate", () => {
     },
   );
 
-  it("carries over the ids of events where the table does not know its own", async () => {
+  it("converts the ids in events if the table does not store ids", async () => {
     const back = ["--model", at("exact.yaml"), "--out", at("back")];
     const refused = await migrate("--checkpoint", at("hash"), ...back);
     expect(refused.status).toBe(2);
-    expect(refused.stdout).toMatch(/does not know its ids/);
+    expect(refused.stdout).toMatch(/stores shared rows, not ids/);
     const done = await migrated("--checkpoint", at("hash"), ...back, "--data", at("all.tsv"));
     expect(done.tables[0]).toMatchObject({ from: "hash", to: "exact" });
     expect(done.tables[0].error).toBeLessThan(1e-6);
     expect(await auc("back")).toBeCloseTo(await auc("hash"), 5);
   });
 
-  it("refuses a spec that differs in more than encodings, naming what, and a directory that holds a model", async () => {
+  it("refuses a spec that differs in more than encodings, naming the difference, and a directory that contains a model", async () => {
     const wider = specWith("wider.yaml", "encoding: exact", (text) =>
       text.replace("residual: [128, 128]", "residual: [64]"),
     );
@@ -96,9 +96,13 @@ describe("migrate", () => {
       text.replace("ads: { dim: 8", "ads: { dim: 16"),
     );
     for (const [model, what, mend] of [
-      [wider, "tower is another", "leave tower"],
+      [wider, "tower has changed", "restore the old tower"],
       [other, "tables.users.salt is field, was table", "write `salt: table` in tables.users"],
-      [shared, "tables.users.salt is field, was table (encoding shared", "write `salt: table` in tables.users"],
+      [
+        shared,
+        "tables.users.salt is field, was table (the default of encoding shared",
+        "write `salt: table` in tables.users",
+      ],
       [longer, "tables.ads.dim is 16, was 8", "write `dim: 8` in tables.ads"],
     ]) {
       const child = await migrate("--checkpoint", at("exact"), "--model", model, "--out", at("never"));
@@ -112,7 +116,7 @@ describe("migrate", () => {
     expect(JSON.parse(taken.stdout).error.code).toBe("output_exists");
   });
 
-  it("says what it resets, and warns where much was lost", async () => {
+  it("reports what it resets, and warns if quality may drop", async () => {
     const small = specWith("small.yaml", "encoding: hash, rows: 20");
     const { stdout, stderr } = await run([
       "migrate",
@@ -123,10 +127,8 @@ describe("migrate", () => {
       "--out",
       at("small"),
     ]);
-    expect(stdout).toContain("their optimizers count from 0 again");
-    expect(stderr).toMatch(
-      /warning: table users: much of what it learned may be lost: .* \d+ % of their size\n {2}compare/,
-    );
+    expect(stdout).toContain("their optimizer state was reset");
+    expect(stderr).toMatch(/warning: table users: quality may drop: .* \d+ % of their norm\n {2}compare/);
     const rate = specWith("rate.yaml", "encoding: exact", (text) => text.replace("alpha: 0.4", "alpha: 0.1"));
     const changed = await migrated("--checkpoint", at("exact"), "--model", rate, "--out", at("rate"));
     expect(changed.tables).toMatchObject([{ name: "users", from: "exact", to: "exact", optimizer_state: "reset" }]);

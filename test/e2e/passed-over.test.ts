@@ -25,15 +25,15 @@ beforeAll(async () => {
   truncateSync(join(damaged, file), readFileSync(join(damaged, file)).length - 1);
 });
 
-const told = () => [{ path: damaged, reason: expect.stringMatching(/bytes/) }];
+const skipped = () => [{ path: damaged, reason: expect.stringMatching(/bytes/) }];
 
-it("a damaged checkpoint that is passed over is told by eval and predict", async () => {
+it("eval and predict report a skipped damaged checkpoint", async () => {
   const data = "simulate:10:6";
   const evaluated = await evaluate({ checkpoint: out, data });
   const predicted = await predict({ checkpoint: out, data, out: join(folder, "scores") });
   for (const { checkpoint, passed_over } of [evaluated, predicted]) {
     expect(checkpoint).toMatch(/checkpoint-0+1000$/);
-    expect(passed_over).toEqual(told());
+    expect(passed_over).toEqual(skipped());
   }
 });
 
@@ -43,19 +43,19 @@ it.each([
   ["inspect", []],
   ["export", ["--out", join(folder, "export")]],
   ["migrate", ["--model", LR, "--out", join(folder, "migrated")]],
-])("a damaged checkpoint that is passed over is told by %s, to people and to programs", async (command, args) => {
+])("%s reports a skipped damaged checkpoint, as text and as JSON", async (command, args) => {
   const { status, stdout, stderr } = await run([command, "--checkpoint", out, ...args, "--json"]);
-  expect([status, stderr]).toEqual([0, expect.stringContaining(`hashbrook: passed over ${damaged}: `)]);
-  expect(JSON.parse(stdout.trim().split("\n").at(-1)!).passed_over).toEqual(told());
+  expect([status, stderr]).toEqual([0, expect.stringContaining(`hashbrook: skipped checkpoint ${damaged}: `)]);
+  expect(JSON.parse(stdout.trim().split("\n").at(-1)!).passed_over).toEqual(skipped());
 });
 
-it("a damaged checkpoint that is passed over is told by a server's readiness and metrics", async () => {
+it("a server's readiness and metrics report a skipped damaged checkpoint", async () => {
   const scorer = await Scorer.load(out);
   const app = createServer(scorer, { maxEventLoopDelay: 0 });
   const ready = await app.inject("/v2/health/ready");
   expect([ready.statusCode, ready.json()]).toEqual([
     200,
-    expect.objectContaining({ ready: true, version: 1000, passed_over: told() }),
+    expect.objectContaining({ ready: true, version: 1000, passed_over: skipped() }),
   ]);
   expect((await app.inject("/metrics")).body).toMatch(/^hashbrook_passed_over_checkpoints\{.*label="stable"\} 1$/m);
   await app.close();

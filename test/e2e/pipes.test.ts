@@ -15,20 +15,20 @@ beforeAll(async () => {
   await run(["train", "--model", LR, "--data", file, "--limit", "2000", "--out", model]);
 });
 
-/** The lines a command writes into a pipe that nobody reads for a while: it is full long before the command is done. */
+/** The lines that a command writes to a pipe that is not read for a while and fills up. */
 async function slowly(args: readonly string[]): Promise<{ lines: number; stderr: string; status: number | null }> {
-  // A shell's pipe: one that Node makes is a socket, which takes more.
+  // A pipe of a shell: Node would create a socket, which buffers more.
   const child = spawn("sh", ["-c", '"$0" "$@" | (sleep 2; wc -l)', process.execPath, "dist/cli/main.js", ...args]);
   const { stdout, stderr, status } = await ended(child);
   return { lines: Number(stdout), stderr, status };
 }
 
-it("predict goes on where a pipe is full, with every line and no complaint", async () => {
+it("predict continues when a pipe is full, with every line and no error", async () => {
   const { lines, stderr } = await slowly(["predict", "--checkpoint", model, "--data", file, "--out", "-"]);
   expect([lines, stderr]).toEqual([40_000, ""]);
 });
 
-it("simulate goes on where a pipe is full, with every line and no warning", async () => {
+it("simulate continues when a pipe is full, with every line and no warning", async () => {
   const { lines, stderr } = await slowly(["simulate", "--rows", "40000", "--seed", "3"]);
   expect(lines).toBe(40_000);
   expect(stderr).not.toMatch(/Warning/);
@@ -39,7 +39,7 @@ it.each([
   ["serve --follow", ["serve", "--follow", folder], "--port"],
   ["train --serve", ["train", "--model", LR, "--data", file, "--out", `${model}-2`], "--serve"],
   ["train --metrics-port", ["train", "--model", LR, "--data", file, "--out", `${model}-3`], "--metrics-port"],
-])("%s on a port that is taken names the flag, and ends", async (_, args, flag) => {
+])("%s on a port in use names the flag, and exits", async (_, args, flag) => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   const { port } = other.address() as { port: number };
@@ -53,7 +53,7 @@ it.each([
   });
 });
 
-/** A command's status whose reader goes at once, and what it complained of. */
+/** The status and errors of a command whose reader closes at once. */
 async function unread(args: readonly string[], streams = "") {
   const script = `{ { "$0" "$@" ${streams}; echo "status $?" >&3; } | head -0; } 3>&1`;
   const child = spawn("bash", ["-c", script, process.execPath, "dist/cli/main.js", ...args]);
@@ -61,7 +61,7 @@ async function unread(args: readonly string[], streams = "") {
   return { status: Number(/status (\d+)/.exec(stdout)?.[1]), stderr };
 }
 
-describe("a reader that goes early", () => {
+describe("a reader that closes early", () => {
   const learn = ["train", "--model", LR, "--data", file, "--out"];
 
   it.each([
@@ -77,7 +77,7 @@ describe("a reader that goes early", () => {
     expect(outcome.stderr).not.toMatch(/EPIPE|at .*\(node:|Unhandled/);
   });
 
-  it("of progress and of the report lets training finish and save", async () => {
+  it("of progress and of the report does not prevent training from finishing and saving", async () => {
     const out = join(folder, "unheard");
     const { status } = await unread([...learn, out, "--json"], "2>&1");
     expect(status).toBe(0);
@@ -85,7 +85,7 @@ describe("a reader that goes early", () => {
   });
 });
 
-/** A port that nobody listens on. */
+/** A free port. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -94,19 +94,19 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-describe.runIf(existsSync("/dev/full"))("a full disk under what is told", () => {
-  const told = (args: readonly string[], streams: string) =>
+describe.runIf(existsSync("/dev/full"))("a full disk under standard output or error", () => {
+  const redirected = (args: readonly string[], streams: string) =>
     ended(spawn("sh", ["-c", `"$0" "$@" ${streams}`, process.execPath, "dist/cli/main.js", ...args]));
 
-  it("ends no training: it saves, and says that its report is lost", async () => {
+  it("does not end training: it saves, and reports that its report is lost", async () => {
     const out = join(folder, "full");
-    const { status, stderr } = await told(["train", "--model", LR, "--data", file, "--out", out], ">/dev/full");
+    const { status, stderr } = await redirected(["train", "--model", LR, "--data", file, "--out", out], ">/dev/full");
     expect([status, stderr]).toEqual([3, expect.stringMatching(/^hashbrook: the standard output cannot be .*ENOSPC/m)]);
     expect(stderr).not.toContain("node:");
     expect(readdirSync(out)).toContain("checkpoint-000000040000");
   });
 
-  it("ends no server, and holds none up, that logs every request there", async () => {
+  it("neither ends nor delays a server that logs every request there", async () => {
     const port = await freePort();
     const args = ["serve", "--checkpoint", model, "--port", String(port), "--log"];
     const child = spawn("sh", ["-c", 'exec "$0" "$@" >/dev/full', process.execPath, "dist/cli/main.js", ...args]);
@@ -123,7 +123,7 @@ describe.runIf(existsSync("/dev/full"))("a full disk under what is told", () => 
 it.each([
   ["predict", () => ["predict", "--checkpoint", model, "--data", file], () => Array(60).fill(file) as string[]],
   ["simulate", () => ["simulate", "--rows", "50000000"], () => [] as string[]],
-])("%s that is interrupted leaves yesterday's file and nothing beside it", async (name, args, more) => {
+])("%s that is interrupted leaves yesterday's file and no other", async (name, args, more) => {
   const directory = mkdtempSync(join(folder, `${name}-`));
   const out = join(directory, "out");
   writeFileSync(out, "yesterday");
@@ -131,11 +131,14 @@ it.each([
   while (readdirSync(directory).length < 2) await sleep(20);
   child.kill("SIGINT");
   const { status, stderr } = await ended(child);
-  expect([status, stderr]).toEqual([130, expect.stringMatching(/stopped before .*out was complete: it is as it was/)]);
+  expect([status, stderr]).toEqual([
+    130,
+    expect.stringMatching(/stopped before .*out was complete: .*out is unchanged/),
+  ]);
   expect([readdirSync(directory), readFileSync(out, "utf8")]).toEqual([["out"], "yesterday"]);
 });
 
-it("predict that fails half way leaves yesterday's file and nothing beside it", async () => {
+it("predict that fails halfway leaves yesterday's file and no other", async () => {
   const directory = mkdtempSync(join(folder, "fails-"));
   const [out, broken] = [join(directory, "out"), join(folder, "broken.tsv")];
   writeFileSync(out, "yesterday");
@@ -144,15 +147,15 @@ it("predict that fails half way leaves yesterday's file and nothing beside it", 
   expect([readdirSync(directory), readFileSync(out, "utf8")]).toEqual([["out"], "yesterday"]);
 });
 
-it("predict refuses to write over what it reads, be it named by a pattern or redirected", async () => {
+it("predict refuses to overwrite its input, also if given by a pattern or redirected", async () => {
   const args = (out: string) => ["predict", "--checkpoint", model, "--data", join(folder, "ev*.tsv"), "--out", out];
   const before = readFileSync(file);
-  expect(await run(args(file))).toMatchObject({ status: 2, stderr: expect.stringContaining("is one of the inputs") });
+  expect(await run(args(file))).toMatchObject({ status: 2, stderr: expect.stringContaining("is also an input") });
   const script = `"$0" "$@" >>"${file}"`;
   const shell = spawnSync("bash", ["-c", script, process.execPath, "dist/cli/main.js", ...args("-")], {
     encoding: "utf8",
   });
-  expect([shell.status, shell.stderr]).toEqual([2, expect.stringContaining("--out -: is one of the inputs")]);
+  expect([shell.status, shell.stderr]).toEqual([2, expect.stringContaining("--out -: is also an input")]);
   expect((await run(args(join(model, "checkpoint-000000002000", "manifest.json")))).status).toBe(2);
   expect(readFileSync(file).equals(before)).toBe(true);
 });

@@ -41,7 +41,7 @@ function crossedEvents(rows: number, offset: number): string {
   return `label,user,ad,price,tags\n${lines.join("\n")}\n`;
 }
 
-/** The largest difference between what the program and the examples say of the same events. */
+/** The largest difference between the scores of the program and of the examples for the same events. */
 async function difference(checkpoint: string, events: string): Promise<{ rows: number; most: number }> {
   const [out, exported] = [join(folder, "scores.txt"), join(folder, `${checkpoint}-exported`)];
   await report(["predict", "--checkpoint", join(folder, checkpoint), "--data", events, "--out", out]);
@@ -62,7 +62,7 @@ async function difference(checkpoint: string, events: string): Promise<{ rows: n
   return { rows: ours.length, most: Math.max(...most) };
 }
 
-it("the example is short, and its function for new ids is that of docs/FORMATS.md", () => {
+it("the example is short, and its function for new ids is the one in docs/FORMATS.md", () => {
   const text = readFileSync(EXAMPLE, "utf8");
   expect(text.trim().split("\n").length).toBeLessThanOrEqual(65);
   const body = /(def initial[\s\S]*?return .*\n)/.exec(text)![1];
@@ -70,7 +70,7 @@ it("the example is short, and its function for new ids is that of docs/FORMATS.m
 });
 
 describe.skipIf(!pythonHas("numpy", "onnxruntime", "xxhash"))("examples/python", () => {
-  it("scores as predict does: ids never seen, bags, buckets and scaled numbers", async () => {
+  it("scores like predict: unseen ids, bags, buckets and scaled numbers", async () => {
     const events = join(folder, "events.tsv");
     await report(["simulate", "--rows", "500", "--seed", "9", "--out", events]);
     const model = "features/ads-demo.yaml";
@@ -83,7 +83,7 @@ describe.skipIf(!pythonHas("numpy", "onnxruntime", "xxhash"))("examples/python",
   it.each([
     ["crossed", CROSSED],
     ["attended", ATTENDED],
-  ])("scores as predict does: %s; a hash table, a wide part, missing numbers, quoted values", async (name, spec) => {
+  ])("scores like predict: %s; a hash table, a wide part, missing numbers, quoted values", async (name, spec) => {
     const [model, train, later] = [`${name}.yaml`, "train.csv", "later.csv"].map((file) => join(folder, file));
     writeFileSync(model, spec);
     writeFileSync(train, crossedEvents(600, 0));

@@ -38,7 +38,7 @@ describe.each([
     expect((await ended(server)).status).toBe(0);
   });
 
-  it("answers with predict's bits, whatever the number of candidates", async () => {
+  it("returns predict's bits for any number of candidates", async () => {
     const file = join(folder, `${name}.txt`);
     await report(["predict", "--checkpoint", out, "--data", events, "--out", file]);
     const expected = readFileSync(file, "utf8").trim().split("\n").map(Number);
@@ -57,7 +57,7 @@ describe.each([
     ["f32", 0],
     ["int8", 0.02],
     ["int4", 0.2],
-  ])("answers alike but for the rounding with its rows in %s", async (precision, bound) => {
+  ])("returns the same scores up to rounding with rows in %s", async (precision, bound) => {
     const lines = readFileSync(json, "utf8").trim().split("\n").slice(0, 50);
     const body = `{"candidates": [${lines.join(",")}]}`;
     const exact = ((await (await post(body)).json()) as { scores: number[] }).scores;
@@ -68,7 +68,7 @@ describe.each([
     for (const [i, score] of scores.entries()) expect(Math.abs(score - exact[i])).toBeLessThanOrEqual(bound);
   });
 
-  it("lets candidates add to the context and win over it", async () => {
+  it("lets candidates extend and override the context", async () => {
     const [first, second] = readFileSync(json, "utf8")
       .trim()
       .split("\n")
@@ -79,7 +79,7 @@ describe.each([
     expect(split).toEqual(whole);
   });
 
-  it("says which model answers, and that it is ready", async () => {
+  it("reports the model that scored, and that it is ready", async () => {
     const ready = await fetch(`${url}/v2/health/ready`);
     expect(ready.status).toBe(200);
     expect(await ready.json()).toMatchObject({
@@ -91,7 +91,7 @@ describe.each([
     expect(await (await post('{"candidates": [{}]}')).json()).toMatchObject({ model: name, version: 5000 });
   });
 
-  it("names members that no field reads", async () => {
+  it("lists members that no field reads", async () => {
     const response = await post('{"context": {"usr": "u1"}, "candidates": [{"ad": "a1"}]}');
     expect(await response.json()).toMatchObject({ ignored: ["context.usr"] });
   });
@@ -118,13 +118,13 @@ describe.each([
       /context\.price: bad_type/,
     ],
     ["an empty body", "", 400, /./],
-  ])("refuses %s, naming the place", async (_, body, status, message) => {
+  ])("refuses %s, naming the path", async (_, body, status, message) => {
     const response = await post(body);
     const answer = (await response.json()) as { error: string };
     expect([response.status, answer.error]).toEqual([status, expect.stringMatching(message)]);
   });
 
-  it("refuses other content types, endpoints, invalid UTF-8 and too large bodies with 4xx", async () => {
+  it("refuses other content types and endpoints, invalid UTF-8 and too large bodies with 4xx", async () => {
     const plain = await post("{}", "text/plain");
     expect(plain.status).toBe(415);
     expect(await plain.json()).toMatchObject({ hint: expect.stringContaining("application/json") });
@@ -142,7 +142,7 @@ describe.each([
   });
 });
 
-it("scores an empty file with no lines", async () => {
+it("writes no lines for an empty file", async () => {
   const empty = join(folder, "empty.tsv");
   writeFileSync(empty, "");
   const { status, stdout } = await run([

@@ -9,14 +9,14 @@ const folder = temporary();
 const file = join(folder, "ads.tsv.gz");
 const args = (out: string) => ["train", "--model", LR, "--data", file, "--out", join(folder, out)];
 
-it("what was learned before a file turned out to be damaged is kept, and the run goes on there when it is mended", async () => {
+it("events learned before a damaged part of a file are saved, and the run resumes there once it is repaired", async () => {
   expect((await run(["simulate", "--rows", "30000", "--out", join(folder, "ads.tsv")])).status).toBe(0);
   const whole = gzipSync(readFileSync(join(folder, "ads.tsv")));
   writeFileSync(file, whole.subarray(0, whole.length >> 1));
   const cut = await run(args("cut"));
   expect(cut.status).toBe(3);
   expect(cut.stderr).toMatch(
-    /cut off.*\n.*progress up to that point is saved in .*checkpoint-0+\d{4,}: continue with --resume/,
+    /truncated.*\n.*progress up to that point is saved in .*checkpoint-0+\d{4,}: continue with --resume/,
   );
   const again = await run([...args("cut"), "--resume"]);
   expect([again.status, again.stderr]).toEqual([3, expect.not.stringContaining("saved in")]);

@@ -14,7 +14,7 @@ async function reaches(follower: Scorer, version: number): Promise<void> {
   expect(follower.version?.version).toBe(version);
 }
 
-it("a run whose last changes cannot be published still saves its checkpoint, and followers get a snapshot from the next", async () => {
+it("a run whose last changes cannot be published still saves its checkpoint, and followers get a snapshot from the next run", async () => {
   const out = temporary();
   const log = join(out, "deltas");
   const run = (limit: number) =>

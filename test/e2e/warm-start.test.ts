@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("train --init-from", () => {
-  it("says what became of each part, and is better than a start from nothing", async () => {
+  it("reports what happened to each part, and is better than a cold start", async () => {
     const warm = await train("warm", "wide.yaml", "--init-from", at("narrow"), "--freeze", "tables.context");
     const cold = await train("cold", "wide.yaml");
     expect(warm.started).toMatchObject({ examples: 6000, frozen: ["tables.context"] });
@@ -33,7 +33,7 @@ describe("train --init-from", () => {
     expect(warm.logloss!).toBeLessThan(cold.logloss!);
   });
 
-  it("ends with the same bytes when it was stopped and resumed, what is frozen included", async () => {
+  it("gives the same bytes when stopped and resumed, including frozen parts", async () => {
     const flags = ["--init-from", at("narrow"), "--freeze", "tables.context"];
     await train("halves", "wide.yaml", ...flags, "--limit", "3072");
     const halves = await train("halves", "wide.yaml", "--resume");
@@ -53,7 +53,7 @@ describe("train --init-from", () => {
     expect(stderr).toMatch(message);
   });
 
-  it("tells a person, a line for each", async () => {
+  it("prints one line per part", async () => {
     const line = ["train", "--data", at("rest.tsv"), "--model", at("wide.yaml"), "--out", at("told"), "--limit", "600"];
     const { stderr } = await run([...line, "--init-from", at("narrow")]);
     expect(stderr).toMatch(/table ads: fresh \(no such table in the checkpoint\)/);

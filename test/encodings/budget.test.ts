@@ -30,12 +30,12 @@ const shapes = [
   "encoding: hash, rows: 4000, shards: 4",
 ];
 
-describe("the bytes a spec is said to need", () => {
-  it.each(shapes)("are those its table takes: { %s }", async (options) => {
+describe("the computed bytes of a spec", () => {
+  it.each(shapes)("are those of its table: { %s }", async (options) => {
     const spec = tableOf(options);
     const encoding = await createEncoding(spec, { capacity: 64, learns: true, serving: false, runtime: "onnxruntime" });
-    const said = encodingBytes(spec);
-    expect(Math.abs(encoding.bytes - said)).toBeLessThan(0.01 * said + 1024);
+    const expected = encodingBytes(spec);
+    expect(Math.abs(encoding.bytes - expected)).toBeLessThan(0.01 * expected + 1024);
     if (options.includes("budget")) expect(encoding.bytes).toBeLessThanOrEqual(300_000);
     await encoding.close();
   });

@@ -180,7 +180,7 @@ describe("partitions", () => {
   );
 });
 
-it("multiplied factors start near one, so that products keep the size of their first row", async () => {
+it("multiplied factors start near one, so that products keep the norm of their first row", async () => {
   const shape = shapes["three digits, multiplied"];
   const encoding = await encodingOf({ ...shape, optimizer: ftrl });
   const vectors = await vectorsOf(

@@ -3,7 +3,7 @@ import { Rng } from "../../src/core/rng.js";
 import type { Encoding } from "../../src/tables/encoding.js";
 import { vectorsOf } from "./encoding.contract.js";
 
-/** Distinct keys as hashing makes them. */
+/** Distinct hashed keys. */
 export function keysOf(count: number, first = 1): bigint[] {
   return Array.from({ length: count }, (_, i) => BigInt.asUintN(64, BigInt(first + i) * 0x9e3779b97f4a7c15n));
 }
@@ -21,7 +21,7 @@ export function restoreBlocks(encoding: Encoding, blocks: ReadonlyMap<string, Ui
   encoding.restore(new Map([...blocks].map(([name, data]) => [name, { data }])));
 }
 
-/** Tells a replica's encoding everything a trainer's has learned. */
+/** Copies the learned state of a trainer's encoding to a replica's. */
 export function publish(from: Encoding, to: Encoding): void {
   from.dense.forEach((optimizer, i) => {
     const weights = to.dense[i].parameters();

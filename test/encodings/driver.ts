@@ -11,7 +11,7 @@ export const OPTIONS: EncodingOptions = {
 };
 const CLOCK = { time: 0, examples: 0 };
 
-/** f32[keys × dim]: what an encoding makes of distinct keys. */
+/** f32[keys × dim]: the vectors of distinct keys. */
 export async function vectorsOf(
   encoding: Encoding,
   keys: readonly bigint[],
@@ -49,11 +49,11 @@ export function savedBlocks(encoding: Encoding): SavedBlocks & Map<string, { dat
   return new Map(encoding.blocks().map(({ name, data }) => [name, { data: data.slice() }]));
 }
 
-/** Stores, and what changes in them from now on. */
+/** Stores, with their changes from now on. */
 export const changesOf = (stores: readonly RowStore[]) => stores.map((store) => ({ store, changes: store.changes() }));
 
-/** Tells a replica's stores what changed in a trainer's, by name; rows that went are `gone`. */
-export function tell(
+/** Applies the changes of a trainer's stores to a replica's, by name; evicted rows are `gone`. */
+export function applyChanges(
   trainer: ReturnType<typeof changesOf>,
   replica: readonly RowStore[],
   gone: (store: RowStore) => BigUint64Array,

@@ -6,7 +6,7 @@ import { dice } from "../tables/samples.js";
 
 export const CAPACITY = 64;
 
-/** Makes an encoding of a spec, for learning unless told otherwise. */
+/** Creates an encoding for a spec, by default for training. */
 export async function encodingOf(
   spec: EncodingSpec,
   purpose: "learn" | "score" | "serve" = "learn",
@@ -20,7 +20,7 @@ export async function encodingOf(
   return createEncoding(spec, options);
 }
 
-/** What keys are encoded as now: f32[keys × dim]. */
+/** The current vectors of keys: f32[keys × dim]. */
 export async function vectorsOf(
   encoding: Encoding,
   keys: readonly bigint[],
@@ -70,7 +70,7 @@ const copyOf = (encoding: Encoding) =>
 /** What every encoding keeps; `spec` with any optimizer, `sgd` the same with plain gradient steps of size `rate` everywhere. */
 export function encodingContract(name: string, spec: EncodingSpec, sgd: { spec: EncodingSpec; rate: number }): void {
   describe(`encoding: ${name}`, () => {
-    it("encodes a key alike whatever else is asked for, and changes nothing when it scores", async () => {
+    it("encodes a key independently of the rest of the batch, and changes nothing when scoring", async () => {
       const encoding = await encodingOf(spec);
       const roll = dice(3);
       for (let step = 0; step < 3; step++)
@@ -87,11 +87,11 @@ export function encodingContract(name: string, spec: EncodingSpec, sgd: { spec: 
       await encoding.close();
     });
 
-    it("steps down the gradient of what it gives", async () => {
+    it("descends the gradient of its vectors", async () => {
       const encoding = await encodingOf(sgd.spec);
       const roll = dice(5);
       const asked = someKeys(roll, 48);
-      // So that all rows are there, and none is at its start.
+      // All rows exist, and none has its initial weights.
       for (let step = 0; step < 3; step++) await learn(encoding, asked, (v) => random(roll, v.length, 0.5));
       const c = random(roll, asked.length * encoding.dim);
       const lossBefore = dot(c, await vectorsOf(encoding, asked, "learn"));
@@ -105,7 +105,7 @@ export function encodingContract(name: string, spec: EncodingSpec, sgd: { spec: 
       await encoding.close();
     });
 
-    it("restores to the same bytes, and learns on alike", async () => {
+    it("restores to the same bytes, and continues identically", async () => {
       const first = await encodingOf(spec);
       const second = await encodingOf(spec);
       const roll = dice(7);
@@ -119,7 +119,7 @@ export function encodingContract(name: string, spec: EncodingSpec, sgd: { spec: 
       await Promise.all([first.close(), second.close()]);
     });
 
-    it("gives the trainer's bits in a replica that was told what changed", async () => {
+    it("gives the trainer's bits in a replica that received its changes", async () => {
       const trainer = await encodingOf(spec);
       const replica = await encodingOf(spec, "serve");
       const changes = trainer.stores.map((store) => store.changes());
@@ -140,7 +140,7 @@ export function encodingContract(name: string, spec: EncodingSpec, sgd: { spec: 
       await Promise.all([trainer.close(), replica.close()]);
     });
 
-    it("sees gradients that are not finite", async () => {
+    it("detects gradients that are not finite", async () => {
       const encoding = await encodingOf(spec);
       const asked = someKeys(dice(11), 5);
       for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {

@@ -7,7 +7,7 @@ import { parseSpec } from "../../src/spec/parse.js";
 import { distil, openDistilled } from "../../src/warm-start/distil.js";
 import { encodingContract, encodingOf, vectorsOf } from "./encoding.contract.js";
 
-/** A model whose one table has the kind, with nothing but a size. */
+/** A model with one table of this kind, with only a size given. */
 function modelOf(kind: string, seed = 42): CompiledSpec {
   const { inner } = kindOf(kind);
   const own = inner ? `, ${kind}: { ${inner.option}: { rows: 40 } }` : "";
@@ -22,7 +22,7 @@ train: { seed: ${seed} }
 }
 
 const RATE = 1e-3;
-/** Keys of the contract's step, by whose number gradients of dense weights are divided. */
+/** Number of keys in the contract's step, by which gradients of dense weights are divided. */
 const KEYS = 48;
 
 /** The same with plain gradient steps: of its rows, and of the dense weights that its own options name an optimizer for. */
@@ -37,17 +37,17 @@ function plain(spec: EncodingSpec): EncodingSpec {
   return { ...spec, optimizer: sgd(RATE), [spec.encoding]: Object.fromEntries(stepped) };
 }
 
-describe.each(encodingKinds)("%s, as it is without further options", (kind) => {
+describe.each(encodingKinds)("%s with default options", (kind) => {
   const model = modelOf(kind);
   const [spec] = model.tables;
   encodingContract(kind, spec, { spec: plain(spec), rate: RATE });
 
-  it("is read again as it was compiled", () => {
+  it("round-trips through its compiled form", () => {
     const json = canonicalJson(model);
     expect(canonicalJson(compiledFromJson(json))).toBe(json);
   });
 
-  it("can be told vectors to give", async () => {
+  it("can be initialised with given vectors", async () => {
     const keys = BigUint64Array.from({ length: 30 }, (_, i) => BigInt(i * 7 + 1));
     const vectors = Float32Array.from({ length: keys.length * spec.dim }, (_, i) => Math.fround(Math.sin(i)));
     const encoding = await openDistilled(spec, "onnxruntime");
@@ -56,7 +56,7 @@ describe.each(encodingKinds)("%s, as it is without further options", (kind) => {
     await encoding.close();
   });
 
-  it("gives the same vectors for the same spec and seed, other ones for another seed", async () => {
+  it("gives the same vectors for the same spec and seed, different ones for another seed", async () => {
     const specs = [spec, spec, modelOf(kind, 43).tables[0]];
     const [first, second, other] = await Promise.all(specs.map((some) => encodingOf(some)));
     const asked = [1n, 2n, 2n ** 63n];

@@ -21,8 +21,8 @@ tower: ${tower}
 const tables = (table: string): readonly CompiledTable[] => parseSpec(text(table), "f.yaml").tables;
 const compiled = (table: string): CompiledTable => tables(table)[0];
 
-describe("what follows from a table's options", () => {
-  it("fills in the defaults of an encoding", () => {
+describe("compiled table options", () => {
+  it("include the defaults of an encoding", () => {
     expect(compiled("{ encoding: shared, rows: 100 }")).toMatchObject({
       rows: 100,
       shared: { lookups: 2, combine: "concat" },
@@ -41,7 +41,7 @@ describe("what follows from a table's options", () => {
     });
   });
 
-  it("has room for more rows of fewer bytes, and says nothing of what is the default", () => {
+  it("have more rows of fewer bytes, and omit defaults", () => {
     const rows = (more: string) =>
       compiled(`{ encoding: hash, dim: 16, budget: 1 MB, optimizer: rowwise_adagrad${more} }`).rows;
     expect([rows(""), rows(", precision: f16"), rows(", precision: int8")]).toEqual([12_460, 27_585, 44_942]);
@@ -54,21 +54,21 @@ describe("what follows from a table's options", () => {
     ["{ precision: int8 }", "precision", /cannot learn in int8 with ftrl/],
     ["{ precision: q2.13 }", "precision", /rows of 16 weights cannot learn in q2.13/],
     ["{ precision: int8, dim: 1, optimizer: sgd }", "precision", /rows of 1 weight cannot learn in int8/],
-    ["{ encoding: dhe, precision: f16 }", "precision", /no meaning for dhe/],
-    ["{ rounding: nearest }", "rounding", /rounds to a precision/],
+    ["{ encoding: dhe, precision: f16 }", "precision", /has no effect for dhe/],
+    ["{ rounding: nearest }", "rounding", /has no effect without a precision/],
   ])("refuses %s", (table, key, message) => {
     expect(() => compiled(table)).toThrow(message);
     expect(() => compiled(table)).toThrow(new RegExp(`tables.ids.${key}`));
   });
 
-  it("keeps the fields of a shared table apart, and those of others together", () => {
+  it("separate the fields of a shared table, but not those of others", () => {
     const seeds = (table: string) => new Set(compiled(table).cells.map(({ seed }) => seed)).size;
     expect(seeds("{ encoding: shared, rows: 100 }")).toBe(2);
     expect(seeds("{ encoding: shared, rows: 100, salt: table }")).toBe(1);
     expect(seeds("{ encoding: hash, rows: 100 }")).toBe(1);
   });
 
-  it("nests the cold part, which takes on optimizer and start values", () => {
+  it("nest the cold part, which inherits optimizer and init", () => {
     const { hot_cold, rows } = compiled(
       "{ encoding: hot_cold, rows: 10, init: 0.5, optimizer: adam, hot_cold: { cold: { encoding: shared, rows: 7 } } }",
     );
@@ -79,7 +79,7 @@ describe("what follows from a table's options", () => {
     });
   });
 
-  it("makes a table for each field of mixed dimensions", () => {
+  it("have a table for each field of mixed dimensions", () => {
     const mixed = tables("{ encoding: low_dim, dim: 16, low_dim: { alpha: 0.5, distinct: { a: 100, b: 6400 } } }");
     expect(mixed.map(({ name, encoding, dim, low_dim }) => [name, encoding, dim, low_dim?.dim])).toEqual([
       ["ids-a", "exact", 16, undefined],
@@ -87,13 +87,13 @@ describe("what follows from a table's options", () => {
     ]);
   });
 
-  it("gives up the rows a group lasso has made zero, where it is told to give up any", () => {
+  it("evict rows zeroed by the group lasso, if there is an eviction rule", () => {
     const table = "{ optimizer: { ftrl: { l21: 0.1 } }, eviction: {} }";
     expect(compiled(table).eviction).toEqual({});
     expect(compiled("{ optimizer: { ftrl: { l21: 0.1 } } }")).not.toHaveProperty("eviction");
   });
 
-  it("reads bytes and times with their units", () => {
+  it("parse bytes and durations with units", () => {
     expect(["200 MB", "1.5 GiB", "12kb", "7", 5].map(parseBytes)).toEqual([200e6, 1.5 * 2 ** 30, 12e3, 7, 5]);
     expect(["7d", "12h", "30m", "90s", 3].map(parseSeconds)).toEqual([604800, 43200, 1800, 90, 3]);
     expect(["", "MB", "-3 MB", "1e3", "5 parsec", "0"].map(parseBytes)).toEqual(Array(6).fill(undefined));
@@ -104,7 +104,7 @@ describe("bytes of a row", () => {
   const precisions = [undefined, "f16", "int8", "int4", "int2", "q2.13"] as const;
   const evictions = [undefined, { policy: "lru" }, { policy: "lfu", expire_time: 60 }] as const;
 
-  it.each(Object.values(optimizerSpecs))("are those of the table's layout: $kind", (optimizer) => {
+  it.each(Object.values(optimizerSpecs))("equal the table's layout: $kind", (optimizer) => {
     for (const encoding of ["hash", "exact"] as const) {
       for (const dim of [1, 3, 8, 17]) {
         for (const precision of precisions) {
@@ -141,7 +141,7 @@ describe("a budget", () => {
     "encoding: exact, eviction: { policy: lru }",
   ];
 
-  it.each(shapes)("is kept and used: %s", (shape) => {
+  it.each(shapes)("is respected and used: %s", (shape) => {
     fc.assert(
       fc.property(
         fc.integer({ min: 20_000, max: 2 ** 31 }),
@@ -165,33 +165,33 @@ const refused: readonly (readonly [string, string, string])[] = [
   ],
   [
     "{ encoding: hash, rows: 9, shared: { lookups: 2 } }",
-    "shared: has no meaning for hash",
+    "shared: has no effect for hash",
     "write encoding: shared, or remove it",
   ],
   [
     "{ encoding: hash, rows: 9, eviction: { expire_time: 7d } }",
-    "eviction: has no meaning for hash",
+    "eviction: has no effect for hash",
     "write encoding: exact, or remove it",
   ],
   [
     "{ encoding: exact, eviction: { policy: lru } }",
-    "eviction.policy: needs a budget, and there is none",
+    "eviction.policy: requires a budget, but none is given",
     "e.g. budget: 200 MB",
   ],
   [
     "{ encoding: exact, eviction: {} }",
-    "eviction: names nothing by which rows go",
+    "eviction: has no rule by which rows are evicted",
     "e.g. { policy: lru } or { expire_time: 7d }",
   ],
   [
     "{ encoding: exact, eviction: { expire_time: soon } }",
-    "eviction.expire_time: soon is not a time",
+    "eviction.expire_time: soon is not a duration",
     "e.g. 7d, 12h, 30m, 90s",
   ],
   [
     "{ encoding: exact, admission: {} }",
     "admission: must have either occurrence_threshold or admit_probability",
-    "name one of the two",
+    "give exactly one of them",
   ],
   [
     "{ encoding: exact, admission: { occurrence_threshold: 1 } }",
@@ -208,43 +208,47 @@ const refused: readonly (readonly [string, string, string])[] = [
     "admission.admit_probability: must be below 1, got 1",
     "Instead: the chance that an occurrence gives its id a row.",
   ],
-  ["{ encoding: hash, budget: lots }", "budget: lots is not a number of bytes", "e.g. 200 MB, 1.5 GiB, 50_000_000"],
+  ["{ encoding: hash, budget: lots }", "budget: lots is not a size in bytes", "e.g. 200 MB, 1.5 GiB, 50_000_000"],
   [
     "{ encoding: shared, rows: 1_000_000, budget: 1 MB }",
-    "budget: needs 64.3 MB, the budget is 1 MB",
+    "budget: the table needs 64.3 MB, but the budget is 1 MB",
     "at most about 15,562 rows, or a smaller dim",
   ],
   [
     "{ encoding: dhe, budget: 1 kB, dhe: { hashes: 64, width: 64 } }",
-    "budget: needs 74.9 kB, the budget is 1 kB",
-    "a smaller width or code",
+    "budget: the table needs 74.9 kB, but the budget is 1 kB",
+    "lower width or hashes",
   ],
   [
     "{ encoding: shared, rows: 9, dim: 10, shared: { lookups: 4 } }",
-    "dim: 10 floats cannot be 4 rows side by side",
+    "dim: 10 floats cannot be split evenly into 4 rows",
     "a multiple of 4, or combine: sum",
   ],
   [
     "{ encoding: low_dim, dim: 4, low_dim: { dim: 8 } }",
-    "low_dim.dim: 8 is more than the table's dim 4",
-    "give fewer floats than dim",
+    "low_dim.dim: 8 exceeds the table's dim, 4",
+    "lower it below the table's dim",
   ],
   [
     "{ encoding: low_dim, low_dim: { distinct: { a: 5 } } }",
-    'low_dim.distinct: lacks field "b"',
-    "give the number of its distinct ids",
+    'low_dim.distinct: field "b" is missing',
+    "add the number of its distinct ids",
   ],
   [
     "{ encoding: compositional, compositional: { partitions: [10, 10], range: 101 } }",
-    "compositional.range: 101 ids, but the partitions have only 100 combinations",
-    "more rows a partition, more partitions, or a smaller range",
+    "compositional.range: 101 ids exceed the 100 combinations of the partitions",
+    "use more rows per partition, more partitions, or a smaller range",
   ],
   [
     "{ encoding: compositional, compositional: { scheme: chinese_remainder, partitions: [10, 15] } }",
     "compositional.partitions: 10 and 15 have a common factor",
-    "sizes without one, or a number of partitions alone",
+    "use coprime sizes, or give only the number of partitions",
   ],
-  ["{ encoding: compositional, rows: 3 }", "rows: too few for the partitions", "at least 4 rows, or fewer partitions"],
+  [
+    "{ encoding: compositional, rows: 3 }",
+    "rows: too few rows for the partitions",
+    "at least 4 rows, or fewer partitions",
+  ],
   [
     "{ encoding: hot_cold, rows: 5, hot_cold: { cold: { encoding: hash } } }",
     'hot_cold.cold: "rows" is missing: a hash table has a fixed size',
@@ -263,7 +267,7 @@ it.each(refused)("refuses %s", (table, message, hint) => {
 it("refuses encodings that lr and fm cannot learn", () => {
   for (const tower of ["lr", "fm"]) {
     expect(() => parseSpec(text("{ encoding: shared, rows: 9 }", tower), "f.yaml")).toThrow(
-      /shared learns in batches, and the model event by event/,
+      /shared learns in batches, but the model learns event by event/,
     );
   }
 });

@@ -153,7 +153,7 @@ describe("hashbrook cache", () => {
     expect([status, report.rows, report.rejected, report.made]).toEqual([0, 5000, 4, "no cache found"]);
     expect(report.ratio).toBeCloseTo(report.bytes / (readFileSync(first).length + readFileSync(second).length), 10);
     const again = await run(args);
-    expect([again.status, again.stdout.includes("is whole, and of these data")]).toEqual([0, true]);
+    expect([again.status, again.stdout.includes("already complete and up to date")]).toEqual([0, true]);
   });
 
   it("refuses what is not supported, with a hint", async () => {
@@ -162,7 +162,7 @@ describe("hashbrook cache", () => {
     const mixed = await run(["train", "--model", model, "--data", cache, first, "--out", temporary()]);
     expect([mixed.status, mixed.stderr.includes("a cache can only be combined with other caches")]).toEqual([2, true]);
     const checked = await run(["check", "--model", model, "--data", cache]);
-    expect([checked.status, checked.stderr.includes("cannot be read here")]).toEqual([2, true]);
+    expect([checked.status, checked.stderr.includes("cannot read a cache")]).toEqual([2, true]);
     const none = await run(["train", "--model", model, "--data", "cache:nowhere", "--out", temporary()]);
     expect([none.status, none.stderr.includes("no such directory")]).toEqual([3, true]);
   });

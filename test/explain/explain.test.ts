@@ -185,7 +185,7 @@ describe("explain", () => {
     ];
     const { stdout, status } = await run(args);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/left out: logloss[\s\S]*with ad_x_slot[\s\S]*unseen[\s\S]*predicted beside actual/);
+    expect(stdout).toMatch(/left out: logloss[\s\S]*with ad_x_slot[\s\S]*unseen[\s\S]*predicted and actual rates/);
     const saved = JSON.parse(readFileSync(join(out, "explain.json"), "utf8"));
     expect(saved).toMatchObject({ model: "ads-demo", quality: { examples: 300 } });
   });

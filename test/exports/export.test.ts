@@ -36,7 +36,7 @@ const allKeys = (rows: number) => bytesOf(BigUint64Array.from({ length: rows }, 
 const allWeights = (count: number) => bytesOf(Float32Array.from({ length: count }, (_, i) => i + 0.5));
 
 describe("exportTable", () => {
-  it("writes the same keys and weights in both formats, whatever the chunks", () => {
+  it("writes the same keys and weights in both formats, for any chunks", () => {
     const directory = temporaryDirectory();
     fc.assert(
       fc.property(fc.nat(50), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 60 }), (rows, dim, size) => {
@@ -59,7 +59,7 @@ describe("exportTable", () => {
     );
   });
 
-  it("that is stopped between two chunks leaves what was there, and nothing beside it", () => {
+  it("keeps existing files, and leaves no others, if it is stopped between two chunks", () => {
     const directory = temporaryDirectory();
     writeFileSync(join(directory, "ids.safetensors"), "yesterday");
     const steps = exportTableSteps(directory, table(6, 2, 2));
@@ -70,23 +70,23 @@ describe("exportTable", () => {
     expect(readFileSync(join(directory, "ids.safetensors"), "utf8")).toBe("yesterday");
   });
 
-  it("writes only what is asked for, under a name a file can have", () => {
+  it("writes only the requested formats, under valid file names", () => {
     const directory = temporaryDirectory();
     exportTable(directory, table(3, 2, 2, "user/id"), ["npy"]);
     expect(readdirSync(directory)).toEqual(["user%2Fid.keys.npy", "user%2Fid.weights.npy"]);
   });
 
-  it("leaves no file when the chunks hold fewer or more rows than announced", () => {
+  it("leaves no file if the chunks have fewer or more rows than declared", () => {
     const directory = temporaryDirectory();
     for (const rows of [4, 6]) {
       const error = errorOf(() => exportTable(directory, { ...table(rows, 2, 3), rows: 5 }));
-      expect([error.code, error.message]).toEqual(["internal", expect.stringContaining("5 rows of 2 were announced")]);
+      expect([error.code, error.message]).toEqual(["internal", expect.stringContaining("expected 5 rows of dim 2")]);
       expect(readdirSync(directory)).toEqual([]);
     }
   });
 
   it.each(["ENOSPC", "EIO", "short"] as const)(
-    "keeps what was there, and cleans up, with %s at every operation",
+    "keeps existing files, and cleans up, with %s at every operation",
     (fault) => {
       for (let at = 1; ; at++) {
         const directory = temporaryDirectory();
@@ -102,7 +102,7 @@ describe("exportTable", () => {
   );
 });
 
-/** False when it failed as a failed write should. */
+/** False if it failed with the error of a failed write. */
 function completes(run: () => void): boolean {
   try {
     run();
@@ -114,7 +114,7 @@ function completes(run: () => void): boolean {
 }
 
 describe("exportFile", () => {
-  it("writes a file whole, in a directory it makes, in place of an older one", () => {
+  it("writes a file atomically, in a directory that it creates, replacing an older one", () => {
     const path = join(temporaryDirectory(), "model", "tower.onnx");
     exportFile(path, Uint8Array.of(1, 2, 3));
     exportFile(path, Uint8Array.of(4));
@@ -122,7 +122,7 @@ describe("exportFile", () => {
     expect(readdirSync(join(path, ".."))).toEqual(["tower.onnx"]);
   });
 
-  it("keeps the older one when it fails", () => {
+  it("keeps the older file on failure", () => {
     const path = join(temporaryDirectory(), "tower.onnx");
     writeFileSync(path, "old");
     mkdirSync(`${path}.tmp`);

@@ -96,7 +96,7 @@ function events(rows: number, offset: number): string[] {
   });
 }
 
-/** What a decoded batch has, as a whole model takes it. */
+/** A decoded batch as the inputs of a whole model. */
 function feedsOf({ spec, layout }: WholeModel, batch: Batch, facts: readonly InputFacts[]): Record<string, Tensor> {
   const { Tensor } = onnxruntime();
   const { rows } = batch;
@@ -173,7 +173,7 @@ describe.each(Object.entries(specs))("%s, in one ONNX file", (_, spec) => {
     return () => loaded.model.close();
   });
 
-  it("scores keys as predict does, those never learned too", async () => {
+  it("scores keys like predict, also those never learned", async () => {
     const batch = decoded(loaded.spec, events(ROWS, 500), false);
     const expected = sigmoid(await loaded.model.predict(batch));
     const { probability, logits, calibrated } = await session.run(feedsOf(loaded, batch, facts));
@@ -196,12 +196,12 @@ const REFUSED = {
   "a hash table in shards": ["users: { encoding: hash, rows: 50, shards: 2 }", "table users has rows by remainder"],
 } as const;
 
-it.each(Object.entries(REFUSED))("says that %s fits in no ONNX file", async (_, [table, why]) => {
+it.each(Object.entries(REFUSED))("reports that %s cannot be exported to one ONNX file", async (_, [table, why]) => {
   const loaded = await trained(
     `${TABLES.replace(/users: \{.*\}/, table)}\ntower: { deep_crossing: { residual: [8] } }`,
   );
   const { code, message, hint } = errorOf(() => wholeOnnx(loaded, {}));
   await loaded.model.close();
   expect([code, message]).toEqual(["usage", expect.stringContaining(why)]);
-  expect(hint).toContain("leave --onnx whole away");
+  expect(hint).toContain("omit --onnx whole");
 });

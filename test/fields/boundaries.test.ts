@@ -3,12 +3,12 @@ import { evenBoundaries, integerBoundaries, logBoundaries } from "../../src/fiel
 import { bucketOf } from "../../src/spec/keys.js";
 import fc from "../properties.js";
 
-test("log boundaries step evenly within each doubling, and stop at max", () => {
+test("log boundaries are evenly spaced within each doubling, and stop at max", () => {
   expect(logBoundaries(1, 8, 4)).toEqual([0, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8]);
   expect(logBoundaries(0.01, 0.02, 1)).toEqual([0, 0.01, 0.02]);
 });
 
-test("integer boundaries keep 0..8 apart, then four a doubling", () => {
+test("integer boundaries separate 0..8, then have four per doubling", () => {
   expect(integerBoundaries(20, 4)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20]);
 });
 
@@ -17,7 +17,7 @@ test("even boundaries", () => {
   expect(evenBoundaries(60, 180)).toEqual([0, 60, 120, 180]);
 });
 
-test("boundaries rise, negatives share bucket 0, and a bucket holds what lies between its boundaries", () => {
+test("boundaries ascend, negatives share bucket 0, and a bucket holds the values between its boundaries", () => {
   const shape = fc.record({
     min: fc.double({ min: 1e-3, max: 10, noNaN: true }),
     doublings: fc.nat(20),

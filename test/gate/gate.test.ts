@@ -187,9 +187,9 @@ describe("gate in a spec", () => {
   });
 
   it.each([
-    ["gate: { bounds: { label_rate: [0.3, 0.1] } }", "0.3 is more than 0.1"],
+    ["gate: { bounds: { label_rate: [0.3, 0.1] } }", "minimum 0.3 exceeds maximum 0.1"],
     ["gate: { fields: { nix: { missing: 0.1 } } }", '"nix" is not a field'],
-    ["gate: { bounds: { slice_calibration: 2 } }", "there are no slices"],
+    ["gate: { bounds: { slice_calibration: 2 } }", "has no effect without calibration slices"],
     ["gate: { window: 10 }", "gate.window"],
     ["gate: stop", "gate"],
   ])("%s is refused", (text, message) => {

@@ -205,7 +205,7 @@ describe("gradients", () => {
     );
   });
 
-  it("adds nothing to the live graph for inputs nobody asks about", () => {
+  it("adds nothing to the live graph for inputs without a requested gradient", () => {
     const graph = new Graph();
     const [x, numbers] = [graph.input("x", ["B", 3]), graph.input("numbers", ["B", 2])];
     const w = graph.parameter("w", [5, 1]);
@@ -215,16 +215,16 @@ describe("gradients", () => {
     expect(graph.live().map(({ op }) => op)).not.toContain("slice");
   });
 
-  it("refuses a tensor the seeds do not depend on", () => {
+  it("rejects a tensor that the outputs do not depend on", () => {
     const graph = new Graph();
     const [x, other] = [graph.input("x", ["B", 3]), graph.input("other", ["B", 3])];
-    expect(() => gradients(graph, [[x, x]], [other])).toThrow("does not influence");
+    expect(() => gradients(graph, [[x, x]], [other])).toThrow("do not depend on tensor");
   });
 
-  it("refuses a gather that repeats a column", () => {
+  it("rejects a gather that repeats a column", () => {
     const graph = new Graph();
     const x = graph.input("x", ["B", 3]);
     const y = graph.gather(x, [1, 1]);
-    expect(() => gradients(graph, [[y, y]], [x])).toThrow("repeated column");
+    expect(() => gradients(graph, [[y, y]], [x])).toThrow("gathering a column twice");
   });
 });

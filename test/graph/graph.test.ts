@@ -20,7 +20,7 @@ describe("Graph", () => {
     expect(graph.gather(graph.reshape(x, ["B", 3, 2]), [2, 0]).shape).toEqual(["B", 2, 2]);
   });
 
-  it("refuses shapes that do not fit", () => {
+  it("rejects mismatching shapes", () => {
     const graph = new Graph();
     const x = graph.input("x", ["B", 6]);
     expect(() => graph.add(x, graph.parameter("b", [5]))).toThrow("do not broadcast");
@@ -30,7 +30,7 @@ describe("Graph", () => {
     expect(() => graph.concat([x, graph.input("t", [6, "B"])])).toThrow("batch dimension");
   });
 
-  it("lists only what outputs need, inputs first", () => {
+  it("lists only what outputs depend on, inputs first", () => {
     const graph = new Graph();
     const x = graph.input("x", ["B", 2]);
     graph.relu(x);
@@ -42,7 +42,7 @@ describe("Graph", () => {
       for (const input of tensor.inputs) expect(live.indexOf(input)).toBeLessThan(live.indexOf(tensor));
   });
 
-  it("skips operations that change nothing", () => {
+  it("skips operations without an effect", () => {
     const graph = new Graph();
     const x = graph.input("x", ["B", 2]);
     expect(graph.concat([x])).toBe(x);
@@ -54,7 +54,7 @@ describe("Graph", () => {
 });
 
 describe("shapes", () => {
-  it("broadcast like NumPy's", () => {
+  it("broadcast like NumPy", () => {
     expect(broadcastShape(["B", 1], [4])).toEqual(["B", 4]);
     expect(broadcastShape([1, 3], ["B", 3])).toEqual(["B", 3]);
     expect(sizeOf(["B", 3], 5)).toBe(15);

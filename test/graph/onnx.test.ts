@@ -11,7 +11,7 @@ const ort = onnxruntime();
 const { onnx } = onnxProto;
 
 describe("toOnnx", () => {
-  it.each(combinations)("%s: nodes come after what they use, every name is made once", (_, tower, shape) => {
+  it.each(combinations)("%s: nodes follow their inputs, and every name is defined once", (_, tower, shape) => {
     const { train, infer } = buildTower(tower, shape, 1);
     for (const graph of [train, infer]) {
       const { graph: file } = onnx.ModelProto.decode(toOnnx(graph));
@@ -39,7 +39,7 @@ describe("toOnnx", () => {
     expect([dims[0].dimParam, Number(dims[1].dimValue)]).toEqual(["B", 3]);
   });
 
-  it("bakes the parameters in for an export, which then scores the same", async () => {
+  it("embeds the parameters in an export, which scores the same", async () => {
     const { infer, parameters } = buildTower(towers.deep_crossing, shapes["all inputs"], 1);
     const feeds = randomFeeds(infer, parameters, 8);
     const initializers = new Map(parameters.map(({ name }) => [name, feeds[name].data]));

@@ -6,7 +6,7 @@ import { evaluate, type Value } from "../towers/reference.js";
 import { checkGradients, randomValue } from "./gradient-check.js";
 
 const ROWS = 12;
-/** Of those, padding. */
+/** Number of these that are padding. */
 const PADDING = 3;
 
 const base: SmallNetworkShape = {
@@ -29,7 +29,7 @@ const shapes: Readonly<Record<string, SmallNetworkShape>> = {
   projection: { ...base, depth: 0, batchNorm: false },
 };
 
-/** Random rows, weights away from where they start, statistics that are no batch's, `share` of a batch with padding. */
+/** Random rows, weights other than the initial ones, statistics of no batch, and `share` of a batch with padding: the weight of each row. */
 function feedsOf({ parameters, statistics }: SmallNetworkGraphs, graph: Graph, byBatch: number): Map<string, Value> {
   const rng = new Rng(4);
   const feeds = new Map<string, Value>();
@@ -72,7 +72,7 @@ describe("buildDecoder", () => {
     },
   );
 
-  it("normalises a batch by its own statistics, whatever its padding holds", () => {
+  it("normalises a batch by its own statistics, whatever its padding contains", () => {
     const built = buildSmallNetwork({ ...base, depth: 1 }, 3);
     const feeds = feedsOf(built, built.forward, 1);
     const before = evaluate(feeds, ROWS, [output(built.forward, "vectors")])[0].data.slice(0, (ROWS - PADDING) * 3);
@@ -82,7 +82,7 @@ describe("buildDecoder", () => {
     expect(after).toEqual(before);
   });
 
-  it("gives the distance of the running statistics from the batch's", () => {
+  it("returns the difference of the running statistics from the batch's", () => {
     const built = buildSmallNetwork({ ...base, depth: 1 }, 3);
     const feeds = feedsOf(built, built.forward, 1);
     const [x, w] = [feeds.get("x")!.data, feeds.get("ids.decoder.0.w")!.data];
@@ -103,7 +103,7 @@ describe("buildDecoder", () => {
     }
   });
 
-  it("infers as it trains, where the running statistics are the batch's", () => {
+  it("infers as in training if the running statistics equal the batch's", () => {
     const built = buildSmallNetwork({ ...base, depth: 1 }, 3);
     const feeds = feedsOf(built, built.forward, 1);
     for (const { name } of built.statistics) {
@@ -118,7 +118,7 @@ describe("buildDecoder", () => {
     });
   });
 
-  it.each(["mish", "relu"] as const)("starts with outputs of the wanted power: %s", (activation) => {
+  it.each(["mish", "relu"] as const)("initialises outputs with the requested power: %s", (activation) => {
     const shape = { ...base, activation, inputs: 64, width: 64, outputs: 16, depth: 3, inputPower: 1 / 3 };
     const built = buildSmallNetwork(shape, 8);
     const rng = new Rng(2);
@@ -132,7 +132,7 @@ describe("buildDecoder", () => {
     expect(power).toBeLessThan(0.25 * 2);
   });
 
-  it("learns no inputs where it need not, and has the same weights for the same seed", () => {
+  it("computes no input gradients unless requested, and has the same weights for the same seed", () => {
     const shape = { ...base, learnsInputs: false };
     expect(buildSmallNetwork(shape, 1).backward.outputs.has("d_x")).toBe(false);
     expect(buildSmallNetwork(shape, 1).parameters).toEqual(buildSmallNetwork(shape, 1).parameters);

@@ -138,7 +138,7 @@ describe("a policy, evaluated on a log of random rankings", () => {
     const { repeated, seconds, ...twice } = await judge({ log: [path] });
     expect({ ...twice, repeated: 0, seconds: once.seconds }).toEqual(once);
     expect([repeated, seconds >= 0]).toEqual([3, true]);
-    expect(policyLines({ ...once, repeated })).toContain("3 requests have an earlier one's id: left out");
+    expect(policyLines({ ...once, repeated })).toContain("3 requests left out: duplicate id");
   });
 
   it("refuses absent or zero propensities, naming the line", async () => {

@@ -153,7 +153,7 @@ describe("verify", () => {
       expect(await hashbrook(["verify", "--log", wrong, "--checkpoint", served.checkpoint, "--json"])).toBe(0);
       expect(process.exitCode).toBe(4);
       expect(output.join("")).toMatch(
-        /log\.jsonl:1: request r-0, candidate 0: probability is 0\.5 in the log, and 0\.\d+ by/,
+        /log\.jsonl:1: request r-0, candidate 0: probability is 0\.5 in the log, but 0\.\d+ with/,
       );
     } finally {
       process.stderr.write = write;

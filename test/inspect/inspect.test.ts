@@ -13,7 +13,7 @@ beforeAll(async () => {
 }, 60_000);
 
 describe("inspect", () => {
-  it("says what a checkpoint holds, and is what the command prints", async () => {
+  it("describes a checkpoint, as the command prints it", async () => {
     const { spec, ...report } = await inspect({ checkpoint: out });
     expect(report).toMatchObject({ examples: 3000, spec_hash: specHash(loadSpec(MODEL)), passed_over: [] });
     expect(specHash(spec)).toBe(report.spec_hash);
@@ -35,7 +35,7 @@ describe("inspect", () => {
     expect(top).toMatchObject([{ key, weights: asked?.weights, similarity: expect.closeTo(1, 6) }]);
   });
 
-  it("asks for a field with its value, and for a checkpoint", async () => {
+  it("requires a value with a field, and a checkpoint", async () => {
     await expect(inspect({ checkpoint: out, field: "ad" })).rejects.toMatchObject({ code: "usage" });
     await expect(inspect({ checkpoint: out, field: "no", value: ["1"] })).rejects.toMatchObject({ code: "usage" });
     await expect(inspect({ checkpoint: temporary() })).rejects.toMatchObject({ code: "checkpoint_missing" });
@@ -43,14 +43,14 @@ describe("inspect", () => {
 });
 
 describe("checkpointSpec", () => {
-  it("is the spec that was learned, from which keys are as the command prints them", async () => {
+  it("returns the trained spec, which gives the keys that the command prints", async () => {
     const { spec, passed_over } = checkpointSpec(out);
     expect([specHash(spec), passed_over]).toEqual([specHash(loadSpec(MODEL)), []]);
     const { stdout } = await run(["key", "--checkpoint", out, "--field", "ad", "a1", "--json"]);
     expect(stdout).toBe(`${JSON.stringify({ keys: keysOf(spec, "ad", ["a1"]) })}\n`);
   });
 
-  it("names what was passed over also where the next one's spec has not its hash", () => {
+  it("names skipped checkpoints also if the spec of the next one does not match its hash", () => {
     const directory = temporary();
     const store = new CheckpointStore(directory);
     const save = (examples: number, meta = {}) =>
@@ -64,7 +64,7 @@ describe("checkpointSpec", () => {
     expect(() => checkpointSpec(older)).toThrow(/it was saved with$/);
   });
 
-  it("names a directory without one", () => {
+  it("names a directory without a checkpoint", () => {
     expect(() => checkpointSpec(temporary())).toThrow(expect.objectContaining({ code: "checkpoint_missing" }));
   });
 });
@@ -72,13 +72,13 @@ describe("checkpointSpec", () => {
 describe("lag", () => {
   const nowhere = { brokers: ["127.0.0.1:1"] };
 
-  it("asks for one of group and checkpoint", async () => {
+  it("requires exactly one of group and checkpoint", async () => {
     await expect(lag({ kafka: nowhere, topic: "t" })).rejects.toMatchObject({ code: "usage" });
     const both = { kafka: nowhere, topic: "t", group: "g", checkpoint: out };
     await expect(lag(both)).rejects.toMatchObject({ code: "usage" });
   });
 
-  it("tells a checkpoint of files, and one of another topic, before the cluster is asked", async () => {
+  it("reports a checkpoint from files or from another topic before connecting to the cluster", async () => {
     const files = { kafka: nowhere, topic: "t", checkpoint: out };
     await expect(lag(files)).rejects.toMatchObject({ code: "checkpoint_mismatch" });
     const directory = temporary();
@@ -87,6 +87,6 @@ describe("lag", () => {
     store.save(10, { meta: { position: { topic: "clicks", offsets: ["1"] } }, blocks: [] });
     store.unlock();
     const other = { kafka: nowhere, topic: "t", checkpoint: directory };
-    await expect(lag(other)).rejects.toMatchObject({ code: "stream_changed", hint: "--topic clicks" });
+    await expect(lag(other)).rejects.toMatchObject({ code: "stream_changed", hint: "give --topic clicks" });
   });
 });

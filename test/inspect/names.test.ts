@@ -8,7 +8,7 @@ import { run, temporary } from "../e2e/hashbrook.js";
 const folder = temporary();
 const data = join(folder, "events.json");
 
-/** Articles of one topic are clicked by readers of that topic alone: they end up alike. */
+/** Articles of a topic are clicked only by readers of that topic, so their vectors become similar. */
 const events = Array.from({ length: 3000 }, (_, i) => {
   const [user, item] = [i % 7, (i * 5) % 12];
   const alike = user % 2 === item % 2;
@@ -47,7 +47,7 @@ beforeAll(async () => {
 const names = (rows: readonly { readonly names?: readonly string[] }[]) => rows.flatMap(({ names }) => names ?? []);
 
 describe("inspect --heaviest --names", () => {
-  it("names the features of the greatest and the least weights: values, items, crosses, buckets and the bias", async () => {
+  it("names the features of the largest and smallest weights: values, items, crosses, buckets and the bias", async () => {
     const { tables } = await inspect({ checkpoint: out("lr"), heaviest: 200, names: data });
     const heaviest = tables[0].heaviest!;
     const weights = heaviest.map(({ weight }) => weight);
@@ -64,36 +64,36 @@ describe("inspect --heaviest --names", () => {
     expect(cross.weight).toBeGreaterThan(0);
   });
 
-  it("a row that several ids share has the names of all, the most frequent first, three at most", async () => {
+  it("a row shared by several ids shows at most three names, the most frequent first", async () => {
     const { tables } = await inspect({ checkpoint: out("hashed"), heaviest: 5, names: data });
     const [row] = tables[0].heaviest!;
     expect(row.names).toHaveLength(3);
   });
 
-  it("an id that is not among the events has none, and the text says so", async () => {
+  it("a row whose id does not occur in the events has no name, and the text says so", async () => {
     const few = join(folder, "few.json");
     writeFileSync(few, `${JSON.stringify({ user: "u0", item: "a\\u001b[31m0" })}\n`);
     const { stdout } = await run(["inspect", "--checkpoint", out("lr"), "--heaviest", "300", "--names", few]);
     expect(stdout).toMatch(/user=u0\n/);
-    expect(stdout).toMatch(/\(not among these events\)/);
+    expect(stdout).toMatch(/\(not found in these events\)/);
     expect(stdout).not.toContain("\u001b");
   });
 
-  it("is for tables of one weight a row", async () => {
+  it("requires a table with one weight per row", async () => {
     const asked = inspect({ checkpoint: out("fm"), heaviest: 5 });
-    await expect(asked).rejects.toMatchObject({ code: "usage", message: expect.stringMatching(/ids has \d/) });
+    await expect(asked).rejects.toMatchObject({ code: "usage", message: expect.stringMatching(/ids has dim \d/) });
   });
 });
 
 describe("inspect --field --value", () => {
-  it("prints that id alone", async () => {
+  it("prints only that id", async () => {
     const { stdout } = await run(["inspect", "--checkpoint", out("fm"), "--field", "item", "--value", "a3"]);
     expect(stdout).toMatch(/^item=a3 in table ids: key [0-9a-f]{16}, row \d+ {2}\[.*\]\n$/);
     const never = await run(["inspect", "--checkpoint", out("fm"), "--field", "item", "--value", "none"]);
     expect(never.stdout).toMatch(/^item=none in table ids: key [0-9a-f]{16} {2}never learned\n$/);
   });
 
-  it("with --top and --names names what is like it", async () => {
+  it("with --top and --names shows the names of similar ids", async () => {
     const options = { checkpoint: out("fm"), field: "item", value: ["a3"], top: 4, names: data };
     const [{ top }] = (await inspect(options)).tables;
     expect(top[0]).toMatchObject({ names: ["item=a3"], similarity: expect.closeTo(1, 5) });

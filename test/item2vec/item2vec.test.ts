@@ -52,7 +52,7 @@ describe("one call of the kernel", () => {
   it.each([
     ["skip-gram", false],
     ["cbow", true],
-  ])("is the step of %s that the formulas say, drawn ids twice included", (_, cbow) => {
+  ])("is the step of %s according to its formulas, including ids drawn twice", (_, cbow) => {
     // Ids 0, 1, 2 are a sequence; what is drawn is always 3.
     const layout = { ids: 4, dim: DIM, window: 1, negative: NEGATIVE, cbow, longest: 8 };
     const { kernel, memory } = word2vecKernel(layout)!;
@@ -94,7 +94,7 @@ describe("one call of the kernel", () => {
 
 const [CLUSTERS, EACH] = [10, 20];
 
-/** Sequences whose ids are of one cluster, but for a tenth. */
+/** Sequences whose ids are from one cluster, except a tenth. */
 function planted(sequences: number): string {
   const rng = new Rng(11);
   const id = (cluster: number) => `c${cluster}-${rng.below(EACH)}`;
@@ -146,7 +146,7 @@ describe("item2vec", () => {
     expect(nearest.id).toMatch(/^c3-/);
   });
 
-  it("gives the same bytes for the same seed, other ones for another", async () => {
+  it("gives the same bytes for the same seed, different ones for another", async () => {
     const data = file(planted(300));
     const bytes = async (seed: number) => {
       const out = folder();
@@ -157,7 +157,7 @@ describe("item2vec", () => {
     expect(await bytes(1)).not.toBe(await bytes(2));
   });
 
-  it("reads sequences however their ids are told apart, and counts", async () => {
+  it("reads sequences with any separators, and counts them", async () => {
     const out = folder();
     const text = 'a b,c\td\n["a", "b c", 7, "t\\tb"]\n\n a  b \nx\n';
     await item2vec({ data: file(text), out, minCount: 1, epochs: 1, dim: 5 });
@@ -200,8 +200,8 @@ tower: deep_crossing
 
   it.each([
     ["no ids often enough", { minCount: 9 }, /no sequence has two ids/],
-    ["a field without a spec", { field: "item" }, /without --model/],
-    ["a spec without a field", { model: spec }, /what of an event is the id/],
+    ["a field without a spec", { field: "item" }, /require --model/],
+    ["a spec without a field", { model: spec }, /requires --field and --sequence-by/],
     ["another field", { model: spec, field: "itm", sequenceBy: "who" }, /neither a field nor a column/],
     ["no dimension", { dim: 0 }, /at least 1/],
   ])("refuses %s", async (_, options, message) => {
@@ -233,7 +233,7 @@ tower: ${tower}
   const keyOf = (spec: ReturnType<typeof specOf>, id: string) => BigInt(`0x${keysOf(spec, "item", [id])[0].key}`);
 
   it.each(["ftrl", "{ ftrl: { l1: 0.1, l21: 0.2 } }", "adagrad", "adam", "sgd"])(
-    "gives their first floats, scaled, and %s keeps them",
+    "starts with their first floats, scaled, and %s keeps them",
     async (optimizer) => {
       const spec = specOf(optimizer);
       const model = await modelOf(spec);
@@ -262,7 +262,7 @@ tower: ${tower}
     expect(Math.abs(vector[0] - 0.3)).toBeLessThan(0.05);
   });
 
-  it("reads vectors that other programs wrote: f16, safetensors, a list of ids without counts", () => {
+  it("reads vectors written by other programs: f16, safetensors, a list of ids without counts", () => {
     const path = folder();
     writeFileSync(join(path, "ids.txt"), "a\nb\n");
     const { header } = safetensorsLayout([{ name: "embeddings", dtype: "F16", shape: [2, 3] }]);
@@ -285,7 +285,7 @@ tower: ${tower}
     }
   });
 
-  it("reads Parquet files of ids and lists of floats, by themselves or in a folder", async () => {
+  it("reads Parquet files of ids and lists of floats, single ones or in a folder", async () => {
     const from = (name: string) => readGivenVectors(join("test/fixtures/parquet/vectors", `${name}.parquet`));
     const { ids, dim, vectors } = await from("vectors");
     expect([ids, dim, [...vectors]]).toEqual([["a", "b", "c"], 3, [1, -2, 0.5, 0.25, 0, 3, 4, 5, 6]]);
@@ -308,7 +308,7 @@ tower: ${tower}
     ["null-vector", "row 2, id b: has no vector"],
     ["twice", "row 2: duplicate id a"],
     ["empty", "has no rows"],
-  ])("refuses a Parquet file of vectors that is wrong: %s", async (name, message) => {
+  ])("refuses an invalid Parquet file of vectors: %s", async (name, message) => {
     const path = `test/fixtures/parquet/vectors/${name}.parquet`;
     await expect(readGivenVectors(path)).rejects.toMatchObject({
       code: "source_unreadable",
@@ -316,14 +316,14 @@ tower: ${tower}
     });
   });
 
-  it("says that a Parquet file of vectors is missing, or is none", async () => {
+  it("reports a missing file of vectors, and one that is not Parquet", async () => {
     const path = join(folder(), "vectors.parquet");
     await expect(readGivenVectors(path)).rejects.toMatchObject({ code: "source_missing" });
     writeFileSync(path, "no Parquet");
     await expect(readGivenVectors(path)).rejects.toMatchObject({ code: "source_unreadable" });
   });
 
-  it("joins content to ids where it is frozen: known ids have its first floats, others zeros, and nothing changes them", async () => {
+  it("assigns frozen content vectors to ids: known ids have its first floats, others zeros, and training does not change them", async () => {
     const spec = parseSpec(
       `name: m
 events: { format: tsv, columns: [label, item] }
@@ -350,7 +350,7 @@ tower: deep_crossing
   it.each([
     ["itms", /no such table/],
     ["items", /has no ids.tsv/],
-  ])("is refused where it or the vectors are not there: %s", async (table, message) => {
+  ])("is refused if the table or the vectors are missing: %s", async (table, message) => {
     const path = table === "items" ? folder() : given();
     await expect(startVectors(await modelOf(specOf("ftrl")), [{ table, path }])).rejects.toThrow(message);
   });

@@ -5,7 +5,7 @@ import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { replay } from "../../src/train/replay.js";
 import { digests, ended, type Outcome, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, failure } from "./harness.js";
-import { LR, rows, said, training } from "./trainers.js";
+import { LR, rows, training, waitForLog } from "./trainers.js";
 
 const rejectsOf = (out: string) =>
   readFileSync(join(out, "rejected/rejected.jsonl"), "utf8")
@@ -24,12 +24,12 @@ function expectFailure(outcome: Outcome, exit: number, message: RegExp): void {
 }
 
 describeKafka("training from a topic", (kafka) => {
-  describe("never starts", () => {
-    it("on a topic that is not there: the error names it", async () => {
+  describe("fails at startup", () => {
+    it("with a missing topic, which the error names", async () => {
       expectFailure(await run(training(kafka, "no-such-topic", temporary())), 8, /no-such-topic/);
     });
 
-    it("where no broker answers", async () => {
+    it("without a reachable broker", async () => {
       expectFailure(await run(training({ brokers: "127.0.0.1:1" }, "t", temporary())), 8, /127\.0\.0\.1:1/);
     });
 
@@ -38,17 +38,17 @@ describeKafka("training from a topic", (kafka) => {
       const login = { KAFKA_USERNAME: "alice", KAFKA_PASSWORD: "wrong" };
       Object.assign(process.env, login);
       const outcome = await run(training({ brokers: kafka.saslBrokers }, "t", temporary()));
-      // Threads that begin later have the process's own environment.
+      // Threads that are started later have the process's own environment.
       for (const name of Object.keys(login)) delete process.env[name];
       expectFailure(outcome, 8, /kafka_auth|KAFKA_USERNAME/);
     });
 
-    it("with two sources, or half a topic", async () => {
+    it("with two sources, or only one of --kafka and --topic", async () => {
       expectFailure(await run([...training(kafka, "t", temporary()), "--data", "x"]), 2, /--data/);
       expectFailure(await run(["train", "--model", LR, "--kafka", kafka.brokers, "--out", temporary()]), 2, /--topic/);
     });
 
-    it("on another topic than the checkpoint's, or on files", async () => {
+    it("with a topic other than the checkpoint's, or with files", async () => {
       const [one, two] = [await kafka.topic(2), await kafka.topic(2)];
       const out = temporary();
       await kafka.produce(
@@ -65,37 +65,37 @@ describeKafka("training from a topic", (kafka) => {
   });
 
   it.each([1000, 10, 1])(
-    "keeps every %ith event, a poisonous one, with its place, and learns the others",
+    "keeps every %ith event, which is malformed, with its position, and learns the others",
     async (every) => {
       const [topic, dead] = [await kafka.topic(2), await kafka.topic(1)];
       const out = temporary();
       const events = await rows(2000);
-      const poison = (i: number) => i % every === every - 1;
+      const isMalformed = (i: number) => i % every === every - 1;
       await kafka.produce(
         topic,
-        events.map((line, i) => ({ value: poison(i) ? `poison ${i}` : line, partition: i % 2 })),
+        events.map((line, i) => ({ value: isMalformed(i) ? `isMalformed ${i}` : line, partition: i % 2 })),
       );
       const args = [...training(kafka, topic, out), "--until", "end", "--dead-letter-topic", dead];
-      // Where all are, the run fails, and yet its place is behind them.
+      // If all are rejected, the run fails, but its position is after them.
       if (every === 1) expectFailure(await run(args), 4, /all 2,000 events were rejected/);
       else expect(await report(args)).toMatchObject({ examples: 2000 - 2000 / every, rejected: 2000 / every });
       const places = events.flatMap((_, i) =>
-        poison(i) ? [`${topic}[${i % 2}] ${Math.floor(i / 2)} poison ${i}`] : [],
+        isMalformed(i) ? [`${topic}[${i % 2}] ${Math.floor(i / 2)} isMalformed ${i}`] : [],
       );
       expect(
         rejectsOf(out)
           .map(({ file, offset, raw }) => `${file} ${offset} ${raw}`)
           .sort(),
       ).toEqual(places.sort());
-      const told = (headers: Record<string, string>) =>
+      const originOf = (headers: Record<string, string>) =>
         ["topic", "partition", "offset", "exception.class.name"].map((name) => headers[`__connect.errors.${name}`]);
-      const letters = (await kafka.read(dead)).map(({ value, headers }) => `${told(headers)} ${value}`);
+      const letters = (await kafka.read(dead)).map(({ value, headers }) => `${originOf(headers)} ${value}`);
       expect(letters.sort()).toEqual(
         rejectsOf(out)
           .map(({ file, offset, raw, code }) => `${[...file.slice(0, -1).split("["), offset, code]} ${raw}`)
           .sort(),
       );
-      // The offsets have advanced, durably: nothing is rejected again.
+      // The offsets have advanced durably: nothing is rejected again.
       expect(await report([...training(kafka, topic, out), "--until", "end", "--resume"])).toMatchObject({
         examples_this_run: 0,
         rejected: 2000 / every,
@@ -103,7 +103,7 @@ describeKafka("training from a topic", (kafka) => {
     },
   );
 
-  it("rejects a message of 10 MB, passes over empty ones, and goes on", async () => {
+  it("rejects a message of 10 MB, skips empty ones, and continues", async () => {
     const topic = await kafka.topic(1, { "max.message.bytes": "20000000" });
     const out = temporary();
     const events = await rows(20);
@@ -118,7 +118,7 @@ describeKafka("training from a topic", (kafka) => {
     expect(rejectsOf(out)).toMatchObject([{ offset: 1, length: 10_000_000 }]);
   });
 
-  it("absorbs members that producers add, and keeps every event whose schema they broke", async () => {
+  it("ignores members that producers add, and keeps every event that violates the schema", async () => {
     const topic = await kafka.topic(1);
     const [out, model] = [temporary(), join(temporary(), "clicks.yaml")];
     writeFileSync(
@@ -156,7 +156,7 @@ tower: lr
     );
   });
 
-  it("stops after as many rejects as it is told, having kept them", async () => {
+  it("stops after --max-rejects, having kept the rejected events", async () => {
     const topic = await kafka.topic(1);
     const out = temporary();
     await kafka.produce(
@@ -171,7 +171,7 @@ tower: lr
     expect(rejectsOf(out)).toHaveLength(3);
   });
 
-  it("stops where retention was faster, unless told how to go on", async () => {
+  it("stops if retention deleted events first, unless --on-lost-offsets is given", async () => {
     const topic = await kafka.topic(2);
     const out = temporary();
     const events = await rows(400);
@@ -186,12 +186,12 @@ tower: lr
     await kafka.deleteBefore(topic, 1, 150n);
     const before = digests(out);
     const resumed = [...training(kafka, topic, out), "--until", "end", "--resume"];
-    expectFailure(await run(resumed), 3, /partition 1: offset 100 is gone, the oldest one kept is 150/);
+    expectFailure(await run(resumed), 3, /partition 1: offset 100 no longer exists, the earliest one is 150/);
     expect(digests(out)).toEqual(before);
     expect(await report([...resumed, "--on-lost-offsets", "earliest"])).toMatchObject({ examples: 350, rejected: 0 });
   });
 
-  it("starts at a time, at offsets, at the end; replay learns a range again", async () => {
+  it("starts at a time, at offsets, or at the end; replay learns a range again", async () => {
     const topic = await kafka.topic(2, { "retention.ms": "-1" });
     const events = await rows(100);
     const time = Date.parse("2026-01-01T00:00:00Z");
@@ -205,7 +205,7 @@ tower: lr
     expect(await learn("--from", "45,10")).toBe(45);
     expect(await learn("--from", "latest")).toBe(0);
     const from = (place: string) => run([...training(kafka, topic, temporary()), "--from", place]);
-    expectFailure(await from("0,51"), 2, /partition 1: offset 51 is beyond its end, 50/);
+    expectFailure(await from("0,51"), 2, /partition 1: offset 51 is after its end offset, 50/);
     expectFailure(await from("1,2,3"), 2, /3 offsets for 2 partitions/);
     const command = ["replay", "--model", LR, "--kafka", kafka.brokers, "--topic", topic, "--out", temporary()];
     const range = [...command, "--from", "2026-01-01T00:00:10Z", "--until", "2026-01-01T00:00:30Z"];
@@ -216,7 +216,7 @@ tower: lr
     await failure(replay(again), "output_exists");
   });
 
-  it("learns the messages of partitions that were added meanwhile", async () => {
+  it("learns the messages of partitions added meanwhile", async () => {
     const topic = await kafka.topic(1);
     const out = temporary();
     const events = await rows(300);
@@ -241,10 +241,10 @@ tower: lr
       (await rows(100)).map((value) => ({ value })),
     );
     const first = start([...training(kafka, topic, out), "--metrics-port", "0", "--json"]);
-    await said(first, /"examples":100,/);
+    await waitForLog(first, /"examples":100,/);
     expectFailure(await run([...training(kafka, topic, out), "--resume"]), 5, /is writing here/);
     const second = start([...training(kafka, topic, temporary()), "--json"]);
-    await said(second, /standing by: another trainer of group/);
+    await waitForLog(second, /standing by: another trainer of group/);
     const lives = [ended(first), ended(second)];
     first.kill("SIGINT");
     second.kill("SIGINT");

@@ -12,7 +12,7 @@ const sent: Compression[] = ["none", "gzip", "snappy", "zstd"];
 const codecs = [...sent, "lz4"];
 const available = (codec: string) => codec !== "zstd" || kafkaZstdAvailable;
 
-/** Values that compress well, that do not, that are empty, and that are larger than a block of every codec. */
+/** Values that compress well or not at all, empty ones, and some larger than a block of every codec. */
 function values(): Buffer[] {
   const noise = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (Math.imul(i, 0x9e3779b1) >>> 13) & 255));
   const texts = Array.from({ length: 3000 }, (_, i) => Buffer.from(`{"user":"u${i % 97}","ad":"a${i % 31}","n":${i}}`));
@@ -33,7 +33,7 @@ describeKafka("Kafka: messages", (kafka) => {
   });
 
   it.each(sent.filter(available))(
-    "compressed by our producer with %s are taken by the broker and read",
+    "compressed by our producer with %s are accepted by the broker and read",
     async (codec) => {
       const topic = await kafka.topic(1);
       const all = values();
@@ -48,8 +48,8 @@ describeKafka("Kafka: messages", (kafka) => {
     },
   );
 
-  it("keep key, headers, partition and order, whatever calls run at the same time", async () => {
-    // The broker takes messages of 1970 for outdated.
+  it("keep key, headers, partition and order with any concurrent calls", async () => {
+    // The broker deletes messages from 1970 as expired.
     const topic = await kafka.topic(3, { "retention.ms": "-1" });
     const producer = await KafkaProducer.open(kafka.options, topic, { batchBytes: 2000 });
     const calls = Array.from({ length: 20 }, (_, call) =>
@@ -75,7 +75,7 @@ describeKafka("Kafka: messages", (kafka) => {
     ]);
   });
 
-  it("too large for the topic are refused with a hint, and the producer goes on", async () => {
+  it("too large for the topic are refused with a hint, and the producer continues", async () => {
     const topic = await kafka.topic(1, { "max.message.bytes": "2000" });
     const producer = await KafkaProducer.open(kafka.options, topic);
     const error = await failure(producer.send([{ value: "x".repeat(5000) }]), "kafka_failed");
@@ -86,8 +86,8 @@ describeKafka("Kafka: messages", (kafka) => {
   });
 });
 
-describeKafka("Kafka: what can be wrong", (kafka) => {
-  it("a missing topic is named, with one that is alike", async () => {
+describeKafka("Kafka: errors", (kafka) => {
+  it("a missing topic is named, with a similar one", async () => {
     const topic = await kafka.topic(2);
     const asked = `${topic}s`;
     const error = await failure(kafka.admin.partitionsOf(asked), "kafka_topic_missing");
@@ -100,7 +100,7 @@ describeKafka("Kafka: what can be wrong", (kafka) => {
     await failure(kafka.admin.partitionsOf(topic), "kafka_topic_missing");
   });
 
-  it("a topic that somebody else is just making can be asked for its watermarks at once", async () => {
+  it("watermarks of a topic can be requested while another client is creating it", async () => {
     const [maker, other] = [await KafkaAdmin.open(kafka.options), await KafkaAdmin.open(kafka.options)];
     const none = Array.from({ length: 16 }, () => ({ low: 0n, high: 0n }));
     const asked = async (topic: string) => {
@@ -115,7 +115,7 @@ describeKafka("Kafka: what can be wrong", (kafka) => {
     await Promise.all([maker.close(), other.close()]);
   });
 
-  it("sending to a missing topic says so", async () => {
+  it("sending to a missing topic fails as such", async () => {
     await failure(KafkaProducer.open(kafka.options, "no-such-topic"), "kafka_topic_missing");
     const topic = await kafka.topic();
     const producer = await KafkaProducer.open(kafka.options, topic, { retries: 1 });
@@ -124,12 +124,12 @@ describeKafka("Kafka: what can be wrong", (kafka) => {
     await producer.close();
   });
 
-  it("a broker that is not there is unreachable, and the address is named", async () => {
+  it("a missing broker is unreachable, and its address is named", async () => {
     const error = await failure(KafkaAdmin.open({ ...kafka.options, brokers: ["127.0.0.1:1"] }), "kafka_unreachable");
     expect(error.message).toContain("127.0.0.1:1");
   });
 
-  it("something else at the address is unreachable, too", async () => {
+  it("a peer that is not a broker is unreachable", async () => {
     const server = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
     const { port } = server.address() as { port: number };
@@ -138,14 +138,14 @@ describeKafka("Kafka: what can be wrong", (kafka) => {
     server.close();
   });
 
-  it("TLS to a listener without it is unreachable, and the hint speaks of TLS", async () => {
+  it("TLS to a plaintext listener is unreachable, with a hint about TLS", async () => {
     const options = { ...kafka.options, ssl: true, retries: 0 };
     const error = await failure(KafkaAdmin.open(options), "kafka_unreachable");
     expect(error.hint).toMatch(/TLS|up/);
   });
 
   it.each(["plain", "scram-sha-256", "scram-sha-512"] as const)(
-    "%s lets the right password in, and no other",
+    "%s accepts the right password only",
     async (mechanism) => {
       if (!kafka.saslBrokers) return;
       const [[username, password]] = Object.entries(USERS);
@@ -159,7 +159,7 @@ describeKafka("Kafka: what can be wrong", (kafka) => {
     },
   );
 
-  it("TLS takes the certificate it is told to, with a login in it, and no other; commands take both from the environment", async () => {
+  it("TLS accepts only the configured certificate, also with a login; commands take both from the environment", async () => {
     if (!kafka.tls) return;
     const { brokers, ca } = kafka.tls;
     const [[username, password]] = Object.entries(USERS);
@@ -174,8 +174,8 @@ describeKafka("Kafka: what can be wrong", (kafka) => {
     expect((await readTopic(right, topic)).map(({ value }) => String(value))).toEqual([value]);
     expect(pieces).toHaveBeenCalled();
     pieces.mockRestore();
-    const strange = kafkaOptions(brokers, { ...login, KAFKA_SSL: "true" });
-    const error = await failure(KafkaAdmin.open({ ...strange, retries: 0 }), "kafka_unreachable");
+    const wrongTls = kafkaOptions(brokers, { ...login, KAFKA_SSL: "true" });
+    const error = await failure(KafkaAdmin.open({ ...wrongTls, retries: 0 }), "kafka_unreachable");
     expect(error.hint).toContain("KAFKA_SSL_CA");
     await failure(
       KafkaAdmin.open(kafkaOptions(brokers, { ...login, KAFKA_SSL_CA: ca, KAFKA_PASSWORD: "no" })),

@@ -12,7 +12,7 @@ import { LR, rows, training } from "./trainers.js";
 const LASTING = { "retention.ms": "-1" };
 const CONNECT = "__connect.errors.";
 
-/** How a topic can be read; what is learned is the same. */
+/** Ways to read a topic; all must give the same model. */
 const ways = {
   "as a member of a group": (topic: string) => ["--group", topic],
   "without a group": () => ["--group", "none"],
@@ -22,14 +22,14 @@ type Way = keyof typeof ways;
 const all = (Object.keys(ways) as Way[]).filter((way) => hasPlatformatic || way !== "with @platformatic/kafka");
 const [first, ...others] = all;
 
-function life(kafka: TestKafka, way: Way, topic: string, out: string, model = LR): string[] {
+function commandLine(kafka: TestKafka, way: Way, topic: string, out: string, model = LR): string[] {
   const line = training(kafka, topic, out, { model });
   const at = line.indexOf("--group");
   const without = [...line.slice(0, at), ...line.slice(at + 2)];
   return [...without, ...ways[way](`${topic}-${out.slice(-6)}`), "--until", "end", "--linger-ms", "60000", "--resume"];
 }
 
-/** All that a topic can have: every compression, aborted transactions within others, messages that are gone, others that are malformed. */
+/** A topic with everything: all compressions, overlapping aborted transactions, deleted and malformed messages. */
 async function anyTopic(kafka: TestKafka): Promise<string> {
   const topic = await kafka.topic(2, LASTING);
   const events = (await rows(3_000)).map((value, i) => ({ value, partition: i % 2 }));
@@ -63,26 +63,26 @@ async function anyTopic(kafka: TestKafka): Promise<string> {
   return topic;
 }
 
-/** Without who rejected them. */
+/** Without the name of the connector. */
 async function letters(kafka: TestKafka, topic: string) {
   return (await kafka.read(topic)).map(({ message: { key, value, headers } }) => {
-    const { [`${CONNECT}connector.name`]: _, ...told } = headers ?? {};
-    return { key, value, headers: told };
+    const { [`${CONNECT}connector.name`]: _, ...context } = headers ?? {};
+    return { key, value, headers: context };
   });
 }
 
-describeKafka("a topic is read alike", (kafka) => {
+describeKafka("a topic is read identically", (kafka) => {
   const learned = new Map<Way, { topic: string; bytes: object; letters: object }>();
   let topic: Promise<string> | undefined;
   async function learn(way: Way) {
     topic ??= anyTopic(kafka);
     const [out, dead] = [temporary(), await kafka.topic(1)];
-    await report([...life(kafka, way, await topic, out), "--dead-letter-topic", dead]);
+    await report([...commandLine(kafka, way, await topic, out), "--dead-letter-topic", dead]);
     return { topic: await topic, bytes: digests(out), letters: await letters(kafka, dead) };
   }
 
   describe.each(others)("%s", (way) => {
-    it("whatever is in it: the same model, rejects and dead letters, byte for byte", async () => {
+    it("gives the same model, rejects and dead letters, byte for byte, for any topic", async () => {
       if (!learned.has(first)) learned.set(first, await learn(first));
       const expected = learned.get(first)!;
       expect(expected.letters).toHaveLength(2);
@@ -90,18 +90,18 @@ describeKafka("a topic is read alike", (kafka) => {
     });
   });
 
-  it("also by lives that take turns, each being killed", async () => {
+  it("also if the clients alternate, each being killed", async () => {
     const expected = learned.get(first) ?? (await learn(first));
     const out = join(temporary(), "killed");
     for (const [i, way] of [...all, ...all].entries()) {
-      const line = [...life(kafka, way, expected.topic, out), "--checkpoint-every", "300"];
+      const line = [...commandLine(kafka, way, expected.topic, out), "--checkpoint-every", "300"];
       expect((await ended(start(line, `${3 + i} after`))).status).toBe(null);
     }
-    await report(life(kafka, all.at(-1)!, expected.topic, out));
+    await report(commandLine(kafka, all.at(-1)!, expected.topic, out));
     expect(digests(out)).toEqual(expected.bytes);
   });
 
-  it("in a join whose impressions are read again: the same bytes", async () => {
+  it("gives the same bytes in a join whose impressions are read again", async () => {
     const text = { shown: "", clicks: "" };
     const into = (name: keyof typeof text) => (bytes: Uint8Array) => {
       text[name] += Buffer.from(bytes).toString();
@@ -126,7 +126,7 @@ describeKafka("a topic is read alike", (kafka) => {
     const bytes: object[] = [];
     for (const way of all) {
       const out = temporary();
-      const { join: counts } = await report([...life(kafka, way, shown, out, model), "--clicks-topic", clicks]);
+      const { join: counts } = await report([...commandLine(kafka, way, shown, out, model), "--clicks-topic", clicks]);
       expect(counts!.corrected).toBeGreaterThan(20);
       bytes.push(digests(out));
     }

@@ -5,8 +5,8 @@ import { report, run, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
 import { rows, training } from "./trainers.js";
 
-describeKafka("a record batch that rotted on the broker's disk", (kafka) => {
-  it("is never learned: the run ends with its place, and goes on when it is mended", async () => {
+describeKafka("a record batch that was corrupted on the broker's disk", (kafka) => {
+  it("is never learned: the run ends with its position, and resumes when it is repaired", async () => {
     const folder = process.env.HASHBROOK_TEST_BROKER;
     if (process.env.KAFKA_BROKERS || !folder) return expect(kafka.tls).toBeNull();
     const topic = await kafka.topic(1);

@@ -30,18 +30,18 @@ describeKafka("the dead-letter topic", (kafka) => {
     return kafka.read(topic);
   };
 
-  it("keeps key, value and headers as they were, and says why and where from as Kafka Connect does", async () => {
+  it("keeps key, value and headers unchanged, and adds reason and origin like Kafka Connect", async () => {
     const [whole] = await deadLetters([
       letter({ offset: 2n ** 53n + 1n, key: BINARY, value: BINARY, headers: HEADERS }),
     ]);
     const { key, value, headers } = whole.message;
     expect([key, value]).toEqual([Buffer.from(BINARY), Buffer.from(BINARY)]);
-    const { trace, 2: empty, 10: number, ...told } = headers ?? {};
+    const { trace, 2: empty, 10: number, ...context } = headers ?? {};
     expect([trace, empty, number].map(String)).toEqual(
       [[Buffer.from(BINARY), null, "once more"], "", "a number for a name"].map(String),
     );
     expect(
-      Object.fromEntries(Object.entries(told).map(([name, text]) => [name.replace(CONNECT, ""), String(text)])),
+      Object.fromEntries(Object.entries(context).map(([name, text]) => [name.replace(CONNECT, ""), String(text)])),
     ).toEqual({
       topic: "events",
       partition: "3",
@@ -55,7 +55,7 @@ describeKafka("the dead-letter topic", (kafka) => {
     });
   });
 
-  it("keeps the absence of a key, and tells no value from an empty one", async () => {
+  it("keeps a missing key missing, and distinguishes no value from an empty one", async () => {
     const letters = [letter({ value: null }), letter({ key: new Uint8Array(0), value: new Uint8Array(0) })];
     const found = (await deadLetters(letters)).map(({ message }) => [message.key, message.value]);
     expect(found).toEqual([
@@ -70,13 +70,13 @@ describeKafka("the dead-letter topic", (kafka) => {
     expect(found.map(({ headers }) => Number(headers[`${CONNECT}offset`]))).toEqual([...letters.keys()]);
   });
 
-  it("says of an event that fails again only where it failed last", async () => {
+  it("has only the last origin for an event that fails repeatedly", async () => {
     const before: readonly Header[] = [[`${CONNECT}topic`, Buffer.from("an earlier one")]];
     const [found] = await deadLetters([letter({ value: BINARY, headers: before })]);
     expect(found.headers[`${CONNECT}topic`]).toBe("events");
   });
 
-  it("gets rejected events whole, also long ones, and what is produced again from it comes back to it", async () => {
+  it("receives rejected events whole, also long ones; events produced again from it are rejected again", async () => {
     const [topic, dead] = [await kafka.topic(2), await kafka.topic(1)];
     const out = temporary();
     const long = Buffer.from("x".repeat(200_000));
@@ -102,7 +102,7 @@ describeKafka("the dead-letter topic", (kafka) => {
     expect(last.headers[`${CONNECT}offset`]).toBe("51");
   });
 
-  it("is missed at once when it is not there, not at the first reject", async () => {
+  it("is checked at startup, not at the first reject", async () => {
     await failure(DeadLetterTopic.open(kafka.options, "no-such-dead-letters"), "kafka_topic_missing");
   });
 });

@@ -3,12 +3,12 @@ import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
-import { DEEP_CROSSING, rows, said, training } from "./trainers.js";
+import { DEEP_CROSSING, rows, training, waitForLog } from "./trainers.js";
 
 const body = Buffer.from(JSON.stringify({ candidates: [{ ad: "a1", campaign: "c1", user: "u1", site: "s1" }] }));
 
 describeKafka("a delta topic that is deleted under a running trainer", (kafka) => {
-  it("is named and made anew with a snapshot; learning goes on, and followers, old and new, end as the trainer does", async () => {
+  it("is reported and recreated with a snapshot; training continues, and old and new followers end with the trainer's model", async () => {
     const [topic, deltas, out] = [
       await kafka.topic(1),
       await kafka.topic(1, { "cleanup.policy": "compact" }),
@@ -19,9 +19,9 @@ describeKafka("a delta topic that is deleted under a running trainer", (kafka) =
       ...training(kafka, topic, out, { model: DEEP_CROSSING }),
       ...["--resume", "--publish", log, "--publish-ms", "100", "--json"],
     ]);
-    const life = ended(child);
+    const exit = ended(child);
     const events = (await rows(3_000)).map((value) => ({ value }));
-    const learned = (count: number) => said(child, new RegExp(`"examples":${count},`));
+    const learned = (count: number) => waitForLog(child, new RegExp(`"examples":${count},`));
     const first = learned(1_000);
     await kafka.produce(topic, events.slice(0, 1_000));
     await first;
@@ -32,17 +32,17 @@ describeKafka("a delta topic that is deleted under a running trainer", (kafka) =
       expect(scorer.version?.version, JSON.stringify(scorer.health())).toBe(version);
     };
     await reaches(follower, 1_000);
-    const anew = said(child, new RegExp(`delta log: topic ${deltas} was deleted, and .* anew`));
+    const recreated = waitForLog(child, new RegExp(`delta log: topic ${deltas} was deleted`));
     const second = learned(2_000);
     await kafka.deleteTopic(deltas);
     await kafka.produce(topic, events.slice(1_000, 2_000));
-    await Promise.all([anew, second]);
+    await Promise.all([recreated, second]);
     await reaches(follower, 2_000);
     const third = learned(3_000);
     await kafka.produce(topic, events.slice(2_000));
     await third;
     child.kill("SIGTERM");
-    expect((await life).status).toBe(0);
+    expect((await exit).status).toBe(0);
     const [late, trained] = [Scorer.follow(openFollow(log)), await Scorer.load(out)];
     for (const scorer of [follower, late]) {
       await reaches(scorer, 3_000);
@@ -53,22 +53,22 @@ describeKafka("a delta topic that is deleted under a running trainer", (kafka) =
 });
 
 describeKafka("a topic of events that is deleted under a running trainer", (kafka) => {
-  it("ends the run, which keeps and publishes what it has learned", async () => {
+  it("ends the run, which saves and publishes what it has learned", async () => {
     const [topic, deltas, out] = [await kafka.topic(1), await kafka.topic(1), temporary()];
     const child = start([
       ...training(kafka, topic, out),
       ...["--resume", "--checkpoint-seconds", "0", "--json"],
       ...["--publish", `kafka://${kafka.brokers}/${deltas}`, "--publish-ms", "60000"],
     ]);
-    const life = ended(child);
-    const learned = said(child, /"examples":1000,/);
+    const exit = ended(child);
+    const learned = waitForLog(child, /"examples":1000,/);
     await kafka.produce(
       topic,
       (await rows(1_000)).map((value) => ({ value })),
     );
     await learned;
     await kafka.deleteTopic(topic);
-    const { status, stdout, stderr } = await life;
+    const { status, stdout, stderr } = await exit;
     expect([status, stderr]).toEqual([8, expect.stringContaining(topic)]);
     expect(JSON.parse(stdout).error).toMatchObject({
       code: "kafka_topic_missing",
@@ -82,8 +82,8 @@ describeKafka("a topic of events that is deleted under a running trainer", (kafk
   }, 120_000);
 });
 
-describeKafka("a topic of events that is deleted and made anew under its name", (kafka) => {
-  it("is not read on, though it is longer than what was learned; what retention has deleted cannot be compared and is no fault", async () => {
+describeKafka("a topic of events that is deleted and recreated under its name", (kafka) => {
+  it("is not read, though it is longer than what was learned; messages deleted by retention cannot be compared and are no error", async () => {
     const [topic, out] = [await kafka.topic(2), temporary()];
     const events = await rows(300);
     const produce = (from: number, to: number, partition: number) =>
@@ -95,7 +95,7 @@ describeKafka("a topic of events that is deleted and made anew under its name", 
     await produce(40, 60, 1);
     const args = [...training(kafka, topic, out, { model: DEEP_CROSSING }), ...["--resume", "--until", "end"]];
     expect((await report(args)).examples).toBe(60);
-    // Everything learned is gone, and partition 1 has nothing new.
+    // All learned messages are deleted, and partition 1 has no new ones.
     await produce(60, 70, 0);
     await kafka.deleteBefore(topic, 0, 40n);
     await kafka.deleteBefore(topic, 1, 20n);
@@ -108,7 +108,7 @@ describeKafka("a topic of events that is deleted and made anew under its name", 
     const { status, stderr } = await run([...args, "--on-lost-offsets", "earliest"]);
     expect([status, stderr]).toEqual([
       3,
-      expect.stringContaining(`topic ${topic}: was deleted and made anew: its id is`),
+      expect.stringContaining(`topic ${topic}: was deleted and recreated: its id is`),
     ]);
     expect(stderr).toContain("another --out");
     expect(digests(out)).toEqual(before);
@@ -116,28 +116,28 @@ describeKafka("a topic of events that is deleted and made anew under its name", 
 });
 
 describeKafka("a dead-letter topic that is deleted under a running trainer", (kafka) => {
-  it("ends the run with its name and the mend; once it is made anew, every reject is in it and every event is learned once", async () => {
+  it("ends the run with its name and a hint; once it is recreated, every reject is in it and every event is learned once", async () => {
     const [topic, letters, out] = [await kafka.topic(1), await kafka.topic(1), temporary()];
     const args = [...training(kafka, topic, out), ...["--resume", "--dead-letter-topic", letters]];
     const child = start([...args, "--json"]);
-    const life = ended(child);
+    const exit = ended(child);
     const events = (await rows(1_500)).map((value) => ({ value }));
-    const learned = said(child, /"examples":1000,/);
+    const learned = waitForLog(child, /"examples":1000,/);
     await kafka.produce(topic, events.slice(0, 1_000));
     await learned;
     await kafka.deleteTopic(letters);
-    const poison = Array.from({ length: 10 }, (_, i) => ({ value: `poison ${i}` }));
-    await kafka.produce(topic, [...events.slice(1_000, 1_200), ...poison, ...events.slice(1_200)]);
-    const { status, stdout } = await life;
+    const malformed = Array.from({ length: 10 }, (_, i) => ({ value: `malformed ${i}` }));
+    await kafka.produce(topic, [...events.slice(1_000, 1_200), ...malformed, ...events.slice(1_200)]);
+    const { status, stdout } = await exit;
     expect(status).toBe(8);
     expect(JSON.parse(stdout).error).toMatchObject({
       code: "kafka_topic_missing",
       message: expect.stringContaining(letters),
-      hint: expect.stringMatching(/--dead-letter-topic was deleted: make it anew, then go on with --resume/),
+      hint: expect.stringMatching(/--dead-letter-topic was deleted: create it again, then continue with --resume/),
     });
     await kafka.admin.createTopic(letters, 1);
     expect(await report([...args, "--until", "end"])).toMatchObject({ examples: 1_500, rejected: 10 });
     const kept = (await kafka.read(letters)).map(({ value }) => value.toString());
-    expect([...new Set(kept)].sort()).toEqual(poison.map(({ value }) => value));
+    expect([...new Set(kept)].sort()).toEqual(malformed.map(({ value }) => value));
   }, 120_000);
 });

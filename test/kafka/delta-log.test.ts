@@ -42,7 +42,7 @@ describeKafka("the delta log in a topic", (kafka) => {
     await publisher.publish(trainer, version, [], trainer.takeChanged());
   };
 
-  it("is followed live and from its newest snapshot, also by replicas that come late, and across a writer's restart", async () => {
+  it("is followed live and from its newest snapshot, also by late replicas, and across a writer's restart", async () => {
     const topic = `delta-${process.pid}-${Date.now()}`;
     const { sink, publisher } = await publisherOf(topic, 1);
     const trainer = new TinyTrainer();
@@ -76,7 +76,7 @@ describeKafka("the delta log in a topic", (kafka) => {
     await kafka.deleteTopic(topic);
   });
 
-  it("is followed past foreign and damaged messages, none of which hides its newest snapshot", async () => {
+  it("is followed past foreign and damaged messages, which do not hide its newest snapshot", async () => {
     const topic = await kafka.topic(1, { "cleanup.policy": "compact" });
     const { sink, publisher } = await publisherOf(topic, 1);
     const trainer = new TinyTrainer();
@@ -111,7 +111,7 @@ describeKafka("the delta log in a topic", (kafka) => {
     await Promise.all([early.end(), late.end(), sink.close()]);
   });
 
-  it("a writer deletes what those before it left, but for what followers begin with", async () => {
+  it("a writer deletes the entries of earlier writers, except those that followers start from", async () => {
     const topic = await kafka.topic(1, { "cleanup.policy": "compact" });
     const trainer = new TinyTrainer();
     const left = async () => {
@@ -129,7 +129,7 @@ describeKafka("the delta log in a topic", (kafka) => {
     for (let epoch = 1; epoch <= 3; epoch++) {
       const { sink, publisher } = await publisherOf(topic, epoch);
       publisher.restore({ number: version - 1, link: "0".repeat(16) });
-      // What was there is looked through in the background, and deleted at the first snapshot after that.
+      // Existing messages are scanned in the background, and deleted at the first snapshot after that.
       for (let round = 1, done = false; !done; round++) {
         for (let i = 0; i < SNAPSHOT_EVERY; i++) await publish(publisher, trainer, version++);
         if (round >= 3) done = round > 60 || (await left()).join() === wanted(version).join();

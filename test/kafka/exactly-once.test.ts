@@ -16,15 +16,15 @@ import { DEEP_CROSSING, LR, training } from "./trainers.js";
 
 /** Fifty in `npm run test:soak`; HASHBROOK_KILLS=1000 takes two hours. */
 const KILLS = Number(process.env.HASHBROOK_KILLS ?? 12);
-/** Enough for every life to get somewhere. */
+/** Enough for every life to make progress. */
 const EVENTS = 6000 * KILLS;
-/** Of the model that is held byte for byte against a run without kills. */
+/** For the model that is compared byte for byte with a run without kills. */
 const LR_KILLS = process.env.HASHBROOK_SEED ? 8 : 4;
 const PARTITIONS = 4;
 const MINUTES = 60_000;
 
-/** What does not depend on how often, how fast and with how much room for rows a run got there: metrics, counts, tables. */
-function lasting({ tables, ...report }: Report): object {
+/** What does not depend on restarts, speed or reserved capacity: metrics, counts, tables. */
+function stableFigures({ tables, ...report }: Report): object {
   const { seconds: _, examples_per_second, examples_this_run, checkpoint, passed_over, bytes_total, ...rest } = report;
   return { ...rest, tables: tables.map(({ bytes, ...table }) => table) };
 }
@@ -68,7 +68,11 @@ describeBroker("exactly once", () => {
   ];
 
   /** Starts a trainer that dies at a random moment, or at a random step of its writes. */
-  function mortal(args: readonly string[], rng: Rng, kill: number): { child: ChildProcess; timer?: NodeJS.Timeout } {
+  function startToKill(
+    args: readonly string[],
+    rng: Rng,
+    kill: number,
+  ): { child: ChildProcess; timer?: NodeJS.Timeout } {
     const byStep = kill % 4 !== 0;
     const at = `${1 + rng.below(45)} ${rng.below(2) === 0 ? "before" : "after"}`;
     const child = start(args, byStep ? at : undefined);
@@ -77,14 +81,14 @@ describeBroker("exactly once", () => {
   }
 
   /** Kills trainers until one ends by itself or `kills` have died; then lets one end. Returns how many died. */
-  async function survive(args: readonly string[], kills: number, restarts: readonly number[]): Promise<number> {
+  async function runWithKills(args: readonly string[], kills: number, restarts: readonly number[]): Promise<number> {
     const rng = new Rng(23);
     for (let kill = 0; kill < kills; kill++) {
       if (restarts.includes(kill)) {
         await killBroker(broker);
         broker = await startBroker({ dir: broker.dir, keep: true });
       }
-      const { child, timer } = mortal(args, rng, kill);
+      const { child, timer } = startToKill(args, rng, kill);
       const { status, stderr } = await ended(child);
       clearTimeout(timer);
       if (status === 0) return kill;
@@ -94,7 +98,7 @@ describeBroker("exactly once", () => {
   }
 
   it(
-    `learns every event once through ${KILLS} kills, in the midst of checkpoints too, and a broker killed twice`,
+    `learns every event once despite ${KILLS} kills, also during checkpoints, and two kills of the broker`,
     async () => {
       const [whole, out] = [join(folder, "whole"), join(folder, "killed")];
       const expected = await report(train(DEEP_CROSSING, whole).filter((arg) => arg !== "--json"));
@@ -103,9 +107,9 @@ describeBroker("exactly once", () => {
       expect(expected.examples + expected.rejected).toBe(EVENTS);
       const log = join(folder, "deltas");
       const args = train(DEEP_CROSSING, out, "--checkpoint-every", "1024", "--publish", log, "--publish-ms", "50");
-      const kills = await survive(args, KILLS, [KILLS >> 2, KILLS >> 1]);
+      const kills = await runWithKills(args, KILLS, [KILLS >> 2, KILLS >> 1]);
       expect(kills).toBe(KILLS);
-      expect(lasting(await report(args.filter((arg) => arg !== "--json")))).toEqual(lasting(expected));
+      expect(stableFigures(await report(args.filter((arg) => arg !== "--json")))).toEqual(stableFigures(expected));
       const tables = (digest: Record<string, string>) =>
         Object.entries(digest).filter(([name]) => !name.endsWith("manifest.json"));
       expect(tables(digests(out))).toEqual(tables(digests(whole)));
@@ -115,19 +119,19 @@ describeBroker("exactly once", () => {
   );
 
   it(
-    "gives the same bytes as an uninterrupted run, manifest and all",
+    "gives the same bytes as an uninterrupted run, including the manifest",
     async () => {
       const [whole, out] = [join(folder, "lr-whole"), join(folder, "lr-killed")];
       await report(train(LR, whole).filter((arg) => arg !== "--json"));
       const args = train(LR, out, "--checkpoint-every", "2048");
-      expect(await survive(args, LR_KILLS, [])).toBeGreaterThanOrEqual(LR_KILLS / 2);
+      expect(await runWithKills(args, LR_KILLS, [])).toBeGreaterThanOrEqual(LR_KILLS / 2);
       await report(args.filter((arg) => arg !== "--json"));
       expect(digests(out)).toEqual(digests(whole));
     },
     5 * MINUTES,
   );
 
-  /** A follower that begins now, at the log's newest snapshot, answers as the checkpoint does, bit for bit. */
+  /** Asserts that a new follower, which starts at the newest snapshot, scores like the checkpoint, bit for bit. */
   async function followerEquals(log: string, out: string): Promise<void> {
     const [follower, trained] = [Scorer.follow(openFollow(log)), await Scorer.load(out)];
     while (follower.version?.version !== trained.version!.version)

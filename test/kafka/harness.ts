@@ -17,20 +17,20 @@ import { KafkaProducer, type KafkaRecord } from "../../src/sources/kafka/produce
 
 export { type BrokerFacts, killBroker, startBroker, stopBroker } from "../../scripts/kafka-broker.mjs";
 
-/** A message as a test looks at it. */
+/** A message as tests compare it. */
 export interface Received {
   readonly partition: number;
   readonly offset: bigint;
   readonly key: string | null;
   readonly value: Buffer;
   readonly headers: Record<string, string>;
-  /** As kafkajs hands it out. */
+  /** As kafkajs returns it. */
   readonly message: KafkaMessage;
 }
 
 type SharedBroker = Pick<BrokerFacts, "brokers" | "saslBrokers" | "tlsBrokers" | "ca">;
 
-/** The broker of a suite; all its topics have names of their own. */
+/** The broker of a suite; all its topics have unique names. */
 export class TestKafka {
   #broker: SharedBroker | undefined;
   #admin: KafkaAdmin | undefined;
@@ -41,12 +41,12 @@ export class TestKafka {
     return this.#broker.brokers;
   }
 
-  /** The listener that wants a login, null where KAFKA_BROKERS names the cluster. */
+  /** The listener that requires a login; null if KAFKA_BROKERS names the cluster. */
   get saslBrokers(): string | null {
     return this.#broker?.saslBrokers ?? null;
   }
 
-  /** The listener that also wants TLS, with the file of its certificate; null as `saslBrokers`. */
+  /** The listener that also requires TLS, with the file of its certificate; null like `saslBrokers`. */
   get tls(): { brokers: string; ca: string } | null {
     const { tlsBrokers, ca } = this.#broker ?? {};
     return tlsBrokers && ca ? { brokers: tlsBrokers, ca } : null;
@@ -69,7 +69,7 @@ export class TestKafka {
     await this.#admin?.close();
   }
 
-  /** Makes a topic and returns its name, which no other test has. */
+  /** Creates a topic and returns its unique name. */
   async topic(partitions = 1, config: Readonly<Record<string, string>> = {}): Promise<string> {
     const name = `test-${randomUUID().slice(0, 13)}`;
     await this.admin.createTopic(name, partitions, config);
@@ -82,7 +82,7 @@ export class TestKafka {
     await producer.close();
   }
 
-  /** Makes a topic have `count` partitions. */
+  /** Adds partitions to a topic, up to `count`. */
   async addPartitions(topic: string, count: number): Promise<void> {
     const admin = createKafka(this.options).kafka.admin();
     await admin.connect();
@@ -91,7 +91,7 @@ export class TestKafka {
     while ((await this.admin.partitionsOf(topic)) !== count) await sleep(20);
   }
 
-  /** Deletes a topic and waits until the broker, which hears of it by and by, takes and gives nothing under its name. */
+  /** Deletes a topic and waits until the broker, which applies this asynchronously, no longer serves it. */
   async deleteTopic(topic: string): Promise<void> {
     await this.admin.deleteTopic(topic);
     while ((await this.admin.topics()).includes(topic)) await sleep(20);
@@ -106,13 +106,13 @@ export class TestKafka {
     await admin.disconnect();
   }
 
-  /** All that is in a topic now, by partition and offset. */
+  /** The current content of a topic, by partition and offset. */
   async read(topic: string): Promise<Received[]> {
     return readTopic(this.options, topic);
   }
 }
 
-/** Reads a topic from its first message to what its last is now. */
+/** Reads a topic from its first message to its current end. */
 export async function readTopic(options: KafkaOptions, topic: string): Promise<Received[]> {
   const admin = await KafkaAdmin.open(options);
   const ends = (await admin.watermarks(topic)).map(({ low, high }) => (high > low ? high : 0n));
@@ -156,8 +156,8 @@ const unavailable = process.env.KAFKA_BROKERS ? null : await whyUnavailable();
 if (unavailable && process.env.CI) throw new Error(`Kafka suites must run in CI: ${unavailable}`);
 
 /**
- * A suite that needs Kafka: the cluster KAFKA_BROKERS names, else one broker that all suites of the run share. Skipped,
- * with one line that says why, where neither is possible; with CI set that is a failure.
+ * A suite that requires Kafka: the cluster that KAFKA_BROKERS names, else one broker shared by all suites of the run. Skipped
+ * with the reason if neither is available; with CI set that is a failure.
  */
 export function describeKafka(name: string, suite: (kafka: TestKafka) => void): void {
   if (unavailable) console.warn(`skipped: ${name}: ${unavailable} (or set KAFKA_BROKERS)`);
@@ -169,12 +169,12 @@ export function describeKafka(name: string, suite: (kafka: TestKafka) => void): 
   });
 }
 
-/** A suite that starts, kills and restarts brokers of its own (startBroker); skipped as describeKafka is, also under KAFKA_BROKERS. */
+/** A suite that starts, kills and restarts its own brokers (startBroker); skipped like describeKafka, and with KAFKA_BROKERS. */
 export function describeBroker(name: string, suite: () => void): void {
   describe.skipIf(unavailable !== null || process.env.KAFKA_BROKERS !== undefined)(name, suite);
 }
 
-/** The run's broker: the first suite to ask starts it, those of other processes wait. global-setup.ts ends it. */
+/** The run's broker: the first suite that needs it starts it, other processes wait. global-setup.ts stops it. */
 async function sharedBroker(): Promise<SharedBroker> {
   const given = process.env.KAFKA_BROKERS;
   if (given) return { brokers: given, saslBrokers: null, tlsBrokers: null, ca: null };

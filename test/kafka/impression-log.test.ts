@@ -13,7 +13,7 @@ import { describeKafka } from "./harness.js";
 const options = { share: 1, tell: () => {} };
 
 describeKafka("a server's log of impressions in a topic", (kafka) => {
-  it("has a message a candidate, keyed by the request, in order", async () => {
+  it("has one message per candidate, keyed by request, in order", async () => {
     const topic = await kafka.topic(3);
     const { scorer, close } = await shop();
     const impressions = await Recorder.open(`kafka://${kafka.brokers}/${topic}`, {}, options);
@@ -40,7 +40,7 @@ describeKafka("a server's log of impressions in a topic", (kafka) => {
     expect(impressions.counts).toEqual({ written: 40, dropped: { queue: 0, write: 0, too_long: 0 }, waiting: 0 });
   });
 
-  it("is verified, and a policy judged by it, as a log in files is", async () => {
+  it("is verified, and used to evaluate a policy, like a log in files", async () => {
     const [topic, earned] = [await kafka.topic(3), await kafka.topic(2)];
     const served = await shop();
     const log = `kafka://${kafka.brokers}/${topic}`;
@@ -80,7 +80,7 @@ describeKafka("a server's log of impressions in a topic", (kafka) => {
     await served.close();
   });
 
-  it("is refused where the topic is not there", async () => {
+  it("fails if the topic does not exist", async () => {
     const log = `kafka://${kafka.brokers}/no-such-topic`;
     await expect(Recorder.open(log, {}, options)).rejects.toMatchObject({ code: "kafka_topic_missing" });
   });

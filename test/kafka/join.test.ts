@@ -8,7 +8,7 @@ import { byKey, keyedSpec, labelledSpec } from "../e2e/by-key.js";
 import { digests, ended, endedAfterKills, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { JOIN, JOINED } from "../small-specs.js";
 import { describeKafka, type TestKafka } from "./harness.js";
-import { said, training } from "./trainers.js";
+import { training, waitForLog } from "./trainers.js";
 
 const ROWS = 6000;
 /** Fifty in `npm run test:soak`. */
@@ -27,7 +27,7 @@ async function streams(rows = ROWS) {
   return { labelled: lines("labelled"), shown: lines("shown"), clicks: lines("clicks") };
 }
 
-/** Views, taps on them and what is bought, some of it without a tap, in the order of their times. */
+/** Views, taps on them and purchases, some without a tap, ordered by time. */
 async function mixedShop(): Promise<string[]> {
   const text = { views: "", taps: "" };
   const into = (name: keyof typeof text) => (bytes: Uint8Array) => {
@@ -42,13 +42,13 @@ async function mixedShop(): Promise<string[]> {
   const buys = parsed
     .filter((_, i) => i % 3 === 0)
     .map(({ event_id, ts_ms }) => JSON.stringify({ event_id, ts_ms: ts_ms + 40_000 }));
-  const told = (kind: string) => (line: string) => `${line.slice(0, -1)},"kind":"${kind}"}`;
+  const withKind = (kind: string) => (line: string) => `${line.slice(0, -1)},"kind":"${kind}"}`;
   const time = (line: string) => Number(/"ts_ms":(\d+)/.exec(line)![1]);
-  const lines = [...views.map(told("view")), ...taps.map(told("tap")), ...buys.map(told("buy"))];
+  const lines = [...views.map(withKind("view")), ...taps.map(withKind("tap")), ...buys.map(withKind("buy"))];
   return lines.sort((a, b) => time(a) - time(b));
 }
 
-/** Digests of what was learned, without where it was read, and which ids came last. */
+/** Digests of the learned state, without the position and the latest ids. */
 function weightsOf(out: string): Record<string, string> {
   const found = Object.entries(digests(out)).map(([name, digest]) => [name.replace(/^checkpoint-\d+./, ""), digest]);
   return Object.fromEntries(found.filter(([name]) => name.endsWith(".safetensors") && name !== "dedup.safetensors"));
@@ -57,7 +57,7 @@ function weightsOf(out: string): Record<string, string> {
 const all = await streams();
 const timeOf = (click: string) => Number(click.split("\t")[1]);
 
-/** Each so often, in another order, none behind one that is newer by more than the spec's lateness. */
+/** Each repeated, in another order, none after one that is newer by more than the spec's lateness. */
 function shuffled(clicks: readonly string[], times: number): string[] {
   const rng = new Rng(9);
   return clicks
@@ -83,7 +83,7 @@ async function predictions(checkpoint: string): Promise<string> {
 }
 
 describeKafka("train from a topic of impressions and one of clicks", (kafka) => {
-  it("learns what a topic of labelled events teaches, its clicks being shuffled, tripled and spread", async () => {
+  it("trains the same model as labelled events from shuffled, triplicated and delayed clicks", async () => {
     const { topic: labelled } = await topics(kafka, all.labelled, [], 1);
     const expected = temporary();
     await report([...training(kafka, labelled, expected, { model: JOINED }), "--until", "end"]);
@@ -108,24 +108,24 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
   });
 
   it(
-    `goes on after ${KILLS} kills in both topics to the same bytes`,
+    `resumes after ${KILLS} kills in both topics to the same bytes`,
     async () => {
       const { shown, clicks } = await streams(Math.max(ROWS, 600 * KILLS));
       const { topic, clicksTopic } = await topics(kafka, shown, clicks, 3);
-      const life = (out: string) => [
+      const commandLine = (out: string) => [
         ...training(kafka, topic, out, { model: JOIN, group: `${topic}-${out.length}` }),
         ...["--clicks-topic", clicksTopic, "--until", "end", "--resume", "--checkpoint-every", "512", "--json"],
       ];
       const [whole, killed] = [temporary(), join(temporary(), "killed")];
-      const { join: counts, logloss } = await report(life(whole));
-      expect(await endedAfterKills(life(killed), KILLS, new Rng(7))).toBe(KILLS);
-      expect(await report(life(killed))).toMatchObject({ join: counts, logloss });
+      const { join: counts, logloss } = await report(commandLine(whole));
+      expect(await endedAfterKills(commandLine(killed), KILLS, new Rng(7))).toBe(KILLS);
+      expect(await report(commandLine(killed))).toMatchObject({ join: counts, logloss });
       expect(digests(killed)).toEqual(digests(whole));
     },
     120_000 + 20_000 * KILLS,
   );
 
-  it("gives clicks by a key to the last impression before them, also after kills in all three readers", async () => {
+  it("joins clicks by key to the last impression before them, also after kills in all three readers", async () => {
     const keyed = byKey(all.shown, all.clicks);
     const folder = temporary();
     const [model, labelledModel] = [join(folder, "key.yaml"), join(folder, "labelled.yaml")];
@@ -135,18 +135,18 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     const [expected, whole, killed] = [temporary(), temporary(), join(folder, "killed")];
     await report([...training(kafka, labelled, expected, { model: labelledModel }), "--until", "end"]);
     const { topic, clicksTopic } = await topics(kafka, keyed.shown, shuffled(keyed.clicks, 1), 3);
-    const life = (out: string) => [
+    const commandLine = (out: string) => [
       ...training(kafka, topic, out, { model, group: `${topic}-${out.length}` }),
       ...["--clicks-topic", clicksTopic, "--until", "end", "--resume", "--checkpoint-every", "512", "--json"],
     ];
-    await report(life(whole));
+    await report(commandLine(whole));
     expect(await predictions(whole)).toBe(await predictions(expected));
-    for (const kill of [3, 9]) expect((await ended(start(life(killed), `${kill} after`))).status).toBe(null);
-    await report(life(killed));
+    for (const kill of [3, 9]) expect((await ended(start(commandLine(killed), `${kill} after`))).status).toBe(null);
+    await report(commandLine(killed));
     expect(digests(killed)).toEqual(digests(whole));
   });
 
-  it("corrects impressions of a topic as it does those of files: the same bytes, also after kills in all its readers", async () => {
+  it("corrects impressions of a topic like those of files: the same bytes, also after kills in all readers", async () => {
     const folder = temporary();
     const [shown, clicks, model] = ["shown.tsv", "clicks.tsv", "fnw.yaml"].map((name) => join(folder, name));
     writeFileSync(shown, `${all.shown.join("\n")}\n`);
@@ -157,32 +157,34 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     const learned = ["train", "--model", model, "--data", shown, "--clicks", clicks, "--out", files];
     const { join: counts, examples } = await report(learned);
     expect(counts!.corrected).toBeGreaterThan(100);
-    const life = (partitions: number, topic: string, clicksTopic: string, out: string) => [
+    const commandLine = (partitions: number, topic: string, clicksTopic: string, out: string) => [
       ...training(kafka, topic, out, { model, group: `${topic}-${partitions}-${out.length}` }),
       ...["--clicks-topic", clicksTopic, "--until", "end", "--resume", "--checkpoint-every", "700", "--json"],
       ...["--linger-ms", "60000"],
     ];
     for (const partitions of [1, 3]) {
       const [topic, clicksTopic] = [await kafka.topic(partitions, LASTING), await kafka.topic(partitions, LASTING)];
-      // Of several partitions some are sent twice: learned and corrected once.
+      // With several partitions some are sent twice: they are learned and corrected once.
       const twice = (one: string, i: number) => (partitions > 1 && i % 1000 === 9 ? [one, one] : [one]);
       await kafka.produce(topic, spread(all.shown.flatMap(twice), partitions));
       await kafka.produce(clicksTopic, spread(all.clicks, partitions));
       const [whole, killed] = [temporary(), join(temporary(), "killed")];
-      const told = await report(life(partitions, topic, clicksTopic, whole));
-      expect(told).toMatchObject({ duplicates: partitions > 1 ? ROWS / 1000 : 0, join: { awaited: 0, late: 0 } });
+      const result = await report(commandLine(partitions, topic, clicksTopic, whole));
+      expect(result).toMatchObject({ duplicates: partitions > 1 ? ROWS / 1000 : 0, join: { awaited: 0, late: 0 } });
       if (partitions === 1) {
-        expect(told).toMatchObject({ examples, join: counts });
+        expect(result).toMatchObject({ examples, join: counts });
         expect(weightsOf(whole)).toEqual(weightsOf(files));
       }
       for (const kill of [4, 13])
-        expect((await ended(start(life(partitions, topic, clicksTopic, killed), `${kill} after`))).status).toBe(null);
-      await report(life(partitions, topic, clicksTopic, killed));
+        expect((await ended(start(commandLine(partitions, topic, clicksTopic, killed), `${kill} after`))).status).toBe(
+          null,
+        );
+      await report(commandLine(partitions, topic, clicksTopic, killed));
       expect(digests(killed)).toEqual(digests(whole));
     }
   }, 180_000);
 
-  it("learns of views, clicks and purchases in one topic what one file of them teaches, also after kills", async () => {
+  it("trains the same model from views, clicks and purchases in one topic as from one file, also after kills", async () => {
     const folder = temporary();
     const [file, model] = [join(folder, "all.jsonl"), join(folder, "buys.yaml")];
     const shop = await mixedShop();
@@ -200,12 +202,12 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     const topic = await kafka.topic(1, LASTING);
     await kafka.produce(topic, spread(shop, 1));
     const out = join(temporary(), "killed");
-    const life = [
+    const args = [
       ...[...training(kafka, topic, out, { model }), "--clicks-topic", topic, "--until", "end", "--linger-ms", "60000"],
       ...["--resume", "--checkpoint-every", "512", "--json"],
     ];
-    for (const kill of [5, 11]) expect((await ended(start(life, `${kill} after`))).status).toBe(null);
-    const { join: counts, logloss } = await report(life);
+    for (const kill of [5, 11]) expect((await ended(start(args, `${kill} after`))).status).toBe(null);
+    const { join: counts, logloss } = await report(args);
     expect(counts).toEqual(learned.join);
     expect(counts!.joined).toBeLessThan(counts!.clicks / 2);
     expect(counts!.conversions!.count).toBeGreaterThan(counts!.joined);
@@ -213,21 +215,21 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     expect(weightsOf(out)).toEqual(weightsOf(fromFile));
   });
 
-  it("holds impressions back while no clicks come, says so, and goes on when they do: to the same bytes", async () => {
+  it("delays impressions while no clicks arrive, reports it, and continues afterwards to the same bytes", async () => {
     const { topic, clicksTopic } = await topics(kafka, all.shown.slice(0, 1024), [], 2);
     const out = temporary();
     const child = start([
       ...training(kafka, topic, out, { model: JOIN }),
       ...["--clicks-topic", clicksTopic, "--clicks-quiet-ms", "500", "--json"],
     ]);
-    const life = ended(child);
-    await said(child, /"examples":0,.*join_stalled/);
-    // One partition alone is quiet: it holds up nothing.
+    const exit = ended(child);
+    await waitForLog(child, /"examples":0,.*join_stalled/);
+    // A single idle partition delays nothing.
     await kafka.produce(clicksTopic, spread(all.clicks, 1));
-    const [, learned] = await said(child, /"examples":(1024|512),/);
+    const [, learned] = await waitForLog(child, /"examples":(1024|512),/);
     expect(Number(learned)).toBeGreaterThan(0);
     child.kill("SIGINT");
-    const { status, stdout } = await life;
+    const { status, stdout } = await exit;
     expect(status).toBe(0);
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!).join.joined).toBeGreaterThan(10);
     const toEnd = (directory: string, group = topic) => [
@@ -240,7 +242,7 @@ describeKafka("train from a topic of impressions and one of clicks", (kafka) => 
     expect(weightsOf(out)).toEqual(weightsOf(unheld));
   });
 
-  it("refuses a topic that keeps clicks, or impressions, for a shorter time than clicks count", async () => {
+  it("refuses a topic whose retention of clicks or impressions is shorter than the click window", async () => {
     const [topic, clicksTopic] = [await kafka.topic(1, LASTING), await kafka.topic(1, { "retention.ms": "600000" })];
     await kafka.produce(topic, spread(all.shown.slice(0, 100), 1));
     const flags = [...training(kafka, topic, temporary(), { model: JOIN }), "--clicks-topic", clicksTopic];

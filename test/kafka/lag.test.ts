@@ -26,7 +26,7 @@ async function topicWith(kafka: TestKafka, counts: readonly number[]): Promise<s
 }
 
 describeKafka("hashbrook lag", (kafka) => {
-  it("is the distance from a group's commits to the end; all of a partition without a commit", async () => {
+  it("is the distance from a group's committed offsets to the end; the whole partition without a commit", async () => {
     const topic = await topicWith(kafka, [10, 5, 0]);
     const group = `group-of-${topic}`;
     const admin = createKafka(kafka.options).kafka.admin();
@@ -49,7 +49,7 @@ describeKafka("hashbrook lag", (kafka) => {
     expect(table.stdout).toMatch(/total\s+8\s+0/);
   });
 
-  it("is the distance from a checkpoint's offsets, and says what retention has taken", async () => {
+  it("is the distance from a checkpoint's offsets, and reports what retention has deleted", async () => {
     const topic = await topicWith(kafka, [10, 6]);
     await kafka.deleteBefore(topic, 1, 4n);
     const { stdout } = await lag(kafka, topic, "--checkpoint", checkpoint(topic, ["9", "1"]), "--json");
@@ -60,7 +60,7 @@ describeKafka("hashbrook lag", (kafka) => {
     });
   });
 
-  it("asks for one of --group and --checkpoint, and for the checkpoint's own topic", async () => {
+  it("requires one of --group and --checkpoint, and the checkpoint's own topic", async () => {
     const topic = await kafka.topic();
     expect(await lag(kafka, topic)).toMatchObject({ status: 2, stderr: expect.stringContaining("--checkpoint") });
     const other = await lag(kafka, topic, "--checkpoint", checkpoint("clicks", ["1"]));
@@ -68,7 +68,7 @@ describeKafka("hashbrook lag", (kafka) => {
     expect(await lag(kafka, "no-such-topic", "--group", "g")).toMatchObject({ status: 8 });
   });
 
-  it("a checkpoint that was not learned from Kafka is told apart", async () => {
+  it("detects a checkpoint that was not learned from Kafka", async () => {
     const directory = temporary();
     const store = new CheckpointStore(directory);
     store.lock();

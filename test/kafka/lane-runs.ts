@@ -10,10 +10,10 @@ import { rows } from "./trainers.js";
 
 export const LANES = 4;
 
-/** Rounds are whole from the first one on: where a test is not about how they begin, each costs processes and broker as much as another. */
+/** Full rounds from the start, for tests that are not about warm-up: every round costs processes and broker the same. */
 export const WHOLE_ROUNDS = ", warmup: 0";
 
-/** A small tower whose updates four lanes share out. @param more options of `train`, behind a comma */
+/** A small tower with four lanes. @param more options of `train`, after a comma */
 export function fourLanes(more = ""): string {
   return written(`${readFileSync("features/ads-demo.yaml", "utf8")}\ntrain: { lanes: ${LANES}, round: 64${more} }\n`);
 }
@@ -29,10 +29,10 @@ const FIELDS = {
   browser: "encoding: hot_cold, rows: 300, hot_cold: { cold: { rows: 200 } }",
 };
 
-/** Lanes of a short round, and a field and table of every encoding. */
+/** Lanes with short rounds, and a field and table for every encoding. */
 export const everyEncoding = (lanes: number): string => withTables(FIELDS, `lanes: ${lanes}, round: 32${WHOLE_ROUNDS}`);
 
-/** The ads demo with these fields alone, each with a table of its own. */
+/** The ads demo with only these fields, each with its own table. */
 function withTables(given: Readonly<Record<string, string>>, train: string): string {
   const fields = Object.keys(given).map((name) => `  - { name: ${name}, type: categorical, table: ${name} }\n`);
   const tables = Object.entries(given).map(([name, options]) => `  ${name}: { dim: 8, ${options} }\n`);
@@ -43,7 +43,7 @@ function withTables(given: Readonly<Record<string, string>>, train: string): str
   return written(`${text}\ntrain: { ${train} }\n`);
 }
 
-/** A small tower over tables that are split, and one that is not. @param more options of `train`, behind a comma */
+/** A small tower over sharded tables, and one that is not sharded. @param more options of `train`, after a comma */
 export function splitTables(more = ""): string {
   const split = {
     user: "encoding: exact, shards: 5, eviction: { steps_to_live: 4000 }",
@@ -60,7 +60,7 @@ function written(text: string): string {
   return path;
 }
 
-/** The command line of who works all lanes of a topic to its end. */
+/** The command line of a single process with all lanes, up to the end of the topic. */
 export const laneLine = (
   kafka: { readonly brokers: string },
   topic: string,
@@ -87,11 +87,11 @@ export async function topicOf(kafka: TestKafka, count: number, partitions?: numb
 
 export const reportOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;
 
-/** What a run to the topic's end reports and leaves. */
+/** The report and files of a run to the topic's end. */
 export async function learnedBy(model: string, kafka: TestKafka, topic: string, ...more: string[]) {
   const out = temporary();
   const line = laneLine(kafka, topic, out, model, ...more);
-  // A launcher begins others of the command line that its process has.
+  // A launcher starts processes with its own command line.
   const outcome = line.includes("--processes") ? await ended(start(line)) : await run(line);
   expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
   return { report: reportOf(outcome), files: digests(out) };
@@ -123,11 +123,11 @@ export async function killed(
   return count;
 }
 
-/** Processes that a process has begun. */
+/** Child processes of a process. */
 export const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 
-/** The command line of a process; empty where it is gone. */
+/** The command line of a process; empty if it has exited. */
 export function lineOf(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");

@@ -18,12 +18,12 @@ import {
   topicOf,
   WHOLE_ROUNDS,
 } from "./lane-runs.js";
-import { rows, said } from "./trainers.js";
+import { rows, waitForLog } from "./trainers.js";
 
-/** Each process once, the writing one twice; fifty in `npm run test:soak`. */
+/** Kills: each process once, the checkpoint writer twice; fifty in `npm run test:soak`. */
 const KILLS = Number(process.env.HASHBROOK_KILLS ?? 4);
 
-/** One with no other, some with several lanes each, and one a lane; twice as many lanes in `npm run test:soak`. */
+/** A single process, some with several lanes each, and one per lane; twice as many lanes in `npm run test:soak`. */
 const PROCESSES = process.env.HASHBROOK_SEED ? [1, 2, 4, 8] : [1, 2, 4];
 
 const line = (kafka: TestKafka, topic: string, out: string, ...more: string[]) =>
@@ -43,7 +43,7 @@ async function hasRecord(kafka: TestKafka, rounds: string, lane: number): Promis
 }
 
 describeKafka("lanes of several processes", (kafka) => {
-  it("learn the bytes that one process learns, however many they are, in tables of every encoding", async () => {
+  it("give the bytes of a single process for any number of processes, with tables of every encoding", async () => {
     const model = everyEncoding(PROCESSES.at(-1)!);
     expect(new Set(loadSpec(model).tables.map(({ encoding }) => encoding))).toEqual(new Set(encodingKinds));
     const topic = await topicOf(kafka, 900, 10);
@@ -57,7 +57,7 @@ describeKafka("lanes of several processes", (kafka) => {
   }, 240_000);
 
   it(
-    "learn the same bytes where members are killed again and again, the writing one too",
+    "give the same bytes when members, including the checkpoint writer, are killed repeatedly",
     async () => {
       const topic = await topicOf(kafka, KILLS * 750);
       const alone = await learned(kafka, topic);
@@ -87,7 +87,7 @@ describeKafka("lanes of several processes", (kafka) => {
       await hasRecord(kafka, rounds, 1);
       const survivor = member(0, "1000");
       const end = ended(survivor);
-      await said(survivor, /"examples":[1-9]/);
+      await waitForLog(survivor, /"examples":[1-9]/);
       lost.kill(signal);
       const outcome = await end;
       expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
@@ -99,7 +99,7 @@ describeKafka("lanes of several processes", (kafka) => {
     }
   }, 120_000);
 
-  it("learn the same bytes where every process works every lane, in bf16: the first record of a lane and round counts", async () => {
+  it("give the same bytes when every process computes every lane, in bf16: the first record of a lane and round counts", async () => {
     const topic = await topicOf(kafka, 1500);
     const model = fourLanes(`${WHOLE_ROUNDS}, gradients: bf16`);
     const alone = await learnedBy(model, kafka, topic);
@@ -107,7 +107,7 @@ describeKafka("lanes of several processes", (kafka) => {
     expect(together.files).toEqual(alone.files);
   }, 180_000);
 
-  it("see within a round that a process has other weights, and end", async () => {
+  it("detect within a round that a process has different weights, and fail", async () => {
     const topic = await topicOf(kafka, 3000);
     const out = temporary();
     const rounds = `${topic}.rounds`;
@@ -124,7 +124,7 @@ describeKafka("lanes of several processes", (kafka) => {
     }
   }, 180_000);
 
-  it("work no lane whose records are in the log: who comes late only folds", async () => {
+  it("do not compute lanes whose records are in the log: a late process only folds", async () => {
     const topic = await topicOf(kafka, 1500);
     const rounds = `${topic}.rounds`;
     const member = async (share: string) => {
@@ -134,12 +134,12 @@ describeKafka("lanes of several processes", (kafka) => {
       expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
       return kafka.admin.watermarks(rounds);
     };
-    const told = await member("0/1");
-    expect(told.every(({ high }) => high > 5n)).toBe(true);
-    expect(await member("1/2")).toEqual(told);
+    const marks = await member("0/1");
+    expect(marks.every(({ high }) => high > 5n)).toBe(true);
+    expect(await member("1/2")).toEqual(marks);
   }, 120_000);
 
-  it("learn what has come since, where a run that has ended is resumed", async () => {
+  it("learn new events when a finished run is resumed", async () => {
     const topic = await topicOf(kafka, 600);
     const out = temporary();
     const args = laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2");
@@ -152,7 +152,7 @@ describeKafka("lanes of several processes", (kafka) => {
     expect(reportOf(outcome)).toMatchObject({ examples: 900, ended_by: "end" });
   }, 120_000);
 
-  it("end with an error where the rounds are of a run without an end, or are not whole, and know a topic that was made anew", async () => {
+  it("fail if the rounds belong to a run without an end or are incomplete, and detect a recreated topic", async () => {
     const topic = await topicOf(kafka, 300);
     const out = temporary();
     const [rounds, others] = [`${topic}.rounds`, `${topic}.others`];
@@ -171,12 +171,12 @@ describeKafka("lanes of several processes", (kafka) => {
     expect(await member(others, "--resume")).toMatchObject({ status: 0 });
     await kafka.deleteTopic(topic);
     await kafka.admin.createTopic(topic, 6);
-    const anew = await member(others, "--resume");
-    expect(anew.stderr).toContain("was deleted and made anew");
-    expect(anew.status).toBe(3);
+    const again = await member(others, "--resume");
+    expect(again.stderr).toContain("was deleted and recreated");
+    expect(again.status).toBe(3);
   }, 180_000);
 
-  it("begin with short rounds, and not where the rounds were begun when all were whole", async () => {
+  it("begin with short rounds, except in a run that began with whole ones", async () => {
     const topic = await kafka.topic(LANES);
     const events = await rows(600);
     await kafka.produce(
@@ -198,15 +198,15 @@ describeKafka("lanes of several processes", (kafka) => {
     expect(await roundsOf(grown)).toBe(20);
   }, 120_000);
 
-  it("go on where a lane is silent, and save what they learned though nothing more comes: it stayed unsaved", async () => {
+  it("continue when a lane is silent, and save what they learned although nothing more arrives: it stayed unsaved", async () => {
     const topic = await kafka.topic(LANES);
     const events = await rows(600);
     const out = temporary();
     const times = ["--linger-ms", "30", "--checkpoint-seconds", "2"];
     const launcher = start(endless(laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2", ...times)));
-    const all = said(launcher, /"examples":600,.*"unsaved":0,/);
+    const all = waitForLog(launcher, /"examples":600,.*"unsaved":0,/);
     const end = ended(launcher);
-    await said(launcher, /"ready":true/);
+    await waitForLog(launcher, /"ready":true/);
     await kafka.produce(
       topic,
       events.map((value, i) => ({ value, partition: i % (LANES - 1) })),
@@ -226,7 +226,7 @@ describeKafka("lanes of several processes", (kafka) => {
       return start(endless(laneLine(kafka, topic, temporary(), fourLanes(WHOLE_ROUNDS), ...share)));
     });
     const end = ended(survivor);
-    const reached = (examples: number) => said(survivor, new RegExp(`"examples":${examples},`));
+    const reached = (examples: number) => waitForLog(survivor, new RegExp(`"examples":${examples},`));
     const send = async (count: number, partition: number) => {
       await kafka.produce(
         topic,
@@ -234,7 +234,7 @@ describeKafka("lanes of several processes", (kafka) => {
       );
     };
     const first = reached(50);
-    await said(survivor, /"ready":true/);
+    await waitForLog(survivor, /"ready":true/);
     await send(50, 1);
     await first;
     const all = reached(80);

@@ -13,7 +13,7 @@ import { DEEP_CROSSING, training } from "./trainers.js";
 const EVENTS = 24_000;
 
 describeKafka("a trainer that is killed while events keep coming", (kafka) => {
-  it("publishes the same entries again: a follower sees no contradiction, and ends as the trainer does", async () => {
+  it("publishes the same entries again: a follower sees no contradiction, and ends with the trainer's model", async () => {
     const topic = await kafka.topic(3);
     const out = temporary();
     const log = join(out, "deltas");
@@ -23,15 +23,15 @@ describeKafka("a trainer that is killed while events keep coming", (kafka) => {
       ...["--publish", log, "--publish-ms", "40", "--linger-ms", "20", "--checkpoint-every", "3000"],
     ];
     const follower = Scorer.follow(openFollow(log));
-    const producing = trickle(kafka.options, topic);
+    const producing = sendUnevenly(kafka.options, topic);
     const rng = new Rng(9);
     let kills = 0;
     while (!(await settled(producing))) {
       const child = start([...args, "--json"]);
-      const life = ended(child);
-      await Promise.race([sleep(1500 + rng.below(1500)), life]);
+      const exit = ended(child);
+      await Promise.race([sleep(1500 + rng.below(1500)), exit]);
       child.kill("SIGKILL");
-      const { stderr } = await life;
+      const { stderr } = await exit;
       expect(child.signalCode, stderr).toBe("SIGKILL");
       kills++;
     }
@@ -45,7 +45,7 @@ describeKafka("a trainer that is killed while events keep coming", (kafka) => {
     const body = Buffer.from(JSON.stringify({ candidates: rows }));
     expect((await follower.score(body)).scores).toEqual((await trained.score(body)).scores);
     expect((await follower.score(body)).model.version).toBe(EVENTS);
-    // Learned again from the topic's beginning, by the decisions kept in order.log: the same bytes.
+    // Learned again from the topic's beginning, in the order of order.log: the same bytes.
     const again = temporary();
     copyFileSync(join(out, "order.log"), join(again, "order.log"));
     await report([...flags(again), "--until", "end"]);
@@ -55,8 +55,8 @@ describeKafka("a trainer that is killed while events keep coming", (kafka) => {
   }, 180_000);
 });
 
-/** Sends all events, about 2,000 a second, in small and uneven helpings to the partitions. */
-async function trickle(options: Parameters<typeof KafkaProducer.open>[0], topic: string): Promise<void> {
+/** Sends all events, about 2,000 per second, in small uneven portions to the partitions. */
+async function sendUnevenly(options: Parameters<typeof KafkaProducer.open>[0], topic: string): Promise<void> {
   const producer = await KafkaProducer.open(options, topic);
   const rng = new Rng(4);
   const events = await simulatedLines(EVENTS, 3);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { createKafka, kafkaFailure, kafkaOptions, kafkaUrl } from "../../src/sources/kafka/client.js";
 import { lz4Decompress } from "../../src/sources/kafka/lz4.js";
 
-it("brokers, TLS and the login come from the argument and the environment, as plain data", () => {
+it("brokers, TLS and login are taken from the argument and the environment, as plain data", () => {
   expect(kafkaOptions("kafka://a:1, b:2,", {})).toEqual({ brokers: ["a:1", "b:2"] });
   expect(kafkaUrl("kafka://a:1,b:2/deltas", {})).toEqual({ kafka: { brokers: ["a:1", "b:2"] }, topic: "deltas" });
   const environment = {
@@ -27,7 +27,7 @@ it.each([
   ["", {}, /--kafka/],
   ["a:1", { KAFKA_USERNAME: "u" }, /KAFKA_PASSWORD/],
   ["a:1", { KAFKA_USERNAME: "u", KAFKA_PASSWORD: "p", KAFKA_SASL_MECHANISM: "kerberos" }, /kerberos/],
-])("%j with %j is refused before anything is connected", (brokers, environment, message) => {
+])("%j with %j is refused before any connection", (brokers, environment, message) => {
   const attempt = () => kafkaOptions(brokers, environment);
   const text = (error: { message: string; hint?: string }) => `${error.message} ${error.hint}`;
   try {
@@ -38,14 +38,14 @@ it.each([
   expect(attempt).toThrow(expect.objectContaining({ code: "usage" }));
 });
 
-it("a certificate file that is not there is named", () => {
+it("names a missing certificate file", () => {
   const attempt = () => createKafka({ brokers: ["a:1"], ssl: { ca: "no-such-ca.pem" } });
   expect(attempt).toThrow(
     expect.objectContaining({ code: "source_missing", message: expect.stringMatching(/no-such-ca/) }),
   );
 });
 
-it("an error of an unknown kind keeps its message and its cause", () => {
+it("an unknown error keeps its message and cause", () => {
   const cause = new TypeError("odd");
   expect(kafkaFailure(cause, "topic t")).toMatchObject({ code: "kafka_failed", message: "topic t: odd", cause });
   const wrapped = new Error("outer", {
@@ -54,7 +54,7 @@ it("an error of an unknown kind keeps its message and its cause", () => {
   expect(kafkaFailure(wrapped, "again")).toMatchObject({ code: "kafka_unreachable", message: "t: x" });
 });
 
-it("LZ4 frames with checksums, a content size, stored blocks and followers are read; cut and foreign ones are refused", () => {
+it("reads LZ4 frames with checksums, a content size, stored blocks and further frames; rejects truncated and foreign ones", () => {
   const word = (value: number) => [value & 255, (value >> 8) & 255, (value >> 16) & 255, value >>> 24];
   const magic = word(0x184d2204);
   const ab = [0x20, 0x61, 0x62]; // two literals

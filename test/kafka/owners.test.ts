@@ -4,7 +4,7 @@ import type { Report } from "../../src/train/metrics/report.js";
 import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
 import { killed, laneLine, learnedBy, reportOf, splitTables, topicOf, WHOLE_ROUNDS } from "./lane-runs.js";
-import { said } from "./trainers.js";
+import { waitForLog } from "./trainers.js";
 
 /** Each owner and each process of lanes once; fifty in `npm run test:soak`. */
 const KILLS = Number(process.env.HASHBROOK_KILLS ?? 4);
@@ -28,7 +28,7 @@ const SHARES: readonly [string, readonly string[][]][] = process.env.HASHBROOK_S
 const sizesOf = ({ tables }: Report) => tables.map(({ name, rows, bytes }) => ({ name, rows, bytes }));
 
 describeKafka("owners of shards", (kafka) => {
-  it("and lanes learn the bytes that one process learns, however many they are", async () => {
+  it("and lanes give the bytes of a single process, for any number of either", async () => {
     const topic = await topicOf(kafka, 800);
     for (const [more, some] of SHARES) {
       const model = splitTables(`${WHOLE_ROUNDS}${more}`);
@@ -43,7 +43,7 @@ describeKafka("owners of shards", (kafka) => {
     }
   }, 600_000);
 
-  it("end with a checkpoint at Ctrl-C, which reaches a whole process group, and go on with another number of owners", async () => {
+  it("write a checkpoint at Ctrl-C, which reaches the whole process group, and resume with another number of owners", async () => {
     const topic = await topicOf(kafka, 1800);
     const model = splitTables();
     const alone = await learnedBy(model, kafka, topic);
@@ -52,7 +52,7 @@ describeKafka("owners of shards", (kafka) => {
     const options = { stdio: ["ignore", "pipe", "pipe"] as ["ignore", "pipe", "pipe"], detached: true };
     const launcher = spawn(process.execPath, ["dist/cli/main.js", ...args, "--owners", "2"], options);
     const end = ended(launcher);
-    await said(launcher, /"examples":[1-9]/);
+    await waitForLog(launcher, /"examples":[1-9]/);
     process.kill(-launcher.pid!, "SIGINT");
     const stopped = await end;
     expect(stopped, stopped.stderr).toMatchObject({ status: 0 });
@@ -63,7 +63,7 @@ describeKafka("owners of shards", (kafka) => {
     expect(digests(out)).toEqual(alone.files);
   }, 240_000);
 
-  it("see before the next round is folded that a row of theirs has changed by itself, and end all", async () => {
+  it("detect before folding the next round that a row was corrupted, and stop all processes", async () => {
     const topic = await topicOf(kafka, 1500);
     const args = laneLine(kafka, topic, temporary(), splitTables(), "--processes", "1", "--owners", "2");
     const env = { ...process.env, NODE_OPTIONS: "--import ./test/kafka/flip-row.mjs" };
@@ -75,7 +75,7 @@ describeKafka("owners of shards", (kafka) => {
   }, 120_000);
 
   it(
-    "learn the same bytes where owners and lanes are killed again and again",
+    "give the same bytes when owners and lanes are killed repeatedly",
     async () => {
       const topic = await topicOf(kafka, KILLS * 300);
       const model = splitTables();

@@ -5,7 +5,7 @@ import { hasPlatformatic } from "./clients.js";
 import { describeKafka } from "./harness.js";
 import { training } from "./trainers.js";
 
-it("--kafka-client platformatic goes with --group none, and without the library says how to get it", async () => {
+it("--kafka-client platformatic requires --group none, and says how to install the library", async () => {
   const args = training({ brokers: "127.0.0.1:1" }, "t", temporary());
   expect(await run([...args, "--kafka-client", "platformatic"])).toMatchObject({
     status: 2,
@@ -32,7 +32,7 @@ describe.skipIf(!hasPlatformatic)("@platformatic/kafka", () => {
       }
     });
 
-    it("reads nothing of a topic that was made anew under its name, not even once", async () => {
+    it("reads nothing from a topic that was recreated under the same name", async () => {
       const topic = await kafka.topic(1);
       await kafka.produce(topic, [{ value: "first" }]);
       const membership = { id: null, named: () => {} };

@@ -25,7 +25,7 @@ const texts = (received: readonly Received[], partition: number) =>
   received.filter((message) => message.partition === partition).map(({ value }) => String(value));
 
 describeKafka("hashbrook produce", (kafka) => {
-  it("sends every line once, in order within each partition, in equal shares", async () => {
+  it("sends every line once, in order within each partition, evenly distributed", async () => {
     const topic = await kafka.topic(3);
     const lines = Array.from({ length: 40_000 }, (_, i) => `line ${i} ${"x".repeat(i % 50)}`);
     const { report } = await produce(kafka, topic, "--data", file("lines.txt", `${lines.join("\n")}\n`));
@@ -35,7 +35,7 @@ describeKafka("hashbrook produce", (kafka) => {
     for (const p of [0, 1, 2]) expect(texts(received, p)).toEqual(lines.filter((_, i) => i % 3 === p));
   });
 
-  it("sends the simulator's rows byte for byte and makes the missing topic", async () => {
+  it("sends the simulator's rows byte for byte and creates the missing topic", async () => {
     const chunks: Uint8Array[] = [];
     const write = (bytes: Uint8Array) => void chunks.push(Uint8Array.from(bytes));
     await simulate({ rows: 5000, seed: 7, format: "json", write });
@@ -47,7 +47,7 @@ describeKafka("hashbrook produce", (kafka) => {
     for (const p of [0, 1]) expect(texts(received, p)).toEqual(lines.filter((_, i) => i % 2 === p));
   });
 
-  it("takes several and compressed files, CRLF, a last line without an end, long lines; not headers or empty lines", async () => {
+  it("accepts several and compressed files, CRLF, a last line without a newline, long lines; skips headers and empty lines", async () => {
     const topic = await kafka.topic();
     const long = "y".repeat(700_000);
     const first = file("first.csv", `a,b\r\n1,2\r\n\r\n3,4`);
@@ -57,7 +57,7 @@ describeKafka("hashbrook produce", (kafka) => {
     expect(texts(await kafka.read(topic), 0)).toEqual(["1,2", "3,4", long, "5,6"]);
   });
 
-  it("stops at --limit, and a rate spreads the messages over time", async () => {
+  it("stops at --limit, and --rate spreads the messages over time", async () => {
     const topic = await kafka.topic(2);
     const { report } = await produce(kafka, topic, "--data", "simulate:100000", "--limit", "500", "--rate", "1000");
     expect(report).toMatchObject({ messages: 500 });
@@ -65,7 +65,7 @@ describeKafka("hashbrook produce", (kafka) => {
     expect(await kafka.read(topic)).toHaveLength(500);
   });
 
-  it("keys messages by a JSON member or a column, so that equal keys share a partition", async () => {
+  it("keys messages by a JSON member or a column: equal keys share a partition", async () => {
     const topic = await kafka.topic(4);
     const rows = Array.from({ length: 200 }, (_, i) => `{"user":{"id":"u${i % 9}"},"n":${i}}`);
     await produce(kafka, topic, "--data", file("rows.jsonl", rows.join("\n")), "--key", "user.id");
@@ -82,7 +82,7 @@ describeKafka("hashbrook produce", (kafka) => {
     expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining("--key 3")]);
   });
 
-  it("Ctrl-C ends it cleanly, with what was sent reported and in the topic", async () => {
+  it("Ctrl-C ends it cleanly, with everything sent reported and in the topic", async () => {
     const topic = await kafka.topic();
     const args = ["produce", "--kafka", kafka.brokers, "--topic", topic, "--data", "simulate:10000000", "--json"];
     const child = start([...args, "--rate", "2000"]);

@@ -14,7 +14,7 @@ import {
   stopBroker,
 } from "./harness.js";
 import { fourLanes, laneLine, splitTables, unevenly } from "./lane-runs.js";
-import { rows, said, training } from "./trainers.js";
+import { rows, training, waitForLog } from "./trainers.js";
 
 describeBroker("when the broker", () => {
   let broker: BrokerFacts;
@@ -25,7 +25,7 @@ describeBroker("when the broker", () => {
   afterEach(() => restarting);
   afterAll(() => killBroker(broker));
 
-  it("is killed and comes back while messages are sent, all arrive once and in order", async () => {
+  it("is killed and restarted while messages are sent: all arrive once and in order", async () => {
     const options = kafkaOptions(broker.brokers);
     const admin = await KafkaAdmin.open(options);
     await admin.createTopic("t", 2);
@@ -47,7 +47,7 @@ describeBroker("when the broker", () => {
     expect(values).toEqual([...numbers.filter((n) => n % 2 === 0), ...numbers.filter((n) => n % 2 === 1)]);
   }, 180_000);
 
-  it("stays away, sending fails as unreachable, and the same producer goes on once it is back", async () => {
+  it("stays down: sending fails as unreachable, and the same producer continues once it is back", async () => {
     const options = kafkaOptions(broker.brokers);
     const admin = await KafkaAdmin.open(options);
     await admin.createTopic("away", 1);
@@ -62,7 +62,7 @@ describeBroker("when the broker", () => {
     expect((await readTopic(options, "away")).map(({ value }) => String(value))).toEqual(["before", "after"]);
   }, 180_000);
 
-  it("is killed and comes back under a trainer, which is not ready meanwhile, and learns every event once", async () => {
+  it("is killed and restarted under a trainer, which is not ready meanwhile and learns every event once", async () => {
     const options = kafkaOptions(broker.brokers);
     const events = await rows(3000);
     const send = async (lines: string[]) => {
@@ -73,8 +73,8 @@ describeBroker("when the broker", () => {
     await withAdmin(options, (admin) => admin.createTopic("learned", 2));
     await send(events.slice(0, 1000));
     const child = start([...training(broker, "learned", temporary()), "--metrics-port", "0", "--json"]);
-    const life = ended(child);
-    const [, url] = await said(child, /"metrics":"(http:[^"]+)\/metrics"/);
+    const exit = ended(child);
+    const [, url] = await waitForLog(child, /"metrics":"(http:[^"]+)\/metrics"/);
     const ready = async () => (await fetch(`${url}/v2/health/ready`)).status;
     await until(async () => (await ready()) === 200);
     await killBroker(broker);
@@ -82,9 +82,9 @@ describeBroker("when the broker", () => {
     broker = await startBroker({ dir: broker.dir, keep: true });
     await send(events.slice(1000));
     await until(async () => (await ready()) === 200);
-    await said(child, /"examples":3000,/);
+    await waitForLog(child, /"examples":3000,/);
     child.kill("SIGINT");
-    const { status, stdout } = await life;
+    const { status, stdout } = await exit;
     expect(status).toBe(0);
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ examples: 3000, rejected: 0, duplicates: 0 });
   }, 180_000);
@@ -93,7 +93,7 @@ describeBroker("when the broker", () => {
     ["lanes of several processes", "lanes", fourLanes, ["--processes", "2"]],
     ["lanes and owners", "owned", splitTables, ["--processes", "2", "--owners", "2"]],
   ] as const)(
-    "is killed and comes back under %s, they learn the bytes of a run without that",
+    "is killed and restarted under %s: the bytes are those of an undisturbed run",
     async (_, topic, spec, processes) => {
       const options = kafkaOptions(broker.brokers);
       await withAdmin(options, (admin) => admin.createTopic(topic, 6));
@@ -104,7 +104,7 @@ describeBroker("when the broker", () => {
       expect(await run(laneLine(broker, topic, calm, spec()))).toMatchObject({ status: 0 });
       const launcher = start(laneLine(broker, topic, out, spec(), ...processes));
       const end = ended(launcher);
-      await said(launcher, /"examples":[1-9]/);
+      await waitForLog(launcher, /"examples":[1-9]/);
       await killBroker(broker);
       broker = await startBroker({ dir: broker.dir, keep: true });
       expect(launcher.exitCode).toBeNull();

@@ -9,7 +9,7 @@ import { Scorer } from "../../src/serve/scorer.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka, type TestKafka } from "./harness.js";
-import { DEEP_CROSSING, LR, NO_CHECKPOINTS, rows, said, training } from "./trainers.js";
+import { DEEP_CROSSING, LR, NO_CHECKPOINTS, rows, training, waitForLog } from "./trainers.js";
 
 const resuming = (kafka: TestKafka, topic: string, out: string) => [
   ...training(kafka, topic, out, { model: DEEP_CROSSING }),
@@ -17,32 +17,32 @@ const resuming = (kafka: TestKafka, topic: string, out: string) => [
 ];
 const flags = (...of: Parameters<typeof resuming>) => [...resuming(...of), ...NO_CHECKPOINTS];
 
-/** A trainer that has learned and published 3,000 events as they came, and was killed with no checkpoint but its first. */
+/** A trainer that learned and published 3,000 events as they arrived, and was killed with only its first checkpoint. */
 async function killedAfterPublishing(kafka: TestKafka) {
   const [topic, out] = [await kafka.topic(2, { "retention.ms": "-1" }), temporary()];
   const log = join(out, "deltas");
   const args = [...flags(kafka, topic, out), "--publish", log, "--publish-ms", "30", "--linger-ms", "10"];
   const events = await rows(3000);
   const child = start([...args, "--json"]);
-  const learned = said(child, /"examples":3000,/);
+  const learned = waitForLog(child, /"examples":3000,/);
   const producer = await KafkaProducer.open(kafka.options, topic);
-  await said(child, /"ready":true/);
+  await waitForLog(child, /"ready":true/);
   for (let from = 0; from < 3000; from += 150) {
     await producer.send(events.slice(from, from + 150).map((value, i) => ({ value, partition: i % 7 === 0 ? 0 : 1 })));
     await sleep(40);
   }
   await producer.close();
   await learned;
-  const life = ended(child);
+  const exit = ended(child);
   const follower = Scorer.follow(openFollow(log));
   await reaches(follower, 3000);
   await follower.close();
   child.kill("SIGKILL");
-  await life;
+  await exit;
   return { topic, out, log, args: [...args, "--until", "end"] };
 }
 
-/** Whether a run's newest checkpoint says where in the topic it is. It may be replaced while it is read. */
+/** Whether a run's newest checkpoint has a position in the topic. It may be replaced while it is read. */
 function isPlaced(out: string): boolean {
   try {
     return openCheckpoint(out).checkpoint.meta.position !== null;
@@ -56,7 +56,7 @@ async function reaches(follower: Scorer, version: number): Promise<void> {
   expect(follower.version?.version).toBe(version);
 }
 
-/** A follower that begins now answers as the checkpoint does, bit for bit. */
+/** Asserts that a new follower scores like the checkpoint, bit for bit. */
 async function followerEquals(log: string, out: string): Promise<void> {
   const [follower, trained] = [Scorer.follow(openFollow(log)), await Scorer.load(out)];
   await reaches(follower, trained.version!.version);
@@ -67,21 +67,21 @@ async function followerEquals(log: string, out: string): Promise<void> {
 }
 
 describeKafka("a trainer that was killed", (kafka) => {
-  it("goes on where its run began, not at the present end, when it had begun at the latest message and learned nothing", async () => {
+  it("resumes where its run began, not at the current end, if it began at the latest message and learned nothing", async () => {
     const [topic, out] = [await kafka.topic(2), temporary()];
     const events = (await rows(60)).map((value) => ({ value }));
     await kafka.produce(topic, events.slice(0, 10));
     const args = [...flags(kafka, topic, out), "--from", "latest"];
     const child = start([...args, "--json"]);
-    const life = ended(child);
+    const exit = ended(child);
     while (!isPlaced(out)) await sleep(20);
     child.kill("SIGKILL");
-    await life;
+    await exit;
     await kafka.produce(topic, events.slice(10));
     expect((await report([...args, "--until", "end"])).examples).toBe(50);
   });
 
-  it("learns a calibrator to the bytes of a trainer that was not killed", async () => {
+  it("gives the calibrator the same bytes as a trainer that was not killed", async () => {
     const [topic, folder] = [await kafka.topic(2), temporary()];
     const model = join(folder, "calibrated.yaml");
     writeFileSync(model, `${readFileSync(LR, "utf8")}calibration: { by: device, slices: 3 }\n`);
@@ -105,7 +105,7 @@ describeKafka("a trainer that was killed", (kafka) => {
     expect(calibrator?.report().map(({ events }) => events > 0)).toEqual([true, true, true, true]);
   });
 
-  it("tells the brokers of its checkpoints on a quiet topic and at its end, too", async () => {
+  it("commits the offsets of its checkpoints also on an idle topic and at its end", async () => {
     const [topic, out] = [await kafka.topic(1), temporary()];
     await kafka.produce(
       topic,
@@ -114,7 +114,7 @@ describeKafka("a trainer that was killed", (kafka) => {
     await report([...flags(kafka, topic, out), "--until", "end"]);
     expect(await kafka.admin.committed(topic, topic)).toEqual([20n]);
     const child = start([...resuming(kafka, topic, out), "--checkpoint-seconds", "1", "--json"]);
-    await said(child, /"ready":true/);
+    await waitForLog(child, /"ready":true/);
     await kafka.produce(
       topic,
       (await rows(30)).map((value) => ({ value })),
@@ -124,16 +124,16 @@ describeKafka("a trainer that was killed", (kafka) => {
     child.kill("SIGKILL");
   });
 
-  it("does not wait for ever for messages it had learned before and retention has deleted since", async () => {
+  it("does not wait forever for messages that it learned earlier and retention has deleted since", async () => {
     const { topic, args, log, out } = await killedAfterPublishing(kafka);
     await kafka.deleteBefore(topic, 1, 1200n);
-    expect(await run(args)).toMatchObject({ status: 3, stderr: expect.stringContaining("offset 0 is gone") });
+    expect(await run(args)).toMatchObject({ status: 3, stderr: expect.stringContaining("offset 0 no longer exists") });
     const { examples } = await report([...args, "--on-lost-offsets", "earliest"]);
     expect(examples).toBe(3000 - 1200);
     await followerEquals(log, out);
   });
 
-  it("repeats what it had published before partitions were added without them: no follower sees a contradiction", async () => {
+  it("republishes entries from before partitions were added without those partitions: followers see no contradiction", async () => {
     const { topic, args, log, out } = await killedAfterPublishing(kafka);
     const follower = Scorer.follow(openFollow(log));
     await reaches(follower, 3000);
@@ -149,7 +149,7 @@ describeKafka("a trainer that was killed", (kafka) => {
     await followerEquals(log, out);
   });
 
-  it("can be stopped while it repeats what it had published: what it learned until then is published, too", async () => {
+  it("can be stopped while it republishes: what it learned until then is published, too", async () => {
     const { args, log, out } = await killedAfterPublishing(kafka);
     expect(await report([...args, "--limit", "1030"])).toMatchObject({ examples: 1030, ended_by: "limit" });
     await followerEquals(log, out);

@@ -1,4 +1,4 @@
-// Events in binary, on a real broker: what their topics teach is what JSON of the same values teaches.
+// Binary events on a real broker: the model is that of the same values as JSON.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import avsc from "avsc";
@@ -56,7 +56,7 @@ function protobuf({ label, user, price }: Click): Buffer {
   return Buffer.concat([...parts, ...(price === null ? [] : [Buffer.of(0x19), number])]);
 }
 
-describeKafka("a topic of events in binary", (kafka) => {
+describeKafka("a topic of binary events", (kafka) => {
   const server = fastify();
   let registry = "";
   beforeAll(async () => {
@@ -77,7 +77,7 @@ describeKafka("a topic of events in binary", (kafka) => {
       i % 2 ? { value: protobuf(click), headers: header } : { value: framed(2, Buffer.of(0), protobuf(click)) },
   };
 
-  it("teaches what JSON teaches, by the schemas of a registry, and is read again without it", async () => {
+  it("trains the same model as JSON, using the schemas of a registry, and is read again without the registry", async () => {
     const events = clicks(600);
     const learned: unknown[] = [];
     for (const format of ["json", "avro", "protobuf"] as const) {
@@ -98,7 +98,7 @@ describeKafka("a topic of events in binary", (kafka) => {
     expect(learned.slice(1)).toEqual([learned[0], learned[0]]);
   });
 
-  it("teaches the same as CloudEvents, in structured mode and in binary mode with data of any format", async () => {
+  it("trains the same model from CloudEvents, in structured mode and in binary mode with data of any format", async () => {
     const attributes = (i: number) => ({
       specversion: "1.0",
       id: `e${i}`,
@@ -144,7 +144,7 @@ describeKafka("a topic of events in binary", (kafka) => {
     expect(learned.slice(1)).toEqual([learned[0], learned[0], learned[0]]);
   });
 
-  it("says that a registry is needed where events name their schemas", async () => {
+  it("reports that a registry is required if events name their schemas", async () => {
     const topic = await kafka.topic(1);
     await kafka.produce(topic, clicks(3).map(written.avro));
     const model = join(temporary(), "spec.yaml");

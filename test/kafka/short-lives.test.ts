@@ -21,12 +21,12 @@ function saved(out: string): number {
 describeBroker("a trainer that is killed again and again within seconds", () => {
   let broker: BrokerFacts;
   beforeAll(async () => {
-    // A group that was empty waits as long as at Kafka's default settings.
+    // An empty group delays its first rebalance as with Kafka's default settings.
     broker = await startBroker({ dir: temporary(), rebalanceDelayMs: 3_000 });
   }, 120_000);
   afterAll(() => killBroker(broker));
 
-  it("goes on in every life but those before its group's first delay is over: each takes the dead one's place", async () => {
+  it("makes progress in every life after the group's initial delay: each replaces the dead member", async () => {
     const [topic, out] = ["events", temporary()];
     await withAdmin(kafkaOptions(broker.brokers), (admin) => admin.createTopic(topic, 2));
     const producer = await KafkaProducer.open(kafkaOptions(broker.brokers), topic);
@@ -40,7 +40,7 @@ describeBroker("a trainer that is killed again and again within seconds", () => 
       const child = start(args);
       const over = ended(child);
       for (let i = 0; i < 20_000 && !until(); i++) await sleep(5);
-      // Some more is learned and published, which the next life repeats.
+      // More is learned and published, which the next life repeats.
       if (saved(out) > 0) await sleep(150);
       child.kill("SIGKILL");
       return (await over).stderr;
@@ -60,8 +60,8 @@ describeBroker("a trainer that is killed again and again within seconds", () => 
   }, 300_000);
 });
 
-/** A checkpoint that is whole, of twice as many events, from which no model can be loaded. */
-function saveHollow(out: string): string {
+/** An intact checkpoint of twice as many events, from which no model can be loaded. */
+function saveUnloadable(out: string): string {
   const { meta, examples } = openCheckpoint(out).checkpoint;
   const position = meta.position as { offsets: string[]; messages: number };
   const later = {
@@ -83,7 +83,7 @@ async function members(options: KafkaOptions, group: string): Promise<number> {
 }
 
 describeKafka("a trainer that has joined its group while its model loads", (kafka) => {
-  it("leaves it, having taken nothing, when the model does not load; reads from an older checkpoint's place when that one is damaged", async () => {
+  it("leaves the group without progress if the model does not load; reads from an older checkpoint's position if the newest is damaged", async () => {
     const [topic, out, whole] = [await kafka.topic(2), temporary(), temporary()];
     await kafka.produce(
       topic,
@@ -95,14 +95,14 @@ describeKafka("a trainer that has joined its group while its model loads", (kafk
     ];
     await report([...args(topic, out), "--limit", "4096"]);
     const committed = await kafka.admin.committed(topic, topic);
-    const hollow = saveHollow(out);
+    const unloadable = saveUnloadable(out);
     const { status, stderr } = await run(args(topic, out));
     expect([status, stderr]).toEqual([5, expect.stringContaining("is missing")]);
     expect(await members(kafka.options, topic)).toBe(0);
     expect(await kafka.admin.committed(topic, topic)).toEqual(committed);
-    truncateSync(join(hollow, "manifest.json"), 100);
+    truncateSync(join(unloadable, "manifest.json"), 100);
     const { examples, passed_over } = await report(args(topic, out));
-    expect([examples, passed_over.map(({ path }) => path)]).toEqual([9_000, [hollow]]);
+    expect([examples, passed_over.map(({ path }) => path)]).toEqual([9_000, [unloadable]]);
     await report(args(`${topic}-whole`, whole));
     expect(digests(out)).toEqual(digests(whole));
   });

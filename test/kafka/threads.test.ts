@@ -7,7 +7,7 @@ import { fourLanes, learnedBy, topicOf as unevenTopic, WHOLE_ROUNDS } from "./la
 import { rows, training } from "./trainers.js";
 
 describeKafka("threads that have read a topic to its end", (kafka) => {
-  it("read other topics and files, leave no connection open, and learn what new ones learn", async () => {
+  it("are reused for other topics and files, leave no connection open, and give the same models as new threads", async () => {
     const topics = await Promise.all([300, 200].map(topicOf));
     const [outs, groups] = [topics.map(temporary), ["a", "b"]];
     const train = (i: number, out: string, group: string) =>
@@ -26,15 +26,15 @@ describeKafka("threads that have read a topic to its end", (kafka) => {
     expect(open()).toBeLessThanOrEqual(before);
   });
 
-  it("are ended where a topic was not read to its end", async () => {
+  it("are not reused if a topic was not read to its end", async () => {
     const topic = await topicOf(100);
     await report([...training(kafka, topic, temporary()), "--until", "end"]);
     const missing = training(kafka, `${topic}-missing`, temporary());
-    expect((await run([...missing, "--until", "end"])).stderr).toContain("-missing is not on");
+    expect((await run([...missing, "--until", "end"])).stderr).toContain("-missing does not exist on");
     expect(await startedBy(() => report([...training(kafka, topic, temporary()), "--until", "end"]))).toBe(3);
   });
 
-  it("work the lanes of one run after another", async () => {
+  it("compute the lanes of several runs in turn", async () => {
     const topic = await unevenTopic(kafka, 300);
     const model = fourLanes(WHOLE_ROUNDS);
     const [one, other] = [`${topic}.one`, `${topic}.other`];

@@ -10,7 +10,7 @@ import { LR, rows, training } from "./trainers.js";
 
 const EVENTS = 12_000;
 const PARTITIONS = 3;
-/** Deaths at some write, and at some moment. */
+/** Kills at a write, and at a random time. */
 const KILLS = [5, null, 12, 20];
 
 describeKafka("several models from one topic", (kafka) => {
@@ -18,7 +18,7 @@ describeKafka("several models from one topic", (kafka) => {
   const names = ["lr", "fast", "small"];
   const spec = (name: string) => join(folder, `${name}.yaml`);
 
-  it("have each the bytes they have alone, however often they were killed", async () => {
+  it("each have the bytes they have alone, however often they are killed", async () => {
     const lr = readFileSync(LR, "utf8").concat("train: { batch: 256 }\n");
     writeFileSync(spec("lr"), lr);
     writeFileSync(spec("fast"), lr.replace("alpha: 0.1", "alpha: 0.5"));
@@ -61,19 +61,19 @@ describeKafka("several models from one topic", (kafka) => {
         wanted.duplicates,
       ]);
       expect(digests(join(out, name)), name).toEqual(digests(alone));
-      // A model that had noted more than the one that came furthest voids that, and notes it again.
+      // A model whose order log is ahead of the leading model's position voids the rest and records it again.
       expect(
         readOrder(join(out, name), () => true),
         name,
       ).toEqual(readOrder(alone, () => true));
     }
-    // What all have saved is what the brokers know.
+    // The offset that all models have saved is the committed one.
     const lag = await run(["lag", "--kafka", kafka.brokers, "--topic", topic, "--group", `${topic}-all`, "--json"]);
     expect(lag.stdout).toMatch(/"lag":0/);
     expect(readdirSync(out).sort()).toEqual(["commands.jsonl", "fast", "lr", "member", "small", "together.json"]);
   }, 600_000);
 
-  it("that read events differently are refused, since a topic is read once", async () => {
+  it("that decode events differently are refused, since a topic is read once", async () => {
     const topic = await kafka.topic(1);
     writeFileSync(spec("other"), readFileSync(spec("lr"), "utf8").replace("batch: 256", "batch: 128"));
     const args = training(kafka, topic, join(folder, "refused"), { model: spec("lr") });

@@ -3,10 +3,10 @@ import { LR } from "../small-specs.js";
 
 export { DEEP_CROSSING, LR } from "../small-specs.js";
 
-/** Rows of the simulator, as messages hold them. */
+/** Rows of the simulator, as message values. */
 export const rows = (count: number, seed = 3): Promise<string[]> => simulatedLines(count, seed);
 
-/** The command line of a trainer that learns a topic as a member of a group, which is named as the topic is. */
+/** The command line of a trainer that reads a topic as a member of a group with the topic's name. */
 export function training(
   { brokers }: { readonly brokers: string },
   topic: string,
@@ -16,11 +16,11 @@ export function training(
   return ["train", "--model", model, "--kafka", brokers, "--topic", topic, "--group", group, "--out", out];
 }
 
-/** Only what it learns by and by is saved: when it has begun, and when it ends. */
+/** Checkpoints only at the start and at the end. */
 export const NO_CHECKPOINTS = ["--checkpoint-seconds", "0", "--checkpoint-every", "1000000"];
 
 /** Waits until a process has written a match to its standard error. */
-export function said(child: ReturnType<typeof start>, pattern: RegExp): Promise<RegExpExecArray> {
+export function waitForLog(child: ReturnType<typeof start>, pattern: RegExp): Promise<RegExpExecArray> {
   let text = "";
   return new Promise((resolve, reject) => {
     child.stderr!.on("data", (data) => {

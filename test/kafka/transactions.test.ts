@@ -27,7 +27,7 @@ async function transactional(options: KafkaOptions, topic: string, id: string) {
   return producer;
 }
 
-/** Follows the progress lines of a trainer, which standard error has as JSON. */
+/** Follows a trainer's progress, JSON lines on standard error. */
 function following(child: ReturnType<typeof start>) {
   let text = "";
   child.stderr!.on("data", (data) => (text += data));
@@ -40,7 +40,7 @@ function following(child: ReturnType<typeof start>) {
 }
 
 describeKafka("train from a topic with transactions", (kafka) => {
-  it("learns no event of an aborted transaction, however they overlap and wherever reading begins", async () => {
+  it("learns no event of an aborted transaction, however they overlap and wherever reading starts", async () => {
     const topic = await kafka.topic(1, LASTING);
     const [a, b] = await Promise.all(["a", "b"].map((id) => transactional(kafka.options, topic, id)));
     const [first, second] = [await a.transaction(), await b.transaction()];
@@ -65,25 +65,25 @@ describeKafka("train from a topic with transactions", (kafka) => {
     expect(learned).toEqual(learned.map(([from]) => [from, 100, 0]));
   });
 
-  it("does not let an open transaction of one partition keep the others waiting", async () => {
+  it("does not block other partitions on an open transaction of one", async () => {
     const topic = await kafka.topic(2, LASTING);
     const producer = await transactional(kafka.options, topic, "open");
     const transaction = await producer.transaction();
     await transaction.send({ topic, messages: records(0, 50, 0) });
     await kafka.produce(topic, records(100, 1000, 1));
     const child = start([...flags(kafka, topic, temporary()), "--linger-ms", "50", "--json"]);
-    const said = following(child);
-    const life = ended(child);
-    await said(/"examples":1000,/);
+    const logged = following(child);
+    const exit = ended(child);
+    await logged(/"examples":1000,/);
     await transaction.commit();
     await producer.disconnect();
-    await said(/"examples":1050,/);
+    await logged(/"examples":1050,/);
     child.kill("SIGINT");
-    expect(await life).toMatchObject({ status: 0 });
+    expect(await exit).toMatchObject({ status: 0 });
   });
 
-  it("stops where events it had not read are lost, also when only an aborted transaction follows them", async () => {
-    const { topic, out, child, life } = await learnedAndStopped(kafka);
+  it("stops if unread events are lost, also when only an aborted transaction follows them", async () => {
+    const { topic, out, child, exit } = await learnedAndStopped(kafka);
     await kafka.produce(topic, records(1000, 500));
     const producer = await transactional(kafka.options, topic, "aborts");
     const transaction = await producer.transaction();
@@ -92,21 +92,21 @@ describeKafka("train from a topic with transactions", (kafka) => {
     await producer.disconnect();
     await kafka.deleteBefore(topic, 0, 1505n);
     child.kill("SIGCONT");
-    const { status, stderr } = await life;
-    expect([status, stderr]).toEqual([3, expect.stringMatching(/offset 1[05]00 is gone/)]);
-    // A fetch that was on its way when the trainer was stopped may have been answered with the 500: they are learned.
-    expect(openCheckpoint(out).checkpoint.examples).toBe(Number(/offset (\d+) is gone/.exec(stderr)![1]));
+    const { status, stderr } = await exit;
+    expect([status, stderr]).toEqual([3, expect.stringMatching(/offset 1[05]00 no longer exists/)]);
+    // A fetch in flight when the trainer was stopped may have returned the 500 events, which then are learned.
+    expect(openCheckpoint(out).checkpoint.examples).toBe(Number(/offset (\d+) no longer exists/.exec(stderr)![1]));
   });
 });
 
 describeKafka("train from a topic", (kafka) => {
-  it("stops when the topic was made anew under it", async () => {
-    const { topic, child, life } = await learnedAndStopped(kafka);
+  it("stops when the topic is recreated", async () => {
+    const { topic, child, exit } = await learnedAndStopped(kafka);
     await kafka.deleteTopic(topic);
     expect(await kafka.admin.createTopic(topic, 1, LASTING)).toBe(true);
     await kafka.produce(topic, records(0, 300));
     child.kill("SIGCONT");
-    await expect(life).resolves.toMatchObject({ status: 3, stderr: expect.stringContaining("made anew") });
+    await expect(exit).resolves.toMatchObject({ status: 3, stderr: expect.stringContaining("deleted and recreated") });
   });
 });
 
@@ -115,8 +115,8 @@ async function learnedAndStopped(kafka: TestKafka) {
   const [topic, out] = [await kafka.topic(1, LASTING), temporary()];
   await kafka.produce(topic, records(0, 1000));
   const child = start([...flags(kafka, topic, out), "--linger-ms", "50", "--json"]);
-  const life = ended(child);
+  const exit = ended(child);
   await following(child)(/"examples":1000,/);
   child.kill("SIGSTOP");
-  return { topic, out, child, life };
+  return { topic, out, child, exit };
 }

@@ -8,7 +8,7 @@ import { ffm } from "../../src/towers/ffm.js";
 import { fm } from "../../src/towers/fm.js";
 import { lr } from "../../src/towers/lr.js";
 
-describe("the layouts a kernel module carries", () => {
+describe("the layouts exported by a kernel module", () => {
   it("place fields and align them as the kernel does", () => {
     expect(structOf("scan", "CrossOp").size).toBe(24);
     expect(offsetOf("scan", "Watch", "bytes")).toBe(8);
@@ -16,7 +16,7 @@ describe("the layouts a kernel module carries", () => {
     expect([...bytes]).toEqual([7, 0, 0, 0, 0, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1]);
   });
 
-  it("read structs back that lie one behind the other", () => {
+  it("read consecutive structs", () => {
     const entries = [
       { key: 2n ** 63n, score: 1.5, victim: 0xffffffff },
       { key: 7n, score: -0.25, victim: 3 },
@@ -25,7 +25,7 @@ describe("the layouts a kernel module carries", () => {
     expect(structsIn("hotness", "Entry", bytes, 2)).toEqual(entries);
   });
 
-  it("keep those that checkpoints hold as they are", () => {
+  it("are unchanged for structs in checkpoints", () => {
     const fields = (kernel: "metric" | "hotness" | "table", name: string) => Object.keys(structOf(kernel, name).fields);
     expect(fields("metric", "Row")).toEqual(["place", "negative", "positive"]);
     expect(fields("metric", "Totals").join()).toBe("rows,skipped,weight,positive,predicted,loss,factor,spare");
@@ -35,7 +35,7 @@ describe("the layouts a kernel module carries", () => {
     expect([structOf("table", "Life").size, constantOf("table", "BUCKET")]).toEqual([128, 128]);
   });
 
-  it("refuse a struct with a field too few, and one with a field the kernel does not have", () => {
+  it("reject a struct with a missing or an unknown field", () => {
     expect(() => structBytes("scan", "HashOp", { slot: 7, contextRow: 0 })).toThrow("HashOp needs a seed");
     expect(() => structBytes("scan", "HashOp", { slot: 7, contextRow: 0, sed: 1n, seed: 1n })).toThrow(
       "HashOp has no field sed",
@@ -44,7 +44,7 @@ describe("the layouts a kernel module carries", () => {
     expect(() => constantOf("scan", "toString")).toThrow("no constant toString");
   });
 
-  it("have the numbers that the host lists in the same order", () => {
+  it("have the numbers of the host's lists, in the same order", () => {
     expect(rejectCodes.map((code) => constantOf("scan", code.toUpperCase()))).toEqual(rejectCodes.map((_, i) => i + 1));
     expect(Object.entries(STATUS).map(([name]) => constantOf("scan", name.toUpperCase()))).toEqual(
       Object.values(STATUS),

@@ -4,7 +4,7 @@ import { Rng } from "../../src/core/rng.js";
 import { stageSums } from "../../src/kernels/staged-sums.js";
 import { tableKernel } from "../../src/kernels/table.js";
 
-it("sums are the same numbers for a kernel whether they come as floats or as halves, however many, and none is written behind them", () => {
+it("sums are the same whether they arrive as f32 or as bf16, of any length, and nothing is written past their end", () => {
   const { kernel, memory } = tableKernel();
   const rng = new Rng(3);
   const at = kernel.workspace(4 * 64) >>> 0;

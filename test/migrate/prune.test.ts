@@ -42,7 +42,7 @@ async function lengthsOf(path: string): Promise<Map<string, number>> {
   return lengths;
 }
 
-it("keeps the rows with the longest vectors of all tables, as they are, and scores on", async () => {
+it("keeps the rows with the longest vectors of all tables unchanged, and still scores", async () => {
   const [out, pruned] = [folder(), folder()];
   await train({ model: spec("dcn_v2"), data: "simulate:2000:5:json", out });
   const before = await lengthsOf(out);
@@ -52,8 +52,8 @@ it("keeps the rows with the longest vectors of all tables, as they are, and scor
   expect(kept).toEqual(new Map(ranked.slice(0, kept.size)));
   expect(Math.abs(kept.size - 0.2 * before.size)).toBeLessThanOrEqual(1);
   expect(report.tables.map(({ name }) => name)).toEqual(["users", "ads"]);
-  const told = report.tables.reduce((sum, { rows }) => sum + rows, 0);
-  expect(told).toBe(kept.size);
+  const total = report.tables.reduce((sum, { rows }) => sum + rows, 0);
+  expect(total).toBe(kept.size);
   const { auc, examples } = await evaluate({ checkpoint: pruned, data: "simulate:500:6:json" });
   expect([examples, auc! > 0 && auc! < 1]).toEqual([500, true]);
 });
@@ -71,7 +71,7 @@ it("makes a run that can be gone on with where the old one had set clicks aside,
     expect(openCheckpoint(run).checkpoint.meta).toMatchObject({ rejected_bytes: 0, late_bytes: 0 });
 });
 
-it("refuses a share that is none, and a model whose rows are several ids'", async () => {
+it("refuses an invalid share, and a model whose rows are shared by ids", async () => {
   const [out, pruned] = [folder(), folder()];
   await train({ model: spec("dcn_v2"), data: "simulate:300:5:json", out });
   await expect(pruneCheckpoint({ checkpoint: out, keep: 1, out: pruned })).rejects.toThrow("between 0 and 1");

@@ -130,9 +130,9 @@ describe("ffm in a spec", () => {
   });
 
   test.each([
-    [1, 4, /nothing to pair it with/],
+    [1, 4, /requires at least two fields, got one/],
     [5, 3, /must be 2 or a multiple of 4 for ffm, got 3/],
-    [10, 456, /tables\.t\.dim: 456 for each of 9 other fields: a row has at most 4096/],
+    [10, 456, /tables\.t\.dim: 456 factors for each of 9 other fields exceed 4096 per row/],
   ])("of %i fields and dim %i is refused", (fields, dim, message) => {
     expect(() => parseSpec(text(fields, dim), "a.yaml")).toThrow(message);
   });

@@ -234,10 +234,10 @@ tower: ${tower}
   });
 
   it.each([
-    ["lr", ", nested: true", "tables.ids.nested: lr has one weight a key"],
-    ["ffm", ", nested: true", "no prefix can be cut"],
-    ["deep_ffm", ", nested: true", "no prefix can be cut"],
-    ["deepfm", ", dim: 8, nested: [16]", "tables.ids.nested: 16 is more than the table's dim, 8"],
+    ["lr", ", nested: true", "tables.ids.nested: lr has one weight per key"],
+    ["ffm", ", nested: true", "cannot be cut to a prefix"],
+    ["deep_ffm", ", nested: true", "cannot be cut to a prefix"],
+    ["deepfm", ", dim: 8, nested: [16]", "tables.ids.nested: prefix 16 exceeds the table's dim, 8"],
     ["deepfm", ", dim: 8, nested: [0]", "must be at least 1"],
   ])("of %s%s are refused", (tower, nested, message) => {
     expect(problem(flat(tower, nested))).toContain(message);
@@ -245,14 +245,14 @@ tower: ${tower}
 
   it.each([
     [{ d: 2 }, "--dims d=2: d is neither a field nor a table of this model"],
-    [{ a: 3 }, "--dims a=3: its vectors learned the prefixes 1, 2, 4"],
+    [{ a: 3 }, "--dims a=3: a was trained with the prefixes 1, 2, 4"],
     [{ all: 1 }, "--dims all=1: the shortest prefix of table others is 2"],
   ])("--dims %j is refused", (dims, message) => {
     expect(() => cutSpec(parseSpec(source("dlrm"), "test.yaml"), dims as Record<string, number>)).toThrow(message);
   });
 
-  it("--dims is refused for a model without nested vectors", () => {
-    expect(() => cutSpec(parseSpec(flat("deepfm", ""), "x"), { all: 8 })).toThrow("did not learn nested vectors");
+  it("--dims of a model that is not nested is refused", () => {
+    expect(() => cutSpec(parseSpec(flat("deepfm", ""), "x"), { all: 8 })).toThrow("has no nested vectors");
   });
 
   it("a field's own prefix overrides its table's, and that overrides the general one", () => {

@@ -17,7 +17,7 @@ describe("dense weights", () => {
     expect(dense.gradients()["a.w"].data).toEqual(new Float32Array(6));
   });
 
-  it("move in place, by the scaled gradient", () => {
+  it("are updated in place by the scaled gradient", () => {
     const dense = new DenseOptimizer(optimizerSpecs.sgd, parameters);
     const views = dense.parameters();
     dense.gradients()["a.b"].data.set([4, 0, -4]);
@@ -27,7 +27,7 @@ describe("dense weights", () => {
     expect([...views["a.w"].data]).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it("see gradients that are not finite or too large to square", () => {
+  it("detect gradients that are not finite or too large to square", () => {
     const dense = new DenseOptimizer(optimizerSpecs.adam, parameters);
     expect(dense.gradientsFinite()).toBe(true);
     for (const { data } of Object.values(dense.gradients())) {
@@ -42,7 +42,7 @@ describe("dense weights", () => {
     expect(dense.gradientsFinite()).toBe(true);
   });
 
-  it("are told finite by the sum of their squares just as one by one", () => {
+  it("are checked for finiteness by the sum of squares with the same result as one by one", () => {
     const dense = new DenseOptimizer(optimizerSpecs.adam, parameters);
     const { data } = dense.gradients()["a.w"];
     for (const g of [
@@ -68,7 +68,7 @@ describe("dense weights", () => {
     }
   });
 
-  it("refuse a checkpoint that lacks a block or has another size, and stay as they were", () => {
+  it("reject a checkpoint with a missing block or another size, and stay unchanged", () => {
     const dense = new DenseOptimizer(optimizerSpecs.adam, parameters);
     dense.gradients()["a.w"].data.fill(1);
     dense.step(1);

@@ -76,7 +76,7 @@ describe("ftrl", () => {
     expectClose(slot("z"), [0.956955935, -0.956955935]);
   });
 
-  it("has weight 0, not -0, where |z| is at most l1, and not just above", () => {
+  it("has weight 0, not -0, exactly while |z| is at most l1", () => {
     const above = 0.5 + 2 ** -24;
     const { step } = ftrlOf({ alpha: 0.1, beta: 1, l1: 0.5 }, 6, { z: [0.5, -0.5, 0, 0.25, above, -above] });
     const w = step([0, 0, 0, 0, 0, 0]);
@@ -85,7 +85,7 @@ describe("ftrl", () => {
     expect(w[5]).toBe(-w[4]);
   });
 
-  it("leaves z and n where they are when the gradient is zero", () => {
+  it("leaves z and n unchanged for a zero gradient", () => {
     const [z, n] = [
       [0.5, -0.75, 0],
       [0.25, 2, 0],
@@ -96,7 +96,7 @@ describe("ftrl", () => {
     expect(slot("n")).toEqual(n);
   });
 
-  it("stays at 0 where beta and l2 are 0 and no gradient came", () => {
+  it("stays at 0 without gradients if beta and l2 are 0", () => {
     const { step } = ftrlOf({ alpha: 0.1, beta: 0 }, 2);
     expect(step([0, 0])).toEqual([0, 0]);
   });
@@ -121,7 +121,7 @@ describe("ftrl", () => {
     );
   });
 
-  it.each([1, 0.01, 1e-4])("keeps all of a random start through a gradient of %d", (g) => {
+  it.each([1, 0.01, 1e-4])("keeps a random initial weight through a gradient of %d", (g) => {
     const spec = { kind: "ftrl", alpha: 0.05, beta: 1, l1: 1e-3, l2: 1e-2, l21: 0 } as const;
     const initial = Float32Array.from([0.1, -0.2, 0.05, 0]);
     const dense = new DenseOptimizer(spec, [{ name: "w", shape: [4], initial }]);
@@ -149,7 +149,7 @@ describe("ftrl with the group lasso", () => {
     });
   });
 
-  it("makes the whole row 0 where its norm is under the threshold", () => {
+  it("zeroes the whole row if its norm is below the threshold", () => {
     const { step } = ftrlOf(setting, 3, { z: [0.1, -0.1, 0.05], n: [0.01, 0.01, 0.01] });
     expect(step([0, 0, 0])).toEqual([0, 0, 0]);
   });

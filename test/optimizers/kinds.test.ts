@@ -13,7 +13,7 @@ import { Compile } from "../../src/schema/compile.js";
 import { Problems } from "../../src/schema/problems.js";
 import { optimizerSpecs } from "./specs.js";
 
-it("the contract suite has every kind", () => {
+it("the contract suite covers every kind", () => {
   expect(new Set(Object.values(optimizerSpecs).map(({ kind }) => kind))).toEqual(new Set(optimizerKinds));
 });
 
@@ -22,7 +22,7 @@ const specs = optimizerKinds.map((kind) => compileOptimizer(kind, "optimizer", n
 const ftrl = specs.find(({ kind }) => kind === "ftrl")! as Extract<OptimizerSpec, { kind: "ftrl" }>;
 
 it.each(specs.map((spec) => [spec.kind, spec] as const))(
-  "%s: its defaults are a compiled optimizer's",
+  "%s: its defaults are a valid compiled optimizer",
   (kind, spec) => {
     expect(validator.Check(spec)).toBe(true);
     expect(validator.Check({ ...spec, other: 1 })).toBe(false);
@@ -32,7 +32,7 @@ it.each(specs.map((spec) => [spec.kind, spec] as const))(
   },
 );
 
-it("every optimizer has a number of its own; FTRL has another with the group lasso, which makes rows zero", () => {
+it("every optimizer has a distinct number; FTRL has another one with the group lasso, which zeroes rows", () => {
   const group = { ...ftrl, l21: 0.1 };
   const numbers = [...specs, group].map((spec) => optimizerFor(spec).id);
   expect(new Set(numbers).size).toBe(numbers.length);
@@ -40,7 +40,7 @@ it("every optimizer has a number of its own; FTRL has another with the group las
   expect(optimizerFor(group)).toMatchObject({ wholeRows: true, hyper: [0.2, 0.05, 0, 0, 0.1] });
 });
 
-it("single weights that learn event by event have defaults of their own, which a spec goes over", () => {
+it("single weights that learn event by event have their own defaults, which a spec can override", () => {
   const problems = new Problems("f.yaml");
   expect(compileOptimizer("ftrl", "o", problems, true)).toMatchObject({ alpha: 0.1, beta: 1 });
   expect(compileOptimizer({ ftrl: { beta: 2 } }, "o", problems, true)).toMatchObject({ alpha: 0.1, beta: 2 });

@@ -13,7 +13,7 @@ const f = Math.fround;
 const noise = (roll: (n: number) => number, count: number, size: number): number[] =>
   Array.from({ length: count }, () => f(((roll(2001) - 1000) / 1000) * size));
 
-/** The blocks of an optimizer as a checkpoint would hold them. */
+/** The blocks of an optimizer as in a checkpoint. */
 export const savedOf = (dense: DenseOptimizer): Map<string, { data: Uint8Array }> =>
   new Map(dense.blocks().map(({ name, data }) => [name, { data: data.slice() }]));
 
@@ -23,7 +23,7 @@ function rowsOf(spec: OptimizerSpec, shape: readonly number[]): number {
   return byRow && shape.length > 1 && shape[1] % 4 === 0 ? shape[0] : 1;
 }
 
-/** What every optimizer promises, in tables and over dense weights. */
+/** The contract of every optimizer, in tables and over dense weights. */
 export function optimizerContract(name: string, spec: OptimizerSpec): void {
   describe(name, () => {
     it.each([[[1]], [[5]], [[3, 4]], [[2, 6]], [[4, 8]]])(
@@ -54,7 +54,7 @@ export function optimizerContract(name: string, spec: OptimizerSpec): void {
       },
     );
 
-    it.each([1, 3, 4, 16])("gives a row of a table and a dense vector of %i weights the same steps", (dim) => {
+    it.each([1, 3, 4, 16])("applies the same steps to a row of a table and a dense vector of %i weights", (dim) => {
       const model = modelOf({ encoding: "exact", optimizer: spec, dim, singles: 1 });
       const layout = batchLayout(model, 1);
       const table = new StoreTable(model, 0, layout);
@@ -73,7 +73,7 @@ export function optimizerContract(name: string, spec: OptimizerSpec): void {
       }
     });
 
-    it("leaves fresh weights where they are when the gradient is zero", () => {
+    it("leaves fresh weights unchanged for a zero gradient", () => {
       const initial = Float32Array.from([0.1, -0.2, 0, 0.3, -0.05]);
       const dense = new DenseOptimizer(spec, [{ name: "w", shape: [5], initial }]);
       const before = dense.parameters().w.data.slice();
@@ -84,7 +84,7 @@ export function optimizerContract(name: string, spec: OptimizerSpec): void {
       });
     });
 
-    it("restores to the same bytes, and steps on alike", () => {
+    it("restores to the same bytes, and continues identically", () => {
       const parameters: Parameter[] = [
         { name: "a", shape: [3, 4], initial: new Float32Array(12).fill(0.1) },
         { name: "b", shape: [5], initial: new Float32Array(5) },

@@ -69,7 +69,7 @@ export function scaleFor(largest: number, most: number, before: number): number 
   return float[0];
 }
 
-/** What a row's weights are after they were written with a precision, and its scale (1 where it has none). */
+/** A row's weights after quantization to a precision, and its scale (1 if it has none). */
 export function rounded(
   w: readonly number[],
   precision: PackedPrecision,

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 
-/** What a consumer's folder may take. */
+/** The maximum size of a consumer's folder. */
 const MAX_TREE_MB = 330;
 /** The oldest Node of package.json's engines. */
 const OLDEST_NODE = "20.19.0";
@@ -27,12 +27,12 @@ const files = (folder: string): string[] =>
     .map((entry) => join(entry.parentPath, entry.name));
 
 let tarball: string;
-/** Bytes of the native libraries, which are counted and not packed. */
+/** Bytes of the native libraries, which are counted but not packed. */
 let blanked = 0;
-/** This platform's, which a consumer gets as they are. */
+/** Those of this platform, which a consumer gets unchanged. */
 const OWN = join("dist/onnxruntime/bin/napi-v6", process.platform, process.arch);
 
-/** Packs a copy of what is built, so that nothing changes under tests that run at the same time. */
+/** Packs a copy of the build, so that concurrent tests are not affected. */
 beforeAll(() => {
   const stage = temporary("stage");
   const packed = manifest.files.filter((file) => !file.startsWith("!")).map((file) => file.split("/")[0]);
@@ -45,7 +45,7 @@ beforeAll(() => {
   tarball = join(stage, `hashbrook-${manifest.version}.tgz`);
 }, 600_000);
 
-/** Empties the native libraries: their names and sizes are what counts here, and they take long to pack and to install. */
+/** Empties the native libraries: only their names and sizes matter here, and they take long to pack and install. */
 function blankLibraries(folder: string): void {
   const libraries = files(folder);
   expect(libraries.length).toBeGreaterThan(files(OWN).length);
@@ -61,7 +61,7 @@ function node(...args: string[]): void {
 
 const npmVersion = execFileSync("npm", ["--version"], { encoding: "utf8" });
 
-/** Runs npm, or another version of it; returns what it said. */
+/** Runs npm, or another version of it; returns its output. */
 function npm(cwd: string, args: readonly string[], version?: string): string {
   const other = version !== undefined && !npmVersion.startsWith(`${version}.`);
   const [command, ...before] = other ? ["npx", "--yes", `npm@${version}`] : ["npm"];
@@ -72,7 +72,7 @@ function npm(cwd: string, args: readonly string[], version?: string): string {
   return stdout + stderr;
 }
 
-/** Runs the program that the package brings, in the consumer's folder. */
+/** Runs the package's program in the consumer's folder. */
 function hashbrook(cwd: string, args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(join(cwd, "node_modules/.bin/hashbrook"), args, {
     cwd,
@@ -95,11 +95,11 @@ describe("the package in an empty folder", () => {
   let folder: string;
 
   beforeAll(() => {
-    // Newer versions of npm run no install script unasked; the one that Node 20 brings does.
+    // Newer versions of npm run install scripts only if allowed; the one in Node 20 always runs them.
     folder = consumer([], "10");
   }, 600_000);
 
-  it("is the same, file by file, with this npm and --ignore-scripts: no install script does anything", () => {
+  it("is the same, file by file, with --ignore-scripts: no install script does anything", () => {
     const listed = (of: string) =>
       files(join(of, "node_modules"))
         .map((file) => `${relative(of, file)} ${statSync(file).size}`)
@@ -169,7 +169,7 @@ describe("the package in an empty folder", () => {
     expect(stdout.trim()).toBe("function function");
   });
 
-  it("says how to get TensorFlow.js where a spec asks for it", () => {
+  it("reports how to install TensorFlow.js if a spec requires it", () => {
     const spec = readFileSync("features/ads-demo.yaml", "utf8").replace(
       "deep_crossing:",
       "runtime: tensorflow, deep_crossing:",
@@ -181,7 +181,7 @@ describe("the package in an empty folder", () => {
     expect(stderr).toContain("npm install @tensorflow/tfjs");
   });
 
-  it("says how to get what --row-cache and --row-store need", () => {
+  it("reports how to install what --row-cache and --row-store require", () => {
     const serve = ["serve", "--checkpoint", "run", "--port", "0", "--row-store", "rows"];
     for (const [name, more] of [
       ["iovalkey", ["--row-cache", "redis://127.0.0.1:1"]],
@@ -194,7 +194,7 @@ describe("the package in an empty folder", () => {
   });
 });
 
-it("the package has every file that its documents link to", () => {
+it("the package contains every file that its documents link to", () => {
   const folder = temporary("unpacked");
   execFileSync("tar", ["-xzf", tarball, "-C", folder]);
   const root = join(folder, "package");
@@ -209,7 +209,7 @@ it("the package has every file that its documents link to", () => {
   expect(broken).toEqual([]);
 });
 
-it("a build lays the ONNX Runtime of its own platform alone: that is all an image carries", () => {
+it("a build installs only the ONNX Runtime of its own platform, so an image contains no other", () => {
   const folder = "dist/onnxruntime";
   node("scripts/onnxruntime.mjs", "--only");
   const binaries = files(join(folder, "bin")).map((file) => relative(join(folder, "bin/napi-v6"), dirname(file)));
@@ -218,7 +218,7 @@ it("a build lays the ONNX Runtime of its own platform alone: that is all an imag
   expect(bytes / 1e6).toBeLessThan(60);
 });
 
-it("the Dockerfile copies files that are there, all that the build reads among them", () => {
+it("the Dockerfile copies existing files, including all that the build reads", () => {
   const dockerfile = readFileSync("deploy/Dockerfile", "utf8");
   const copied = [...dockerfile.matchAll(/^COPY ([^-].*) \S+$/gm)].flatMap((match) => match[1].split(" "));
   expect(copied.filter((name) => !existsSync(name))).toEqual([]);

@@ -13,7 +13,7 @@ const PLACES = [
 ];
 const found = PLACES.find((path) => path !== undefined && existsSync(path));
 
-/** Is there a browser? In CI there must be. */
+/** Whether a browser is installed, which CI requires. */
 export function hasBrowser(): boolean {
   if (found) return true;
   const why = "no Chromium (apt-get install chromium, or set HASHBROOK_CHROMIUM)";
@@ -43,7 +43,7 @@ export async function serveFolders(folders: Readonly<Record<string, string>>) {
     const bytes = await readFile(path).catch(() => null);
     response.writeHead(bytes ? 200 : 404, {
       "content-type": TYPES[extname(path)] ?? "application/octet-stream",
-      // No eval; the page's import map stands in it.
+      // Without eval; the page's import map is inline.
       "content-security-policy": "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'",
     });
     response.end(bytes);

@@ -30,7 +30,7 @@ async function listen(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** What stands before the shop's server, as a balancer does: it answers `refusals` itself, and then passes requests on. */
+/** A proxy before the shop's server, like a load balancer: it sends `refusals` itself, then forwards requests. */
 async function balancer(refusals: readonly { readonly status: number; readonly after?: string }[]) {
   const seen: IncomingHttpHeaders[] = [];
   const address = await listen(async (request, response) => {
@@ -43,9 +43,9 @@ async function balancer(refusals: readonly { readonly status: number; readonly a
       const answer = await fetch(url + request.url, { method: request.method!, headers, body: Buffer.concat(chunks) });
       response.writeHead(answer.status, headers).end(await answer.text());
     } else {
-      const told = { error: "busy", code: "overloaded", hint: "wait" };
+      const body = { error: "busy", code: "overloaded", hint: "wait" };
       const after = refusal.after !== undefined && { "retry-after": refusal.after };
-      response.writeHead(refusal.status, { ...after }).end(JSON.stringify(told));
+      response.writeHead(refusal.status, { ...after }).end(JSON.stringify(body));
     }
   });
   return { address, seen };
@@ -54,7 +54,7 @@ async function balancer(refusals: readonly { readonly status: number; readonly a
 const errorOf = (work: Promise<unknown>) => work.then(() => null).catch((error: unknown) => error as ClientError);
 
 describe("hashbrook/client", () => {
-  it("scores objects with bigints, by name, with the best and what each field brings", async () => {
+  it("scores objects with bigints, by model name, with top_k and field contributions", async () => {
     const client = new Client(`${url}/`);
     const { scores, model, version, ...rest } = await client.score(REQUEST);
     expect([scores.length, model, version, rest.top_k]).toEqual([2, "shop", 3000, undefined]);
@@ -65,7 +65,7 @@ describe("hashbrook/client", () => {
     expect(await client.ready()).toBe(true);
   });
 
-  it("tells the server's errors with code, hint, status and the request's id", async () => {
+  it("reports the server's errors with code, hint, status and request id", async () => {
     const client = new Client(url);
     const error = await errorOf(client.score({ candidates: [{ item: { id: {} } }] }, { requestId: "mine" }));
     expect(error).toBeInstanceOf(ClientError);
@@ -74,11 +74,11 @@ describe("hashbrook/client", () => {
     expect(await errorOf(client.score({ ...REQUEST, model: "other" }))).toMatchObject({ status: 404 });
     expect(await errorOf(client.score({ candidates: [{ price: Number.NaN }] }))).toMatchObject({
       code: "request_invalid",
-      message: "body.candidates[0].price: NaN is no number of JSON",
+      message: "body.candidates[0].price: NaN cannot be written as JSON",
     });
   });
 
-  it("tries again where the server is overloaded, and tells it what is left of the time", async () => {
+  it("retries if the server is overloaded, and sends the remaining time", async () => {
     const { address, seen } = await balancer([{ status: 503, after: "0" }, { status: 429 }]);
     const { scores } = await new Client(address, { timeoutMs: 20_000, backoffMs: 30, token: "t" }).score(REQUEST);
     expect(scores).toHaveLength(2);
@@ -94,7 +94,7 @@ describe("hashbrook/client", () => {
     expect((await client.score(REQUEST)).scores).toHaveLength(2);
   });
 
-  it("gives up after its retries, where waiting would be over its time, and at what no retry mends", async () => {
+  it("gives up after its retries, if waiting would exceed the deadline, and for errors that are not retriable", async () => {
     const busy = await balancer(Array(9).fill({ status: 503, after: "0" }));
     const options = { timeoutMs: 20_000, retries: 1 };
     expect(await errorOf(new Client(busy.address, options).score(REQUEST))).toMatchObject({
@@ -110,7 +110,7 @@ describe("hashbrook/client", () => {
     expect(wrong.seen).toHaveLength(1);
   });
 
-  it("ends at its deadline, at its caller's signal, and where nobody answers", async () => {
+  it("fails at its deadline, on the caller's signal, and if no server responds", async () => {
     const silent = await listen(() => {});
     const late = await errorOf(new Client(silent).score(REQUEST, { timeoutMs: 50 }));
     expect(late).toMatchObject({ code: "deadline_exceeded", status: null });
@@ -126,7 +126,7 @@ describe("hashbrook/client", () => {
   });
 });
 
-/** What a program says, run beside this one. */
+/** The output of a program in a separate process. */
 function output(command: string, args: readonly string[], input = ""): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(command, args, (error, stdout, stderr) =>
@@ -136,10 +136,10 @@ function output(command: string, args: readonly string[], input = ""): Promise<s
   });
 }
 
-describe("what docs/SERVING.md says of clients", () => {
+describe("the client examples in docs/SERVING.md", () => {
   const [, section] = readFileSync("docs/SERVING.md", "utf8").split("\n## Clients\n");
 
-  it("the TypeScript runs as it stands", async () => {
+  it("the TypeScript runs unchanged", async () => {
     const [, program] = /```ts\n([\s\S]*?)```/.exec(section)!;
     const built = `${process.cwd()}/dist/portable/client.js`;
     const text = program
@@ -151,7 +151,7 @@ describe("what docs/SERVING.md says of clients", () => {
     );
   });
 
-  it("curl asks as it stands", async () => {
+  it("the curl command runs unchanged", async () => {
     const [, command] = /```sh\n([\s\S]*?)```/.exec(section)!;
     const answer = JSON.parse(await output("bash", ["-c", command.replace("localhost:8080", url)])) as {
       scores: number[];
@@ -160,7 +160,7 @@ describe("what docs/SERVING.md says of clients", () => {
   });
 
   it.skipIf(!pythonHas("urllib.request"))(
-    "examples/python/client.py scores, retries, and tells errors in twenty lines",
+    "examples/python/client.py scores, retries, and reports errors in twenty lines",
     async () => {
       const example = "examples/python/client.py";
       expect(readFileSync(example, "utf8").trim().split("\n").length).toBeLessThanOrEqual(20);

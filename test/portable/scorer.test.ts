@@ -20,7 +20,7 @@ type Name = keyof typeof MODELS;
 const NAMES = Object.keys(MODELS) as Name[];
 const checkpoint = (name: Name) => join(folder, name);
 const file = (name: Name) => join(folder, `${name}-exported`, "scorer.hbd");
-/** What the server answers. */
+/** The server's response. */
 const served = {} as Record<Name, readonly number[]>;
 
 beforeAll(async () => {
@@ -57,7 +57,7 @@ describe("hashbrook/scorer in Node", () => {
     },
   );
 
-  it("takes bigints as ids, requests as text and bytes, and more candidates than a run has rows", async () => {
+  it("accepts bigints as ids, requests as text and bytes, and more candidates than rows of a run", async () => {
     await withScorer(file("lr"), async (scorer) => {
       const id = 2n ** 64n - 1n;
       const [a, b, c] = await Promise.all([
@@ -88,10 +88,10 @@ describe("hashbrook/scorer in Node", () => {
     });
   });
 
-  it("names what is wrong with a request, a file or a place", async () => {
+  it("reports errors of a request, a file or an address", async () => {
     await withScorer(file("lr"), async (scorer) => {
       expect(await refused(scorer.score({ candidates: [{}, { ad: Number.NaN }] }))).toBe(
-        "request_invalid: body.candidates[1].ad: NaN is no number of JSON",
+        "request_invalid: body.candidates[1].ad: NaN cannot be written as JSON",
       );
       expect(await refused(scorer.score({ candidates: [{}, { ad: { a: 1 } }] }))).toMatch(
         /^request_invalid: candidates\[1\]\.ad/,
@@ -108,7 +108,7 @@ describe("hashbrook/scorer in Node", () => {
     expect(await refused(Scorer.load(join(folder, "nothing")))).toMatch(/^checkpoint_missing: /);
   });
 
-  it("tells calibrated probabilities beside the raw ones, as predict does", async () => {
+  it("returns calibrated probabilities beside raw ones, like predict", async () => {
     const [model, out, scored] = ["calibrated.yaml", "calibrated", "scored.jsonl"].map((name) => join(folder, name));
     writeFileSync(model, `${readFileSync(MODELS.lr, "utf8")}\ncalibration: isotonic\n`);
     await train({ model, data: "simulate:4000:7", out, threads: 1 });
@@ -133,7 +133,7 @@ describe("hashbrook/scorer in Node", () => {
     }
   });
 
-  it("int8 weights make the file smaller and move scores little", async () => {
+  it("int8 weights make the file smaller and change scores little", async () => {
     const out = join(folder, "int8");
     await exportModel({ checkpoint: checkpoint("tower"), out, formats: ["scorer"], precision: "int8" });
     const small = readFileSync(join(out, "scorer.hbd"));
@@ -144,7 +144,7 @@ describe("hashbrook/scorer in Node", () => {
 });
 
 describe.skipIf(!hasBrowser())("examples/browser in Chromium", () => {
-  it.each(NAMES)("%s: shows the server's scores, best first; of lr to the bit", async (name) => {
+  it.each(NAMES)("%s: shows the server's scores, best first; for lr bit for bit", async (name) => {
     const { url, close } = await serveFolders({ "": ".", models: folder });
     const browser = await openBrowser();
     try {
@@ -174,7 +174,7 @@ describe.skipIf(!hasBrowser())("examples/browser in Chromium", () => {
   });
 });
 
-/** A text that runs in the page: vitest would make another of a function that imports. */
+/** Source text to run in the page: vitest would transform a function that imports. */
 const scoreInPage = (file: string): string => `import("hashbrook/scorer")
   .then(({ Scorer }) => Scorer.load("${file}"))
   .then((scorer) => scorer.score(${JSON.stringify(REQUEST)}))

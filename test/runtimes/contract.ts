@@ -47,7 +47,7 @@ export function runtimeContract(name: Runtime["name"]): void {
       }
     });
 
-    it("takes another batch size at every run, and writes in place", async () => {
+    it("accepts another batch size in every run, and writes in place", async () => {
       const graph = new Graph();
       graph.output("y", graph.scale(graph.input("x", ["B", 2]), 2));
       const session = await (await loadRuntime(name)).load(graph, { threads: 1 });
@@ -77,7 +77,7 @@ export function runtimeContract(name: Runtime["name"]): void {
       await session.release();
     });
 
-    it("refuses a missing feed, an unknown output and a wrong shape", async () => {
+    it("rejects a missing feed, an unknown output and a wrong shape", async () => {
       const graph = new Graph();
       const sum = graph.add(graph.input("a", ["B", 2]), graph.input("b", ["B", 2]));
       graph.output("y", sum);

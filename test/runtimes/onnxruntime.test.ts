@@ -48,7 +48,7 @@ describe("onnxruntime", () => {
     manyFields,
   ]);
   it.each([...combinations, ...large])(
-    "%s: same bits in every session, wherever the feeds lie",
+    "%s: same bits in every session, for any alignment of the feeds",
     async (_, tower, shape) => {
       const { train, parameters } = buildTower(tower, shape, 5);
       const feeds = randomFeeds(train, parameters, 96);
@@ -73,7 +73,7 @@ describe("onnxruntime", () => {
     },
   );
 
-  it("asks which number of threads is worth it only where there are many whole batches", async () => {
+  it("measures the best number of threads only for runs of many whole batches", async () => {
     const { train, parameters } = buildTower(towers.deep_crossing, manyFields, 5);
     const clock = vi.spyOn(systemClock, "now");
     const feeds = randomFeeds(train, parameters, 128);
@@ -100,7 +100,7 @@ describe("onnxruntime", () => {
     await session.release();
   });
 
-  it("leaves denormal numbers to the calling thread", async () => {
+  it("does not change the calling thread's treatment of denormal numbers", async () => {
     const { infer } = buildTower(towers.wide_deep, manyFields, 5);
     await (await loadRuntime("onnxruntime")).load(infer, { threads: 1 });
     const smallest = new Float64Array([Number.MIN_VALUE]);

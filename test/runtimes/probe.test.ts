@@ -13,7 +13,7 @@ async function session(): Promise<Session> {
 }
 
 /** Adds a unit in the last place to one number of one output, in one run of three. */
-async function flawed(): Promise<Session> {
+async function flakySession(): Promise<Session> {
   const sound = await session();
   let runs = 0;
   return {
@@ -47,11 +47,11 @@ async function compared(a: Session, b: Session): Promise<Probe> {
 }
 
 describe("Probe", () => {
-  it("compares the times of two sessions alike", async () => {
+  it("compares the times of two sessions symmetrically", async () => {
     expect((await compared(await session(), await session())).speedup).toBeGreaterThan(0);
   });
 
-  it("tells how many times as fast the second session is", async () => {
+  it("reports the speedup of the second session", async () => {
     const slow: Session = {
       async run() {
         await new Promise((resolve) => setTimeout(resolve, 20));
@@ -63,8 +63,8 @@ describe("Probe", () => {
     expect((await compared(quick, slow)).speedup).toBeLessThan(1);
   });
 
-  it("gives the caller the first session's results, and ends with a single bit that differs now and then", async () => {
-    const probe = new Probe(await session(), await flawed());
+  it("returns the first session's results, and stops when a single bit differs occasionally", async () => {
+    const probe = new Probe(await session(), await flakySession());
     const [expected, found] = [views(), views()];
     await (await session()).run(expected.feeds, expected.fetches);
     let runs = 0;
@@ -74,7 +74,7 @@ describe("Probe", () => {
     expect(runs).toBe(3);
   });
 
-  it("ends after its runs where all bits agree", async () => {
+  it("ends after its runs if all bits agree", async () => {
     const probe = new Probe(await session(), await session());
     const { feeds, fetches } = views();
     let runs = 0;

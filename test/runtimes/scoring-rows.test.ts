@@ -28,7 +28,7 @@ const cases = Object.entries(towers).flatMap(([name, tower]) =>
   ),
 );
 
-/** Scores `count` rows from row `from` on, in a run padded by `pad`; padding rows hold garbage. */
+/** Scores `count` rows from row `from` on, in a run padded by `pad`; padding rows contain garbage. */
 async function score(
   session: Session,
   feeds: Record<string, TensorView>,
@@ -67,7 +67,7 @@ describe("scoringRows", () => {
     await session.release();
   });
 
-  it("is needed: without padding some batch sizes give other bits", async () => {
+  it("is necessary: without padding some batch sizes give other bits", async () => {
     const { session, feeds } = await load(towers.deep_crossing, manyFields);
     const expected = await score(session, feeds, 0, ALL);
     const differing: number[] = [];

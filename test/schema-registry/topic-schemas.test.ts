@@ -1,4 +1,4 @@
-// Events that name their schemas: the registry here is a server that has its two routes, as the products' have them.
+// Events that name their schemas: the registry is a server with the two routes of the real ones.
 import avsc from "avsc";
 import fastify, { type FastifyInstance } from "fastify";
 import { afterEach, expect, it } from "vitest";
@@ -69,7 +69,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 
-/** @param status answers so the first `failures` times */
+/** @param status status of the first `failures` responses */
 async function registry({
   failures = 0,
   status = 500,
@@ -104,7 +104,7 @@ function logOf(messages: readonly Buffer[]): MemoryLog {
   return log;
 }
 
-/** What a topic of these messages is decoded to: labels, reject codes, and the schemas a checkpoint would have. */
+/** The decoded content of a topic: labels, reject codes, and the schemas that a checkpoint would store. */
 async function decode(
   messages: readonly Buffer[],
   url: string | undefined,
@@ -131,7 +131,7 @@ async function decode(
 
 const events = [framed(1, bodyOf[1](1, "a")), framed(2, bodyOf[2](0, "b")), framed(1, bodyOf[1](0, "c"))];
 
-it("reads events by the schemas they name, asks for each once, and knows them again without a registry", async () => {
+it("decodes events with the schemas they name, requests each once, and reuses them without a registry", async () => {
   const { url, asked } = await registry();
   const read = await decode(events, url);
   expect(read.rows).toBe(3);
@@ -141,7 +141,7 @@ it("reads events by the schemas they name, asks for each once, and knows them ag
   expect(again).toEqual(read);
 });
 
-it("rejects what names no schema, one that is not there or is of another kind, and does not ask again", async () => {
+it("rejects events with no schema id, an unknown one or one of another kind, and does not request it again", async () => {
   const { url, asked } = await registry();
   const odd = [
     framed(9, bodyOf[1](1, "a")),
@@ -157,13 +157,13 @@ it("rejects what names no schema, one that is not there or is of another kind, a
   expect(read.schemas["9"]).toBeNull();
 });
 
-it("asks again where the registry fails, and says so where it goes on failing or lets nobody in", async () => {
+it("retries if the registry fails, and reports a permanent failure or denied access", async () => {
   const flaky = await registry({ failures: 2, status: 503 });
   expect((await decode(events, flaky.url)).rows).toBe(3);
   const down = await registry({ failures: 99 });
   await expect(decode(events, down.url)).rejects.toMatchObject({
     code: "schema_registry_failed",
-    message: expect.stringContaining("answers 500"),
+    message: expect.stringContaining("HTTP 500"),
   });
   await expect(decode(events, "http://127.0.0.1:1")).rejects.toMatchObject({ code: "schema_registry_failed" });
   const { url } = await registry({ authorization: `Basic ${Buffer.from("u:p").toString("base64")}` });
@@ -174,14 +174,12 @@ it("asks again where the registry fails, and says so where it goes on failing or
   const options = registryOptions(url, { SCHEMA_REGISTRY_USERNAME: "u", SCHEMA_REGISTRY_PASSWORD: "p" });
   expect((await new SchemaRegistry(options).schema("1"))?.text).toBe(JSON.stringify(first));
   await expect(decode(events, undefined)).rejects.toMatchObject({ code: "usage" });
-  expect(() => registryOptions("ftp://x", {})).toThrow("not a schema registry's address");
+  expect(() => registryOptions("ftp://x", {})).toThrow("invalid schema registry URL");
   for (const address of ["https://u:hush@x", "https://:hush@x", "u:hush@x:8081", "https://x?token=hush"])
-    expect(() => registryOptions(address, {})).toThrow(
-      /^((?!hush).)*\*\*\*((?!hush).)*not a schema registry's address$/,
-    );
+    expect(() => registryOptions(address, {})).toThrow(/^((?!hush).)*\*\*\*((?!hush).)*invalid schema registry URL$/);
 });
 
-it("asks again, when resumed, for a schema that was registered after events had named it", async () => {
+it("requests again, when resumed, a schema that was registered after events had named it", async () => {
   const { url, asked } = await registry();
   const known = { "1": { text: JSON.stringify(first), references: [] }, "2": null };
   const read = await decode([...events, framed(9, Buffer.of(1))], url, known);
@@ -191,7 +189,7 @@ it("asks again, when resumed, for a schema that was registered after events had 
   expect(await decode(events, undefined, known)).toMatchObject({ rows: 2, rejects: ["unknown_schema"] });
 });
 
-it("stays bounded where every message names another schema that is not there", async () => {
+it("stays bounded if every message names another unknown schema", async () => {
   const { url, asked } = await registry();
   const hostile = Array.from({ length: 200 }, (_, i) => framed(i + 10, Buffer.of(1)));
   const read = await decode([...events, ...hostile, ...events], url, {}, 20);
@@ -202,8 +200,8 @@ it("stays bounded where every message names another schema that is not there", a
   expect(await decode([...events, ...hostile, ...events], undefined, read.schemas, 20)).toEqual(read);
 });
 
-it("does not take a wrong base path's 404 for the registry's word that a schema is not there", async () => {
-  const failure = { code: "schema_registry_failed", message: expect.stringContaining("answers 404") };
+it("does not mistake the 404 of a wrong base path for an unknown schema", async () => {
+  const failure = { code: "schema_registry_failed", message: expect.stringContaining("HTTP 404") };
   const elsewhere = fastify();
   servers.push(elsewhere);
   const wrong = await elsewhere.listen({ host: "127.0.0.1", port: 0 });
@@ -211,7 +209,7 @@ it("does not take a wrong base path's 404 for the registry's word that a schema 
   await expect(new SchemaRegistry({ url: wrong }).schema(GUID)).rejects.toMatchObject(failure);
 });
 
-/** A message as a record batch has it: no key, a value, one header. */
+/** A message as in a record batch: no key, a value, one header. */
 function withHeader(value: Buffer, name: string, header: Buffer): Messages {
   const sized = (bytes: Buffer) => Buffer.concat([Buffer.of(2 * bytes.length), bytes]);
   const bytes = Buffer.concat([Buffer.of(1), sized(value), Buffer.of(2), sized(Buffer.from(name)), sized(header)]);
@@ -221,7 +219,7 @@ function withHeader(value: Buffer, name: string, header: Buffer): Messages {
   return { ...all, bytes, keysAt: Uint32Array.of(0) };
 }
 
-it("finds the id that stands in a header, a GUID or a number", async () => {
+it("finds an id in a header, as a GUID or a number", async () => {
   const { url } = await registry();
   const value = bodyOf[1](1, "a");
   const guid = Buffer.from(`01${GUID.replaceAll("-", "")}`, "hex");
@@ -239,7 +237,7 @@ it("finds the id that stands in a header, a GUID or a number", async () => {
   expect(Object.keys(decoder.schemas!.takeNamed())).toEqual([GUID]);
 });
 
-it("reads Protobuf by the message of a schema that events name, and knows it again without a registry", async () => {
+it("decodes Protobuf with the message type that events name, and reuses it without a registry", async () => {
   const { url, asked } = await registry();
   const spec = { ...SPEC, events: { ...SPEC.events, format: "protobuf" as const } };
   const body = (hex: string) => Buffer.from(hex, "hex");

@@ -5,7 +5,7 @@ import * as zlib from "node:zlib";
 import { afterAll } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 
-/** A folder of this test file's own, removed afterwards. */
+/** A temporary folder for this test file, removed afterwards. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-source-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -18,5 +18,5 @@ export function sampleLines(bytes: number, seed: number): Buffer {
   return Buffer.from(Array.from({ length: bytes }, () => (rng.below(20) === 0 ? 10 : 33 + rng.below(90))));
 }
 
-/** Node's zstd, where it has one. */
+/** Node's zstd, if it has one. */
 export const zstdCompress = (zlib as unknown as { zstdCompressSync?: (bytes: Uint8Array) => Buffer }).zstdCompressSync;

@@ -42,7 +42,7 @@ describe("zipf", () => {
     );
   });
 
-  it("gives rank r the share of the integral of (x + shift)^-s", () => {
+  it("gives rank r its share of the integral of (x + shift)^-s", () => {
     const [n, shift, halvings] = [1000, 4, 3];
     const power = 1 / 2 ** halvings;
     const below = (rank: number) =>
@@ -57,7 +57,7 @@ describe("zipf", () => {
 });
 
 describe("draws", () => {
-  it("depend on seed and number alone, not on what was drawn before", () => {
+  it("depend only on seed and index, not on earlier draws", () => {
     const draws = new Draws();
     const first = [draws.of(1, 7).uniform(), draws.uniform()];
     draws.of(1, 8).uniform();
@@ -94,7 +94,7 @@ describe("draws", () => {
 });
 
 describe("mix", () => {
-  it("changes about half of the bits when one bit of its input changes", () => {
+  it("flips about half of the output bits when one input bit is flipped", () => {
     let flipped = 0;
     for (let i = 0; i < 1000; i++) {
       for (let bit = 0; bit < 32; bit++) flipped += bits(mix(3, i) ^ mix(3, i ^ (1 << bit)));

@@ -1,17 +1,17 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { ByteSource } from "../../src/sources/source.js";
 
-/** What a source under contract holds. */
+/** The content of a source under test. */
 export interface SourceCase {
-  /** A fresh source over the same content, every time. */
+  /** Creates a new source over the same content. */
   readonly make: () => ByteSource;
   /** The decompressed content of each file. */
   readonly contents: readonly Uint8Array[];
-  /** Why it cannot start anywhere but at its beginning; undefined when it can. */
+  /** Why it can only start at its beginning; undefined if it can start anywhere. */
   readonly onlyFromStart?: string;
 }
 
-/** Reads to the end of the list, `size` bytes at most at a time: the rest of each file from the position on. */
+/** Reads to the end of the list, at most `size` bytes at a time. @returns the rest of each file from the position on */
 export async function readRest(source: ByteSource, size: number): Promise<Uint8Array[]> {
   const files: Uint8Array[] = [];
   const target = new Uint8Array(size);
@@ -29,7 +29,7 @@ export async function readRest(source: ByteSource, size: number): Promise<Uint8A
 const texts = (files: readonly Uint8Array[]) => files.map((bytes) => Buffer.from(bytes).toString("latin1"));
 const START = { file: 0, offset: 0, row: 0 };
 
-/** The contract of `ByteSource`, which every kind of input keeps. */
+/** The contract of `ByteSource`, which every kind of input must meet. */
 export function sourceContract(name: string, prepare: () => SourceCase | Promise<SourceCase>): void {
   describe(`source contract: ${name}`, async () => {
     const { make, contents, onlyFromStart } = await prepare();
@@ -46,7 +46,7 @@ export function sourceContract(name: string, prepare: () => SourceCase | Promise
       expect(texts(await readRest(await opened(), size))).toEqual(texts(contents));
     });
 
-    it("says 0 at a file's end as often as it is asked, and false after the last file", async () => {
+    it("returns 0 at the end of a file on every read, and false after the last file", async () => {
       const source = await opened();
       await readRest(source, 1 << 16);
       expect([await source.read(new Uint8Array(8)), await source.read(new Uint8Array(8))]).toEqual([0, 0]);
@@ -64,7 +64,7 @@ export function sourceContract(name: string, prepare: () => SourceCase | Promise
       expect(new Uint8Array(buffer)[100 + count]).toBe(0);
     });
 
-    it("counts bytes up to the total, where the total is known", async () => {
+    it("counts bytes up to the total, if the total is known", async () => {
       const source = await opened();
       expect(source.bytesRead).toBe(0);
       await readRest(source, 1 << 16);
@@ -75,7 +75,7 @@ export function sourceContract(name: string, prepare: () => SourceCase | Promise
         expect(source.totalBytes ?? total).toBe(total);
     });
 
-    it("verifies against fingerprints of an earlier run, and keeps them", async () => {
+    it("verifies the fingerprints of an earlier run, and keeps them", async () => {
       const first = await opened();
       await readRest(first, 1 << 16);
       expect(first.fingerprints).toHaveLength(contents.length);
@@ -91,7 +91,7 @@ export function sourceContract(name: string, prepare: () => SourceCase | Promise
       return;
     }
 
-    it("goes on at any position with exactly the rest", async () => {
+    it("resumes at any position with exactly the remaining bytes", async () => {
       for (const [file, content] of contents.entries()) {
         for (const offset of new Set([0, Math.min(1, content.length), content.length >> 1, content.length])) {
           const rest = await readRest(await opened({ file, offset, row: 0 }), 1 << 16);
@@ -102,7 +102,7 @@ export function sourceContract(name: string, prepare: () => SourceCase | Promise
       }
     });
 
-    it("goes back to the start for another epoch, and counts on", async () => {
+    it("rewinds for another epoch, and continues counting", async () => {
       const source = await opened();
       await readRest(source, 1 << 16);
       const once = source.bytesRead;
@@ -111,7 +111,7 @@ export function sourceContract(name: string, prepare: () => SourceCase | Promise
       if (source.totalBytes !== null) expect(source.bytesRead).toBe(2 * once);
     });
 
-    it("refuses a position behind the end: the data were shortened", async () => {
+    it("rejects a position after the end: the data were truncated", async () => {
       const position = { file: 0, offset: contents[0].length + 1, row: 0 };
       await expect(opened(position)).rejects.toMatchObject({ code: "source_changed" });
       await expect(opened({ ...START, file: contents.length })).rejects.toMatchObject({ code: "source_changed" });

@@ -75,7 +75,7 @@ if (zstdCompress) {
   });
 } else {
   console.log(`skipped: zstandard contract (Node ${process.version} has no zstd)`);
-  it("says which Node can read .zst", async () => {
+  it("names the Node versions that can read .zst", async () => {
     const source = open(put("a.zst", "x"));
     await expect(source.open(START)).rejects.toMatchObject({
       code: "source_unreadable",
@@ -133,7 +133,7 @@ describe("standard input", () => {
     expect(node(main, openSync("/dev/null", "r")).stdout).toMatch(`${sha256(Buffer.alloc(0))} 0 `);
   });
 
-  it("does not keep a process that ends from ending", async () => {
+  it("does not keep a finished process alive", async () => {
     const child = spawn(process.execPath, ["--input-type=module", "-e", main], {
       stdio: ["pipe", "ignore", "inherit"],
       env: { ...process.env, IMPATIENT: "1" },
@@ -142,16 +142,16 @@ describe("standard input", () => {
     child.stdin!.end();
   });
 
-  it("refuses to go on in the middle", () => {
+  it("refuses to resume in the middle", () => {
     const { status, stderr } = node(main, "pipe", contents[0], { OFFSET: "5" });
     expect(status).toBe(1);
     expect(stderr).toContain("source_unreadable");
-    expect(stderr).toContain("a pipe cannot go on at byte 5");
+    expect(stderr).toContain("a pipe cannot be read from byte 5");
   });
 });
 
-describe("a compressed file nobody reads on", () => {
-  it("waits, instead of filling the memory", async () => {
+describe("a compressed file whose reader pauses", () => {
+  it("stops decompressing, instead of filling memory", async () => {
     const source = open(put("large.gz", gzipSync(sampleLines(8_000_000, 3))));
     await source.open(START);
     await source.read(new Uint8Array(1000));
@@ -162,7 +162,7 @@ describe("a compressed file nobody reads on", () => {
   });
 });
 
-describe("what is wrong is named, with a mend", () => {
+describe("errors name the input and a fix", () => {
   const error = (specs: string[], options = {}) => {
     try {
       openSource(specs, { folder, ...options });
@@ -173,15 +173,15 @@ describe("what is wrong is named, with a mend", () => {
 
   it.each([
     [["missing.tsv"], "source_missing", "missing.tsv: no such file"],
-    [["s3://bucket/day.tsv"], "source_missing", "s3://bucket/day.tsv: is an address"],
+    [["s3://bucket/day.tsv"], "source_missing", "s3://bucket/day.tsv: is a URL"],
     [["none-*.tsv"], "source_missing", "none-*.tsv: no file matches"],
     [["part-0.tsv/x"], "source_missing", "part-0.tsv/x: a part of the path is a file"],
     [["."], "source_unreadable", ".: is a folder"],
     [[], "usage", "no data given"],
     [["-", "-"], "usage", "-: a pipe can be read only once"],
-    [["simulate:x"], "usage", "simulate:x: not a simulated source"],
+    [["simulate:x"], "usage", "simulate:x: invalid simulated source"],
     [["simulate:10:1:csv"], "usage", "simulate:10:1:csv"],
-    [["simulate:10:4294967296"], "usage", "not a simulated source"],
+    [["simulate:10:4294967296"], "usage", "invalid simulated source"],
   ])("%j: %s", (specs, code, message) => {
     expect(error(specs)).toMatchObject({
       code,
@@ -202,7 +202,7 @@ describe("what is wrong is named, with a mend", () => {
     });
   });
 
-  it("a file that goes away between looking it up and opening it", async () => {
+  it("a file that is deleted between stat and open", async () => {
     const source = open(put("brief.tsv", "x"));
     rmSync(join(folder, "brief.tsv"));
     await expect(source.open(START)).rejects.toMatchObject({ code: "source_missing" });
@@ -222,14 +222,14 @@ describe("what is wrong is named, with a mend", () => {
   };
   const packed = gzipSync(contents[0]);
 
-  it("a .gz that is cut off: after what could be read", async () => {
+  it("a truncated .gz, after its readable content", async () => {
     const { thrown, bytes } = await readAll(put("cut.tsv.gz", packed.subarray(0, packed.length >> 1)));
     expect(bytes).toBeGreaterThan(100_000);
     expect(thrown).toMatchObject({
       code: "source_unreadable",
       message: expect.stringMatching(
         new RegExp(
-          `^cut.tsv.gz: the compressed file is cut off, after ${bytes} bytes of content, at or after byte ${packed.length >> 1} of`,
+          `^cut.tsv.gz: the compressed file is truncated, after ${bytes} decompressed bytes, at or after byte ${packed.length >> 1} of`,
         ),
       ),
     });
@@ -243,18 +243,18 @@ describe("what is wrong is named, with a mend", () => {
       code: "source_unreadable",
       message: expect.stringContaining("the compressed file is damaged"),
     });
-    expect((thrown as Error).message).toContain(`after ${bytes} bytes of content`);
+    expect((thrown as Error).message).toContain(`after ${bytes} decompressed bytes`);
   });
 
-  it("a second .gz member that is none, or is cut off", async () => {
+  it("an invalid or truncated second .gz member", async () => {
     const good = gzipSync("good\n");
     const bad = await readAll(put("bad-member.gz", Buffer.concat([good, Buffer.alloc(50, 0x41)])));
     expect(bad.thrown).toMatchObject({ code: "source_unreadable" });
     const cut = await readAll(put("cut-member.gz", Buffer.concat([good, packed.subarray(0, 1000)])));
-    expect(cut.thrown).toMatchObject({ code: "source_unreadable", message: expect.stringContaining("cut off") });
+    expect(cut.thrown).toMatchObject({ code: "source_unreadable", message: expect.stringContaining("truncated") });
   });
 
-  it("a file that only says it is .gz", async () => {
+  it("a file that is named .gz but is not compressed", async () => {
     await expect(open(put("fake.gz", "label\t1\n")).open(START)).rejects.toMatchObject({ code: "source_unreadable" });
   });
 });

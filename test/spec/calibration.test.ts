@@ -27,14 +27,14 @@ const wrong = (rest: string, label?: string) => {
 };
 
 describe("calibration and negative sampling in a spec", () => {
-  it("are off where they are not given, and leave the spec's hash alone", () => {
+  it("are off by default, and then do not change the spec's hash", () => {
     const plain = spec("");
     expect(plain).not.toHaveProperty("calibration");
     expect(plain).not.toHaveProperty("negative_sampling");
     expect(specHash(spec("train: { negative_sampling: 1 }"))).toBe(specHash(plain));
   });
 
-  it("have defaults, and are read back from a checkpoint's text", () => {
+  it("have defaults, and survive a round trip through a checkpoint's JSON", () => {
     const compiled = spec("calibration: { by: a }\ntrain: { negative_sampling: 0.1 }");
     const calibration = { method: "isotonic", by: "a", slices: 64, half_life: 100_000 };
     expect(compiled).toMatchObject({ calibration, negative_sampling: 0.1 });
@@ -48,7 +48,7 @@ describe("calibration and negative sampling in a spec", () => {
     ["calibration: { by: d }", '"d" is not a field'],
     ["calibration: { by: b }", 'no table embeds "b"'],
     ["calibration: { by: tags }", '"tags" has no single value'],
-    ["calibration: { slices: 4 }", "there is one curve"],
+    ["calibration: { slices: 4 }", "has no effect without `by`"],
     ["calibration: { by: a, slices: 1001 }", "calibration.slices"],
     ["calibration: { half_life: 1 }", "calibration.half_life"],
     ["calibration: sigmoid", "calibration"],
@@ -58,15 +58,15 @@ describe("calibration and negative sampling in a spec", () => {
     expect(wrong(rest)).toContain(message);
   });
 
-  it("soft labels have no negatives to leave out", () => {
-    expect(wrong("train: { negative_sampling: 0.5 }", ", soft: true")).toContain("a soft label is no negative");
+  it("negative sampling is refused for soft labels", () => {
+    expect(wrong("train: { negative_sampling: 0.5 }", ", soft: true")).toContain("cannot be used with soft labels");
   });
 
   it.each([
     { calibration: { method: "isotonic", by: "b", slices: 3, half_life: 1000 } },
     { calibration: { method: "isotonic", by: "a", half_life: 1000 } },
     { negative_sampling: 1 },
-  ])("a compiled spec that says %j is damaged", (change) => {
+  ])("a compiled spec with %j is reported as damaged", (change) => {
     const text = JSON.stringify({ ...spec(""), ...change });
     expect(() => compiledFromJson(text)).toThrow(expect.objectContaining({ code: "checkpoint_damaged" }));
   });

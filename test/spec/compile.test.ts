@@ -78,7 +78,7 @@ describe("defaults", () => {
     });
   });
 
-  test("of tables, which stand in the order of their first fields, the wide one last", () => {
+  test("of tables, ordered by their first fields, the wide one last", () => {
     const ftrl = { kind: "ftrl", alpha: 0.2, beta: 0.05, l1: 0, l2: 0, l21: 0 };
     expect(spec.tables.map(({ seed: _, cells: __, ...rest }) => rest)).toEqual([
       { name: "small", role: "embedding", encoding: "hash", rows: 1000, dim: 16, init: 0.01, optimizer: ftrl },
@@ -140,7 +140,7 @@ describe("defaults", () => {
   });
 });
 
-describe("what is written wins", () => {
+describe("explicit options take precedence", () => {
   test.each([
     ["optimizer: ftrl", { kind: "ftrl", alpha: 0.2, beta: 0.05 }],
     ["optimizer: { ftrl: { alpha: 0.1, l21: 0.01 } }", { kind: "ftrl", alpha: 0.1, beta: 0.05, l21: 0.01 }],
@@ -192,7 +192,7 @@ tower: deep_crossing
     ]);
   });
 
-  test("an anchor stands for its value", () => {
+  test("an anchor is replaced by its value", () => {
     const text = news
       .replace("articles: { dim: 8 }", "articles: { dim: 8, optimizer: &slow { ftrl: { alpha: 0.01 } } }")
       .replace("salt: field", "salt: field, optimizer: *slow");
@@ -321,7 +321,7 @@ describe("any valid spec", () => {
     );
   };
 
-  test("compiles, is read back from its own JSON, and does not depend on the order of YAML keys", () => {
+  test("compiles, round-trips through its JSON, and does not depend on the order of YAML keys", () => {
     fc.assert(
       fc.property(spec, (value) => {
         const compiled = compile(stringify(value));
@@ -333,7 +333,7 @@ describe("any valid spec", () => {
     );
   });
 
-  test("another seed is another hash", () => {
+  test("a different seed gives a different hash", () => {
     expect(specHash(compile(`${news}train: { seed: 1 }\n`))).not.toBe(specHash(compile(news)));
     expect(specHash(compile(`${news}train: { seed: 42 }\n`))).toBe(specHash(compile(news)));
   });

@@ -49,14 +49,14 @@ test.each([
   ['"numbers":["x"]', '"numbers":[]', "/numbers are not the numeric fields"],
   ['"name":"x"', '"name":"a"', "two fields have the same name"],
   ['"name":"ids"', '"name":"wide"', "two tables have the same name"],
-  ['"seed":42', '"seed":43', "table ids has seeds that its names do not give"],
+  ['"seed":42', '"seed":43', "table ids has seeds that do not match its names"],
   ['"field":"tags","kind":"bag"', '"field":"tags","kind":"single"', "table ids has a single cell for tags"],
   ['"field":"a_x_b","kind":"single"', '"field":"a_x_b","kind":"number"', "table wide has a number cell for a_x_b"],
-  ['"field":"tags","kind"', '"field":"tags","items":49,"kind"', "table ids has 49 items of tags side by side"],
-  ['"field":"a","kind"', '"field":"a","items":2,"kind"', "table ids has 2 items of a side by side"],
+  ['"field":"tags","kind"', '"field":"tags","items":49,"kind"', "table ids has 49 item vectors of tags"],
+  ['"field":"a","kind"', '"field":"a","items":2,"kind"', "table ids has 2 item vectors of a"],
   ['"role":"wide"', '"role":"embedding"', "deep_crossing has a bias or number cell in an embedding table"],
   ['"kind":"deep_crossing"', '"kind":"lr"', "lr has no bias"],
-])("%s → %s is damage", (from, to, what) => {
+])("%s → %s is reported as damage", (from, to, what) => {
   expect(good).toContain(from);
   const error = errorOf(from === "" ? "{" : good.replace(from, to));
   expect(error.code).toBe("checkpoint_damaged");
@@ -65,7 +65,7 @@ test.each([
   expect(error.hint).toContain("use another checkpoint");
 });
 
-test("whatever bytes are there, the error is a typed one", () => {
+test("any bytes give a HashbrookError", () => {
   fc.assert(
     fc.property(fc.nat(good.length - 1), fc.string({ minLength: 0, maxLength: 3 }), fc.nat(5), (at, text, dropped) => {
       const json = good.slice(0, at) + text + good.slice(at + dropped);
@@ -80,6 +80,6 @@ test("whatever bytes are there, the error is a typed one", () => {
   );
 });
 
-test.each(["null", "[]", "5", '"x"', "{}"])("%s is no compiled spec", (json) => {
+test.each(["null", "[]", "5", '"x"', "{}"])("%s is not a compiled spec", (json) => {
   expect(errorOf(json).code).toBe("checkpoint_damaged");
 });

@@ -15,7 +15,7 @@ const wrong = (correct: string, more?: string) => {
 };
 
 describe("join.correct", () => {
-  it("is compiled to ms, the last age being the window, and read back from a checkpoint's text", () => {
+  it("is compiled to ms, with the last age as the window, and survives a round trip through a checkpoint's JSON", () => {
     const compiled = spec("{ ages: [2m, 1h, 1d, 7d] }");
     const ages = [120_000, 3_600_000, 86_400_000, 604_800_000];
     expect(compiled.join).toMatchObject({ window: ages[3], correct: { method: "fnw", ages } });
@@ -27,26 +27,30 @@ describe("join.correct", () => {
     });
   });
 
-  it("leaves specs without it, and their hash, alone", () => {
+  it("does not change specs without it, or their hash", () => {
     const compiled = parseSpec(text, "join.yaml");
     expect(compiled.join).not.toHaveProperty("correct");
     expect(specHash(compiled)).not.toBe(specHash(spec("{ ages: [15m] }")));
   });
 
   it.each([
-    ["{ ages: [1h, 2m] }", "", "they do not ascend"],
+    ["{ ages: [1h, 2m] }", "", "must be in ascending order"],
     ["{ ages: [] }", "", "join.correct.ages"],
-    ["{ ages: [soon] }", "", "soon is not a time"],
-    ["{ ages: [1h], wait: 1m }", "", "biased with fnw: it makes up for impressions that all were learned as negatives"],
-    ["{ method: fnc, ages: [1h], wait: 1m }", "", "biased with fnc"],
-    ["{ method: plain, ages: [1h], wait: 2h }", "", "it is not before the first age"],
-    ["{ method: fnc, ages: [1h] }", "train: { negative_sampling: 0.5 }\n", "biased with fnc"],
-    ["{ ages: [1h] }\n  window: 1h", "", "the last of correct.ages is the window"],
+    ["{ ages: [soon] }", "", "soon is not a duration"],
+    [
+      "{ ages: [1h], wait: 1m }",
+      "",
+      "would bias predictions with method fnw: it assumes that every impression was first learned as a negative",
+    ],
+    ["{ method: fnc, ages: [1h], wait: 1m }", "", "would bias predictions with method fnc"],
+    ["{ method: plain, ages: [1h], wait: 2h }", "", "must be shorter than the first age"],
+    ["{ method: fnc, ages: [1h] }", "train: { negative_sampling: 0.5 }\n", "would bias predictions with method fnc"],
+    ["{ ages: [1h] }\n  window: 1h", "", "cannot be used with correct"],
     ["{ ages: [1h] }", "calibration: { by: ad }\n", "calibration.by"],
-    ["{ ages: [1h] }", "metrics: { group: user }\n", "scores wait for their labels"],
+    ["{ ages: [1h] }", "metrics: { group: user }\n", "scores that wait for labels"],
     ["{ ages: [1h] }", "train: { lanes: 2 }\n", "train.lanes"],
     ["{ method: es_dfm, ages: [1h] }", "", "join.correct.method"],
-  ])("%s is refused where it is wrong: %#", (correct, more, message) => {
+  ])("invalid %s is refused: %#", (correct, more, message) => {
     expect(wrong(correct, more)).toContain(message);
   });
 });

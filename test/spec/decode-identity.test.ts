@@ -35,7 +35,7 @@ function identity(change: (spec: Tree) => void = () => {}) {
 const set = (tree: unknown, values: object) => Object.assign(tree as object, values);
 const same = identity();
 
-describe("what decides a decoded batch", () => {
+describe("the decode identity", () => {
   it("is a hash of canonical JSON", () => {
     expect(same.hash).toBe(hex64(xxh64(canonicalJson(same.value))));
     expect(JSON.parse(JSON.stringify(same.value))).toEqual(same.value);
@@ -64,7 +64,7 @@ describe("what decides a decoded batch", () => {
     ["calibration", (s) => set(s, { calibration: { by: "a" } })],
     ["the label's prior", (s) => set(s.label, { prior: 0.1 })],
     ["among how many events an id counts once", (s) => set(s.events, { id_window: 5 })],
-  ])("is not %s", (_, change) => {
+  ])("does not include %s", (_, change) => {
     expect(identity(change)).toEqual(same);
   });
 
@@ -95,13 +95,13 @@ describe("what decides a decoded batch", () => {
       'events.columns[10]: "more", not nothing',
     ],
     ["the format", (s) => set(s, { events: { format: "json" } }), 'events.format: "json", not "tsv"'],
-  ])("is %s, which is named", (_, change, difference) => {
+  ])("includes %s, which a difference names", (_, change, difference) => {
     const other = identity(change);
     expect(other.hash).not.toBe(same.hash);
     expect(identityDifference(other, same)).toContain(difference);
   });
 
-  it("names a few of many differences", () => {
+  it("names only a few of many differences", () => {
     const other = identity((s) => set(s.train, { seed: 7 }));
     expect(identityDifference(other, same).split("; ")).toHaveLength(5);
     expect(identityDifference(other, same)).toMatch(/; and \d+ more differences$/);

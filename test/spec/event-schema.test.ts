@@ -35,7 +35,7 @@ const problemOf = (text: string): string => {
 };
 
 describe("a schema of events", () => {
-  it("is a file beside the spec, or its text, and the compiled spec has it", () => {
+  it("is a file beside the spec or its text, and is in the compiled spec", () => {
     const folder = mkdtempSync(join(tmpdir(), "hashbrook-spec-"));
     writeFileSync(join(folder, "click.avsc"), JSON.stringify(schema, null, 2));
     writeFileSync(join(folder, "s.yaml"), spec("{ format: avro, schema: click.avsc }"));
@@ -45,24 +45,24 @@ describe("a schema of events", () => {
     expect(specHash(inline)).toBe(specHash(loaded));
   });
 
-  it("has the paths that the spec reads", () => {
+  it("must have the paths that the spec reads", () => {
     const events = `{ format: avro, schema: '${JSON.stringify(schema)}' }`;
     expect(problemOf(spec(events, "again.id"))).toBe("");
     expect(problemOf(spec(events, "tags.any.key"))).toBe("");
     expect(problemOf(spec(events, "user.idd"))).toContain('the schema has no "user.idd"');
     expect(problemOf(spec("{ format: avro, schema: none.avsc }"))).toContain("none.avsc: no such file");
-    expect(problemOf(spec("{ format: json, schema: '{}' }"))).toContain("events.schema: has no meaning for json");
+    expect(problemOf(spec("{ format: json, schema: '{}' }"))).toContain("events.schema: has no effect for json");
   });
 
   it.each([
     ['{"type": "record"}', "is not a name"],
-    ['{"type": "record", "name": "R"}', "without fields"],
-    ['{"type": "record", "name": "R", "fields": [{"name": "a", "type": "strnig"}]}', 'a: no type "strnig"'],
-    ['{"type": "enum", "name": "E"}', "without symbols"],
-    ['{"type": "fixed", "name": "F", "size": -1}', "a size"],
-    ["[]", "a union of nothing"],
-    ["{", "not JSON"],
-  ])("%s is none", (text, why) => {
+    ['{"type": "record", "name": "R"}', "no list of fields"],
+    ['{"type": "record", "name": "R", "fields": [{"name": "a", "type": "strnig"}]}', 'a: unknown type "strnig"'],
+    ['{"type": "enum", "name": "E"}', "no list of symbols"],
+    ['{"type": "fixed", "name": "F", "size": -1}', "size must be"],
+    ["[]", "a union must not be empty"],
+    ["{", "not valid JSON"],
+  ])("%s is invalid", (text, why) => {
     expect(problemOf(spec(`{ format: avro, schema: '${text}' }`))).toContain(why);
   });
 });
@@ -79,7 +79,7 @@ message Click { int32 label = 1; User user = 2; repeated Page pages = 3; google.
   const text = (proto: string, more = "") => `{ format: protobuf, schema: ${JSON.stringify(proto)}${more} }`;
   const inOne = `${user}\n${click}`;
 
-  it("is a file beside the spec with those that it imports, or their texts, whatever the comments", () => {
+  it("is a file beside the spec with its imports, or their texts, whatever the comments", () => {
     const folder = mkdtempSync(join(tmpdir(), "hashbrook-spec-"));
     mkdirSync(join(folder, "model"));
     writeFileSync(join(folder, "model", "user.proto"), user);
@@ -89,32 +89,34 @@ message Click { int32 label = 1; User user = 2; repeated Page pages = 3; google.
     expect(loaded.events.schema).not.toContain("beside");
     expect(specHash(parseSpec(spec(text(inOne, ", message: Click")), "s.yaml"))).toBe(specHash(loaded));
     writeFileSync(join(folder, "model", "click.proto"), click.replace("user.proto", "who.proto"));
-    expect(() => loadSpec(join(folder, "s.yaml"))).toThrow('click.proto imports "model/who.proto", which is not there');
+    expect(() => loadSpec(join(folder, "s.yaml"))).toThrow(
+      'click.proto imports "model/who.proto", which does not exist',
+    );
   });
 
-  it("has the paths that the spec reads", () => {
+  it("must have the paths that the spec reads", () => {
     const events = text(inOne, ", message: shop.Click");
     for (const from of ["user.id", "user.counts.any.key", "pages", "at"])
       expect(problemOf(spec(events, from))).toBe("");
     for (const from of ["user.idd", "pages.url", "at.seconds"])
       expect(problemOf(spec(events, from))).toContain(`the schema has no "${from}"`);
     expect(problemOf(spec(text(inOne), "url"))).toContain('the schema has no "label"');
-    expect(problemOf(spec("{ format: protobuf, message: Click }"))).toContain("events.message: has no meaning without");
-    expect(problemOf(spec("{ format: json, message: Click }"))).toContain("events.message: has no meaning for json");
+    expect(problemOf(spec("{ format: protobuf, message: Click }"))).toContain("events.message: has no effect without");
+    expect(problemOf(spec("{ format: json, message: Click }"))).toContain("events.message: has no effect for json");
   });
 
   it.each([
-    ["message {", '"{" is no name'],
-    ["message M { int32 a = 0; }", "line 1: a field's number is from 1 to"],
-    ["message M {\n int32 a = 1; int32 b = 1; }", "line 2: M.b = 1: the name or number is there twice"],
-    ["message M { strnig a = 1; }", 'M.a: no type "strnig"'],
-    ["message M { map<float, int32> a = 1; }", '"float" is no type of keys'],
-    ["message M { optional int32 a = 1", "it ends in the midst of a statement"],
-    ["enum E { A = 0; }", "no message at place 0"],
-    ["syntax = 'proto4'; message M {}", "neither proto2 nor proto3"],
-    ["}; message M {}", "begins no statement"],
+    ["message {", 'expected a name, got "{"'],
+    ["message M { int32 a = 0; }", "line 1: a field number must be from 1 to"],
+    ["message M {\n int32 a = 1; int32 b = 1; }", "line 2: M.b = 1: duplicate field name or number"],
+    ["message M { strnig a = 1; }", 'M.a: unknown type "strnig"'],
+    ["message M { map<float, int32> a = 1; }", '"float" cannot be the key type of a map'],
+    ["message M { optional int32 a = 1", "ends inside a statement"],
+    ["enum E { A = 0; }", "no message type at index 0"],
+    ["syntax = 'proto4'; message M {}", "must be proto2 or proto3"],
+    ["}; message M {}", 'unexpected "}" at the start of a statement'],
     ["message M { option (x) = { a: [1, 2] }; int32 a = 1 [(y).z = -1, default = 0x1F]; };", 'no "label"'],
-  ])("%s is none", (proto, why) => {
+  ])("%s is invalid", (proto, why) => {
     expect(problemOf(spec(text(proto.includes(";") ? proto : `${proto};`)))).toContain(why);
   });
 });

@@ -10,7 +10,7 @@ import { loadSpec } from "../../src/spec/parse.js";
 const folder = new URL("../../features/", import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
 
-test("the promised specs are there", () => {
+test("the documented specs exist", () => {
   const promised =
     "globo-deep-crossing globo-deep-crossing-json globo-lr globo-fm globo-dcn-v2 criteo-lr criteo-deep-crossing avazu-deep-crossing movielens-deep-crossing ads-demo ads-demo-lr";
   expect(files).toEqual(expect.arrayContaining(promised.split(" ").map((name) => `${name}.yaml`)));
@@ -19,13 +19,13 @@ test("the promised specs are there", () => {
 describe.each(files)("%s", (file) => {
   const path = fileURLToPath(new URL(file, folder));
 
-  test("compiles, and its compiled form is read back from JSON", () => {
+  test("compiles, and its compiled form round-trips through JSON", () => {
     const spec = loadSpec(path);
     expect(`${spec.name}.yaml`).toBe(file);
     expect(compiledFromJson(canonicalJson(spec))).toEqual(spec);
   });
 
-  test("names its schema and satisfies it, as an editor sees it", () => {
+  test("names its schema and is valid against it, as in an editor", () => {
     const text = readFileSync(path, "utf8");
     const schema = JSON.parse(readFileSync(new URL("schema.json", folder), "utf8"));
     expect(text.startsWith("# yaml-language-server: $schema=./schema.json\n")).toBe(true);

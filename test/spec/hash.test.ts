@@ -25,7 +25,7 @@ test.each([
   [14, PRIME32, 0xc3bd6bf63deb6df0n],
   [222, 0n, 0xb641ae8cb691c174n],
   [222, PRIME32, 0x20cb8ab7ae10c14an],
-])("xxHash's own vectors: %i bytes, seed %i", (length, seed, hash) => {
+])("xxHash's reference vectors: %i bytes, seed %i", (length, seed, hash) => {
   expect(xxh64(sanityBuffer(length), seed)).toBe(hash);
 });
 
@@ -38,7 +38,7 @@ test("a text is hashed as its UTF-8 bytes, as xxhash-wasm does", async () => {
   );
 });
 
-test("bytes of every length, and longer ones than a piece, hash as xxhash-wasm does, with any seed", async () => {
+test("bytes of every length, also longer than a chunk, hash as in xxhash-wasm, with any seed", async () => {
   const { h64Raw } = await xxhash();
   for (const length of [...Array(300).keys(), 2 ** 20 - 1, 2 ** 20, 2 ** 20 + 33]) {
     const bytes = sanityBuffer(length);
@@ -46,12 +46,12 @@ test("bytes of every length, and longer ones than a piece, hash as xxhash-wasm d
   }
 });
 
-test("hex is 16 digits, there and back", () => {
+test("hex has 16 digits and round-trips", () => {
   expect(hex64(5n)).toBe("0000000000000005");
   fc.assert(fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (value) => fromHex64(hex64(value)) === value));
 });
 
-test("canonical JSON sorts keys at every depth and writes numbers shortest", () => {
+test("canonical JSON sorts keys at every depth and writes the shortest numbers", () => {
   expect(canonicalJson({ b: [{ y: 1e21, x: 0.1 }], a: 1.0, B: null, é: -0 })).toBe(
     '{"B":null,"a":1,"b":[{"x":0.1,"y":1e+21}],"é":0}',
   );

@@ -20,7 +20,7 @@ function wrong(join: string, from?: string): string {
 }
 
 describe("join.key", () => {
-  it("is the label's, and the clicks' where these have no other names, and is read back from a checkpoint's text", () => {
+  it("applies to the label and, by default, to clicks, and survives a round trip through a checkpoint's JSON", () => {
     const compiled = spec(`key: [user, ad]\n${CLICKS}`);
     expect(compiled.label).toMatchObject({ id: null, key: ["user", "ad"] });
     expect(compiled.label).not.toHaveProperty("id_window");
@@ -30,43 +30,43 @@ describe("join.key", () => {
     expect(named.join?.clicks.key).toEqual(["who.id", "what"]);
   });
 
-  it("decides what is decoded", () => {
+  it("is part of the decode identity", () => {
     const [one, two] = ["[user]", "[user, ad]"].map((key) => spec(`key: ${key}\n${CLICKS}`));
     expect(decodeIdentity(one).hash).not.toBe(decodeIdentity(two).hash);
     expect(specHash(one)).not.toBe(specHash(two));
   });
 
   it.each([
-    [`key: [user, ad]\n${CLICKS}`, text, "join.key: impressions have an id, too"],
-    [
-      `key: [user]\n${CLICKS.replace("time", "id: ad, time")}`,
-      keyless,
-      "join.clicks.id: clicks name their impression by join.key",
-    ],
-    [CLICKS.replace("time", "key: [user], time"), text, "join.clicks.key: the join has no key"],
+    [`key: [user, ad]\n${CLICKS}`, text, "join.key: cannot be used with an id of impressions"],
+    [`key: [user]\n${CLICKS.replace("time", "id: ad, time")}`, keyless, "join.clicks.id: cannot be used with join.key"],
+    [CLICKS.replace("time", "key: [user], time"), text, "join.clicks.key: requires join.key, which is missing"],
     [CLICKS, text, 'join.clicks: "id" is missing'],
     [CLICKS.replace("time", "id: user, time"), keyless, "join: impressions have no id"],
-    [`key: [user, ad]\n${CLICKS.replace("time", "key: [user], time")}`, keyless, "join.key has 2 values, and this 1"],
+    [
+      `key: [user, ad]\n${CLICKS.replace("time", "key: [user], time")}`,
+      keyless,
+      "must have 2 values, as join.key, got 1",
+    ],
     [`key: [user, adv]\n${CLICKS.replace("time", "key: [user, ad], time")}`, keyless, '"adv" is not a column'],
     [`key: [user, site]\n${CLICKS}`, keyless, 'join.clicks.key[1]: "site" is not a column'],
     [`key: []\n${CLICKS}`, keyless, "join.key"],
-    [`key: [user, user]\n${CLICKS}`, keyless, 'join.key[1]: "user" is there twice'],
+    [`key: [user, user]\n${CLICKS}`, keyless, 'join.key[1]: "user" is listed twice'],
     [
       `key: [user, ad]\n${CLICKS.replace("time", "key: [user, user], time")}`,
       keyless,
-      'join.clicks.key[1]: "user" is there twice',
+      'join.clicks.key[1]: "user" is listed twice',
     ],
     [
       `key: [user]\n${CLICKS}\nconversions: { format: json, id: u, time: t }`,
       keyless,
-      "join.conversions: with join.key",
+      "join.conversions: cannot be used with join.key",
     ],
     [
       `key: [user]\n${CLICKS}\ncorrect: { ages: [1h] }`,
       keyless.replace("  window: 15m\n", ""),
-      "join.correct: with join.key",
+      "join.correct: cannot be used with join.key",
     ],
-  ])("is refused where it is wrong: %#", (join, from, message) => {
+  ])("is refused if invalid: %#", (join, from, message) => {
     expect(wrong(join, from)).toContain(message);
   });
 });

@@ -11,7 +11,7 @@ interface Size {
   readonly cost: { readonly auc: number };
 }
 
-/** What `npm run bench -- lanes` has measured on Globo's clicks. */
+/** The results of `npm run bench -- lanes` on Globo's clicks. */
 const measured: Size[] = JSON.parse(readFileSync("bench/results/lanes.json", "utf8")).result.streams.find(
   ({ stream }: { stream: string }) => stream === "globo",
 ).lanes;
@@ -31,7 +31,7 @@ tower: deep_crossing
 train: { ${train} }
 `;
 
-it("a size's cost is what was measured for it", () => {
+it("the cost of a size is the measured one", () => {
   expect(measured).toHaveLength(10);
   for (const { update, staleness, cost } of measured) {
     const found = costOfLanes({ count: 4, round: update / 4, staleness });
@@ -39,14 +39,14 @@ it("a size's cost is what was measured for it", () => {
   }
 });
 
-it("a size that was not measured costs at least what the next smaller one did, and the size that costs nothing is told", () => {
+it("an unmeasured size costs at least as much as the next smaller one, and the largest size without a cost is reported", () => {
   const { auc } = measured.find(({ update, staleness }) => update === 2048 && staleness === 0)!.cost;
   expect(costOfLanes({ count: 8, round: 1000, staleness: 0 })).toEqual({ measured: 2048, points: auc, free: 512 });
   expect(costOfLanes({ count: 3, round: 171, staleness: 0 })).toBeNull();
   expect(costOfLanes({ count: 2, round: 8, staleness: 1 })).toBeNull();
 });
 
-it("a spec whose updates cost quality is read with a warning: the figure, and the round that costs none", () => {
+it("a spec whose updates cost quality gives a warning with the cost and a round without it", () => {
   const [{ message, hint }, ...more] = warningsOf("lanes: 4, round: 2048");
   expect(message).toMatch(/^m\.yaml:7:\d+: train\.round: updates of 8,192 events cost [\d.]+ points of AUC/);
   expect(hint).toContain("round: 128");
@@ -55,7 +55,7 @@ it("a spec whose updates cost quality is read with a warning: the figure, and th
   expect(warningsOf("batch: 8192")).toEqual([]);
 });
 
-it("--lanes warns as train.lanes does", () => {
+it("--lanes warns like train.lanes", () => {
   const warnings: SpecWarning[] = [];
   withLanes(parseSpec(text("batch: 8192"), "m.yaml"), 8, (warning) => warnings.push(warning));
   expect(warnings.map(({ hint }) => hint)).toEqual([expect.stringContaining("round: 64")]);

@@ -33,19 +33,19 @@ describe("train.lanes", () => {
     ["lanes: 4, gradients: bf16", 512, { count: 4, round: 128, staleness: 0, gradients: "bf16" }],
     ["lanes: 4, gradients: f32", 512, { count: 4, round: 128, staleness: 0 }],
     ["lanes: 8, round: 8192", 65536, { count: 8, round: 8192, staleness: 0 }],
-  ])("shares out the events of an update: { %s }", (train, batch, lanes) => {
+  ])("divides the events of an update: { %s }", (train, batch, lanes) => {
     const compiled = parseSpec(spec(train), "m.yaml");
     expect(compiled).toMatchObject({ batch, lanes });
     expect(compiledFromJson(canonicalJson(compiled))).toEqual(compiled);
   });
 
-  it("is part of the spec's hash, and leaves a spec without it the hash it had", () => {
+  it("is part of the spec's hash; specs without it keep their hash", () => {
     const [plain, one, other] = ["batch: 512", "lanes: 4", "lanes: 8"].map((train) => parseSpec(spec(train), "m.yaml"));
     expect(Object.keys(plain)).not.toContain("lanes");
     expect(new Set([plain, one, other].map(specHash)).size).toBe(3);
   });
 
-  it("warm up over sixteen updates unless it is said otherwise, which alone is kept", () => {
+  it("warms up over sixteen updates by default; only another value is in the compiled spec", () => {
     const warmup = (train: string) => parseSpec(spec(train), "m.yaml").warmup;
     expect(warmup("lanes: 4, warmup: 0")).toBe(0);
     expect(warmup("lanes: 4, round: 2048")).toBeUndefined();
@@ -53,22 +53,22 @@ describe("train.lanes", () => {
     expect(warmup(`lanes: 4, round: 2048, warmup: ${16 * 512}`)).toBe(16 * 512);
   });
 
-  it("is refused where a compiled spec says something else of the batch", () => {
+  it("is refused if it contradicts the batch of a compiled spec", () => {
     const compiled = { ...parseSpec(spec("lanes: 4"), "m.yaml"), batch: 500 };
-    expect(() => compiledFromJson(canonicalJson(compiled))).toThrow("not a round of all lanes");
+    expect(() => compiledFromJson(canonicalJson(compiled))).toThrow("batch is not lanes × round");
   });
 
   it.each([
     ["lanes: 4", { tower: "lr", table: "{}".slice(1, -1) }, "lr learns event by event"],
-    ["lanes: 3, batch: 512", {}, "cannot be shared out evenly among 3 lanes"],
+    ["lanes: 3, batch: 512", {}, "cannot be divided evenly among 3 lanes"],
     ["lanes: 4, batch: 512, round: 256", {}, "4 lanes of 256 events make 1024"],
     ["lanes: 64, round: 2048", {}, "at most 65,536"],
-    ["round: 64", {}, "there are no lanes"],
-    ["gradients: bf16", {}, "there are no lanes"],
+    ["round: 64", {}, "has no effect without lanes"],
+    ["gradients: bf16", {}, "has no effect without lanes"],
     ["lanes: 65", {}, "at most 64"],
-    ["lanes: 4", { table: "admission: { occurrence_threshold: 3 }" }, "lanes tell of each id once a round"],
+    ["lanes: 4", { table: "admission: { occurrence_threshold: 3 }" }, "lanes report each id once per round"],
     ["lanes: 4", { table: "encoding: hot_cold, rows: 50, hot_cold: { cold: { encoding: dhe } }" }, "network of dhe"],
-  ])("{ %s } is refused with the reason: %o %s", (train, more, said) => {
-    expect(problemsOf(train, more)).toContain(said);
+  ])("{ %s } is refused with the reason: %o %s", (train, more, message) => {
+    expect(problemsOf(train, more)).toContain(message);
   });
 });

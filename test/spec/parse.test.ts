@@ -24,7 +24,7 @@ tables:
 tower: deep_crossing
 `;
 
-/** The good spec with one passage changed. */
+/** The valid spec with one passage changed. */
 function changed(from: string, to: string): string {
   expect(good).toContain(from);
   return good.replace(from, to);
@@ -40,7 +40,7 @@ function errorOf(text: string): HashbrookError {
   throw new Error("no error");
 }
 
-test("a file that is no YAML at all is told in a few lines", () => {
+test("a file that is not YAML is reported in a few lines", () => {
   const { message } = errorOf(
     `# ${"words: and more: words `and ticks`, ".repeat(50)}\n${"| a | `b`: c |\n- x: y: z\n".repeat(50)}`,
   );
@@ -48,7 +48,7 @@ test("a file that is no YAML at all is told in a few lines", () => {
   expect(message.length).toBeLessThan(1000);
 });
 
-test("the good spec is good", () => {
+test("the valid spec is accepted", () => {
   expect(parseSpec(good, "f.yaml").name).toBe("t");
 });
 
@@ -62,7 +62,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "name: t",
       "name: a b",
-      'f.yaml:1:7: name: "a b" is not a name: a letter or _, then letters, digits, _ . - (at most 64 characters)',
+      'f.yaml:1:7: name: "a b" is not a valid name: use a letter or _, then letters, digits, _ . - (at most 64 characters)',
       "The model's name.",
     ],
     [
@@ -82,7 +82,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "dim: 8",
       "colour: red, dim: 8",
       "f.yaml:13:10: tables.ids.colour: unknown key",
-      "known here: encoding, dim, nested, salt, rows, init, optimizer, precision, rounding, budget, shards, admission, eviction, shared, compositional, multi_hash, dhe, low_dim, hot_cold",
+      "known: encoding, dim, nested, salt, rows, init, optimizer, precision, rounding, budget, shards, admission, eviction, shared, compositional, multi_hash, dhe, low_dim, hot_cold",
     ],
     [
       "dim: 8",
@@ -136,7 +136,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "type: bag",
       "type: sack",
       'f.yaml:9:25: fields[4].type: "sack" is not one of categorical, numeric, bag, cross, vector',
-      "known here: categorical, numeric, bag, cross, vector",
+      "known: categorical, numeric, bag, cross, vector",
     ],
     [
       "of: [a, b]",
@@ -155,32 +155,32 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "columns: [label, ",
       "columns: [label, a, ",
-      'f.yaml:2:63: events.columns[6]: "a" is there twice',
-      "give every column a name of its own",
+      'f.yaml:2:63: events.columns[6]: "a" is listed twice',
+      "give every column a different name",
     ],
     [
       "C1..C3, tags, vec]",
       "C3..C1, tags, vec, C1, C2, C3]",
-      'f.yaml:2:69: events.columns[8]: "C3..C1" runs backwards: write C1..C3',
-      "a range is two names that differ only in their final number: C1..C26",
+      'f.yaml:2:69: events.columns[8]: "C3..C1" is descending: write C1..C3',
+      "write two names that differ only in their final number: C1..C26",
     ],
     [
       "format: tsv",
       'separator: "||", format: tsv',
       'f.yaml:2:22: events.separator: "||" cannot separate columns',
-      'one ASCII character, not a quote or a line break: ";", "\\t", "\\x01"',
+      'use one ASCII character other than a quote or a line break: ";", "\\t", "\\x01"',
     ],
     [
       "format: tsv, columns: [label, oracle, w, ts, id, a, b, x, C1..C3, tags, vec]",
       "format: json, header: true",
-      "f.yaml:2:33: events.header: has no meaning for json",
-      "it is for tsv and csv: remove it",
+      "f.yaml:2:33: events.header: has no effect for json",
+      "remove it: it is for tsv and csv",
     ],
     [
       "format: tsv, columns: [label, oracle, w, ts, id, a, b, x, C1..C3, tags, vec]",
       "format: csv",
-      'f.yaml:2:9: events: "columns" is missing: csv needs the names of its columns',
-      "e.g. columns: [label, I1..I13, C1..C26]; or header: true, when the first line of every file names them",
+      'f.yaml:2:9: events: "columns" is missing: csv requires the names of its columns',
+      "e.g. columns: [label, I1..I13, C1..C26]; or header: true, if the first line of every file names them",
     ],
   ],
   label: [
@@ -188,13 +188,13 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "field: label",
       "field: label, from: label",
-      "f.yaml:3:30: label.from: field and from are the same: both are given",
+      "f.yaml:3:30: label.from: field and from have the same meaning, but both are given",
       "keep one of them",
     ],
     [
       "field: label",
       'positive: ">= four"',
-      'f.yaml:3:20: label.positive: ">= four" is neither a text nor a threshold',
+      'f.yaml:3:20: label.positive: ">= four" is neither a value nor a threshold',
       'e.g. positive: "1" or positive: ">= 4"',
     ],
     [
@@ -208,7 +208,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "oracle: oracle",
       "id: nope",
       'f.yaml:3:28: label.id: "nope" is not a column',
-      "known here: label, oracle, w, ts, id, a, b, x, C1, C2, C3, tags, vec",
+      "known: label, oracle, w, ts, id, a, b, x, C1, C2, C3, tags, vec",
     ],
   ],
   fields: [
@@ -216,49 +216,49 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "name: x,",
       "name: a, from: x,",
-      'f.yaml:7:13: fields[2].name: "a" is already the name of fields[0]',
-      "give every field a name of its own (`from` says where its value is)",
+      'f.yaml:7:13: fields[2].name: "a" is also the name of fields[0]',
+      "give every field a different name, and its column or path in `from`",
     ],
     [
       "name: C1..C3,",
       "name: D1..D2, from: C1..C3,",
-      "f.yaml:8:27: fields[3].from: names 3 sources for 2 fields",
-      "both ranges must be equally long",
+      "f.yaml:8:27: fields[3].from: has 3 sources for 2 fields",
+      "make both ranges equally long",
     ],
     [
       "name: x,",
       "name: x, from: oracle,",
       'f.yaml:7:5: fields[2]: "x" reads the oracle ("oracle")',
-      "a model must not see what it predicts: remove the field",
+      "remove the field: a model must not see what it predicts",
     ],
     [
       "name: x,",
       "name: x, from: label,",
       'f.yaml:7:5: fields[2]: "x" reads the label ("label")',
-      "a model must not see what it predicts: remove the field",
+      "remove the field: a model must not see what it predicts",
     ],
     [
       "type: numeric, transform: log1p",
       "type: numeric, transform: log1p-bucket",
-      'f.yaml:7:5: fields[2]: nothing uses "x"',
+      'f.yaml:7:5: fields[2]: "x" is not used',
       "give it a table, or name it in a cross or in wide",
     ],
     [
       "type: numeric, transform: log1p",
       "type: numeric, table: ids",
-      'f.yaml:7:38: fields[2].table: the number "x" feeds the tower as it is, not by a table',
+      'f.yaml:7:38: fields[2].table: the number "x" feeds the tower unchanged, without a table',
       "remove `table`, or give it a bucket transform",
     ],
     [
       "transform: log1p",
       "transform: standardize, missing: 1",
-      "f.yaml:7:64: fields[2].missing: has no use here: a missing value is the mean",
+      "f.yaml:7:64: fields[2].missing: has no effect: a missing value is the mean",
       "remove it (it is for raw and log1p)",
     ],
     [
       "transform: log1p",
       "transform: { buckets: [1, 1] }, table: ids",
-      "f.yaml:7:57: fields[2].transform.buckets[1]: is not above the boundary before it",
+      "f.yaml:7:57: fields[2].transform.buckets[1]: must be above the previous boundary",
       "write the boundaries in ascending order",
     ],
     [
@@ -276,7 +276,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "transform: log1p",
       "transform: { log_buckets: { min: 1e-300, max: 1e300 } }, table: ids",
-      "f.yaml:7:57: fields[2].transform.log_buckets: makes more than 4096 boundaries",
+      "f.yaml:7:57: fields[2].transform.log_buckets: results in more than 4096 boundaries",
       "lower max or per_doubling, or raise min",
     ],
     [
@@ -288,14 +288,14 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "transform: log1p",
       "transform: { even_buckets: { width: 1, max: 1e9 } }, table: ids",
-      "f.yaml:7:58: fields[2].transform.even_buckets: makes more than 4096 boundaries",
+      "f.yaml:7:58: fields[2].transform.even_buckets: results in more than 4096 boundaries",
       "lower max or raise width",
     ],
     [
       "type: bag,",
       'type: bag, separator: "123456789",',
       'f.yaml:9:41: fields[4].separator: "123456789" cannot separate items',
-      "1 to 8 bytes without a line break",
+      "use 1 to 8 bytes without a line break",
     ],
     ["of: [a, b]", "of: [a, bb]", 'f.yaml:10:41: fields[5].of[1]: "bb" is not a field', 'did you mean "b"?'],
     [
@@ -313,8 +313,8 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "of: [a, b]",
       "of: [a, a]",
-      'f.yaml:10:41: fields[5].of[1]: "a" is there twice',
-      "name every field of a cross once",
+      'f.yaml:10:41: fields[5].of[1]: "a" is listed twice',
+      "list every field of a cross once",
     ],
     [
       "name: a_x_b",
@@ -346,8 +346,8 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "rows: 1_000",
       "rows: 4_000_000_000",
-      "f.yaml:14:10: tables.small: 4000000000 rows of 4 floats and their ftrl state need 120.1 GiB; a memory has at most 4",
-      "shards: 32, or lower rows or dim",
+      "f.yaml:14:10: tables.small: 4000000000 rows of 4 floats and their ftrl state need 120.1 GiB, the limit of one memory is 4",
+      "set shards: 32, or lower rows or dim",
     ],
     [
       "tower: deep_crossing",
@@ -358,46 +358,46 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
     [
       "tower: deep_crossing",
       "tower: deep_crossing\nwide: { fields: [a, vec] }",
-      'f.yaml:16:21: wide.fields[1]: "vec" is a vector: it feeds the tower only',
+      'f.yaml:16:21: wide.fields[1]: "vec" is a vector, which feeds the tower only',
       "remove it",
     ],
     [
       "tower: deep_crossing",
       "tower: deep_crossing\nwide: { fields: [a, a] }",
-      'f.yaml:16:21: wide.fields[1]: "a" is there twice',
-      "name it once",
+      'f.yaml:16:21: wide.fields[1]: "a" is listed twice',
+      "list it once",
     ],
     [
       "tower: deep_crossing",
       "tower: deep_crossing\nwide: { fields: [a], bits: 4, rows: 4 }",
       "f.yaml:16:37: wide.rows: bits and rows are both given",
-      "keep one: rows = 2^bits",
+      "keep one of them: rows = 2^bits",
     ],
   ],
   tower: [
     [
       "tower: deep_crossing",
       "tower: wide_deep",
-      "f.yaml:15:8: tower: wide_deep needs a `wide` part",
+      "f.yaml:15:8: tower: wide_deep requires a `wide` part",
       "add wide: { fields: [...] }",
     ],
     [
       "tower: deep_crossing",
       "tower: deepfm",
-      "f.yaml:13:3: tables: deepfm multiplies embeddings with each other, but dims are 8, 4",
+      "f.yaml:13:3: tables: deepfm multiplies embeddings, which requires equal dims, got 8, 4",
       "give all tables the same dim",
     ],
     [
       "tower: deep_crossing",
       "tower: { lr: {}, fm: {} }",
       "f.yaml:15:8: tower: must name exactly one tower",
-      `one of ${towerKinds.join(", ")}`,
+      `use one of ${towerKinds.join(", ")}`,
     ],
     [
       "tower: deep_crossing",
       "tower: { deep_crossing: {}, optimizer: { adam: {}, sgd: {} } }",
       "f.yaml:15:40: tower.optimizer: must name exactly one optimizer",
-      "one of ftrl, adagrad, rowwise_adagrad, adam, sgd",
+      "use one of ftrl, adagrad, rowwise_adagrad, adam, sgd",
     ],
   ],
 };
@@ -412,12 +412,12 @@ for (const [group, list] of Object.entries(cases)) {
   });
 }
 
-test("a batch that cannot cross threads is refused", () => {
+test("a batch too large to cross threads is refused", () => {
   const text = changed("type: vector, length: 4", "type: vector, length: 65536").replace(
     "tower:",
     "train: { batch: 65536 }\ntower:",
   );
-  expect(errorOf(text).message).toBe("f.yaml:15:17: train.batch: a batch of 65536 rows takes 16.0 GiB; at most 1");
+  expect(errorOf(text).message).toBe("f.yaml:15:17: train.batch: a batch of 65536 rows takes 16.0 GiB, the limit is 1");
 });
 
 test("a number that would be compared as another text is refused: -9223372036854775807 as -9223372036854776000", () => {
@@ -429,16 +429,16 @@ test("a number that would be compared as another text is refused: -9223372036854
     expect(() => parseSpec(positive(value), "f.yaml")).not.toThrow();
 });
 
-test("YAML's own errors have their place too", () => {
+test("YAML errors have their position, too", () => {
   const twice = errorOf(`${good}name: again\n`);
   expect(twice.message).toBe("f.yaml:16:1: Map keys must be unique");
-  expect(twice.hint).toBe("every key may be given once: remove one of the two");
+  expect(twice.hint).toBe("remove one of the two: every key may occur once");
   expect(errorOf("name: [t").message).toMatch(/^f\.yaml:1:\d+: /);
   expect(errorOf("").message).toBe("f.yaml:1:1: expected a map of keys, got nothing");
   expect(errorOf("a: &x [*x]\n").message).toContain("f.yaml:1:1: a: unknown key");
 });
 
-test("everything wrong is told at once, in file order, each with its mend", () => {
+test("all problems are reported together, in file order, each with its fix", () => {
   const text = good
     .replace("of: [a, b]", "of: [a, bb]")
     .replace("dim: 8", "dim: 0")
@@ -469,7 +469,7 @@ tables: { w: {} }
 tower: lr
 `;
 
-  test("are good with one table", () => {
+  test("are valid with one table", () => {
     expect(parseSpec(linear, "f.yaml").tables).toHaveLength(1);
     expect(parseSpec(`${linear}wide: { fields: [a] }\n`, "f.yaml").tables).toMatchObject([
       { role: "embedding" },
@@ -478,7 +478,7 @@ tower: lr
   });
 
   test.each([
-    [["type: numeric, table: w", "type: numeric"], 'f.yaml:5:5: fields[1]: nothing uses "x"'],
+    [["type: numeric, table: w", "type: numeric"], 'f.yaml:5:5: fields[1]: "x" is not used'],
     [
       ["type: numeric, table: w", "type: vector, from: v, length: 2"],
       'f.yaml:5:5: fields[1]: lr cannot use the vector "x"',
@@ -493,7 +493,7 @@ tower: lr
     const text = linear
       .replace("type: numeric, table: w", "type: numeric, table: u")
       .replace("{ w: {} }", "{ w: {}, u: {} }");
-    expect(errorOf(text).message).toBe("f.yaml:6:9: tables: lr has exactly one table, not 2");
+    expect(errorOf(text).message).toBe("f.yaml:6:9: tables: lr requires exactly one table, got 2");
   });
 });
 
@@ -507,7 +507,7 @@ describe("loadSpec", () => {
     expect(() => loadSpec(join(folder, "bad.yaml"))).toThrow(`${join(folder, "bad.yaml")}:1:1: "events" is missing`);
   });
 
-  test("shows no more than the beginning of a file of events given as a spec", () => {
+  test("shows only the beginning of a file of events given as a spec", () => {
     const path = join(folder, "events.tsv");
     writeFileSync(path, "1\ta\tb\n".repeat(1000));
     expect(() => loadSpec(path)).toThrow(
@@ -515,7 +515,7 @@ describe("loadSpec", () => {
     );
   });
 
-  test("tells a missing file, a folder and bytes that are no text apart", () => {
+  test("distinguishes a missing file, a folder and bytes that are not text", () => {
     writeFileSync(join(folder, "latin1.yaml"), Buffer.from([0x6e, 0xe9]));
     const codeOf = (name: string): string => {
       try {
@@ -547,23 +547,23 @@ describe("sources other than columns", () => {
   test.each([
     ["json", "user.id"],
     ["vw", "u"],
-  ])("%s: %s is good", (format, from) => {
+  ])("%s: %s is valid", (format, from) => {
     expect(parseSpec(spec(format, from), "f.yaml").fields[0]).toMatchObject({ from });
   });
 });
 
-test("dlrm needs two vectors to multiply", () => {
+test("dlrm requires two vectors", () => {
   const spec = (more: string) => `name: t
 events: { format: json }
 fields: [{ name: a, type: categorical, table: t }${more}]
 tables: { t: {} }
 tower: dlrm
 `;
-  expect(errorOf(spec("")).message).toBe("f.yaml:5:8: tower: dlrm has one vector and nothing to multiply it with");
+  expect(errorOf(spec("")).message).toBe("f.yaml:5:8: tower: dlrm requires at least two vectors, got one");
   expect(parseSpec(spec(", { name: n, type: numeric }"), "f.yaml").tower.kind).toBe("dlrm");
 });
 
-test("however a spec is mangled, the error is spec_invalid and names a place", () => {
+test("any corruption of a spec gives spec_invalid with a position", () => {
   const words = fc.constantFrom(
     "",
     " ",

@@ -33,7 +33,7 @@ function problemsOf(text: string): string {
 }
 
 describe("attention", () => {
-  it("has defaults, and lays out the bag's items in its table", () => {
+  it("has defaults, and stores the bag's items as vectors in its table's cells", () => {
     const compiled = parseSpec(spec("{ query: item, over: seen }"), "shop.yaml");
     expect(compiled.poolings).toEqual([
       { kind: "attention", query: "item", over: "seen", hidden: [36], activation: "relu" },
@@ -48,13 +48,13 @@ describe("attention", () => {
     expect(compiledFromJson(canonicalJson(compiled))).toEqual(compiled);
   });
 
-  it("may be several, which are kept in the order of their bags", () => {
+  it("may occur several times, ordered by bag", () => {
     const list = "[{ query: item, over: liked, hidden: [8], activation: mish }, { query: item, over: seen }]";
     const { poolings } = parseSpec(spec(list), "shop.yaml");
     expect(poolings).toMatchObject([{ over: "seen" }, { over: "liked", hidden: [8], activation: "mish" }]);
   });
 
-  it("leaves a spec without it the hash it had", () => {
+  it("does not change the hash of specs without it", () => {
     const compiled = parseSpec(spec(""), "shop.yaml");
     expect(Object.keys(compiled)).not.toContain("poolings");
     expect(canonicalJson(compiled)).not.toContain('"items":');
@@ -64,7 +64,7 @@ describe("attention", () => {
   test.each([
     ["{ query: item, over: sen }", 'attention.over: "sen" is not a field'],
     ["{ query: itm, over: seen }", 'attention.query: "itm" is not a field'],
-    ["{ query: item, over: user }", 'attention.over: "user" is no bag but a categorical field'],
+    ["{ query: item, over: user }", 'attention.over: "user" is not a bag but a categorical field'],
     ["{ query: liked, over: seen }", 'attention.query: "liked" has no single vector'],
     ["{ query: price, over: seen }", 'attention.query: "price" has no single vector'],
     ["{ query: user, over: seen }", 'attention.query: "user" has dim 8, the items of "seen" have 16'],
@@ -83,9 +83,11 @@ describe("attention", () => {
     );
   });
 
-  it("is refused where a batch's items would not fit in memory", () => {
+  it("is refused if a batch's items do not fit in memory", () => {
     const text = spec("{ query: item, over: seen }", { length: 4096, batch: 4200 });
-    expect(problemsOf(text)).toContain("train.batch: the vectors of 4200 rows of table items take 1.0 GiB; at most 1");
+    expect(problemsOf(text)).toContain(
+      "train.batch: the vectors of 4200 rows of table items take 1.0 GiB, the limit is 1",
+    );
     expect(parseSpec(spec("{ query: item, over: seen }", { length: 4096, batch: 4000 }), "shop.yaml").batch).toBe(4000);
   });
 });
@@ -93,13 +95,13 @@ describe("attention", () => {
 const good = canonicalJson(parseSpec(spec("{ query: item, over: seen }"), "shop.yaml"));
 
 test.each([
-  ['"over":"seen","query"', '"over":"liked","query"', "the pooled bag liked has no items side by side"],
-  ['"query":"item"', '"query":"user"', "user cannot ask for seen"],
-  ['"query":"item"', '"query":"seen"', "seen cannot ask for seen"],
-  ['"items":20,', "", "the pooled bag seen has no items side by side"],
-  ['"field":"liked"', '"field":"liked","items":5', "/poolings are not of the bags laid out"],
+  ['"over":"seen","query"', '"over":"liked","query"', "the pooled bag liked has no item vectors"],
+  ['"query":"item"', '"query":"user"', "user cannot be the query of seen"],
+  ['"query":"item"', '"query":"seen"', "seen cannot be the query of seen"],
+  ['"items":20,', "", "the pooled bag seen has no item vectors"],
+  ['"field":"liked"', '"field":"liked","items":5', "/poolings do not match the bags with item vectors"],
   ['"hidden":[36]', '"hidden":[]', "/poolings/0"],
-])("%s → %s is damage", (from, to, what) => {
+])("%s → %s is reported as damage", (from, to, what) => {
   expect(good).toContain(from);
   const read = () => compiledFromJson(good.replace(from, to));
   expect(read).toThrow(expect.objectContaining({ code: "checkpoint_damaged", message: expect.stringContaining(what) }));

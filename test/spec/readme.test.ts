@@ -32,7 +32,7 @@ test("the keys in the Python example are the code's keys", () => {
   );
 });
 
-test.skipIf(!pythonHas("xxhash"))("the Python example prints what its comments say, where Python has xxhash", () => {
+test.skipIf(!pythonHas("xxhash"))("the Python example prints what its comments say, if Python has xxhash", () => {
   const lines = blocks("python")[0].split("\n");
   const program = lines
     .map((line) => line.replace(/^(\w+) = (.*?)\s*# ([0-9a-f]{16}).*$/, '$1 = $2\nassert "%016x" % $1 == "$3", "$3"'))
@@ -41,7 +41,7 @@ test.skipIf(!pythonHas("xxhash"))("the Python example prints what its comments s
   runPython(["-c", program]);
 });
 
-test("every default it quotes for an optimizer is the code's", () => {
+test("every optimizer default that it quotes is the code's", () => {
   for (const [kind, { defaults }] of Object.entries(optimizers)) {
     const row = readme
       .split("\n")
@@ -56,7 +56,7 @@ test("every default it quotes for an optimizer is the code's", () => {
   }
 });
 
-test("every key of the schema is in it", () => {
+test("it documents every key of the schema", () => {
   const schema = readFileSync(new URL("schema.json", folder), "utf8");
   const keys = new Set<string>();
   JSON.parse(schema, (key, value) => {

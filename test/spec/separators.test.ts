@@ -35,7 +35,7 @@ it.each(['"\\n"', '"\\r"', "'\"'", "ab", '"é"'])("%s cannot separate columns", 
   expect(() => spec(written)).toThrow("cannot separate columns");
 });
 
-it("columns need not be named where files have a header", () => {
+it("columns need not be named if files have a header", () => {
   const compiled = spec("tab", "header: true");
   expect(compiled.events.columns).toEqual([]);
   const [{ batch }] = feed(new Decoder(compiled, { capacity: 9 }), Buffer.from("more\ta\tlabel\n9\tx\t1\n"));

@@ -19,7 +19,7 @@ tower: deep_crossing
     "shop.yaml",
   );
 
-it("what changes nothing is not in the compiled spec: specs keep their hash", () => {
+it("options without an effect are not in the compiled spec: specs keep their hash", () => {
   const hash = specHash(specOf());
   expect(specHash(specOf(', null_values: [""], numbers_as_strings: false'))).toBe(hash);
   expect(specHash(specOf("", "", ', null_values: [""]'))).toBe(hash);
@@ -28,7 +28,7 @@ it("what changes nothing is not in the compiled spec: specs keep their hash", ()
   expect(specHash(specOf("", ', time: { from: ts, zone: "+00:00" }'))).toBe(timed);
 });
 
-it("what changes values is compiled, read back from a checkpoint, and part of what a cache of events is known by", () => {
+it("options that change values are compiled, survive a round trip, and are part of the decode identity", () => {
   const plain = decodeIdentity(specOf()).hash;
   for (const spec of [
     specOf(', null_values: ["", NA, "\\\\N", NA]'),
@@ -47,22 +47,22 @@ it("what changes values is compiled, read back from a checkpoint, and part of wh
 
 it.each([
   ["", ", time: { from: ts, zone: Europe/Berlin }", "", /"Europe\/Berlin" is a named zone/],
-  ["", ', time: { from: ts, zone: "+25:00" }', "", /"\+25:00" is no zone/],
+  ["", ', time: { from: ts, zone: "+25:00" }', "", /"\+25:00" is not a time zone/],
   ["", ", time: { from: ts, unit: min }", "", /"min" is not one of s, ms, us, ns/],
-  ["", ', positive: [1, ">= 4"]', "", /label\.positive\[1\]: ">= 4": a threshold stands alone/],
+  ["", ', positive: [1, ">= 4"]', "", /label\.positive\[1\]: ">= 4": a threshold cannot be part of a list/],
   ["", ", positive: []", "", /needs 1 to 64 items/],
   [", null_values: NA", "", "", /events\.null_values: expected a list/],
 ])("%s%s%s is refused", (events, label, age, message) => {
   expect(() => specOf(events, label, age)).toThrow(message);
 });
 
-it("two fields that read one value agree on what means nothing", () => {
+it("fields that read the same value must have the same null_values", () => {
   const twice = "  - { name: years, from: age, type: numeric, null_values: [NA] }\n";
   expect(specOf("", "", ", null_values: [-1]").fields[1]).toMatchObject({ null_values: ["-1"] });
   expect(() => specOf("", "", ', null_values: ["-1"]', twice)).toThrow(/another field that reads "age"/);
 });
 
-it("vw leaves out what is missing", () => {
+it("null_values are refused for vw, where missing features are left out", () => {
   const text = `name: vw
 events: { format: vw, null_values: [NA] }
 label: { field: label }
@@ -70,13 +70,13 @@ fields: [{ name: user, type: categorical, table: ids }]
 tables: { ids: { dim: 4 } }
 tower: deep_crossing
 `;
-  expect(() => parseSpec(text, "vw.yaml")).toThrow(/events\.null_values: has no meaning for vw/);
+  expect(() => parseSpec(text, "vw.yaml")).toThrow(/events\.null_values: has no effect for vw/);
 });
 
 it.each([
   ["libsvm", "a b", /"a b" is not an index/],
   ["libffm", "3:4", /"3:4" is not a field/],
-])("%s: a place is one word", (format, from, message) => {
+])("%s: a source must not contain spaces", (format, from, message) => {
   const text = `name: t
 events: { format: ${format} }
 fields: [{ name: f0..f1, from: 0..1, type: categorical, table: ids }, { name: x, from: "${from}", type: numeric }]

@@ -23,20 +23,20 @@ function warningsOf(text: string, file = "shop.yaml"): string[] {
   return found;
 }
 
-it("item 3 and category 3 share a row by default, and the spec's reader is told", () => {
+it("warns that item 3 and category 3 share a row by default", () => {
   const [warning, ...others] = warningsOf(specOf("dim: 8"));
   expect(others).toEqual([]);
   expect(warning).toMatch(/^shop\.yaml:10:\d+: tables\.items: equal values of item, category share a row\n/);
   expect(warning).toMatch(/`salt: field`/);
 });
 
-it("a salt that is written, or whose default keeps fields apart, is no doubt", () => {
+it("does not warn for an explicit salt, or a default one that keeps fields apart", () => {
   expect(warningsOf(specOf("salt: table"))).toEqual([]);
   expect(warningsOf(specOf("salt: field"))).toEqual([]);
   expect(warningsOf(specOf("encoding: shared, rows: 100"))).toEqual([]);
 });
 
-it("a positive label written without quotes is its text", () => {
+it("an unquoted positive label is its text", () => {
   const hash = (positive: string) =>
     specHash(parseSpec(specOf("salt: field").replace("clicked }", `clicked, positive: ${positive} }`), "shop.yaml"));
   expect(hash("1")).toBe(hash('"1"'));
@@ -48,12 +48,12 @@ it("a positive label written without quotes is its text", () => {
   expect(() => hash(".nan")).toThrow(/must be finite/);
 });
 
-it("a spec keeps its hash and its keys, warned of or not", () => {
+it("a warning changes neither a spec's hash nor its keys", () => {
   const hash = (options: string) => specHash(parseSpec(specOf(options), "shop.yaml"));
   expect(hash("dim: 8")).toBe(hash("dim: 8, salt: table"));
 });
 
-it("shipped specs and the examples of both READMEs follow the rule", () => {
+it("shipped specs and the examples in both READMEs give no warning", () => {
   const shipped = readdirSync("features").filter((name) => name.endsWith(".yaml"));
   const examples = ["README.md", "features/README.md"].flatMap((file) =>
     [...readFileSync(file, "utf8").matchAll(/```yaml\n(.*?)```/gs)]

@@ -13,8 +13,8 @@ const { sgd, ftrl } = optimizerSpecs;
 const CAPACITY = 32;
 /** Examples each table has learned. */
 const clocks = new WeakMap<StoreTable, number>();
-/** A filter that never fills in these tests. */
-const roomy = (occurrence_threshold: number) => ({ occurrence_threshold, filter_capacity: 1 << 20 });
+/** A filter large enough never to fill in these tests. */
+const largeFilter = (occurrence_threshold: number) => ({ occurrence_threshold, filter_capacity: 1 << 20 });
 
 function tableWith(admission: AdmissionSpec, shape: Partial<TableShape> = {}, capacity = CAPACITY) {
   const full: TableShape = {
@@ -37,7 +37,7 @@ function learn(
   rows: readonly Row[],
   gradient = 0.25,
 ): Float32Array {
-  // Not the model's clock: any one that goes on will do.
+  // Any advancing clock will do.
   const clock = { time: 0, examples: (clocks.get(table) ?? 0) + rows.length };
   clocks.set(table, clock.examples);
   table.gather(batchOf(layout, rows), "learn", undefined, clock);
@@ -52,7 +52,7 @@ const singles = (keys: readonly bigint[]): Row[] => keys.map((key) => ({ singles
 const zipf = (roll: (n: number) => number, ids: number): bigint =>
   mix(BigInt(Math.floor(ids * (roll(1e6) / 1e6) ** 3)));
 
-/** What a plain table would be given: the default row's key in place of every occurrence that is not admitted. */
+/** Equivalent input of a table without admission: the default row's key for every occurrence that is not admitted. */
 function admitted(rows: readonly Row[], admits: (key: bigint) => boolean): Row[] {
   const change = (key: bigint) => (admits(key) ? key : DEFAULT_KEY);
   // The order of occurrences: singles row by row, then bag by bag.
@@ -64,8 +64,8 @@ function admitted(rows: readonly Row[], admits: (key: bigint) => boolean): Row[]
 }
 
 describe("admission by occurrences", () => {
-  it.each([2, 3, 15, 16, 40])("gives an id a row at its occurrence %i, no later, and not before", (threshold) => {
-    const { layout, shape, table, plain } = tableWith(roomy(threshold), { singles: 2, bags: ["sum", "mean"] });
+  it.each([2, 3, 15, 16, 40])("admits an id exactly at occurrence %i", (threshold) => {
+    const { layout, shape, table, plain } = tableWith(largeFilter(threshold), { singles: 2, bags: ["sum", "mean"] });
     const counts = new ExactCounts();
     const known = new Set<bigint>();
     const roll = dice(threshold);
@@ -89,8 +89,8 @@ describe("admission by occurrences", () => {
     expect(table.stats().rows).toBe(plain.stats().rows);
   });
 
-  it("honours the largest threshold", () => {
-    const { layout, table } = tableWith(roomy(65535), {}, 4096);
+  it("supports the largest threshold", () => {
+    const { layout, table } = tableWith(largeFilter(65535), {}, 4096);
     const key = mix(1n);
     let seen = 0;
     const see = (times: number) => {
@@ -105,14 +105,14 @@ describe("admission by occurrences", () => {
     expect(table.store.lifecycle?.counts()).toMatchObject({ admitted: 1, refused: 65534 });
   });
 
-  it("has no false negatives among the last occurrences, however full the filter is", () => {
+  it("has no false negatives among the latest occurrences, however full the filter is", () => {
     for (const [threshold, filter_capacity] of [
       [2, 64],
       [3, 1024],
       [5, 4096],
     ]) {
       const { layout, table } = tableWith({ occurrence_threshold: threshold, filter_capacity }, {}, 64);
-      // The filter holds at least so many of the latest occurrences of unknown ids.
+      // The filter remembers at least this many of the latest occurrences of unknown ids.
       const window = filter_capacity / 4;
       const latest: bigint[] = [];
       const roll = dice(threshold);
@@ -143,7 +143,7 @@ describe("admission by occurrences", () => {
       [200_000, 65_536],
     ]) {
       const { layout, table } = tableWith({ occurrence_threshold: 2, filter_capacity }, {}, 64);
-      // Every id comes once: whoever is admitted is admitted falsely.
+      // Every id occurs once, so every admission is false.
       for (let at = 0; at < ids; at += 64) {
         learn(table, layout, singles(Array.from({ length: 64 }, (_, i) => mix(BigInt(at + i)))));
       }
@@ -154,7 +154,7 @@ describe("admission by occurrences", () => {
     }
   });
 
-  it("forgets what is long ago", () => {
+  it("forgets old occurrences", () => {
     const { layout, table } = tableWith({ occurrence_threshold: 2, filter_capacity: 1024 }, {}, 64);
     const key = mix(7n);
     learn(table, layout, singles([key]));
@@ -168,7 +168,7 @@ describe("admission by occurrences", () => {
   });
 
   it("treats a real id with the default row's key as the default row", () => {
-    const { layout, table, plain } = tableWith(roomy(2), { singles: 2 });
+    const { layout, table, plain } = tableWith(largeFilter(2), { singles: 2 });
     const rows = [{ singles: [1n, DEFAULT_KEY] }, { singles: [DEFAULT_KEY, 2n] }];
     for (let i = 0; i < 2; i++) {
       const mapped = i === 0 ? rows.map(() => ({ singles: [DEFAULT_KEY, DEFAULT_KEY] })) : rows;
@@ -178,7 +178,7 @@ describe("admission by occurrences", () => {
     expect(table.stats().rows).toBe(3);
   });
 
-  it("scores unknown ids by their initial weights before there is a default row, and changes nothing", () => {
+  it("scores unknown ids with their initial weights before there is a default row, without changing state", () => {
     const { layout, table, plain } = tableWith({ occurrence_threshold: 2, filter_capacity: 64 });
     const rows = singles([1n, 2n]);
     const before = copyOf(table.blocks());
@@ -187,8 +187,8 @@ describe("admission by occurrences", () => {
     expect(copyOf(table.blocks())).toEqual(before);
   });
 
-  it("a replica that is told the rows gives unknown ids the default row's weights", () => {
-    const { shape, layout, table } = tableWith(roomy(2));
+  it("a replica of the rows gives unknown ids the default row's weights", () => {
+    const { shape, layout, table } = tableWith(largeFilter(2));
     const replica = new StoreTable(modelOf(shape), 0, layout, { serving: true });
     const changes = table.store.changes();
     const keys = Array.from({ length: 20 }, (_, i) => mix(BigInt(i)));
@@ -200,7 +200,7 @@ describe("admission by occurrences", () => {
     expect(replica.stats().rows).toBe(6);
   });
 
-  it("goes on to the same bytes from a saved state", () => {
+  it("resumes from a saved state to the same bytes", () => {
     const life = { budget: 9000, eviction: { policy: "lru" } } as const;
     for (const admission of [{ occurrence_threshold: 2, filter_capacity: 1024 }, { admit_probability: 0.2 }]) {
       const make = () => tableWith(admission, { life: { ...life, admission } });
@@ -239,7 +239,7 @@ describe("admission by chance", () => {
     expect(copyOf(second.table.blocks())).toEqual(copyOf(first.table.blocks()));
   });
 
-  it("asks for every occurrence, and an id that is admitted keeps its row within the batch too", () => {
+  it("decides for every occurrence, and an admitted id keeps its row also within the batch", () => {
     const { layout, table } = tableWith({ admit_probability: 0.1 }, { singles: 1 }, 64);
     let admittedIds = 0;
     for (let i = 0; i < 300; i++) {
@@ -257,7 +257,7 @@ describe("admission by chance", () => {
 });
 
 describe.each(["lr", "fm"] as const)("%s, which learns event by event", (kind) => {
-  it.each([2, 4])("equals a model that was given the default row's key instead, threshold %i", async (threshold) => {
+  it.each([2, 4])("equals a model that receives the default row's key instead, threshold %i", async (threshold) => {
     const shape = {
       encoding: "exact",
       optimizer: ftrl,
@@ -270,7 +270,7 @@ describe.each(["lr", "fm"] as const)("%s, which learns event by event", (kind) =
       return { ...spec, tower: { ...spec.tower, kind } as CompiledSpec["tower"] };
     };
     const layout = batchLayout(specOf({}), CAPACITY);
-    const model = new EventModel(specOf({ admission: roomy(threshold) }), { layout });
+    const model = new EventModel(specOf({ admission: largeFilter(threshold) }), { layout });
     const plain = new EventModel(specOf({}), { layout });
     const roll = dice(threshold);
     const keys = Array.from({ length: 120 }, (_, i) => mix(BigInt(i)));
@@ -309,7 +309,7 @@ describe.each(["lr", "fm"] as const)("%s, which learns event by event", (kind) =
     expect(model.tables[0].stats().rows).toBe(plain.tables[0].stats().rows);
   });
 
-  it("keeps to its budget, and goes on to the same bytes", async () => {
+  it("stays within its budget, and resumes to the same bytes", async () => {
     const shape = { encoding: "exact", optimizer: ftrl, singles: 3, dim: kind === "fm" ? 4 : 1 } as const;
     const life = {
       budget: 30_000,

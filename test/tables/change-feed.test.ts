@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { ChangeFeed, type ChangeReader } from "../../src/tables/change-feed.js";
 import fc from "../properties.js";
 
-/** A store of rows that are there or not; all are there where nothing else is said. */
+/** A store in which rows are present or not; all are by default. */
 class Rows {
   readonly bits = new Uint32Array(2_000);
   readonly gone = new Set<number>();
@@ -24,7 +24,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("begin"), row: fc.constant(0) }) },
 );
 
-it("tells each reader every row that changed since it last took, or since it began, once and ascending", () => {
+it("gives each reader every row that changed since its last read, or since it began, once and ascending", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const rows = new Rows();
@@ -46,7 +46,7 @@ it("tells each reader every row that changed since it last took, or since it beg
   );
 });
 
-it("leaves out rows that have been given up since", () => {
+it("omits rows evicted since", () => {
   const rows = new Rows();
   const reader = rows.feed.reader();
   for (const row of [3, 64, 70]) rows.change(row);

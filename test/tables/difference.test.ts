@@ -13,7 +13,7 @@ const spec = {
   optimizer: { kind: "sgd", learning_rate: 0.1 },
 } as const;
 
-it("finds what a store lacks, has otherwise and has too much, whatever the pieces that come", () => {
+it("finds missing, different and extra rows of a store, for any chunks", () => {
   const store = new ExactStore(spec, { serving: true });
   store.put({ keys: BigUint64Array.of(1n, 2n, 3n, 4n), weights: Float32Array.of(1, 1, 2, 2, 3, 3, -0, 4) });
   const difference = new StoreDifference(store);
@@ -25,7 +25,7 @@ it("finds what a store lacks, has otherwise and has too much, whatever the piece
 });
 
 describe.each(servingPrecisions)("rows held as %s", (servingPrecision) => {
-  it.each([1, 2, 5])("do not differ from the f32 weights they were made of, dim %i", (dim) => {
+  it.each([1, 2, 5])("do not differ from the f32 weights they were converted from, dim %i", (dim) => {
     const store = new ExactStore({ ...spec, dim }, { serving: true, servingPrecision });
     const keys = BigUint64Array.from({ length: 8 }, (_, i) => BigInt(i * i + 1));
     const weights = Float32Array.from({ length: 8 * dim }, (_, i) => Math.sin(i + 1) / 3);

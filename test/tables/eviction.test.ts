@@ -13,7 +13,7 @@ const { sgd } = optimizerSpecs;
 
 interface Subject {
   readonly table: StoreTable;
-  /** The stream it learns. */
+  /** The stream that it learns. */
   readonly stream: { examples: number; time: number };
   /** Learns an event for every key, with this gradient. */
   learn(keys: readonly bigint[], options?: { time?: number; gradient?: number }): void;
@@ -44,7 +44,7 @@ function subjectOf(
 const keysOf = ({ store }: StoreTable): bigint[] => [...store.exportRows()].flatMap(({ keys }) => [...keys]);
 const distinct = (keys: readonly bigint[]): bigint[] => [...new Set(keys)];
 
-/** Ids with a heavy head that drift. */
+/** Ids with a heavy head that drifts. */
 function stream(seed: number, ids: number): (count: number) => bigint[] {
   const roll = dice(seed);
   let drift = 0;
@@ -55,7 +55,7 @@ function stream(seed: number, ids: number): (count: number) => bigint[] {
 }
 
 describe("a full table with a policy", () => {
-  it.each(["lru", "lfu"] as const)("%s displaces what the reference displaces", (policy) => {
+  it.each(["lru", "lfu"] as const)("%s evicts the same rows as the reference", (policy) => {
     const eviction = { policy };
     const { table, learn } = subjectOf({ budget: 20_000, eviction });
     const room = table.stats().capacity;
@@ -76,7 +76,7 @@ describe("a full table with a policy", () => {
     expect([...table.store.takeRemoved()]).toEqual(gone.sort((a, b) => (a < b ? -1 : 1)));
   });
 
-  it("lru keeps what is in use, lfu what is used often", () => {
+  it("lru keeps recently used rows, lfu frequently used ones", () => {
     for (const [policy, kept] of [
       ["lru", "recent"],
       ["lfu", "frequent"],
@@ -84,7 +84,7 @@ describe("a full table with a policy", () => {
       const { table, learn } = subjectOf({ budget: 20_000, eviction: { policy } });
       const frequent = Array.from({ length: 32 }, (_, i) => mix(BigInt(i)));
       for (let i = 0; i < 30; i++) learn(frequent);
-      // Now others are used, again and again, by turns; all together they do not fit.
+      // Now others are used repeatedly, in turns; together they do not fit.
       const recent = Array.from({ length: 32 }, (_, i) => mix(BigInt(1000 + i)));
       for (let i = 0; i < 60; i++) learn([...(i % 4 === 0 ? recent : []), ...stream(i, 1e9)(32)]);
       const left = (keys: readonly bigint[]) => keys.filter((key) => table.lookup(key)).length;
@@ -93,7 +93,7 @@ describe("a full table with a policy", () => {
     }
   });
 
-  it.each(["lru", "lfu"] as const)("%s never takes a row of the batch at hand", (policy) => {
+  it.each(["lru", "lfu"] as const)("%s never evicts a row of the current batch", (policy) => {
     const { table, learn } = subjectOf({ budget: 9000, eviction: { policy } });
     const { capacity } = table.stats();
     expect(capacity).toBeGreaterThan(64);
@@ -106,7 +106,7 @@ describe("a full table with a policy", () => {
     expect(table.stats().rows).toBe(capacity);
   });
 
-  it("never has more bytes than its budget, and never moves to make room", () => {
+  it("never exceeds its budget, and never relocates its memory", () => {
     for (const budget of [6000, 100_000, 1_000_003]) {
       const { table, learn } = subjectOf({ budget, eviction: { policy: "lru" } });
       const { bytes, capacity } = table.stats();
@@ -124,7 +124,7 @@ describe("a full table with a policy", () => {
     }
   });
 
-  it("is full for a batch that alone has more ids", () => {
+  it("is full if a single batch has more ids than rows", () => {
     const { table, learn } = subjectOf({ budget: 2000, eviction: { policy: "lru" } });
     expect(table.stats().capacity).toBeLessThan(64);
     expect(() => learn(stream(1, 1e9)(64))).toThrow(
@@ -132,7 +132,7 @@ describe("a full table with a policy", () => {
     );
   });
 
-  it("without a policy ends the run, and says what would help", () => {
+  it("without a policy fails, with a hint", () => {
     const { learn } = subjectOf({ budget: 20_000 });
     const next = stream(1, 1e9);
     const fill = () => {
@@ -143,7 +143,7 @@ describe("a full table with a policy", () => {
     );
   });
 
-  it("counts ids that come back", () => {
+  it("counts readmitted ids", () => {
     const { table, learn } = subjectOf({ budget: 200_000, eviction: { policy: "lru" } });
     const room = table.stats().capacity;
     const ids = Array.from({ length: room + room / 4 }, (_, i) => mix(BigInt(i)));
@@ -164,14 +164,14 @@ describe("a full table with a policy", () => {
 });
 
 describe("the index under churn", () => {
-  it("finds what a Map finds, in a few lines, whatever came and went", () => {
+  it("finds what a Map finds, within a few cache lines, after any insertions and removals", () => {
     const shapes: Record<string, (i: number) => bigint> = {
       hashes: (i) => mix(BigInt(i)),
       sequential: (i) => BigInt(i),
       "multiples of 2^k": (i) => BigInt.asUintN(64, BigInt(i) << 40n),
     };
     for (const keyOf of Object.values(shapes)) {
-      // Nearly all that the groups of the index have room for.
+      // Nearly the capacity of the groups of the index.
       const { table, learn } = subjectOf({ budget: 512 * (66 + 9 * 32) + 900, eviction: { policy: "lru" } });
       expect(table.stats().capacity).toBe(512 * 9);
       let next = 0;
@@ -186,25 +186,25 @@ describe("the index under churn", () => {
         const absent = Array.from({ length: 1000 }, (_, i) => keyOf(1e6 + i));
         longest.push(Math.max(...[...present, ...absent].map((key) => table.store.kernel.probes(key))));
       }
-      // Sticky marks would let a search for an unknown key go on for ever.
+      // Permanent overflow marks would let a search for an unknown key run forever.
       expect(Math.max(...longest)).toBeLessThanOrEqual(32);
     }
   });
 
-  it("stays bounded when all ids would meet in one group of a table with another seed", () => {
+  it("stays bounded for ids that collide in one group under another seed", () => {
     const { table, learn } = subjectOf({ budget: 200_000, eviction: { policy: "lru" } });
-    // Keys whose hash under seed 0 has the same low bits: chosen by someone who does not know the model's seed.
+    // Keys whose hash under seed 0 has the same low bits, as an attacker without the model's seed would choose.
     const keys = Array.from({ length: 20_000 }, (_, i) => unmix(BigInt(i) << 32n));
     for (let at = 0; at < keys.length; at += 64) learn(keys.slice(at, at + 64));
     expect(Math.max(...keysOf(table).map((key) => table.store.kernel.probes(key)))).toBeLessThanOrEqual(24);
   });
 
-  it("ends a search though every group was passed by some key", () => {
+  it("terminates a search although every group has overflowed", () => {
     const model = modelOf({ encoding: "exact", optimizer: sgd, singles: 1 });
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(30)), { minLength: 50, maxLength: 400 }), (steps) => {
         const { store } = new StoreTable(model, 0, batchLayout(model, 1), { serving: true });
-        // Two groups' worth of keys that all begin in either of two groups.
+        // Enough keys for two groups, all with one of two home groups.
         const keyOf = (i: number) => unmix((BigInt(i) << 32n) | BigInt(i & 1)) ^ SEED;
         const expected = new Set<bigint>();
         for (const [put, i] of steps) {
@@ -237,12 +237,12 @@ function unmix(y: bigint): bigint {
   return unshift((unshift(x, 27n) * 0x96de1b173f119089n) & top, 30n);
 }
 
-describe("rows whose time has come", () => {
+describe("expired rows", () => {
   it.each([
     ["steps_to_live", { steps_to_live: 3000 }],
     ["expire_time", { expire_time: 100 }],
     ["both, and lfu", { steps_to_live: 20_000, expire_time: 700, policy: "lfu" }],
-  ] as const)("go as in the reference: %s", (_, eviction) => {
+  ] as const)("are evicted as in the reference: %s", (_, eviction) => {
     const { table, learn } = subjectOf({ budget: 2e6, eviction });
     const reference = new ReferenceRows(eviction, table.stats().capacity);
     const next = stream(3, 5000);
@@ -257,7 +257,7 @@ describe("rows whose time has come", () => {
     expect(reference.evicted.expire_time + reference.evicted.steps_to_live).toBeGreaterThan(500);
   });
 
-  it("small ones go, when they were not learned from for a lap", () => {
+  it("rows with a small norm are evicted if they were not updated for one sweep", () => {
     const eviction = { l2_weight_threshold: 0.014 };
     const { table, learn } = subjectOf({ eviction }, { init: 0.001, capacity: 256 });
     const small = (key: bigint) => {
@@ -268,7 +268,7 @@ describe("rows whose time has come", () => {
     const next = stream(4, 1000);
     for (let i = 0; i < 1500; i++) {
       const keys = next(256);
-      // The reference looks at the weights as they are before the batch.
+      // The reference uses the weights before the batch.
       reference.learn(distinct(keys), 256);
       learn(keys, { gradient: 0.001 });
     }
@@ -277,31 +277,28 @@ describe("rows whose time has come", () => {
     expect(reference.evicted.l2_weight_threshold).toBeGreaterThan(500);
   });
 
-  it.each(["lru", "lfu"] as const)(
-    "a threshold has its effect in a full table: short rows make room first (%s)",
-    (policy) => {
-      const eviction = { policy, l2_weight_threshold: 0.014 };
-      const { table, learn } = subjectOf({ budget: 20_000, eviction }, { init: 0.001 });
-      const small = (key: bigint) => {
-        const norm = Math.hypot(...table.store.weightsOf(key));
-        return norm < eviction.l2_weight_threshold ? ("l2_weight_threshold" as const) : null;
-      };
-      const room = table.stats().capacity;
-      const halfLife = Math.ceil(Math.log2((8 * 20_000) / table.layout.stride));
-      const reference = new ReferenceRows(eviction, room, { halfLife, tooSmall: small });
-      const ages = new ReferenceRows({ policy }, room, { halfLife });
-      const next = stream(4, 1000);
-      for (let i = 0; i < 400; i++) {
-        const keys = next(64);
-        for (const one of [reference, ages]) one.learn(distinct(keys), 64);
-        learn(keys, { gradient: 0.01 });
-      }
-      expect(keysOf(table)).toEqual(reference.rows.map(({ key }) => key));
-      expect(reference.rows.map(({ key }) => key)).not.toEqual(ages.rows.map(({ key }) => key));
-    },
-  );
+  it.each(["lru", "lfu"] as const)("rows below the threshold are evicted first from a full table (%s)", (policy) => {
+    const eviction = { policy, l2_weight_threshold: 0.014 };
+    const { table, learn } = subjectOf({ budget: 20_000, eviction }, { init: 0.001 });
+    const small = (key: bigint) => {
+      const norm = Math.hypot(...table.store.weightsOf(key));
+      return norm < eviction.l2_weight_threshold ? ("l2_weight_threshold" as const) : null;
+    };
+    const room = table.stats().capacity;
+    const halfLife = Math.ceil(Math.log2((8 * 20_000) / table.layout.stride));
+    const reference = new ReferenceRows(eviction, room, { halfLife, tooSmall: small });
+    const ages = new ReferenceRows({ policy }, room, { halfLife });
+    const next = stream(4, 1000);
+    for (let i = 0; i < 400; i++) {
+      const keys = next(64);
+      for (const one of [reference, ages]) one.learn(distinct(keys), 64);
+      learn(keys, { gradient: 0.01 });
+    }
+    expect(keysOf(table)).toEqual(reference.rows.map(({ key }) => key));
+    expect(reference.rows.map(({ key }) => key)).not.toEqual(ages.rows.map(({ key }) => key));
+  });
 
-  it("rows the group lasso has emptied give their memory back", () => {
+  it("rows zeroed by the group lasso free their memory", () => {
     const optimizer: OptimizerSpec = { kind: "ftrl", alpha: 0.1, beta: 1, l1: 0.01, l2: 0, l21: 2 };
     const { table, learn } = subjectOf({ eviction: {} }, { optimizer, init: 0 });
     const strong = Array.from({ length: 16 }, (_, i) => mix(BigInt(i)));
@@ -320,12 +317,12 @@ describe("rows whose time has come", () => {
   });
 });
 
-describe("a table that was saved", () => {
+describe("a saved table", () => {
   it.each([
     ["lru", { policy: "lru" }],
     ["lfu", { policy: "lfu", expire_time: 300 }],
     ["steps", { steps_to_live: 2000 }],
-  ] as const)("goes on to the same bytes: %s", (_, eviction) => {
+  ] as const)("resumes to the same bytes: %s", (_, eviction) => {
     const make = () => subjectOf({ budget: 30_000, eviction: { policy: "lru", ...eviction } });
     const [first, second] = [make(), make()];
     const batches = Array.from({ length: 300 }, (_, i) => ({ keys: stream(i, 1500)(64), time: 1e12 + i * 1000 }));
@@ -342,7 +339,7 @@ describe("a table that was saved", () => {
     expect(second.table.store.lifecycle?.counts()).toEqual(first.table.store.lifecycle?.counts());
   });
 
-  it("refuses blocks that are missing or do not fit, and stays as it was", () => {
+  it("rejects missing or mismatching blocks, and stays unchanged", () => {
     const { table, learn } = subjectOf({ budget: 30_000, eviction: { policy: "lru" } });
     learn(stream(1, 100)(64));
     const before = copyOf(table.blocks());

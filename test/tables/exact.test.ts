@@ -41,7 +41,7 @@ function expectRowsInOrder(table: StoreTable, keys: readonly bigint[]): void {
 describe("an exact table", () => {
   tableContract("exact");
 
-  it("gives rows in the order the keys came, through many growths", () => {
+  it("assigns rows in the order of the keys, through repeated growth", () => {
     const { table, learn } = wideTable();
     const keys = Array.from({ length: 50_000 }, (_, i) => mix(BigInt(i)));
     learnAll(learn, keys);
@@ -70,22 +70,22 @@ describe("an exact table", () => {
     expectRowsInOrder(table, keys);
   });
 
-  it("finds keys that all belong in one group of the index, with the same tag", () => {
+  it("finds keys that share a group of the index and a tag", () => {
     const { table, learn } = wideTable();
-    // The index hash is the splitmix64 finaliser of key ^ seed: run it backwards from hashes that differ in bits 32..44 only.
+    // The index hash is the splitmix64 finaliser of key ^ seed: invert it for hashes that differ only in bits 32..44.
     const keys = Array.from({ length: 3000 }, (_, i) => unmix((BigInt(i) << 32n) | 5n) ^ SEED);
     learnAll(learn, keys);
     expectRowsInOrder(table, keys);
     expect(table.lookup(unmix(3000n << 32n) ^ SEED)).toBeNull();
   });
 
-  it("has room for the smallest and the largest key", () => {
+  it("supports the smallest and the largest key", () => {
     const { table, learn } = wideTable();
     learn([0n, TOP, 0n, TOP]);
     expectRowsInOrder(table, [0n, TOP]);
   });
 
-  it("takes little more memory than its keys and rows", () => {
+  it("uses little more memory than its keys and rows", () => {
     const { table, learn } = wideTable();
     const { stride } = table.layout;
     for (let n = 0; n < 60; n++) {
@@ -99,7 +99,7 @@ describe("an exact table", () => {
     }
   });
 
-  it("says that it is full before it has changed anything", () => {
+  it("reports that it is full before any change", () => {
     const { table, learn } = wideTable({ memoryLimit: 2 ** 20 });
     let known: bigint[] = [];
     const fill = (): void => {
@@ -122,14 +122,14 @@ describe("an exact table", () => {
     expectRowsInOrder(table, known);
   });
 
-  it("has the same bytes whatever it reserved", () => {
+  it("has the same bytes whatever capacity was reserved", () => {
     const tables = [0, 5000].map((rows) => subjectOf({ ...sgd, rows }));
     for (const { learn } of tables) for (let i = 0; i < 300; i++) learn([{ singles: [mix(BigInt(i))] }]);
     expect(copyOf(tables[1].table.blocks())).toEqual(copyOf(tables[0].table.blocks()));
     expect(tables[1].table.stats().capacity).toBe(5000);
   });
 
-  it.each(Object.keys(optimizerSpecs))("makes fresh rows where an older state lay, with %s", (name) => {
+  it.each(Object.keys(optimizerSpecs))("initialises fresh rows over older state, with %s", (name) => {
     const shape = { ...sgd, dim: 3, optimizer: optimizerSpecs[name] };
     const [used, fresh] = [subjectOf(shape), subjectOf(shape)];
     const empty = copyOf(used.table.blocks());

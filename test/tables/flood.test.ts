@@ -43,26 +43,26 @@ const bytesOf = (table: StoreTable) =>
 
 afterEach(() => fixHashSecret(undefined));
 
-describe("ids made to meet in an index", () => {
-  it("share what they were made to share", () => {
+describe("ids constructed to collide in an index", () => {
+  it("collide as constructed", () => {
     for (const key of crafted.slice(0, 100)) {
       expect(mix((key ^ seed) & MASK) & 0xfffn).toBe(0n);
       expect(mix((key ^ seed) & MASK) >> 57n).toBe(0n);
     }
   });
 
-  it("are found in no more than twice the steps of random ones", () => {
+  it("are found in at most twice the steps of random ones", () => {
     fixHashSecret(0x5851f42d4c957f2dn);
     expect(steps(tableOf(crafted), crafted)).toBeLessThan(2 * steps(tableOf(random), random));
   });
 
-  it("would make look-ups walk where the seed of the spec were all there is", () => {
+  it("would lengthen probe sequences if only the spec's seed were used", () => {
     fixHashSecret(seed);
     const few = crafted.slice(0, 3000);
     expect(steps(tableOf(few), few)).toBeGreaterThan(20);
   });
 
-  it("find an event's id in the window of ids as fast as random ones", () => {
+  it("are found in the window of event ids as fast as random ones", () => {
     fixHashSecret(77n);
     const same = Array.from({ length: IDS }, (_, i) => (BigInt(i) << 32n) | 5n);
     const window = new DedupWindow(IDS);
@@ -71,7 +71,7 @@ describe("ids made to meet in an index", () => {
   });
 });
 
-it("a table's bytes are the same whatever the secret of its index", () => {
+it("a table's bytes do not depend on the secret seed of its index", () => {
   const saved = [1n, 0xfedcba9876543210n].map((secret) => {
     fixHashSecret(secret);
     return bytesOf(tableOf([...crafted.slice(0, 1000), ...random.slice(0, 4000)]));

@@ -6,7 +6,7 @@ const MASK = 2n ** 64n - 1n;
 /** The default row's key. */
 export const DEFAULT_KEY = MASK;
 
-/** What is known of a row. */
+/** The state of a row. */
 export interface Kept {
   readonly key: bigint;
   step: number;
@@ -15,8 +15,8 @@ export interface Kept {
 }
 
 /**
- * An exact table's rows as a list, with the rules of eviction written down once more: a hand that sweeps, and victims out of a
- * sample. It knows keys only; what the weights say comes from `tooSmall`.
+ * An exact table's rows as a list, with an independent implementation of eviction: a sweeping hand, and victims from a sample. It
+ * knows only keys; whether weights are below the threshold comes from `tooSmall`.
  */
 export class ReferenceRows {
   readonly rows: Kept[] = [];
@@ -45,7 +45,7 @@ export class ReferenceRows {
     this.tooSmall = tooSmall;
   }
 
-  /** A batch of `events` events is learned: its keys, each once, in the order of their first occurrence. */
+  /** Learns a batch of `events` events: its distinct keys, in the order of their first occurrence. */
   learn(keys: readonly bigint[], events: number, time = 0): void {
     this.now += events;
     this.seconds = Math.max(this.seconds, Math.floor(time / 1000));

@@ -19,7 +19,7 @@ function tableOf(shape: Partial<TableShape>, capacity: number) {
   const model = modelOf({ encoding: "exact", optimizer: sgd(1), singles: 1, init: 0, ...shape });
   const layout = batchLayout(model, capacity);
   const table = new StoreTable(model, 0, layout);
-  /** Gathers keys from `first` on and applies what `gradientOf` makes of their weights. */
+  /** Gathers keys from `first` on and applies the gradients that `gradientOf` computes from their weights. */
   const learn = (first: number, gradientOf: (w: Float32Array) => Float32Array): void => {
     const rows = Array.from({ length: capacity }, (_, i) => ({ singles: [BigInt(first + i)] }));
     table.gather(batchOf(layout, rows), "learn");
@@ -46,7 +46,7 @@ const weight = fc.oneof(
 );
 
 describe("rows held in a precision", () => {
-  it("are the nearest f16, as the delta log writes them", () => {
+  it("are the nearest f16, as in the delta log", () => {
     const hold = held(8, "f16");
     fc.assert(
       fc.property(fc.array(weight, { minLength: 8, maxLength: 8 }), (w) => {
@@ -60,7 +60,7 @@ describe("rows held in a precision", () => {
   it.each([
     ["int8", 127],
     ["int4", 7],
-  ] as const)("are within half a step of their row in %s", (precision, most) => {
+  ] as const)("are within half a quantization step of their row in %s", (precision, most) => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 9 }), fc.infiniteStream(weight), (dim, stream) => {
         const w = Float32Array.from({ length: dim }, () => stream.next().value);
@@ -68,7 +68,7 @@ describe("rows held in a precision", () => {
         const expected = rounded([...w], precision, null, 0);
         expect([...found].map((x) => x + 0)).toEqual(expected.w.map((x) => x + 0));
         found.forEach((x, i) => {
-          // What lies beyond is held as the largest number of a scale of about 2^118.
+          // Larger values saturate at the largest number, with a scale of about 2^118.
           const bound = Math.abs(w[i]) > 2 ** 125 ? Number.MAX_VALUE : expected.scale * 0.5001;
           if (!(Math.abs(x - w[i]) <= bound)) throw new Error(`${w[i]} became ${x}`);
         });
@@ -133,14 +133,14 @@ describe("stochastic rounding", () => {
     ["f16", -1234.5678, 1],
     ["f16", 3e-8, 1],
     ["f16", -3.3e-5, 1],
-  ] as const)("has no bias: E[%s of %d] is it within 4 standard errors", (precision, x, most) => {
+  ] as const)("is unbiased: E[%s of %d] equals it within 4 standard errors", (precision, x, most) => {
     const { mean, error } = draws(precision, f(x), most);
     expect(error).toBeGreaterThan(0);
     expect(Math.abs(mean)).toBeLessThan(4 * error);
   });
 
   it.each(["f16", "int8", "int4", "int2", "q2.13"] as const)(
-    "leaves %s weights that have nothing to learn",
+    "leaves %s weights with a zero gradient unchanged",
     (precision) => {
       const { table, learn } = tableOf({ precision, dim: 16, init: 0.5 }, 64);
       learn(0, (w) => w.map((_, i) => Math.sin(i)));
@@ -150,7 +150,7 @@ describe("stochastic rounding", () => {
     },
   );
 
-  it("leaves FTRL's weights that have nothing to learn", () => {
+  it("leaves FTRL's weights with a zero gradient unchanged", () => {
     for (const precision of ["f16", "q2.13"] as const) {
       const { table, learn } = tableOf({ precision, dim: 16, init: 0.5, optimizer: optimizerSpecs.ftrl }, 64);
       learn(0, (w) => w.map((_, i) => Math.sin(i)));
@@ -170,7 +170,7 @@ describe("stochastic rounding", () => {
     return w.reduce((sum, x, i) => sum + Math.abs(x - target[i]), 0) / w.length;
   }
 
-  it("learns by steps far below a code, where rounding to the nearest stalls", () => {
+  it("learns in steps far below a quantization step, where rounding to the nearest stalls", () => {
     // The largest step, rate · 1, is a fifth of a code of int8 and a third of q2.13's.
     const [int8, nearest] = [undefined, "nearest"].map((rounding) =>
       descend({ precision: "int8", ...(rounding && { rounding: "nearest" }) }, 3000, 0.0015),
@@ -201,7 +201,7 @@ describe("stochastic rounding", () => {
     expect(roots[1]).toBeLessThan(20);
   });
 
-  it("does not depend on how a stream is cut into batches of one row each, or on a restore in between", () => {
+  it("does not depend on how a stream is divided into batches, or on a restore in between", () => {
     const shape = { encoding: "exact", precision: "int8", optimizer: optimizerSpecs.adagrad, singles: 1 } as const;
     const [whole, first, second] = [subjectOf(shape), subjectOf(shape), subjectOf(shape)];
     for (let i = 0; i < 40; i++) whole.learn([{ singles: [BigInt(i % 7)] }]);
@@ -224,7 +224,7 @@ describe("low precision rows", () => {
     ["ftrl", "f16", 16, 64],
     ["ftrl", "q2.13", 1, 4],
     ["adagrad", "q2.13", 1, 6],
-  ] as const)("of %s in %s take, of %i weights, %i bytes", (name, precision, dim, bytes) => {
+  ] as const)("of %s in %s with %i weights take %i bytes", (name, precision, dim, bytes) => {
     const optimizer = optimizerSpecs[name];
     for (const [encoding, key] of [
       ["hash", 0],
@@ -236,7 +236,7 @@ describe("low precision rows", () => {
     }
   });
 
-  it("in f32 take what the spec reckons with", () => {
+  it("in f32 take the bytes that the spec computes", () => {
     for (const optimizer of Object.values(optimizerSpecs)) {
       for (const encoding of ["hash", "exact"] as const) {
         for (const dim of [1, 3, 16]) {
@@ -248,7 +248,7 @@ describe("low precision rows", () => {
     }
   });
 
-  it("are offered where the optimizer can learn in them", () => {
+  it("are available if the optimizer can learn in them", () => {
     expect(precisionsOf(optimizerSpecs.ftrl, 8)).toEqual(["f16"]);
     expect(precisionsOf(optimizerSpecs.adam, 8)).toEqual(["f16", "int8", "int4", "int2"]);
     for (const optimizer of Object.values(optimizerSpecs)) expect(precisionsOf(optimizer, 1)).toEqual(["f16", "q2.13"]);
@@ -275,7 +275,7 @@ describe("low precision rows", () => {
     expect.assertions(0);
   });
 
-  it("show their slots as floats", () => {
+  it("expose their slots as floats", () => {
     const { table, learn } = tableOf({ precision: "f16", optimizer: optimizerSpecs.ftrl, dim: 3 }, 1);
     learn(0, (w) => w.fill(0.5));
     const { weights, state } = table.store.lookup(0n)!;
@@ -286,13 +286,13 @@ describe("low precision rows", () => {
     for (const w of weights) expect(w).toBeLessThan(0);
   });
 
-  it("agree with the scalar f16", () => {
+  it("equal the scalar f16 conversion", () => {
     for (let half = 0; half < 0x7c00; half += 7) expect(halfOf(fromHalf(half), undefined)).toBe(fromHalf(half));
   });
 });
 
 describe("rows that are not 0", () => {
-  it("are those of chunks that have a weight left", () => {
+  it("are those with a weight other than 0", () => {
     const chunks = [
       { keys: BigUint64Array.of(1n, 2n, 3n), weights: Float32Array.of(0, 0, 0, 4, -0, 0) },
       { keys: BigUint64Array.of(5n), weights: Float32Array.of(0, 0) },

@@ -27,7 +27,7 @@ interface Occurrence {
   readonly coefficient: number | null;
 }
 
-/** A table as a Map of rows, one weight at a time: what src/tables must equal bit for bit. */
+/** A table as a Map of rows, one weight at a time: src/tables must equal it bit for bit. */
 export class ReferenceTable {
   readonly rows = new Map<bigint, State>();
   private readonly model: CompiledSpec;

@@ -16,7 +16,7 @@ export interface TableShape {
   readonly init?: number;
   readonly precision?: "f16" | "int8" | "int4" | "int2" | "q2.13";
   readonly rounding?: "nearest";
-  /** Cells: how many single ones, a bag for each combiner (or one whose items lie side by side), how many number cells, and a bias. */
+  /** Cells: number of single ones, a bag for each combiner (or one with item vectors), number of number cells, and a bias. */
   readonly singles?: number;
   readonly bags?: readonly (Combiner | "side by side")[];
   readonly numbers?: number;
@@ -103,7 +103,7 @@ export interface Row {
   readonly numbers?: readonly number[];
 }
 
-/** The batch that a decoder would have made of these rows. */
+/** The batch that a decoder would produce for these rows. */
 export function batchOf(layout: BatchLayout, rows: readonly Row[]): Batch {
   const buffer = new ArrayBuffer(layout.bytes);
   const batch = new Batch(layout, rows.length, buffer);

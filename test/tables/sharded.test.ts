@@ -6,6 +6,7 @@ import type { EncodingSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { ShardedEncoding } from "../../src/tables/sharded.js";
 import { StoreEncoding } from "../../src/tables/store-encoding.js";
 import {
+  applyChanges,
   CAPACITY,
   changesOf,
   distinctKeys,
@@ -13,7 +14,6 @@ import {
   learn,
   OPTIONS,
   savedBlocks,
-  tell,
   vectorsOf,
 } from "../encodings/driver.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
@@ -37,7 +37,7 @@ describe.each(Object.entries(optimizerSpecs))("a sharded exact table with %s", (
     const divided = sharded(spec, 3);
     const roll = dice(dim);
     for (let step = 0; step < 30; step++) {
-      // Batches of one key, too: the other shards have none then.
+      // Also batches of one key, for which the other shards have none.
       const keys = distinctKeys(ids, step % 3 === 0 ? 1 : CAPACITY, roll);
       const gradients = gradientsFor(keys.length * dim, roll);
       expect(await learn(divided, keys, gradients)).toEqual(await learn(whole, keys, gradients));
@@ -51,7 +51,7 @@ describe.each(Object.entries(optimizerSpecs))("a sharded exact table with %s", (
     expect(await vectorsOf(divided, ids.slice(0, 30))).toEqual(await vectorsOf(whole, ids.slice(0, 30)));
   });
 
-  it("restores to the same bytes, and learns on alike", async () => {
+  it("restores to the same bytes, and continues identically", async () => {
     const [first, second] = [sharded(specOf("exact", optimizer), 4), sharded(specOf("exact", optimizer), 4)];
     const roll = dice(5);
     for (let step = 0; step < 10; step++) {
@@ -66,7 +66,7 @@ describe.each(Object.entries(optimizerSpecs))("a sharded exact table with %s", (
     expect(savedBlocks(second)).toEqual(savedBlocks(first));
   });
 
-  it("predicts the same bits in a replica that was told its rows", async () => {
+  it("predicts the same bits in a replica of its rows", async () => {
     const trainer = sharded(specOf("exact", optimizer), 3);
     const replica = sharded(specOf("exact", optimizer), 3, { serving: true });
     const changes = changesOf(trainer.stores);
@@ -74,7 +74,7 @@ describe.each(Object.entries(optimizerSpecs))("a sharded exact table with %s", (
     for (let step = 0; step < 8; step++) {
       const keys = distinctKeys(ids, CAPACITY, roll);
       await learn(trainer, keys, gradientsFor(keys.length * 4, roll));
-      tell(changes, replica.stores, () => new BigUint64Array());
+      applyChanges(changes, replica.stores, () => new BigUint64Array());
       const asked = ids.slice(step, step + CAPACITY);
       expect(await vectorsOf(replica, asked)).toEqual(await vectorsOf(trainer, asked));
     }
@@ -84,7 +84,7 @@ describe.each(Object.entries(optimizerSpecs))("a sharded exact table with %s", (
 describe("a sharded table", () => {
   const { sgd } = optimizerSpecs;
 
-  it("divides the rows of a hash table; keys share a row only inside a shard", async () => {
+  it("divides the rows of a hash table; keys share rows only within a shard", async () => {
     const table = sharded(specOf("hash", sgd), 4);
     expect(table.stores.map(({ capacity }) => capacity)).toEqual([15, 15, 15, 16]);
     const keys = ids.slice(0, CAPACITY);
@@ -107,7 +107,7 @@ describe("a sharded table", () => {
     expect(meeting.size).toBeLessThan(keys.length);
   });
 
-  it.each(["f16", "int8"] as const)("goes on in %s from a checkpoint as if nothing had happened", async (precision) => {
+  it.each(["f16", "int8"] as const)("resumes in %s from a checkpoint without a difference", async (precision) => {
     const spec = { ...specOf("exact", optimizerSpecs.adagrad, 8), precision };
     const [first, second] = [sharded(spec, 3), sharded(spec, 3)];
     const roll = dice(6);
@@ -132,7 +132,7 @@ describe("a sharded table", () => {
     expect(table.bytes).toBe(table.stores.reduce((sum, { bytes }) => sum + bytes, 0));
   });
 
-  it("is full before any shard has changed", async () => {
+  it("reports that it is full before any shard has changed", async () => {
     const table = sharded(specOf("exact", sgd), 3, { memoryLimit: 2 ** 20 });
     const key = (i: number): bigint => mix(BigInt(i));
     let known = 0;
@@ -145,7 +145,7 @@ describe("a sharded table", () => {
     await expect(fill()).rejects.toMatchObject({ code: "table_full", message: expect.stringContaining("ids.") });
     expect(known).toBeGreaterThan(20_000);
     expect(table.stores.reduce((sum, { rows }) => sum + rows, 0)).toBe(known);
-    // What it knows it still learns.
+    // Known ids are still updated.
     await learn(
       table,
       Array.from({ length: CAPACITY }, (_, i) => key(i)),
@@ -153,7 +153,7 @@ describe("a sharded table", () => {
     );
   });
 
-  it("sees a gradient that is not finite in any shard", async () => {
+  it("detects a gradient that is not finite in any shard", async () => {
     const table = sharded(specOf("exact", sgd), 3);
     const keys = ids.slice(0, 9);
     for (let bad = 0; bad < 9; bad++) {
@@ -167,7 +167,7 @@ describe("a sharded table", () => {
     }
   });
 
-  it("is what a spec with shards makes, behind every kind of cell", async () => {
+  it("is created for a spec with shards, for every kind of cell", async () => {
     const shape = { encoding: "exact", optimizer: optimizerSpecs.adam, singles: 2, bags: ["mean"] } as const;
     const model = modelOf(shape);
     const layout = batchLayout(model, 8);

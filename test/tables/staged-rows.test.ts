@@ -20,7 +20,7 @@ const keys = (most: number) => fc.uniqueArray(fc.bigInt(0n, 400n), { maxLength: 
 const updates = fc.array(fc.record({ put: keys(300), again: keys(20), removed: keys(300) }), { maxLength: 3 });
 
 describe.each(servingPrecisions)("rows held as %s", (servingPrecision) => {
-  it("others see all of an update or nothing, at every one of its steps", () => {
+  it("readers see all of an update or nothing, at each of its steps", () => {
     fc.assert(
       fc.property(keys(200), updates, (start, all) => {
         const stores = new Map<string, SharedStore>();
@@ -28,38 +28,38 @@ describe.each(servingPrecisions)("rows held as %s", (servingPrecision) => {
           new ExactStore(spec, { serving: true, servingPrecision, sharing });
         const owner = of({ role: "owner", readers: 1, stores });
         const reader = of({ role: "reader", reader: 0, stores });
-        // What is right, by `put` and `remove`.
+        // The expected state, by `put` and `remove`.
         const plain = new ExactStore(spec, { serving: true, servingPrecision });
         let made = 0;
-        const weighed = (some: readonly bigint[]) => ({
+        const withWeights = (some: readonly bigint[]) => ({
           keys: BigUint64Array.from(some),
           weights: Float32Array.from({ length: some.length * DIM }, () => Math.sin(made++)),
         });
-        const first = weighed(start);
+        const first = withWeights(start);
         owner.put(first);
         plain.put(first);
-        const tell = () => {
+        const publish = () => {
           owner.sharing!.tell();
           reader.sharing!.refresh();
         };
-        tell();
+        publish();
         const seen = (store: ExactStore) => Array.from({ length: 401 }, (_, key) => [...store.weightsOf(BigInt(key))]);
         for (const { put, again, removed } of all) {
           const gone = BigUint64Array.from(removed.filter((key) => !put.includes(key) && !again.includes(key)));
-          const parts = [put, again].map((some) => ({ ...weighed(some), removed: gone }));
+          const parts = [put, again].map((some) => ({ ...withWeights(some), removed: gone }));
           const before = seen(plain);
           const staged = new StagedRows(owner, parts);
           staged.begin();
-          tell();
+          publish();
           for (const _ of staged.stage()) expect(seen(reader)).toEqual(before);
           staged.show();
-          tell();
+          publish();
           for (const part of parts) plain.put(part);
           plain.remove(gone);
           const after = seen(plain);
           expect(seen(reader)).toEqual(after);
           for (const _ of staged.settle()) expect(seen(reader)).toEqual(after);
-          tell();
+          publish();
           expect(seen(reader)).toEqual(after);
           expect(owner.rows).toBe(plain.rows);
           const sorted = (store: ExactStore) => [...store.exportRows()].flatMap((chunk) => [...chunk.keys]).sort();
@@ -71,7 +71,7 @@ describe.each(servingPrecisions)("rows held as %s", (servingPrecision) => {
   });
 });
 
-it("an update for which there is no room leaves everything as it was", () => {
+it("an update that does not fit leaves everything unchanged", () => {
   const sharing = { role: "owner", readers: 1, stores: new Map() } as const;
   const store = new ExactStore(spec, { serving: true, sharing, memoryLimit: 1 << 20 });
   store.put({ keys: BigUint64Array.of(1n), weights: Float32Array.of(1, 2, 3) });

@@ -11,7 +11,7 @@ import { batchOf, dice, modelOf, type Row, randomRows, SEED, type TableShape } f
 const CAPACITY = 12;
 const keys = Array.from({ length: 40 }, (_, i) => (BigInt(i) * 0x9e3779b97f4a7c15n) & (2n ** 64n - 1n));
 
-/** What a table is made of in these tests. */
+/** The properties of a table in these tests. */
 export interface Subject {
   readonly table: StoreTable;
   readonly reference: ReferenceTable;
@@ -85,7 +85,7 @@ const rowForms: [string, RowForm][] = [
   ["sgd in q2.13", { optimizer: sgd, precision: "q2.13" }],
 ];
 
-/** How far an initial weight of at most 0.05 may be from what was drawn. */
+/** Maximum rounding error of an initial weight of at most 0.05. */
 const steps = {
   f32: 1e-7,
   f16: 0.05 * 2 ** -11,
@@ -95,7 +95,7 @@ const steps = {
   "q2.13": 2 ** -14 + 1e-7,
 } as const;
 
-/** What every encoding promises, for every optimizer. */
+/** The contract of every encoding, for every optimizer. */
 export function tableContract(encoding: "hash" | "exact"): void {
   describe.each(rowForms)("with %s", (_, form) => {
     it.each([1, 3, 4, 16])("equals the scalar reference bit for bit, dim %i", (dim) => {
@@ -112,7 +112,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
       for (const key of keys) expect([...table.store.weightsOf(key)]).toEqual(reference.weightsOf(key));
     });
 
-    it("restores to the same bytes, and learns on alike", () => {
+    it("restores to the same bytes, and continues identically", () => {
       const shape = { encoding, ...form, ...mixed };
       const [first, second] = [subjectOf(shape), subjectOf(shape)];
       const roll = dice(3);
@@ -129,7 +129,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
       expect(copyOf(second.table.blocks())).toEqual(copyOf(first.table.blocks()));
     });
 
-    it("notes every row that a batch changes or makes, and none it did not read", () => {
+    it("records every row that a batch changes or creates, and none that it did not read", () => {
       const shape = { encoding, ...form, dim: 4, ...mixed };
       const { table, learn, score } = subjectOf(shape);
       const roll = dice(19);
@@ -150,7 +150,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
       }
     });
 
-    it.each([1, 3, 8])("predicts the same bits in a serving table that was told its rows, dim %i", (dim) => {
+    it.each([1, 3, 8])("predicts the same bits in a serving table with its rows, dim %i", (dim) => {
       const shape = { encoding, ...form, dim, ...mixed };
       const trainer = subjectOf(shape);
       const layout = batchLayout(modelOf(shape), CAPACITY);
@@ -172,7 +172,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
       for (const key of forgotten) expect(replica.store.weightsOf(key)).toEqual(fresh.weightsOf(key));
     });
 
-    it("keeps a row's initial weights when it is made, whatever the key", () => {
+    it("creates a row with its initial weights, whatever the key", () => {
       const shape = { encoding, ...form, dim: 8, singles: 1 };
       const { table, reference, learn, score } = subjectOf(shape);
       const rows = [{ singles: [keys[5]] }];
@@ -189,7 +189,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
 
   const optimizer: OptimizerSpec = optimizerSpecs.ftrl;
 
-  it("changes nothing when it scores", () => {
+  it("changes nothing when scoring", () => {
     const shape = { encoding, optimizer, ...mixed };
     const { table, learn, score } = subjectOf(shape);
     const roll = dice(11);
@@ -199,7 +199,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
     expect(copyOf(table.blocks())).toEqual(before);
   });
 
-  it("puts and removes rows of a serving table as a map would, through growth", () => {
+  it("puts and removes rows of a serving table like a Map, through growth", () => {
     const shape = { encoding, optimizer, dim: 2, singles: 1, rows: encoding === "hash" ? 5000 : 0 };
     const spec = modelOf(shape);
     const id = fc
@@ -237,14 +237,14 @@ export function tableContract(encoding: "hash" | "exact"): void {
     );
   });
 
-  it("gives zeros for an empty bag, and sends it no gradient", () => {
+  it("gives zeros for an empty bag, without a gradient", () => {
     const shape = { encoding, optimizer: optimizerSpecs.sgd, bags: ["mean"] } as const;
     const { table, learn } = subjectOf(shape);
     expect([...learn([{ bags: [[]] }]).x]).toEqual([0, 0, 0, 0]);
     expect(table.stats().rows).toBe(0);
   });
 
-  it("gives zeros for a bag whose weights have no mean, and its rows no gradient", () => {
+  it("gives zeros for a bag whose weights have no mean, without a gradient for its rows", () => {
     const shape = { encoding, optimizer: optimizerSpecs.sgd, bags: ["mean"] } as const;
     const { reference, table, learn } = subjectOf(shape);
     const bag = [
@@ -255,7 +255,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
     expect([...table.store.weightsOf(keys[1])]).toEqual(drawWeights(reference.idOf(keys[1]), SEED, 0.05, 4));
   });
 
-  it("looks up a learned row, and no other", () => {
+  it("looks up learned rows only", () => {
     const { table, learn, reference } = subjectOf({ encoding, optimizer, singles: 1 });
     learn([{ singles: [keys[1]] }]);
     const found = table.lookup(keys[1]);
@@ -278,7 +278,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
     }
   });
 
-  it("sees gradients that are not finite or too large to square", () => {
+  it("detects gradients that are not finite or too large to square", () => {
     const { table } = subjectOf({ encoding, optimizer, singles: 2, dim: 3 });
     const layout = batchLayout(modelOf({ encoding, optimizer, singles: 2, dim: 3 }), CAPACITY);
     table.gather(batchOf(layout, [{ singles: [1n, 2n] }]), "learn");
@@ -295,22 +295,22 @@ export function tableContract(encoding: "hash" | "exact"): void {
     expect(table.gradientsFinite()).toBe(true);
   });
 
-  it("refuses to apply what was not gathered for learning", () => {
+  it("refuses to apply without a learning gather", () => {
     const { table, score } = subjectOf({ encoding, optimizer, singles: 1 });
     expect(() => table.apply()).toThrow(/without a learning gather/);
     score([{ singles: [1n] }]);
     expect(() => table.apply()).toThrow(/without a learning gather/);
   });
 
-  it("refuses a batch larger than it was made for", () => {
+  it("refuses a batch larger than its capacity", () => {
     const shape = { encoding, optimizer, singles: 1 };
     const { table } = subjectOf(shape);
     const rows = Array.from({ length: CAPACITY + 1 }, () => ({ singles: [1n] }));
     const batch = batchOf(batchLayout(modelOf(shape), CAPACITY + 1), rows);
-    expect(() => table.gather(batch, "learn")).toThrow(/a batch of 13 rows, made for 12/);
+    expect(() => table.gather(batch, "learn")).toThrow(/a batch of 13 rows exceeds 12/);
   });
 
-  it("does not start where its batches do not fit in its memory", () => {
+  it("fails if its batches do not fit in memory", () => {
     const model = modelOf({ encoding, optimizer, singles: 100, dim: 64 });
     for (const capacity of [2 ** 17, 2 ** 20]) {
       const make = () => new StoreTable(model, 0, batchLayout(model, capacity));
@@ -318,7 +318,7 @@ export function tableContract(encoding: "hash" | "exact"): void {
     }
   });
 
-  it("refuses a checkpoint that does not fit, and stays as it was", () => {
+  it("rejects a mismatching checkpoint, and stays unchanged", () => {
     const { table, learn } = subjectOf({ encoding, optimizer: optimizerSpecs.adam, singles: 1 });
     learn([{ singles: [keys[0]] }]);
     const before = copyOf(table.blocks());

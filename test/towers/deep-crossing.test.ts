@@ -22,7 +22,7 @@ function sigmoid(z: number): number {
 }
 
 describe("deep crossing", () => {
-  it("equals a calculation by hand", () => {
+  it("equals a manual calculation", () => {
     const tower = { ...towers.deep_crossing, residual: [2] };
     const shape = { tables: [{ name: "ids", cells: 1, dim: 2 }], numbers: 0, vectors: 0, wide: 0 };
     const { train } = buildTower(tower, shape, 1);

@@ -13,7 +13,7 @@ tower: deep_ffm
 wide: { fields: [f0] }
 `;
 
-test("a key has a vector for each field of every table but its own", () => {
+test("a key has a vector for each other field of every table", () => {
   const { tables, tower } = parseSpec(text(["s", "s", "t", "s"], { s: 5, t: 5 }), "a.yaml");
   expect(tables).toMatchObject([{ dim: 15, init: 0.05 }, { dim: 15, init: 0.05 }, { dim: 1 }]);
   expect(tower).toEqual({ kind: "deep_ffm", hidden: [32, 16], optimizer: tower.optimizer, runtime: "onnxruntime" });
@@ -21,10 +21,10 @@ test("a key has a vector for each field of every table but its own", () => {
 });
 
 test.each<[string[], Record<string, number>, RegExp]>([
-  [["s"], { s: 4 }, /tables: deep_ffm has one field and nothing to pair it with/],
-  [["s", "t"], { s: 4, t: 8 }, /multiplies embeddings with each other, but dims are 4, 8/],
-  [new Array(10).fill("s"), { s: 456 }, /tables\.s\.dim: 456 for each of 9 other fields: a row has at most 4096/],
-  [[], {}, /deep_ffm has no embeddings to work on/],
+  [["s"], { s: 4 }, /tables: deep_ffm requires at least two fields/],
+  [["s", "t"], { s: 4, t: 8 }, /multiplies embeddings, which requires equal dims, got 4, 8/],
+  [new Array(10).fill("s"), { s: 456 }, /tables\.s\.dim: 456 factors for each of 9 other fields exceed 4096 per row/],
+  [[], {}, /deep_ffm requires at least one embedding/],
 ])("tables %j of dims %j are refused", (tables, dims, message) => {
   expect(() => parseSpec(text(tables, dims).replace(tables.length ? "" : /wide: .*/, ""), "a.yaml")).toThrow(message);
 });

@@ -25,7 +25,7 @@ export const towers = {
   dlrm: { ...base, kind: "dlrm" },
 } as const satisfies Readonly<Record<string, CompiledTower>>;
 
-function attended(over: string, items: PooledBag["items"], query: PooledBag["query"]): PooledBag {
+function attentionOver(over: string, items: PooledBag["items"], query: PooledBag["query"]): PooledBag {
   return { over, items, query, pooling: { kind: "attention", over, query: "id", hidden: [6, 3], activation: "relu" } };
 }
 
@@ -49,14 +49,14 @@ export const shapes: Readonly<Record<string, TowerShape>> = {
     vectors: 0,
     wide: 0,
     pooled: [
-      attended("seen", { table: 0, first: 2, most: 3 }, { table: 0, first: 1 }),
-      attended("tags", { table: 1, first: 1, most: 4 }, { table: 0, first: 0 }),
+      attentionOver("seen", { table: 0, first: 2, most: 3 }, { table: 0, first: 1 }),
+      attentionOver("tags", { table: 1, first: 1, most: 4 }, { table: 0, first: 0 }),
     ],
   },
   "embeddings only": { tables: [{ name: "ids", cells: 3, dim: 8 }], numbers: 0, vectors: 0, wide: 0 },
 };
 
-/** About as many fields as a log of display ads has. */
+/** About as many fields as a typical display ads log. */
 export const manyFields: TowerShape = {
   tables: [{ name: "ids", cells: 17, dim: 16 }],
   numbers: 13,

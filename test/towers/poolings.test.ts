@@ -10,7 +10,7 @@ interface Knobs {
   readonly activation?: "relu" | "sigmoid" | "mish";
 }
 
-/** One bag of `most` items in a table of `dim`, asked by the table's first vector. */
+/** One bag of `most` items in a table of `dim`, whose query is the table's first vector. */
 function oneBag(most: number, dim: number, knobs: Knobs = {}): TowerShape {
   const pooling = {
     kind: "attention",
@@ -25,7 +25,7 @@ function oneBag(most: number, dim: number, knobs: Knobs = {}): TowerShape {
   return { tables, numbers: 0, vectors: 0, wide: 0, pooled: [{ over: "bag", ...places, pooling }] };
 }
 
-/** Feeds with zeros behind the last item of every row, as a table writes them. */
+/** Feeds with zeros after the last item of every row, as a table writes them. */
 function padded(shape: TowerShape, feeds: Record<string, TensorView>, rows: number): Record<string, TensorView> {
   for (const { over, items } of shape.pooled ?? []) {
     const { name, cells, dim } = shape.tables[items.table];
@@ -64,7 +64,7 @@ describe("attention", () => {
     },
   );
 
-  it("gives what lies behind the last item no weight and no gradient, and a row without items zeros", async () => {
+  it("gives padding no weight and no gradient, and zeros to a row without items", async () => {
     const shape = oneBag(4, 3);
     const { train, parameters } = buildTower(towers.deep_crossing, shape, 3);
     const feeds = randomFeeds(train, parameters, 5);
@@ -94,7 +94,7 @@ describe("attention", () => {
     ["wide", oneBag(9, 7, { hidden: [80, 40, 3], activation: "sigmoid" })],
     ["mish", oneBag(6, 16, { hidden: [33], activation: "mish" })],
   ];
-  it.each(sharing)("rows that share their items have the bits they have alone: %s", async (_, shape) => {
+  it.each(sharing)("rows with shared items have the same bits as alone: %s", async (_, shape) => {
     const ROWS = 24;
     const { infer, shared, parameters } = buildTower(towers.deep_crossing, shape, 7);
     const feeds = padded(shape, randomFeeds(infer, parameters, ROWS), ROWS);

@@ -143,7 +143,7 @@ function filled(shape: readonly number[], size: number, f: (at: readonly number[
 
 type Turned = { readonly transA: boolean; readonly transB: boolean };
 
-/** From a matrix's row to the next one, and from a column to the next one, as it is read: turned or not. */
+/** Strides of a matrix's rows and columns, transposed or not. */
 function steps(shape: readonly number[], turned: boolean): { row: number; column: number } {
   const width = shape[shape.length - 1];
   return turned ? { row: 1, column: width } : { row: width, column: 1 };
@@ -159,7 +159,7 @@ function position(i: number, shape: readonly number[]): number[] {
   return at;
 }
 
-/** Where `at` lies in a tensor of `shape`; dimensions of size 1 and missing leading ones broadcast. */
+/** Offset of index `at` in a tensor of `shape`; dimensions of size 1 and missing leading ones broadcast. */
 function offset(at: readonly number[], shape: readonly number[]): number {
   const lead = at.length - shape.length;
   let sum = 0;

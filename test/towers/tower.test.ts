@@ -46,7 +46,7 @@ describe("buildTower", () => {
     expect(new Set(a.data).size).toBe(ROWS);
   });
 
-  it("starts from weights that are a function of the seed", () => {
+  it("initialises weights as a function of the seed", () => {
     const parameters = (seed: number) => buildTower(towers.deep_crossing, shapes["all inputs"], seed).parameters;
     expect(parameters(1)).toEqual(parameters(1));
     expect(parameters(1)[0].initial).not.toEqual(parameters(2)[0].initial);
@@ -80,8 +80,8 @@ describe("buildTower", () => {
   it.each<[string, CompiledTower, TowerShape, string]>([
     ["deepfm with unequal dims", towers.deepfm, mixed, "tables.tags.dim: 8"],
     ["dlrm with unequal dims", towers.dlrm, mixed, "tables.tags.dim: 8"],
-    ["deepfm without a table", towers.deepfm, none, "tower.deepfm: needs an embedding table"],
-    ["dlrm with a single vector", towers.dlrm, one, "tower.dlrm: has one field vector"],
+    ["deepfm without a table", towers.deepfm, none, "tower.deepfm: requires an embedding table"],
+    ["dlrm with a single vector", towers.dlrm, one, "tower.dlrm: requires at least two vectors"],
     ["a tower without inputs", towers.wide_deep, { ...none, numbers: 0 }, "fields: the tower has no input"],
   ])("refuses %s", (_, tower, shape, message) => {
     expect(() => buildTower(tower, shape, 1)).toThrow(

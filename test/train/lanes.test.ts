@@ -126,7 +126,7 @@ it("lanes given beside a spec without lanes act as if the spec had them", async 
   const withThem = parseSpec(`${text}\ntrain: { lanes: 4 }\n`, "lanes.yaml");
   expect(specHash(withLanes(parseSpec(text, "plain.yaml"), 4))).toBe(specHash(withThem));
   expect(withLanes(withThem, 4)).toBe(withThem);
-  expect(() => withLanes(withThem, 8)).toThrow("the spec has train.lanes: 4");
+  expect(() => withLanes(withThem, 8)).toThrow("differs from the spec, which has train.lanes: 4");
   expect(() => withLanes(parseSpec(readFileSync("features/ads-demo-lr.yaml", "utf8"), "lr.yaml"), 4)).toThrow(
     "lr learns event by event",
   );

@@ -50,9 +50,9 @@ export class MemoryLog implements PartitionedLog {
     this.delivered[partition].shift();
   }
 
-  /** All that was appended behind the offset comes to hand. */
+  /** Delivers again all messages from this offset on. */
   rewind(partition: number, offset: bigint): void {
-    this.hands[partition] = [];
+    this.delivered[partition] = [];
     this.next[partition] = offset;
     this.deliver(partition);
   }

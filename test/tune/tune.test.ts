@@ -120,7 +120,7 @@ it("refuses to prune a model without removable rows before it trains anything", 
   writeFileSync(linear, text.replace(/^tables: .*$/m, tables).replace(/^tower: .*$/m, "tower: lr"));
   const out = place("unprunable");
   const tuned = tune({ ...options, model: linear, out, pruning: true });
-  await expect(tuned).rejects.toMatchObject({ code: "usage", message: /no exact table under a tower/ });
+  await expect(tuned).rejects.toMatchObject({ code: "usage", message: /no exact embedding table/ });
   expect(new Ledger(out).of("choice")).toEqual([]);
 });
 

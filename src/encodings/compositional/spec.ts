@@ -77,21 +77,21 @@ export const compositional = encoding({
     if (partitions.some((rows) => rows < 2))
       problems.add(
         `${path}.rows`,
-        "too few for the partitions",
-        `at least ${2 * partitions.length} rows, or fewer partitions`,
+        "too few rows for the partitions",
+        `use at least ${2 * partitions.length} rows, or fewer partitions`,
       );
     if (range > product(partitions))
       problems.add(
         `${path}.compositional.range`,
-        `${range} ids, but the partitions have only ${product(partitions)} combinations`,
-        "more rows a partition, more partitions, or a smaller range",
+        `${range} ids exceed the ${product(partitions)} combinations of the partitions`,
+        "use more rows per partition, more partitions, or a smaller range",
       );
     const clash = scheme === "chinese_remainder" ? notCoprime(partitions) : undefined;
     if (clash)
       problems.add(
         `${path}.compositional.partitions`,
         `${clash[0]} and ${clash[1]} have a common factor`,
-        "sizes without one, or a number of partitions alone",
+        "use coprime sizes, or give only the number of partitions",
       );
   },
   pool: (own, spec) => poolOf(spec, own),

@@ -140,9 +140,13 @@ export class DheEncoding implements Encoding {
   }
 
   private full({ name }: EncodingBase): HashbrookError {
-    return new HashbrookError("table_full", `table ${name}: no room for batches of ${this.capacity} keys`, {
-      hint: "lower train.batch, hashes, dim, cache_rows, or a bag's max_length",
-    });
+    return new HashbrookError(
+      "table_full",
+      `table ${name}: batches of ${this.capacity} keys do not fit in its memory`,
+      {
+        hint: "lower train.batch, hashes, dim, cache_rows, or a bag's max_length",
+      },
+    );
   }
 
   /** Views of a memory that does not grow, so they are made once. */

@@ -35,6 +35,6 @@ function checkNames(named: readonly string[], fields: readonly string[], path: s
       problems.add(`${path}.${name}`, `"${name}" is not a field of this table`, suggestion(name, fields));
   }
   for (const name of fields) {
-    if (!named.includes(name)) problems.add(path, `lacks field "${name}"`, "give the number of its distinct ids");
+    if (!named.includes(name)) problems.add(path, `field "${name}" is missing`, "add the number of its distinct ids");
   }
 }

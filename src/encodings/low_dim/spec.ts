@@ -52,8 +52,8 @@ export const lowDim = encoding({
     if (own.dim > dim)
       problems.add(
         `${path}.low_dim.dim`,
-        `${own.dim} is more than the table's dim ${dim}`,
-        "give fewer floats than dim",
+        `${own.dim} exceeds the table's dim, ${dim}`,
+        "lower it below the table's dim",
       );
   },
   rowDim: ({ dim }) => dim,

@@ -86,8 +86,8 @@ export function rowBytes({ stores }: Table): number {
 function checkKind({ name, spec, stores }: Table): void {
   const what = whyNot(spec, stores);
   if (!what) return;
-  throw new HashbrookError("usage", `export: --onnx whole: table ${name} ${what}, which no ONNX file can find`, {
-    hint: "leave --onnx whole away: the tower and the tables in files of their own; or score with hashbrook/scorer",
+  throw new HashbrookError("usage", `export: --onnx whole: table ${name} ${what}, which an ONNX graph cannot look up`, {
+    hint: "omit --onnx whole, to export the tower and the tables as separate files; or score with hashbrook/scorer",
   });
 }
 

@@ -139,7 +139,7 @@ function addProbability(nodes: OnnxNodes, logits: string, name: string): void {
 function checkWhole({ spec }: WholeModel): void {
   if (spec.tables.every(({ cells }) => cells.every(({ prefix }) => prefix === undefined))) return;
   throw new HashbrookError("usage", "--onnx whole: this model's vectors are cut to prefixes", {
-    hint: "write --onnx tower, or --format scorer",
+    hint: "use --onnx tower, or --format scorer",
   });
 }
 
@@ -147,7 +147,11 @@ function checkSize({ model }: WholeModel): void {
   const bytes = model.tables.reduce((sum, table) => sum + rowBytes(table), 0);
   if (bytes <= MOST_BYTES) return;
   const gib = (bytes / 2 ** 30).toFixed(1);
-  throw new HashbrookError("usage", `export: --onnx whole: the tables have ${gib} GiB, an ONNX file holds 2`, {
-    hint: "leave --onnx whole away: the tower and the tables in files of their own",
-  });
+  throw new HashbrookError(
+    "usage",
+    `export: --onnx whole: the tables take ${gib} GiB, the limit of an ONNX file is 2`,
+    {
+      hint: "omit --onnx whole, to export the tower and the tables as separate files",
+    },
+  );
 }

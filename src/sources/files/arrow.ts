@@ -77,11 +77,11 @@ class ArrowReader extends RowsReader {
     try {
       const reader: BatchReader = await RecordBatchReader.from(file);
       await reader.open();
-      if (!reader.schema) throw new Error("it has no schema");
+      if (!reader.schema) throw new Error("no schema found");
       return new ArrowReader(name, file, reader);
     } catch (cause) {
       await file.close();
-      throw damaged(name, "it is no Arrow IPC file", cause);
+      throw damaged(name, "not an Arrow IPC file", cause);
     }
   }
 
@@ -175,4 +175,4 @@ function plainMembers(value: object): object {
 }
 
 const damaged = (name: string, what: string, cause: unknown): HashbrookError =>
-  rowsDamaged(name, what, "lz4, zstd or not at all", cause);
+  rowsDamaged(name, what, "lz4, zstd, none", cause);

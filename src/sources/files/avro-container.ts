@@ -27,7 +27,7 @@ const codecs: Readonly<Record<string, Codec>> = {
   zstandard: (block) => zstdDecompress(block),
   snappy: async (block) => {
     const content = await snappyContent(block.subarray(0, -4), MOST_BLOCK);
-    if (crc32(content) !== block.readUInt32BE(block.length - 4)) throw new Error("its checksum is another");
+    if (crc32(content) !== block.readUInt32BE(block.length - 4)) throw new Error("checksum mismatch");
     return content;
   },
 };
@@ -79,14 +79,14 @@ class AvroReader extends RowsReader {
     this.sync = sync;
     this.next = end;
     const codec = metadata.get("avro.codec") || "null";
-    if (!Object.hasOwn(codecs, codec)) throw new Error(`compressed by ${codec}`);
+    if (!Object.hasOwn(codecs, codec)) throw new Error(`unsupported codec ${codec}`);
     this.content = codecs[codec];
     this.write = avroToJson(parseAvro(metadata.get("avro.schema") ?? ""));
   }
 
   static open(name: string, path: string, files: Files): Promise<AvroReader> {
     const readerOf = (file: TableFile) => new AvroReader(name, file);
-    const noAvro = (cause: unknown) => damaged(name, "not an Avro file that can be read", cause);
+    const noAvro = (cause: unknown) => damaged(name, "cannot read the Avro header", cause);
     return TableFile.open(name, path, readerOf, noAvro, files);
   }
 
@@ -134,7 +134,7 @@ class AvroReader extends RowsReader {
     let lines = "";
     for (let i = 0; i < count; i++, this.left--) lines += `${this.write(this.block)}\n`;
     const rest = this.block.bytes.length - this.block.at;
-    if (this.left === 0 && rest > 0) throw new Error(`${rest} bytes stand behind its records`);
+    if (this.left === 0 && rest > 0) throw new Error(`${rest} bytes left after its last record`);
     return lines;
   }
 
@@ -146,7 +146,7 @@ class AvroReader extends RowsReader {
     const size = counts.count(MOST_BLOCK);
     const from = this.next + counts.at;
     const end = from + size;
-    if (end + SYNC_BYTES > this.file.size) throw new Error("the file is cut off");
+    if (end + SYNC_BYTES > this.file.size) throw new Error("the file is truncated");
     return { records, from, end };
   }
 
@@ -161,8 +161,8 @@ class AvroReader extends RowsReader {
     this.passSync(block, this.file.bytes(block.end, SYNC_BYTES));
   }
 
-  private passSync({ end }: Block, sign: Buffer): void {
-    if (!sign.equals(this.sync)) throw new Error("the sign behind it is another");
+  private passSync({ end }: Block, marker: Buffer): void {
+    if (!marker.equals(this.sync)) throw new Error("sync marker does not match");
     this.next = end + SYNC_BYTES;
   }
 }
@@ -177,7 +177,7 @@ interface Header {
 function headerOf(file: TableFile, size = FIRST_HEADER): Header {
   const header = new AvroBytes(file.bytes(0, size));
   try {
-    if (header.take(4).toString("latin1") !== "Obj\x01") throw new Error("it does not begin as one");
+    if (header.take(4).toString("latin1") !== "Obj\x01") throw new Error("no Avro magic bytes (Obj, 1) at its start");
     const metadata = new Map<string, string>();
     header.items(() => void metadata.set(header.sized().toString(), header.sized().toString()));
     return { metadata, sync: header.take(SYNC_BYTES), end: header.at };

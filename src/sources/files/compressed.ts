@@ -87,10 +87,10 @@ class CompressedReader implements Reader {
     const { code = "", message } = cause as NodeJS.ErrnoException;
     if (!/^(Z_|ZSTD_)/.test(code)) return systemFailure(this.#name, cause);
     const truncated = code === "Z_BUF_ERROR";
-    const where = `after ${this.#content} bytes of content, at or after byte ${this.consumed} of the file's ${this.#size}`;
-    const text = truncated ? "the compressed file is cut off" : `the compressed file is damaged (${message})`;
+    const where = `after ${this.#content} decompressed bytes, at or after byte ${this.consumed} of ${this.#size}`;
+    const text = truncated ? "the compressed file is truncated" : `the compressed file is damaged (${message})`;
     return new HashbrookError("source_unreadable", `${this.#name}: ${text}, ${where}`, {
-      hint: "fetch or compress the file again, then go on with --resume",
+      hint: "fetch or compress the file again, then continue with --resume",
       cause,
     });
   }

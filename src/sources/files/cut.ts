@@ -21,7 +21,7 @@ const PIECE = 1 << 16;
  */
 export async function cutOf(inputs: readonly Input[], share: number, begins: readonly number[] = []): Promise<Cut> {
   const once = inputs.find(({ repeatable }) => !repeatable);
-  if (once) throw nothing(`${once.name}: a pipe has no last part that could be held out`);
+  if (once) throw nothing(`${once.name}: a pipe is read only once, so no part of it can be held out`);
   const sizes: number[] = [];
   for (const [i, input] of inputs.entries()) {
     const content = input.content ?? (await contentOf(input));
@@ -31,9 +31,9 @@ export async function cutOf(inputs: readonly Input[], share: number, begins: rea
   let file = 0;
   for (; file < sizes.length && left >= sizes[file]; file++) left -= sizes[file];
   const cut = file < sizes.length ? await rowFrom(inputs[file], file, left + (begins[file] ?? 0)) : { file, offset: 0 };
-  if (cut.file === inputs.length) throw nothing("the data are too few: the part to hold out would be empty");
+  if (cut.file === inputs.length) throw nothing("too little data: the held-out part would be empty");
   if (cut.file === 0 && cut.offset <= (begins[0] ?? 0))
-    throw nothing("the data are too few: nothing would be left to learn from");
+    throw nothing("too little data: the training part would be empty");
   return cut;
 }
 
@@ -118,6 +118,6 @@ async function readFrom(input: Input, offset: number, take: (piece: Uint8Array) 
 
 function nothing(message: string): HashbrookError {
   return new HashbrookError("usage", `--validate-last: ${message}`, {
-    hint: "give more data or another share, or files of their own: --validate FILES",
+    hint: "give more data, another share, or separate files: --validate FILES",
   });
 }

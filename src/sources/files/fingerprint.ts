@@ -25,8 +25,8 @@ export async function verifyFingerprint(input: Input, expected: string): Promise
   const found = parseFingerprint(await fingerprint(input, bytes));
   if (found.bytes === bytes && found.hash === hash && (bytes > 0 || name === input.id)) return;
   throw name === input.id
-    ? changed(`${input.name}: its beginning has changed since the checkpoint`)
-    : changed(`${input.name}: the checkpoint was made with ${name} in this place`);
+    ? changed(`${input.name}: its first ${bytes} bytes have changed since the checkpoint`)
+    : changed(`${input.name}: the checkpoint was made with ${name} at this position`);
 }
 
 export function parseFingerprint(text: string): { bytes: number; hash: string; name: string } {

@@ -21,7 +21,7 @@ export function inputsOf(spec: string, folder: string): Input[] {
   const names = matches(spec, folder);
   if (names.length > 0) return names.map((name) => fileInput(name, folder));
   throw new HashbrookError("source_missing", `${spec}: no file matches`, {
-    hint: "check the pattern (quoted, so that the shell leaves it alone); relative ones start from the current folder",
+    hint: "check the pattern, and quote it, so that the shell does not expand it; relative patterns start from the current folder",
   });
 }
 
@@ -40,20 +40,20 @@ function matches(spec: string, folder: string): string[] {
 }
 
 function noCache(spec: string): HashbrookError {
-  return new HashbrookError("usage", `${spec}: a cache of decoded events cannot be read here`, {
-    hint: "train, eval and predict read caches, and no other data beside them; name the files it was made of",
+  return new HashbrookError("usage", `${spec}: this command cannot read a cache of decoded events`, {
+    hint: "name the files that the cache was built from (only train, eval and predict read a cache, and only without other data)",
   });
 }
 
-function noAddress(name: string): HashbrookError {
-  return new HashbrookError("source_missing", `${name}: is an address, and files are read from disks`, {
-    hint: "fetch it first, or let a program that reads it write to the standard input: curl -s URL | npx hashbrook train --data - ...",
+function isUrl(name: string): HashbrookError {
+  return new HashbrookError("source_missing", `${name}: is a URL, not a file`, {
+    hint: "download it first, or pipe it to standard input: curl -s URL | npx hashbrook train --data - ...",
   });
 }
 
 function fileInput(name: string, folder: string): Input {
   const path = resolve(folder, name);
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) && !existsSync(path)) throw noAddress(name);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) && !existsSync(path)) throw isUrl(name);
   const stat = statOf(name, path);
   if (!stat.isFile()) return pipeInput(name, path);
   const [table, compressed] = [isTable(path), compression(path) !== undefined];

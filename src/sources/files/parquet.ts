@@ -41,7 +41,7 @@ export async function snappyContent(bytes: Uint8Array, most: number): Promise<Ui
     size += (bytes[i] & 127) * 128 ** i;
     if (bytes[i] < 128) break;
   }
-  if (!(size <= most)) throw new Error(`it would take ${size} bytes`);
+  if (!(size <= most)) throw new Error(`decompressed size ${size} exceeds ${most} bytes`);
   const content = new Uint8Array(size);
   if (size > 0) snappyUncompress(bytes, content);
   return content;
@@ -103,9 +103,7 @@ class ParquetReader extends RowsReader {
       const buffer = bufferOf(file);
       return new ParquetReader(name, file, buffer, await parquetMetadataAsync(buffer, { parsers }));
     };
-    return TableFile.open(name, path, readerOf, (cause) =>
-      damaged(name, "its end is not that of a Parquet file", cause),
-    );
+    return TableFile.open(name, path, readerOf, (cause) => damaged(name, "cannot read the Parquet footer", cause));
   }
 
   /** Consumed bytes, estimated as the file's size times the share of its rows that were read. */
@@ -203,4 +201,4 @@ function bufferOf(file: TableFile): AsyncBuffer {
 }
 
 const damaged = (name: string, what: string, cause: unknown): HashbrookError =>
-  rowsDamaged(name, what, "snappy, gzip, zstd or brotli", cause);
+  rowsDamaged(name, what, "snappy, gzip, zstd, brotli, none", cause);

@@ -44,7 +44,7 @@ function streamOf(fd: number): Readable {
 /** Opens standard input (`path` null) or a named pipe or device. It cannot be read again, so `offset` must be 0. */
 export async function openPipe(name: string, path: string | null, offset: number): Promise<Reader> {
   if (offset > 0) {
-    throw new HashbrookError("source_unreadable", `${name}: a pipe cannot go on at byte ${offset}, only start at 0`, {
+    throw new HashbrookError("source_unreadable", `${name}: a pipe cannot be read from byte ${offset}, only from 0`, {
       hint: "give the data as files, which can be read from any position; or start without --resume",
     });
   }

@@ -67,7 +67,7 @@ export function rowsDamaged(name: string, what: string, codecs: string, cause: u
   if (cause instanceof HashbrookError) return cause;
   const why = cause instanceof Error ? `: ${cause.message}` : "";
   return new HashbrookError("source_unreadable", `${name}: ${what}${why}`, {
-    hint: `is it whole, and compressed by ${codecs}? write it again, or convert it to JSON lines`,
+    hint: `check that the file is complete and its compression one of ${codecs}; write it again, or convert it to JSON lines`,
     cause,
   });
 }

@@ -138,8 +138,8 @@ export class KafkaAdmin {
   async #missing(topic: string, failure: HashbrookError): Promise<HashbrookError> {
     const names = await this.#admin.listTopics().catch(() => [] as string[]);
     const near = similar(topic, names);
-    const hint = near.length > 0 ? `there is ${near.join(", ")}; ${failure.hint}` : failure.hint;
-    return new HashbrookError("kafka_topic_missing", `topic ${topic} is not on ${this.#where}`, {
+    const hint = near.length > 0 ? `similar topics: ${near.join(", ")}; ${failure.hint}` : failure.hint;
+    return new HashbrookError("kafka_topic_missing", `topic ${topic} does not exist on ${this.#where}`, {
       ...(hint !== undefined && { hint }),
       cause: failure.cause,
     });

@@ -42,7 +42,9 @@ export function registerCodecs(): void {
 
 const lz4: Codec = {
   compress: () => {
-    throw new HashbrookError("kafka_failed", "LZ4 is read, not written", { hint: "send with snappy, gzip or zstd" });
+    throw new HashbrookError("kafka_failed", "LZ4 compression is not supported for sending", {
+      hint: "send with snappy, gzip or zstd",
+    });
   },
   decompress: async (data) => lz4Decompress(data),
 };
@@ -50,7 +52,7 @@ const lz4: Codec = {
 const zstd: Codec = {
   compress: ({ buffer }) => {
     if (zstdCompress) return (promisify(zstdCompress) as Transform)(buffer);
-    throw new HashbrookError("kafka_failed", `Node ${process.versions.node} reads zstd, and does not write it`, {
+    throw new HashbrookError("kafka_failed", `Node ${process.versions.node} cannot compress with zstd`, {
       hint: "use Node 22.15 or later, or send with snappy or gzip",
     });
   },

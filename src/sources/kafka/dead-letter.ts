@@ -60,7 +60,7 @@ export class DeadLetterTopic {
       await this.#producer.send(rejects.map((reject) => record(reject, this.#connector)));
     } catch (cause) {
       if (!(cause instanceof HashbrookError && cause.code === "kafka_topic_missing")) throw cause;
-      const hint = "the topic of --dead-letter-topic was deleted: make it anew, then go on with --resume";
+      const hint = "the topic of --dead-letter-topic was deleted: create it again, then continue with --resume";
       throw new HashbrookError(cause.code, cause.message, { hint, cause });
     }
   }

@@ -27,7 +27,7 @@ const kinds: readonly Kind[] = [
   {
     code: "kafka_topic_missing",
     sign: /UNKNOWN_TOPIC_OR_PARTITION|INVALID_TOPIC_EXCEPTION/,
-    hint: "check --topic; topics are not made by themselves (produce --partitions N makes one)",
+    hint: "check --topic; topics are not created automatically (produce --partitions N creates one)",
   },
   {
     code: "kafka_failed",
@@ -42,7 +42,7 @@ const kinds: readonly Kind[] = [
   {
     code: "kafka_unreachable",
     sign: /KafkaJSConnection|KafkaJSBrokerNotFound|KafkaJSNoBrokerAvailable|KafkaJSRequestTimeout|KafkaJSMetadataNotLoaded|COORDINATOR|LEADER|BROKER_NOT_AVAILABLE|REQUEST_TIMED_OUT|ECONN|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|EAI_AGAIN/,
-    hint: "is the broker up, is the address right, and does it advertise an address this machine can reach (advertised.listeners)?",
+    hint: "check that the broker is up, that the address is right, and that it advertises an address this machine can reach (advertised.listeners)",
   },
 ];
 
@@ -58,7 +58,7 @@ export function kafkaFailure(error: unknown, what: string): HashbrookError {
   const signs = chain.map((cause) => `${cause.name} ${cause.type} ${String(cause.code)} ${cause.message}`);
   const kind = kinds.find(({ sign }) => signs.some((text) => sign.test(text)));
   const reason = chain.at(-1)?.message ?? String(error);
-  const hint = kind?.hint ?? "see the message; it is the broker's or the Kafka client's";
+  const hint = kind?.hint ?? "the message is from the broker or the Kafka client; check the broker's log";
   return new HashbrookError(kind?.code ?? "kafka_failed", `${what}: ${reason}`, { hint, cause: error });
 }
 

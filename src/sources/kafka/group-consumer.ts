@@ -140,7 +140,7 @@ export class GroupConsumer implements TopicConsumer {
     this.hear();
     if (mine.length === 0) {
       this.activeSince = 0;
-      this.reason = `standing by: another trainer of group ${group} is at work`;
+      this.reason = `standing by: another trainer of group ${group} is active`;
       return;
     }
     if (this.activeSince === 0) this.activeSince = wallTime();
@@ -164,7 +164,7 @@ export class GroupConsumer implements TopicConsumer {
   private watch(): void {
     if (this.reader.full() || this.activeSince === 0) this.heardAt = systemClock.now();
     const silent = systemClock.now() - this.heardAt;
-    if (silent > QUIET_MS) this.reason = `no answer from the brokers for ${Math.round(silent / 1000)} s`;
+    if (silent > QUIET_MS) this.reason = `no response from the brokers for ${Math.round(silent / 1000)} s`;
     if (silent > SILENCE_MS) this.reconnect();
   }
 

@@ -25,15 +25,15 @@ function readFrame(source: Buffer, start: number, output: Output): number {
   if (source.length < start + 7 || source.readUInt32LE(start) !== MAGIC) throw new Error("not an LZ4 frame");
   const flags = source[start + 4];
   const blockBytes = BLOCK_BYTES[(source[start + 5] >> 4) & 7];
-  if (flags >> 6 !== 1 || blockBytes === undefined) throw new Error("an LZ4 frame of an unknown version");
+  if (flags >> 6 !== 1 || blockBytes === undefined) throw new Error("unsupported LZ4 frame version");
   let at = start + 7 + (flags & CONTENT_SIZE ? 8 : 0);
   for (;;) {
-    if (at + 4 > source.length) throw new Error("the LZ4 frame is cut off");
+    if (at + 4 > source.length) throw new Error("the LZ4 frame is truncated");
     const header = source.readUInt32LE(at);
     at += 4;
     if (header === 0) return at + (flags & CONTENT_CHECKSUM ? 4 : 0);
     const length = header & ~STORED;
-    if (length > blockBytes || at + length > source.length) throw new Error("the LZ4 frame is cut off or damaged");
+    if (length > blockBytes || at + length > source.length) throw new Error("the LZ4 frame is truncated or damaged");
     if (header & STORED) output.copy(source.subarray(at, at + length));
     else output.decompress(source, at, length, blockBytes);
     at += length + (flags & BLOCK_CHECKSUM ? 4 : 0);

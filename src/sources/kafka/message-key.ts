@@ -19,8 +19,8 @@ export function keyFrom(column: string): KeyOf {
     const row = text.decode(line);
     if (row.startsWith("{")) return member(row, path);
     if (index < 0) {
-      throw new HashbrookError("usage", `--key ${column}: the data are not JSON`, {
-        hint: "for columns give the column's number, counted from 1: --key 3",
+      throw new HashbrookError("usage", `--key ${column}: events that are not JSON have no named columns`, {
+        hint: "give the column's number, counted from 1: --key 3",
       });
     }
     return row.split(row.includes("\t") ? "\t" : ",")[index] || null;

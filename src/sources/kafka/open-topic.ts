@@ -101,9 +101,13 @@ async function boundsOf(
   const { topic } = spec;
   const first = resume ?? (await startOf(spec, admin, marks));
   if (first.length > marks.length) {
-    throw new HashbrookError("stream_changed", `topic ${topic}: has ${marks.length} partitions, had ${first.length}`, {
-      hint: "the topic was deleted and made anew: train into another --out directory",
-    });
+    throw new HashbrookError(
+      "stream_changed",
+      `topic ${topic}: has ${marks.length} partitions, but the checkpoint has ${first.length}`,
+      {
+        hint: "the topic was deleted and recreated: train into another --out directory",
+      },
+    );
   }
   return { offsets: marks.map(({ low }, p) => first[p] ?? low), stops: await stopsOf(spec, admin, marks) };
 }
@@ -135,8 +139,8 @@ async function startOf({ topic, start }: TopicSpec, admin: KafkaAdmin, marks: Ma
 function within(topic: string, partition: number, offset: string, marks: Marks): bigint {
   const { low, high } = marks[partition];
   if (BigInt(offset) <= high) return BigInt(offset);
-  const message = `topic ${topic}, partition ${partition}: offset ${offset} is beyond its end, ${high}`;
-  throw new HashbrookError("usage", message, { hint: `--from takes offsets of ${low} to ${high} here` });
+  const message = `topic ${topic}, partition ${partition}: offset ${offset} is after its end offset, ${high}`;
+  throw new HashbrookError("usage", message, { hint: `give --from an offset of ${low} to ${high} for this partition` });
 }
 
 async function stopsOf({ topic, stop }: TopicSpec, admin: KafkaAdmin, marks: Marks): Promise<readonly bigint[] | null> {

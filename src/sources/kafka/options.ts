@@ -44,8 +44,8 @@ export function kafkaOptions(brokers: string, environment: Environment = process
     .filter((broker) => broker !== "");
   const wrong = list.find((broker) => !isAddress(broker));
   if (wrong !== undefined || list.length === 0) {
-    throw new HashbrookError("usage", `${wrong ?? "--kafka"}: not a broker's address`, {
-      hint: "name brokers as host:port (1 to 65535), several with commas between: kafka1:9092,kafka2:9092",
+    throw new HashbrookError("usage", `${wrong ?? "--kafka"}: invalid broker address`, {
+      hint: "write brokers as host:port (1 to 65535), separated by commas: kafka1:9092,kafka2:9092",
     });
   }
   const ssl = sslOf(environment);
@@ -63,8 +63,8 @@ function isAddress(broker: string): boolean {
 export function kafkaUrl(url: string, environment: Environment = process.env): { kafka: KafkaOptions; topic: string } {
   const match = /^kafka:\/\/([^/]+)\/([^/]+)$/.exec(url);
   if (!match) {
-    throw new HashbrookError("usage", `${url}: not a topic's address`, {
-      hint: "kafka://HOST:PORT/TOPIC, for example kafka://localhost:9092/deltas",
+    throw new HashbrookError("usage", `${url}: invalid topic address`, {
+      hint: "write kafka://HOST:PORT/TOPIC, for example kafka://localhost:9092/deltas",
     });
   }
   return { kafka: kafkaOptions(match[1], environment), topic: match[2] };
@@ -82,12 +82,12 @@ function saslOf(environment: Environment): KafkaOptions["sasl"] {
   const name = (given || "plain").toLowerCase();
   const mechanism = saslMechanisms.find((known) => known === name);
   if (!mechanism) {
-    throw new HashbrookError("usage", `KAFKA_SASL_MECHANISM: ${name} is not known`, {
-      hint: `one of ${saslMechanisms.join(", ")}`,
+    throw new HashbrookError("usage", `KAFKA_SASL_MECHANISM: unknown mechanism ${name}`, {
+      hint: `use one of ${saslMechanisms.join(", ")}`,
     });
   }
   if (!username || !password) {
-    throw new HashbrookError("usage", "KAFKA_USERNAME and KAFKA_PASSWORD are needed to log in to Kafka", {
+    throw new HashbrookError("usage", "Kafka login requires both KAFKA_USERNAME and KAFKA_PASSWORD", {
       hint: "set both, or unset both and KAFKA_SASL_MECHANISM",
     });
   }

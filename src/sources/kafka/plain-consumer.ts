@@ -56,7 +56,7 @@ export class PlainConsumer implements TopicConsumer {
     const silent = systemClock.now() - this.heardAt;
     const asks = this.begun && this.facts.leaders.some((leader) => this.wantedOf(leader).length > 0);
     if (this.reason === null && asks && silent > QUIET_MS)
-      return { ready: false, reason: `no answer from the brokers for ${Math.round(silent / 1000)} s` };
+      return { ready: false, reason: `no response from the brokers for ${Math.round(silent / 1000)} s` };
     return { ready: this.reason === null, reason: this.reason };
   }
 
@@ -138,7 +138,7 @@ export class PlainConsumer implements TopicConsumer {
     else if (error === TOPIC_AUTHORIZATION_FAILED)
       this.stop(kafkaFailure({ type: "TOPIC_AUTHORIZATION_FAILED" }, this.what));
     else if (error === CORRUPT_MESSAGE && this.corrupt.has(partition))
-      this.stop(batchDamaged(this.topic, partition, next, "the broker itself cannot read it"));
+      this.stop(batchDamaged(this.topic, partition, next, "the broker answers CORRUPT_MESSAGE"));
     else if (error === CORRUPT_MESSAGE) this.corrupt.add(partition);
     return error;
   }

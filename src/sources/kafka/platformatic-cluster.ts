@@ -211,8 +211,8 @@ async function load(): Promise<Library> {
   try {
     return (await import("@platformatic/kafka" as string)) as Library;
   } catch (cause) {
-    throw new HashbrookError("usage", "--kafka-client platformatic: @platformatic/kafka is not here", {
-      hint: "npm install @platformatic/kafka beside hashbrook; it wants Node 22.22 or later, or 24.6 or later",
+    throw new HashbrookError("usage", "--kafka-client platformatic: the package @platformatic/kafka is not installed", {
+      hint: "npm install @platformatic/kafka beside hashbrook; it requires Node 22.22 or later, or 24.6 or later",
       cause,
     });
   }

@@ -72,9 +72,9 @@ async function wholeBatch(
   if (end > buffer.length) {
     throw Object.assign(new Error("the response ends within a record batch"), { name: "KafkaJSPartialMessageError" });
   }
-  if (end < at + HEADER_BYTES) throw new Error("its length is damaged");
+  if (end < at + HEADER_BYTES) throw new Error("invalid batch length");
   if (crc32c(buffer.subarray(at + UNCHECKED_BYTES, end)) !== buffer.readUInt32BE(at + CHECKSUM_AT))
-    throw new Error("its bytes do not have its checksum");
+    throw new Error("checksum mismatch");
   source.offset = end;
   const attributes = buffer.readInt16BE(at + 21);
   const count = buffer.readInt32BE(at + 57);
@@ -103,7 +103,8 @@ async function wholeBatch(
  * varints.
  */
 function readRecords(bytes: Uint8Array, count: number, first: number, firstTime: number): Messages {
-  if (!(count >= 0 && count * LEAST_RECORD_BYTES <= bytes.length)) throw new Error("it has more records than bytes");
+  if (!(count >= 0 && count * LEAST_RECORD_BYTES <= bytes.length))
+    throw new Error("record count exceeds the batch's size");
   const places = emptyPlaces(count);
   const { starts, ends, offsets, times } = places;
   const keysAt = new Uint32Array(count);
@@ -119,7 +120,8 @@ function readRecords(bytes: Uint8Array, count: number, first: number, firstTime:
     const length = Math.max(0, cursor.varint());
     starts[i] = cursor.at;
     ends[i] = cursor.at + length;
-    if (!(cursor.at + length < end && end <= bytes.length)) throw new Error("a record is longer than the batch");
+    if (!(cursor.at + length < end && end <= bytes.length))
+      throw new Error("a record extends past the end of the batch");
     cursor.at = end;
   }
   return { ...places, keysAt, bytes };

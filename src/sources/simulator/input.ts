@@ -6,8 +6,8 @@ import type { SimulatorFormat } from "./writer.js";
 export function simulatedInput(name: string): Input {
   const match = /^simulate:(\d[\d_]*)(?::(\d+)(?::(tsv|json))?)?$/.exec(name);
   if (!match || Number(match[2] ?? 0) > 0xffffffff) {
-    throw new HashbrookError("usage", `${name}: not a simulated source`, {
-      hint: "simulate:ROWS[:SEED[:tsv|json]], for example simulate:2_000_000:7:json",
+    throw new HashbrookError("usage", `${name}: invalid simulated source`, {
+      hint: "write simulate:ROWS[:SEED[:tsv|json]], for example simulate:2_000_000:7:json",
     });
   }
   const rows = Number(match[1].replaceAll("_", ""));

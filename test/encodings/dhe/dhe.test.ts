@@ -67,11 +67,11 @@ async function train(encoding: DheEncoding, steps: number, first = 0): Promise<v
 
 describe("DheEncoding", () => {
   describe.each(Object.entries(variants))("%s", (_, dhe) => {
-    it("has the gradients of finite differences", async () => {
+    it("computes gradients like finite differences", async () => {
       await checkDenseGradients(encodingOf(dhe), keysOf(40));
     });
 
-    it("restores to the same bytes, and learns on alike", async () => {
+    it("restores to the same bytes, and continues identically", async () => {
       const [first, second] = [encodingOf(dhe), encodingOf(dhe)];
       await train(first, 5);
       restoreBlocks(second, copyBlocks(first));
@@ -82,7 +82,7 @@ describe("DheEncoding", () => {
       expect(await vectorsOf(second, keysOf(50), "score")).toEqual(await vectorsOf(first, keysOf(50), "score"));
     });
 
-    it("scores a key with the same bits in any company", async () => {
+    it("scores a key with the same bits in any batch", async () => {
       const encoding = encodingOf(dhe);
       await train(encoding, 4);
       const keys = keysOf(CAPACITY);
@@ -96,7 +96,7 @@ describe("DheEncoding", () => {
       }
     });
 
-    it("scores in a replica, with its cache too, as in the trainer", async () => {
+    it("scores in a replica, also with its cache, like in the trainer", async () => {
       const trainer = encodingOf(dhe);
       const scores = { learns: false, serving: true };
       const replicas = [encodingOf(dhe, scores), encodingOf({ ...dhe, cache_rows: 64 }, scores)];
@@ -111,7 +111,7 @@ describe("DheEncoding", () => {
     });
   });
 
-  it("equals a decoder written out in double precision", async () => {
+  it("equals a reference decoder in double precision", async () => {
     const encoding = encodingOf();
     await train(encoding, 6);
     const keys = keysOf(20);
@@ -135,7 +135,7 @@ describe("DheEncoding", () => {
     });
   });
 
-  it("agrees with itself on the other runtime to 1e-4", async () => {
+  it("agrees between runtimes to 1e-4", async () => {
     const [onnx, tensorflow] = [encodingOf(), encodingOf({}, { runtime: "tensorflow" })];
     const keys = keysOf(40);
     const gradients = randomFloats(1, keys.length * DIM);
@@ -146,7 +146,7 @@ describe("DheEncoding", () => {
     });
   });
 
-  it("starts with vectors as large as table rows, and different ones for different keys", async () => {
+  it("initialises vectors with the norm of table rows, different for different keys", async () => {
     const vectors = await vectorsOf(encodingOf({ width: 64, hashes: 64 }), keysOf(CAPACITY), "score");
     const power = vectors.reduce((sum, v) => sum + v * v, 0) / vectors.length;
     expect(power).toBeGreaterThan(0.5 ** 2 / 3 / 2);
@@ -154,7 +154,7 @@ describe("DheEncoding", () => {
     expect(new Set(vectors.filter((_, i) => i % DIM === 0)).size).toBe(CAPACITY);
   });
 
-  it("learns what keys stand for", async () => {
+  it("learns target vectors", async () => {
     const encoding = encodingOf({ hashes: 64, width: 32, optimizer: { ...optimizerSpecs.adam } });
     const keys = keysOf(100);
     const wanted = randomFloats(9, keys.length * DIM);
@@ -169,7 +169,7 @@ describe("DheEncoding", () => {
     expect(loss(await vectorsOf(encoding, keys, "score"))).toBeLessThan(before / 20);
   });
 
-  it("normalises few keys by the running statistics, and leaves those alone", async () => {
+  it("normalises small batches by the running statistics, without updating them", async () => {
     const encoding = encodingOf();
     await train(encoding, 3);
     const statistics = () => [...copyBlocks(encoding)].filter(([name]) => /mean|variance/.test(name));
@@ -214,7 +214,7 @@ describe("DheEncoding", () => {
     expect(await vectorsOf(encoding, [], "score")).toHaveLength(0);
   });
 
-  it("sees gradients that are not finite, and changes nothing before apply", async () => {
+  it("detects gradients that are not finite, and changes nothing before apply", async () => {
     const encoding = encodingOf();
     await train(encoding, 2);
     const before = copyBlocks(encoding);
@@ -230,7 +230,7 @@ describe("DheEncoding", () => {
     expect(copyBlocks(encoding)).not.toEqual(before);
   });
 
-  it("keeps a scorer's vectors until a weight or a statistic changes", async () => {
+  it("caches a scorer's vectors until a weight or a statistic changes", async () => {
     const options = { learns: false, serving: true };
     const [cached, plain] = [encodingOf({ cache_rows: 50 }, options), encodingOf({}, options)];
     const trainer = encodingOf();
@@ -251,18 +251,18 @@ describe("DheEncoding", () => {
     }
   });
 
-  it("says what its weights, statistics and their optimizers take", () => {
+  it("reports the bytes of its weights, statistics and optimizer state", () => {
     const { hashes, width, depth } = base;
     const weights = hashes * width + width * width + width * DIM + DIM + depth * 2 * width;
     expect(encodingOf().bytes).toBe(4 * (3 * weights + depth * 2 * width) + 16);
   });
 
-  it("refuses batches that do not fit its memory", () => {
+  it("refuses batches that do not fit in memory", () => {
     const open = () => encodingOf({ hashes: 1024 }, { capacity: 100_000, memoryLimit: 64 << 20 });
     expect(open).toThrow(expect.objectContaining({ code: "table_full" }));
   });
 
-  it("closes whether it has run or not", async () => {
+  it("can be closed before and after a run", async () => {
     const encoding = encodingOf();
     await encoding.close();
     encoding.keys.set(keysOf(3));

@@ -5,7 +5,7 @@ import { ReferenceHotness } from "./hotness-reference.js";
 
 const f = Math.fround;
 
-/** A hot_cold table whose cold part is `hash`, with Maps: what src/encodings/hot_cold/hot_cold.ts must equal bit for bit. */
+/** A hot_cold table with a `hash` cold part, with Maps: src/encodings/hot_cold/hot_cold.ts must equal it bit for bit. */
 export class ReferenceHotCold {
   readonly hot = new Map<bigint, State>();
   readonly hotness: ReferenceHotness;

@@ -7,6 +7,7 @@ import { optimizerSpecs } from "../../optimizers/specs.js";
 import { mix } from "../../tables/reference.js";
 import { batchOf, dice, modelOf } from "../../tables/samples.js";
 import {
+  applyChanges,
   CAPACITY,
   changesOf,
   distinctKeys,
@@ -14,7 +15,6 @@ import {
   learn,
   OPTIONS,
   savedBlocks,
-  tell,
   vectorsOf,
 } from "../driver.js";
 import { ReferenceHotCold } from "./hot-cold-reference.js";
@@ -43,7 +43,7 @@ async function tableOf(shape: Shape = {}, options = {}): Promise<HotColdEncoding
   return table;
 }
 
-/** Batches whose ids are skewed, and whose head moves: ids turn hot, and cold again. */
+/** Batches with skewed ids and a moving head: ids become hot, and cold again. */
 function* batches(count: number, dim: number, seed = 1): Generator<{ keys: bigint[]; gradients: Float32Array }> {
   const roll = dice(seed);
   for (let b = 0; b < count; b++) {
@@ -81,7 +81,7 @@ describe.each(Object.entries(optimizerSpecs))("a hot_cold table with %s", (_, op
     }
   });
 
-  it("carries the vector of an id over into its row", async () => {
+  it("copies an id's vector into its row on promotion", async () => {
     const table = await tableOf({ optimizer });
     let promoted = 0;
     for (const { keys, gradients } of batches(40, 4)) {
@@ -102,7 +102,7 @@ describe.each(Object.entries(optimizerSpecs))("a hot_cold table with %s", (_, op
     expect(promoted).toBeGreaterThan(15);
   });
 
-  it("restores to the same bytes, and learns on alike", async () => {
+  it("restores to the same bytes, and continues identically", async () => {
     const [first, second] = [await tableOf({ optimizer }), await tableOf({ optimizer })];
     await train(first, 25);
     second.restore(savedBlocks(first));
@@ -114,7 +114,7 @@ describe.each(Object.entries(optimizerSpecs))("a hot_cold table with %s", (_, op
     expect(second.hotness).toEqual(first.hotness);
   });
 
-  it("predicts the same bits in a replica that was told its rows", async () => {
+  it("predicts the same bits in a replica of its rows", async () => {
     const [trainer, replica] = [await tableOf({ optimizer }), await tableOf({ optimizer }, { serving: true })];
     const changes = changesOf(trainer.stores);
     for (const { keys, gradients } of batches(50, 4)) {
@@ -122,7 +122,7 @@ describe.each(Object.entries(optimizerSpecs))("a hot_cold table with %s", (_, op
       await learn(trainer, keys, gradients);
       const now = new Set(hotKeys(trainer));
       const gone = BigUint64Array.from(before.filter((key) => !now.has(key)));
-      tell(changes, replica.stores, (store) => (store === trainer.stores[0] ? gone : new BigUint64Array()));
+      applyChanges(changes, replica.stores, (store) => (store === trainer.stores[0] ? gone : new BigUint64Array()));
       const asked = distinctKeys(ids, CAPACITY, dice(keys.length));
       expect(await vectorsOf(replica, asked)).toEqual(await vectorsOf(trainer, asked));
     }
@@ -158,7 +158,7 @@ describe("a hot_cold table", () => {
     ["int8", 60],
     ["int4", 3.4],
     ["int2", 0.98],
-  ] as const)("carries vectors over into rows in %s, as nearly as those hold them", async (precision, codes) => {
+  ] as const)("copies vectors into rows in %s within that precision", async (precision, codes) => {
     const spec = { ...specOf({ optimizer: optimizerSpecs.adagrad }), precision };
     const table = await createEncoding(spec, OPTIONS);
     for (const { keys, gradients } of batches(2, 4)) await learn(table, keys, gradients);
@@ -173,7 +173,7 @@ describe("a hot_cold table", () => {
     }
   });
 
-  it("changes nothing when it scores", async () => {
+  it("changes nothing when scoring", async () => {
     const table = await tableOf();
     await train(table, 12);
     const before = savedBlocks(table);
@@ -181,7 +181,7 @@ describe("a hot_cold table", () => {
     expect(savedBlocks(table)).toEqual(before);
   });
 
-  it("forgets a batch that is not applied", async () => {
+  it("discards a batch that is not applied", async () => {
     const [table, other] = [await tableOf(), await tableOf()];
     await train(table, 10);
     await train(other, 10);
@@ -206,7 +206,7 @@ describe("a hot_cold table", () => {
     expect(await vectorsOf(table, ids.slice(0, 8))).toEqual(before);
   });
 
-  it("never has more rows than it was given, nor grows", async () => {
+  it("never exceeds its rows or grows", async () => {
     const table = await tableOf({ rows: 3 });
     const { bytes } = table;
     for (const { keys, gradients } of batches(60, 4)) {
@@ -240,7 +240,7 @@ describe("a hot_cold table", () => {
   });
 });
 
-it("restores into a table that is asked for fewer keys at a time", async () => {
+it("restores into a table with a smaller batch capacity", async () => {
   const table = await tableOf();
   await train(table, 10);
   const scorer = await createEncoding(specOf(), { capacity: 4, learns: false, serving: false, runtime: "onnxruntime" });
@@ -248,7 +248,7 @@ it("restores into a table that is asked for fewer keys at a time", async () => {
   expect([...(await scorer.vectorOf(3n))]).toEqual([...(await table.vectorOf(3n))]);
 });
 
-it("tells what became of hot ids behind a table's cells, in a trainer", async () => {
+it("reports the counters of hot ids in a trainer", async () => {
   const model = modelOf({ encoding: "exact", optimizer: sgd, singles: 2 });
   const spec = { ...model, tables: [{ ...model.tables[0], ...specOf() }] };
   const layout = batchLayout(spec, 4);

@@ -19,7 +19,7 @@ export interface HotnessOptions {
   readonly most: number;
 }
 
-/** src/encodings/hot_cold/hotness.ts with objects and Maps: what it must equal. */
+/** The reference of src/encodings/hot_cold/hotness.ts, with objects and Maps. */
 export class ReferenceHotness {
   readonly buckets: Cell[][];
   /** Keys and scores by row. */
@@ -98,7 +98,7 @@ export class ReferenceHotness {
     if (score > 0) this.add(key, score);
   }
 
-  /** The coldest of 16 rows from the hand on, if the score is 1.5 times its; undefined where there is none. */
+  /** The coldest of 16 rows from the clock hand on, if the score is at least 1.5 times its own; undefined otherwise. */
   private victim(score: number, taken: ReadonlySet<bigint>): bigint | undefined {
     const { length } = this.hot;
     if (length === 0) return undefined;
@@ -114,17 +114,18 @@ export class ReferenceHotness {
     const { decay, decaySteps, rows } = this.options;
     const step = this.step++ % decaySteps;
     const share = (all: number, s: number): number => Math.floor((all * s) / decaySteps);
-    const faded = (x: number): number => {
+    const decayed = (x: number): number => {
       const y = f(x * f(decay));
       return y < 1e-30 ? 0 : y;
     };
     if (decay === 1) return;
     for (let b = share(this.buckets.length, step); b < share(this.buckets.length, step + 1); b++) {
-      for (const cell of this.buckets[b]) Object.assign(cell, { score: faded(cell.score), error: faded(cell.error) });
+      for (const cell of this.buckets[b])
+        Object.assign(cell, { score: decayed(cell.score), error: decayed(cell.error) });
     }
     const quads = Math.ceil(rows / 4);
     for (let row = 4 * share(quads, step); row < 4 * share(quads, step + 1); row++) {
-      if (row < this.hot.length) this.hot[row].score = faded(this.hot[row].score);
+      if (row < this.hot.length) this.hot[row].score = decayed(this.hot[row].score);
     }
   }
 }

@@ -17,7 +17,7 @@ interface Shape {
   readonly decaySteps?: number;
 }
 
-/** Hotness with the rows it leads to, as HotColdEncoding drives it, beside the reference. */
+/** Hotness with its rows, driven like by HotColdEncoding, beside the reference. */
 class Pair {
   readonly hotness: Hotness;
   readonly reference: ReferenceHotness;
@@ -72,7 +72,7 @@ class Pair {
     this.reference.settle();
   }
 
-  /** What a key has gained since it came into the sketch, or with its row. */
+  /** A key's score since it entered the sketch, or with its row. */
   scoreOf(key: bigint): number {
     const row = this.rows.indexOf(key);
     return row < 0 ? this.hotness.kernel.scoreOf(key) : this.score(row);
@@ -119,7 +119,7 @@ describe("hotness", () => {
     );
   });
 
-  it("never says less than an id can have gained, nor more than it has", () => {
+  it("never underestimates an id's lower bound, nor overestimates its score", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
         const pair = new Pair({ decay: 1, sketchRows: 12, rows: 3 });
@@ -141,14 +141,14 @@ describe("hotness", () => {
     );
   });
 
-  it("keeps ids that take more than gamma of all scores as often as it promises", () => {
+  it("keeps ids with more than gamma of all scores with the guaranteed probability", () => {
     const [buckets, gamma, heavy] = [64, 0.01, 40];
     const roll = dice(5);
     let kept = 0;
     for (let trial = 0; trial < 50; trial++) {
       const pair = new Pair({ decay: 1, sketchRows: buckets * 4, rows: 1, threshold: 1e9 });
       const light = (i: number): bigint => mix(BigInt(trial * 1e6 + i));
-      // Each step: every heavy id gains 1 and ids that never come again share 60: a heavy id has 1 % of it.
+      // Each step: every heavy id gains 1, and ids that occur once share 60: a heavy id has 1 % of it.
       for (let s = 0; s < 20; s++) {
         const passing = Array.from({ length: 24 }, (_, i) => light(1000 + s * 24 + i));
         const all = [...passing, ...Array.from({ length: heavy }, (_, i) => light(i))];
@@ -166,7 +166,7 @@ describe("hotness", () => {
     expect(kept / (50 * heavy)).toBeGreaterThan(promised);
   });
 
-  it("fills free rows with hot ids, then lets clearly hotter ones in", () => {
+  it("fills free rows with hot ids, then admits clearly hotter ones", () => {
     const pair = new Pair({ rows: 2, threshold: 2, decay: 1 });
     pair.observe([1n, 2n, 3n], [2, 2, 1.5]);
     pair.settle();
@@ -182,7 +182,7 @@ describe("hotness", () => {
     expect(pair.hotness.counters).toEqual({ promoted: 3, demoted: 1, keys: 6, hot_keys: 1 });
   });
 
-  it("forgets what stays away", () => {
+  it("decays ids that no longer occur", () => {
     const pair = new Pair({ threshold: 100, decay: 0.5, decaySteps: 2, sketchRows: 4 });
     pair.observe([1n], [8]);
     for (let s = 0; s < 4; s++) pair.observe([], []);
@@ -192,7 +192,7 @@ describe("hotness", () => {
     expect(pair.hotness.kernel.boundOf(1n)).toBe(0);
   });
 
-  it("passes over gains that are no numbers", () => {
+  it("ignores gains that are not numbers", () => {
     const pair = new Pair();
     pair.observe([1n, 2n, 3n], [0, 1, 1]);
     pair.hotness.gains.set([Number.NaN, Number.POSITIVE_INFINITY, -1]);
@@ -200,7 +200,7 @@ describe("hotness", () => {
     expect([1n, 2n, 3n].map((key) => pair.hotness.kernel.scoreOf(key))).toEqual([0, 1, 1]);
   });
 
-  it("goes on from its blocks as if nothing had happened", () => {
+  it("resumes from its blocks without a difference", () => {
     const [first, second] = [new Pair({ rows: 5 }), new Pair({ rows: 5 })];
     const roll = dice(3);
     const learn = (pairs: readonly Pair[]): void => {
@@ -226,7 +226,7 @@ describe("hotness", () => {
     });
   });
 
-  it("refuses blocks that do not fit, and stays as it was", () => {
+  it("rejects mismatching blocks, and stays unchanged", () => {
     const { hotness } = new Pair();
     const saved = new Map(hotness.blocks().map((block) => [block.name, { data: block.data.slice() }]));
     for (const [name, { data }] of saved) {
@@ -237,11 +237,11 @@ describe("hotness", () => {
         expect(() => hotness.restore(blocks)).toThrow(expect.objectContaining({ code: "checkpoint_damaged" }));
       }
     }
-    // But for the list of pending ids, which is room for 1,024 of 16 bytes.
+    // Except for the list of pending ids: 1,024 of 16 bytes each.
     expect(hotness.bytes).toBe([...saved.values()].reduce((sum, { data }) => sum + data.length, 0) - 1024 * 16);
   });
 
-  it("does not start where the sketch does not fit in a memory", () => {
+  it("fails if the sketch does not fit in memory", () => {
     expect(() => new Pair({ sketchRows: 2 ** 29 })).toThrow(expect.objectContaining({ code: "table_full" }));
   });
 });

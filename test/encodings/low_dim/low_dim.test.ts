@@ -47,7 +47,7 @@ const stores: Readonly<Record<string, Partial<EncodingSpec>>> = {
 };
 
 describe("LowDimEncoding", () => {
-  it("is a row times the matrix", async () => {
+  it("multiplies a row by the matrix", async () => {
     const encoding = await encodingOf();
     await train(encoding, 4);
     const keys = keysOf(30);
@@ -63,11 +63,11 @@ describe("LowDimEncoding", () => {
     });
   });
 
-  it("has the matrix's gradients of finite differences", async () => {
+  it("computes the matrix's gradients like finite differences", async () => {
     await checkDenseGradients(await encodingOf(), keysOf(40));
   });
 
-  it("moves rows down the gradient of finite differences", async () => {
+  it("moves rows down the gradient from finite differences", async () => {
     const encoding = await encodingOf({ low_dim: { dim: ROW, optimizer: { kind: "sgd", learning_rate: 0 } } });
     const keys = keysOf(10);
     const c = randomFloats(5, keys.length * DIM);
@@ -87,7 +87,7 @@ describe("LowDimEncoding", () => {
     }
   });
 
-  it("starts with vectors as large as full rows", async () => {
+  it("initialises vectors with the norm of full rows", async () => {
     const encoding = await encodingOf({ dim: 32, low_dim: { dim: 8, optimizer: optimizerSpecs.adam } });
     const vectors = await vectorsOf(encoding, keysOf(CAPACITY), "score");
     const power = vectors.reduce((sum, v) => sum + v * v, 0) / vectors.length;
@@ -95,7 +95,7 @@ describe("LowDimEncoding", () => {
     expect(power).toBeLessThan((0.5 ** 2 / 3) * 2);
   });
 
-  it("learns what keys stand for, as far as the matrix can tell", async () => {
+  it("learns target vectors within the rank of the matrix", async () => {
     const encoding = await encodingOf({ optimizer: optimizerSpecs.adagrad });
     const keys = keysOf(60);
     const [rows, p] = [randomFloats(1, 60 * ROW), randomFloats(2, ROW * DIM)];
@@ -112,7 +112,7 @@ describe("LowDimEncoding", () => {
   });
 
   describe.each(Object.entries(stores))("%s", (_, own) => {
-    it("restores to the same bytes, and learns on alike", async () => {
+    it("restores to the same bytes, and continues identically", async () => {
       const [first, second] = [await encodingOf(own), await encodingOf(own)];
       await train(first, 5);
       restoreBlocks(second, copyBlocks(first));
@@ -122,7 +122,7 @@ describe("LowDimEncoding", () => {
       expect(copyBlocks(second)).toEqual(copyBlocks(first));
     });
 
-    it("scores a key with the same bits in any company", async () => {
+    it("scores a key with the same bits in any batch", async () => {
       const encoding = await encodingOf(own);
       await train(encoding, 4);
       const keys = keysOf(CAPACITY);
@@ -134,7 +134,7 @@ describe("LowDimEncoding", () => {
       }
     });
 
-    it("scores in a replica as in the trainer", async () => {
+    it("scores in a replica like in the trainer", async () => {
       const trainer = await encodingOf(own);
       const replica = await encodingOf(own, { learns: false, serving: true });
       for (let step = 0; step < 4; step++) {
@@ -154,7 +154,7 @@ describe("LowDimEncoding", () => {
     });
   });
 
-  it("goes on when its rows' memory has grown", async () => {
+  it("continues after its rows' memory has grown", async () => {
     const encoding = await encodingOf();
     for (let step = 0; step < 600; step++) {
       const keys = keysOf(CAPACITY, step * CAPACITY);
@@ -166,7 +166,7 @@ describe("LowDimEncoding", () => {
     );
   });
 
-  it("says what its rows and its matrix take", async () => {
+  it("reports the bytes of its rows and matrix", async () => {
     const encoding = await encodingOf();
     expect(encoding.bytes).toBe(encoding.stores[0].bytes + 4 * 3 * ROW * DIM + 16);
   });

@@ -43,7 +43,7 @@ function cacheOf(places: number) {
 }
 
 describe("the cache of decoded vectors", () => {
-  it("keeps vectors, each its key's, until it is told to forget", () => {
+  it("returns each key's own vector until it is cleared", () => {
     const cache = cacheOf(4096);
     const keys = Array.from({ length: ROWS }, (_, i) => i);
     expect(cache.ask(keys, 1)).toEqual({ vectors: keys.map((k) => [k, 1, k, 1, k]), missed: ROWS });
@@ -58,11 +58,11 @@ describe("the cache of decoded vectors", () => {
     expect(cache.ask(keys, 3)).toEqual({ vectors: keys.map((k) => [k, 3, k, 3, k]), missed: ROWS });
   });
 
-  it("does not take an empty place for key 0", () => {
+  it("does not mistake an empty slot for key 0", () => {
     expect(cacheOf(8).ask([0], 1).missed).toBe(1);
   });
 
-  it("holds a key that is asked for again against single newcomers", () => {
+  it("keeps a repeatedly requested key over keys that occur once", () => {
     const cache = cacheOf(1);
     cache.ask([7], 1);
     for (let newcomer = 100; newcomer < 120; newcomer++) {

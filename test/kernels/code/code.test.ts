@@ -24,7 +24,7 @@ function open(hashes: number, { gaussian = false, seed = SEED, rows = 4096 } = {
   };
 }
 
-/** Keys as ids make them when they are not hashed: the worst case. */
+/** Unhashed ids as keys: the worst case. */
 const kinds: Readonly<Record<string, (i: number) => bigint>> = {
   sequential: (i) => BigInt(i),
   "multiples of 2^20": (i) => BigInt(i) << 20n,
@@ -53,7 +53,7 @@ describe("the code kernel", () => {
     );
   });
 
-  it("looks Gaussian codes up among 4096 quantiles, symmetric around 0", () => {
+  it("looks up Gaussian codes among 4096 quantiles, symmetric around 0", () => {
     const functions = hashFunctions(512, SEED);
     const found = open(512, { gaussian: true }).of(KEYS);
     const expected = KEYS.flatMap((key) => functions.map((f) => normalCode(hashOf(key, f))));
@@ -99,7 +99,7 @@ describe("the code kernel", () => {
     });
   });
 
-  it("gives a million ids codes of their own", () => {
+  it("gives a million ids distinct codes", () => {
     const codes = open(4);
     const seen = new Set<bigint>();
     for (let from = 0; from < 1_000_000; from += 4096) {
@@ -110,7 +110,7 @@ describe("the code kernel", () => {
     expect(seen.size).toBe(Math.ceil(1_000_000 / 4096) * 4096);
   });
 
-  it("refuses what does not fit its memory", () => {
+  it("refuses sizes that do not fit in memory", () => {
     const { kernel } = codeKernel();
     kernel.setLimit(4 << 20);
     expect(kernel.openCodes(100_000, 64, 0, SEED, 4, 1)).toBe(0);

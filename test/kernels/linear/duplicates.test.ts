@@ -47,7 +47,7 @@ test.each([
   }
 });
 
-test("any rows, any number of features, rows learned for the first time and again", async () => {
+test("any rows, any number of features, new and known rows", async () => {
   const events = fc.integer({ min: 1, max: 13 }).chain((n) =>
     fc.array(fc.array(fc.integer({ min: 0, max: 20 }), { minLength: n, maxLength: n }), {
       minLength: 1,

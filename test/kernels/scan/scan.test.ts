@@ -40,7 +40,7 @@ describe("xxh64", () => {
     [14, PRIME32, 0xc3bd6bf63deb6df0n],
     [222, 0n, 0xb641ae8cb691c174n],
     [222, PRIME32, 0x20cb8ab7ae10c14an],
-  ])("is the reference implementation's for %i bytes, seed %i", (length, seed, expected) => {
+  ])("equals the reference implementation for %i bytes, seed %i", (length, seed, expected) => {
     expect(hash(sanity.subarray(0, length), seed)).toBe(expected);
   });
 
@@ -83,7 +83,7 @@ describe("numbers", () => {
     if (!Object.is(parse(text), expected)) throw new Error(`${text}: ${parse(text)} instead of ${expected}`);
   };
 
-  it("are Number()'s bit for bit, as JavaScript prints them", () => {
+  it("equal Number() bit for bit, as printed by JavaScript", () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (x) => expectSame(String(x))),
       { numRuns: 5000 },
@@ -95,7 +95,7 @@ describe("numbers", () => {
     fc.assert(fc.property(numberText, expectSame), { numRuns: 2000 });
   });
 
-  it("are Number()'s bit for bit in 15 to 25 digits with any exponent", () => {
+  it("equal Number() bit for bit in 15 to 25 digits with any exponent", () => {
     const digits = fc.stringMatching(/^\d{1,25}$/);
     const exponent = fc.option(fc.integer({ min: -80, max: 40 }), { nil: undefined });
     const decimal = fc.tuple(fc.constantFrom("", "-", "+"), digits, fc.nat(25), exponent);
@@ -161,7 +161,7 @@ describe("numbers", () => {
     "one",
     "nano",
     "٣",
-  ])("%j is no number", (text) => expect(parse(Buffer.from(text).toString("latin1"))).toBe(Number.NaN));
+  ])("%j is not a number", (text) => expect(parse(Buffer.from(text).toString("latin1"))).toBe(Number.NaN));
 
   it.each([
     "NaN",
@@ -189,7 +189,7 @@ describe("UTF-8", () => {
     }
   };
 
-  it("is told from anything else as TextDecoder does", () => {
+  it("is validated like TextDecoder", () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 6, min: 0x70 }),
       fc.string({ unit: "binary", maxLength: 40 }).map((text) => new TextEncoder().encode(text)),
@@ -208,7 +208,7 @@ describe("UTF-8", () => {
     );
   });
 
-  it("is checked at every second and third byte of every lead", () => {
+  it("is checked for every second and third byte after every lead byte", () => {
     for (let lead = 0x80; lead < 0x100; lead++) {
       for (let second = 0x70; second < 0x100; second++) {
         for (const rest of [[], [0x80], [0xbf, 0x80], [0x80, 0xc0], [0x7f]]) {

@@ -27,7 +27,7 @@ const sum = (n: number, f: (i: number) => number): number =>
 describe("the split kernel", () => {
   const keys = fc.uniqueArray(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { maxLength: 50 });
 
-  it("sends keys to parts by hash and brings vectors and gradients back, whatever the batch", () => {
+  it("routes keys to parts by hash and collects vectors and gradients, for any batch", () => {
     fc.assert(
       fc.property(keys, fc.integer({ min: 1, max: 9 }), fc.constantFrom(1, 3, 4, 10), (batch, parts, dim) => {
         const split = new KeyPartition("ids", 50, dim, parts);
@@ -49,7 +49,7 @@ describe("the split kernel", () => {
     );
   });
 
-  it("parts keys that have a row from those that have none, in order", () => {
+  it("separates keys with a row from those without, in order", () => {
     const split = new KeyPartition("ids", 8, 4, 2);
     split.keys.set([10n, 11n, 12n, 13n, 14n]);
     split.rows.set([3, NONE, 0, NONE, NONE]);
@@ -75,7 +75,7 @@ describe("the split kernel", () => {
     expect(chi).toBeLessThan(27.9);
   });
 
-  it.each([1, 3, 4, 18])("measures the length of gradients of %i floats, and their mean", (dim) => {
+  it.each([1, 3, 4, 18])("computes the norm of gradients of %i floats, and their mean", (dim) => {
     const split = new KeyPartition("ids", 10, dim, 2);
     const gradients = Array.from({ length: 10 * dim }, (_, i) => Math.sin(i));
     split.gradients.set(gradients);
@@ -88,7 +88,7 @@ describe("the split kernel", () => {
     expect(split.kernel.measure(0)).toBe(0);
   });
 
-  it("does not start where a batch does not fit in its memory", () => {
+  it("fails if a batch does not fit in memory", () => {
     expect(() => new KeyPartition("ids", 2 ** 20, 4096, 2)).toThrow(expect.objectContaining({ code: "table_full" }));
   });
 });

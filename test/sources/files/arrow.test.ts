@@ -27,7 +27,7 @@ describe("an Arrow file", () => {
     },
   );
 
-  it("is gone on with in the middle of a row, and known again by its first bytes", async () => {
+  it("is resumed in the middle of a row, and identified by its first bytes", async () => {
     const file = join(FIXTURES, "zstd.arrow");
     const whole = await contentOf(file);
     for (const offset of [1, 40_000, whole.length]) expect(await contentOf(file, offset)).toBe(whole.slice(offset));
@@ -36,7 +36,7 @@ describe("an Arrow file", () => {
     expect(Buffer.from(await readHead(input, 50_000)).toString()).toBe(whole.slice(0, 50_000));
   });
 
-  it.each(["zstd.arrow", "stream.arrows"])("%s is gone on with at a row", async (name) => {
+  it.each(["zstd.arrow", "stream.arrows"])("%s is resumed at a row", async (name) => {
     const file = join(FIXTURES, name);
     const rows = (await contentOf(file)).trimEnd().split("\n");
     for (const row of [1, 199, 200, 201, 450, rows.length])
@@ -49,7 +49,7 @@ describe("an Arrow file", () => {
     await expect(contentOf(file, 0, rows.length + 1)).rejects.toMatchObject({ code: "source_changed" });
   });
 
-  it("that is none, cut off or damaged is named", async () => {
+  it("that is invalid, truncated or damaged is reported", async () => {
     const folder = temporary();
     const [none, cut, flipped] = ["none.arrow", "cut.arrow", "flipped.arrow"].map((name) => join(folder, name));
     writeFileSync(none, "label,user\n1,2\n");

@@ -27,7 +27,7 @@ const u32 = (value: number, little: boolean) => {
   return bytes;
 };
 
-/** What compresses a block; snappy and zstd with literals alone, which their readers cannot tell from others. */
+/** Compresses a block; snappy and zstd with literals only, which is valid output of a compressor. */
 const codecs: Record<string, (block: Buffer) => Buffer> = {
   null: (block) => block,
   deflate: (block) => deflateRawSync(block),
@@ -58,24 +58,27 @@ function container(schema: Schema, codec: string, blocks: readonly (readonly Buf
 }
 
 describe("an Avro file", () => {
-  it.each(Object.keys(codecs))("compressed by %s is read as the JSON of what avsc has encoded", async (codec) => {
-    const file = join(temporary(), "drawn.avro");
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(drawnRecords, { minLength: 1, maxLength: 1 }),
-        fc.nat(2),
-        async ([{ schema, values }], empty) => {
-          const type = avscType(schema);
-          const records = values.map(({ avro }) => type.toBuffer(avro));
-          const blocks = [records, ...Array.from({ length: empty }, () => []), records.slice(1), records];
-          writeFileSync(file, container(schema, codec, blocks));
-          const lines = values.map(({ json }) => `${json}\n`);
-          expect(await contentOf(file)).toBe([...lines, ...lines.slice(1), ...lines].join(""));
-        },
-      ),
-      { numRuns: 60 },
-    );
-  });
+  it.each(Object.keys(codecs))(
+    "compressed by %s is read as the JSON of the values that avsc encoded",
+    async (codec) => {
+      const file = join(temporary(), "drawn.avro");
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(drawnRecords, { minLength: 1, maxLength: 1 }),
+          fc.nat(2),
+          async ([{ schema, values }], empty) => {
+            const type = avscType(schema);
+            const records = values.map(({ avro }) => type.toBuffer(avro));
+            const blocks = [records, ...Array.from({ length: empty }, () => []), records.slice(1), records];
+            writeFileSync(file, container(schema, codec, blocks));
+            const lines = values.map(({ json }) => `${json}\n`);
+            expect(await contentOf(file)).toBe([...lines, ...lines.slice(1), ...lines].join(""));
+          },
+        ),
+        { numRuns: 60 },
+      );
+    },
+  );
 
   const schema = {
     type: "record",
@@ -103,7 +106,7 @@ describe("an Avro file", () => {
   };
   const LINE = '{"label":1,"at":-0.001,"price":-1,"next":{"label":0,"at":0,"price":0.01,"next":null}}\n';
 
-  it("is gone on with in the middle of a row, and asked for its first rows alone by who knows it again", async () => {
+  it("is resumed in the middle of a row, and identified by its first rows", async () => {
     const path = file();
     const whole = await contentOf(path);
     expect(whole.length).toBe(LINE.length * 8000);
@@ -114,7 +117,7 @@ describe("an Avro file", () => {
     expect(Buffer.from(await readHead(input, 5000)).toString()).toBe(whole.slice(0, 5000));
   });
 
-  it("is gone on with at a row, and of the blocks before, nothing but their counts and signs is read", async () => {
+  it("is resumed at a row, reading only counts and sync markers of earlier blocks", async () => {
     const path = file("deflate", 20);
     const rows = (await contentOf(path)).split("\n").slice(0, -1);
     for (const row of [1, 1999, 2000, 2001, 6000, 38_001, 40_000]) {
@@ -123,11 +126,11 @@ describe("an Avro file", () => {
     }
     await expect(contentOf(path, 0, 40_001)).rejects.toMatchObject({
       code: "source_changed",
-      message: expect.stringContaining("ends at row 40000, but reading was to go on at row 40001"),
+      message: expect.stringContaining("ends at row 40000, but reading continues at row 40001"),
     });
   });
 
-  it("that is gone on with near its end is not read from its beginning", async () => {
+  it("that is resumed near its end is not read from its beginning", async () => {
     const path = file("null", 100);
     const { size } = statSync(path);
     const read: { position: number; count: number }[] = [];
@@ -147,18 +150,18 @@ describe("an Avro file", () => {
     expect(Math.max(...read.filter(({ position }) => position < size * 0.98).map(({ count }) => count))).toBe(header);
   });
 
-  it("whose damage lies between two blocks is named, also when what is before it is passed over", async () => {
+  it("with damage between two blocks is reported, also when earlier blocks are skipped", async () => {
     const path = file("null", 3);
     const bytes = readFileSync(path);
     bytes.fill(0, bytes.indexOf(SYNC, 400), bytes.indexOf(SYNC, 400) + 4);
     writeFileSync(path, bytes);
     await expect(contentOf(path, LINE.length * 4000, 4000)).rejects.toMatchObject({
       code: "source_unreadable",
-      message: expect.stringMatching(/block 1 cannot be read: the sign behind it is another/),
+      message: expect.stringMatching(/block 1 cannot be read: sync marker does not match/),
     });
   });
 
-  it("teaches the same, stopped and resumed at the end of every batch", async () => {
+  it("trains the same model when stopped and resumed after every batch", async () => {
     const folder = temporary();
     const [model, data] = [join(folder, "clicks.yaml"), join(folder, "clicks.avro")];
     writeFileSync(
@@ -174,7 +177,7 @@ tower: lr
 train: { batch: 400 }
 `,
     );
-    // One has no time, and is rejected: it is a row nevertheless.
+    // One has no time and is rejected, but it still counts as a row.
     const click = (n: number) =>
       Buffer.concat([varint(n % 3 === 0 ? 1 : 0), varint(n === 700 ? 0 : n + 1), sized(Buffer.of(n % 97)), varint(0)]);
     const blocks = Array.from({ length: 3 }, (_, b) => Array.from({ length: 500 }, (_, i) => click(b * 500 + i)));
@@ -193,7 +196,7 @@ train: { batch: 400 }
     expect(await contentOf(path)).toBe(LINE);
   });
 
-  it("that is cut off, damaged or of another format is named, with the block", async () => {
+  it("that is truncated, damaged or of another format is reported with the block", async () => {
     const path = file("snappy");
     const bytes = readFileSync(path);
     const damage = async (change: (bytes: Buffer) => Uint8Array, message: RegExp) => {
@@ -203,16 +206,16 @@ train: { batch: 400 }
         message: expect.stringMatching(message),
       });
     };
-    await damage((all) => all.subarray(0, -5), /clicks\.avro: block 4 cannot be read: the file is cut off/);
-    await damage((all) => all.fill(0, all.length - 40, all.length - 30), /block 4 cannot be read: its checksum/);
-    await damage((all) => all.fill(0, all.length - 4), /block 4 cannot be read: the sign/);
-    await damage((all) => all.fill(0, 0, 4), /not an Avro file that can be read: it does not begin as one/);
-    await damage((all) => all.subarray(0, 30), /not an Avro file that can be read/);
+    await damage((all) => all.subarray(0, -5), /clicks\.avro: block 4 cannot be read: the file is truncated/);
+    await damage((all) => all.fill(0, all.length - 40, all.length - 30), /block 4 cannot be read: checksum mismatch/);
+    await damage((all) => all.fill(0, all.length - 4), /block 4 cannot be read: sync marker does not match/);
+    await damage((all) => all.fill(0, 0, 4), /cannot read the Avro header: no Avro magic bytes/);
+    await damage((all) => all.subarray(0, 30), /cannot read the Avro header/);
     writeFileSync(path, container(schema, "null", [[record, Buffer.of(0)]]));
     await expect(contentOf(path)).rejects.toMatchObject({ message: expect.stringContaining("block 1 cannot be read") });
   });
 
-  it("has an error for whatever is changed in it, or rows", async () => {
+  it("with any byte changed gives rows or an error", async () => {
     const path = file("null", 1);
     const small = container(schema, "null", [[record, record]]);
     let rows = 0;

@@ -35,7 +35,7 @@ describe("fingerprints", () => {
     expect(await fingerprintsOf("part-0.tsv.gz")).toEqual([`${plain}.gz`]);
   });
 
-  it("still hold when lines were appended, files were added, or the folder was moved", async () => {
+  it("remain valid when lines were appended, files were added, or the folder was moved", async () => {
     const before = await fingerprintsOf(put("growing.tsv", "1\n2\n"), "part-0.tsv");
     appendFileSync(join(folder, "growing.tsv"), "3\n");
     mkdirSync(join(folder, "moved"));
@@ -43,7 +43,7 @@ describe("fingerprints", () => {
     await open("growing.tsv", "moved/part-0.tsv", "part-1.tsv").verify(before);
   });
 
-  it("do not hold when the beginning changed, the order changed, or files are gone", async () => {
+  it("become invalid when the beginning or the order changed, or files are missing", async () => {
     const before = await fingerprintsOf(put("changing.tsv", "1\n2\n"), "part-0.tsv");
     const refused = (...specs: string[]) =>
       expect(open(...specs).verify(before)).rejects.toMatchObject({

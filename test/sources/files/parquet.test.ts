@@ -22,14 +22,14 @@ describe("a Parquet file", () => {
     },
   );
 
-  it("is gone on with in the middle of a row", async () => {
+  it("is resumed in the middle of a row", async () => {
     const file = join(FIXTURES, "zstd.parquet");
     const whole = await contentOf(file);
     for (const offset of [1, 40_000, whole.length]) expect(await contentOf(file, offset)).toBe(whole.slice(offset));
     await expect(contentOf(file, whole.length + 1)).rejects.toMatchObject({ code: "source_changed" });
   });
 
-  it("is gone on with at a row, and the row groups before are not read", async () => {
+  it("is resumed at a row without reading earlier row groups", async () => {
     const bytes = readFileSync(join(FIXTURES, "zstd.parquet"));
     const file = join(temporary(), "rows.parquet");
     writeFileSync(file, bytes);
@@ -42,14 +42,14 @@ describe("a Parquet file", () => {
     expect(await contentOf(file, 0, 300)).toBe(behind(300).join(""));
   });
 
-  it("is asked for its first rows alone by who knows it again, whatever is behind them in the row group", async () => {
+  it("is identified by decoding only its first rows, whatever follows in the row group", async () => {
     const whole = await contentOf(join(FIXTURES, "long.parquet"));
     expect(whole).toBe(
       Array.from({ length: 3000 }, (_, n) => `${JSON.stringify({ label: n % 3 === 0, n })}\n`).join(""),
     );
     const file = join(temporary(), "long.parquet");
     const bytes = readFileSync(join(FIXTURES, "long.parquet"));
-    // The pages of the last column end where the footer begins, whose size is told before the last four bytes.
+    // The pages of the last column end where the footer begins, whose size is stored before the last four bytes.
     const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
     bytes.fill(0xff, footer - 1500, footer);
     writeFileSync(file, bytes);
@@ -72,14 +72,14 @@ describe("a Parquet file", () => {
     expect(ends).toHaveLength(600);
   });
 
-  it("that is cut off or damaged is named, with the row group", async () => {
+  it("that is truncated or damaged is reported with the row group", async () => {
     const folder = temporary();
     const [cut, flipped] = [join(folder, "cut.parquet"), join(folder, "flipped.parquet")];
     for (const file of [cut, flipped]) cpSync(join(FIXTURES, "zstd.parquet"), file);
     truncateSync(cut, 5000);
     await expect(contentOf(cut)).rejects.toMatchObject({
       code: "source_unreadable",
-      message: expect.stringMatching(/cut\.parquet: its end/),
+      message: expect.stringMatching(/cut\.parquet: cannot read the Parquet footer/),
     });
     const bytes = readFileSync(flipped);
     bytes.fill(0xff, 10, 60);
@@ -89,7 +89,7 @@ describe("a Parquet file", () => {
     });
   });
 
-  it("of no bytes is called empty: its error spoke of an offset in a DataView", async () => {
+  it("of 0 bytes is reported as empty: the error was about an offset in a DataView", async () => {
     const empty = join(temporary(), "empty.parquet");
     writeFileSync(empty, "");
     await expect(contentOf(empty)).rejects.toMatchObject({
@@ -98,14 +98,14 @@ describe("a Parquet file", () => {
     });
   });
 
-  it("is refused where the spec reads no JSON", async () => {
+  it("is refused if the spec's format is not json", async () => {
     const data = join(FIXTURES, "none.parquet");
     await expect(report(["train", "--model", "features/criteo-lr.yaml", "--data", data, "--out", "x"])).rejects.toThrow(
       "rows are read as JSON objects, but criteo-lr expects tsv",
     );
   });
 
-  it("teaches what its JSON lines teach", async () => {
+  it("trains the same model as its rows as JSON lines", async () => {
     const folder = temporary();
     const spec = join(folder, "spec.yaml");
     writeFileSync(

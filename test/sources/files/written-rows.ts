@@ -1,6 +1,6 @@
 import type { Reader } from "../../../src/sources/reader.js";
 
-/** All that a reader of a file tells, and closes it. */
+/** Reads all content of a reader, and closes it. */
 export async function readAll(reader: Reader): Promise<string> {
   const chunks: Buffer[] = [];
   const target = new Uint8Array(10_000);
@@ -13,7 +13,7 @@ export async function readAll(reader: Reader): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Digits beyond 2^53 are told apart, and 1 is 1.0. */
+/** Parses JSON for comparison: digits beyond 2^53 are kept, and 1 equals 1.0. */
 export const rowsOf = (text: string) =>
   text
     .trimEnd()

@@ -63,7 +63,7 @@ function logOf(steps: readonly Step[]): Log {
   return { batches, visible, aborted };
 }
 
-it("hands out events of aborted transactions nowhere, however these overlap and wherever reading begins", () => {
+it("never returns events of aborted transactions, however these overlap and wherever reading starts", () => {
   fc.assert(
     fc.property(steps, (steps) => {
       const { batches, visible, aborted } = logOf(steps);

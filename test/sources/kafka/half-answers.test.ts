@@ -6,7 +6,7 @@ import { createKafka } from "../../../src/sources/kafka/client.js";
 const HALF = Buffer.from([0, 0, 0, 100, 0, 0, 0, 7, 1, 2, 3]);
 const WHOLE = Buffer.from([0, 0, 0, 8, 0, 0, 0, 9, 4, 5, 6, 7]);
 
-it("reads the first answer of a new connection where the last one was lost amid an answer", async () => {
+it("reads the first response of a new connection after one was lost within a response", async () => {
   const answers = [HALF, WHOLE];
   const server = createServer((socket: Socket) => socket.end(answers.shift() ?? WHOLE));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -18,14 +18,14 @@ it("reads the first answer of a new connection where the last one was lost amid 
   const socketFactory = require("kafkajs/src/network/socketFactory")();
   const options = { host: "127.0.0.1", port, logger: quiet, socketFactory };
   const connection = new Connection({ ...options, requestTimeout: 5000, connectionTimeout: 5000 });
-  const told: unknown[] = [];
-  connection.requestQueue.fulfillRequest = (answer: unknown) => told.push(answer);
+  const responses: unknown[] = [];
+  connection.requestQueue.fulfillRequest = (answer: unknown) => responses.push(answer);
   try {
     for (const left of [1, 0]) {
       await connection.connect();
       await expect.poll(() => [answers.length, connection.isConnected()]).toEqual([left, false]);
     }
-    expect(told).toEqual([{ size: 8, correlationId: 9, payload: Buffer.from([4, 5, 6, 7]) }]);
+    expect(responses).toEqual([{ size: 8, correlationId: 9, payload: Buffer.from([4, 5, 6, 7]) }]);
   } finally {
     server.close();
   }

@@ -17,7 +17,7 @@ const require = createRequire(import.meta.url);
 const path = require.resolve("kafkajs/src/protocol/encoder");
 const original = require(path) as new () => Encoder;
 
-/** A message as it is wrapped in a request; its bytes are asked for in between, too, as for a checksum. */
+/** A message wrapped in a request; its bytes are also read in between, as for a checksum. */
 function nested(Kind: new () => Encoder, lengths: readonly number[]): Encoder {
   const messages = lengths.map((length, i) => new Kind().writeInt32(i).writeVarIntBytes(Buffer.alloc(length, i + 1)));
   const body = new Kind().writeInt32(7).writeArray(messages, "object").writeInt32(8);
@@ -25,7 +25,7 @@ function nested(Kind: new () => Encoder, lengths: readonly number[]): Encoder {
   return new Kind().writeInt32(batch.size()).writeBytes(batch.buffer).writeEncoder(new Kind()).writeInt32(9);
 }
 
-it("encodes requests of messages of any size to the bytes that kafkajs encodes", () => {
+it("encodes requests of messages of any size to the same bytes as kafkajs", () => {
   delete require.cache[path];
   keepLargeParts();
   const keeping = require(path) as new () => Encoder;

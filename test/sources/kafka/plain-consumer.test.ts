@@ -1,4 +1,4 @@
-// Brokers' errors in an order that a real broker cannot be told to answer in.
+// Broker errors in an order that cannot be provoked from a real broker.
 import { expect, it } from "vitest";
 import type { HashbrookError } from "../../../src/core/errors.js";
 import type { Answer, TopicCluster } from "../../../src/sources/kafka/cluster.js";
@@ -21,7 +21,7 @@ const batch = (partition: number): Answer => ({
 });
 const failing = (partition: number, error: number): Answer => ({ partition, error });
 
-/** Reads from a broker that gives these answers, one request after the other. @returns the failure, or the partitions of batches */
+/** Reads from a broker that sends these responses, one per request. @returns the failure, or the partitions of batches */
 async function read(partitions: number, answers: readonly Answer[][]): Promise<HashbrookError | number[]> {
   const cluster: TopicCluster = {
     topic: async () => ({ id: null, leaders: Array(partitions).fill(0) }),
@@ -52,18 +52,18 @@ async function read(partitions: number, answers: readonly Answer[][]): Promise<H
   return outcome;
 }
 
-it("waits for a broker that has just started and does not know twelve partitions yet", async () => {
+it("waits for a freshly started broker that does not know twelve partitions yet", async () => {
   const all = Array.from({ length: 12 }, (_, partition) => partition);
   const unknown = all.map((partition) => failing(partition, UNKNOWN_TOPIC));
   expect(await read(12, [unknown, all.map(batch)])).toEqual(all);
 });
 
-it("takes errors of two partitions, or of one with a batch between, for no batch that came corrupt twice", async () => {
+it("does not count CORRUPT_MESSAGE for different partitions, or with a batch in between, as a repeated failure", async () => {
   const early = [failing(0, CORRUPT), failing(1, CORRUPT)];
   expect(await read(2, [early, [batch(0), batch(1)], [failing(0, CORRUPT), batch(1)]])).toEqual([0, 1, 1]);
 });
 
-it("ends where the same partition comes corrupt twice", async () => {
+it("fails if the same partition is corrupt twice in a row", async () => {
   const first = [failing(0, CORRUPT), batch(1)];
   expect(await read(2, [first, [failing(0, CORRUPT), batch(1)]])).toMatchObject({ code: "kafka_damaged" });
 });

@@ -7,7 +7,7 @@ import { headerOf, partsOf } from "../../../src/sources/kafka/message-parts.js";
 import { decodeBatch } from "../../../src/sources/kafka/record-batch.js";
 import fc from "../../properties.js";
 
-// kafkajs's own writer and reader of record batches, which the broker and its users have agreed with for years.
+// kafkajs's own writer and reader of record batches are the reference.
 const require = createRequire(import.meta.url);
 const { RecordBatch } = require("kafkajs/src/protocol/recordBatch/v0");
 const Record = require("kafkajs/src/protocol/recordBatch/record/v0");
@@ -20,7 +20,7 @@ interface Written {
   readonly value: Buffer | null;
   readonly key: Buffer | null;
   readonly headers: { [name: string]: Buffer };
-  /** Since the record before it. */
+  /** Relative to the previous record. */
   readonly later: number;
   readonly gap: number;
 }
@@ -56,7 +56,7 @@ async function encode(records: readonly Written[], first: bigint, compression = 
   return batch.buffer;
 }
 
-it("reads what kafkajs writes, as kafkajs reads it", async () => {
+it("decodes what kafkajs writes as kafkajs does", async () => {
   const compressions = fc.constantFrom(0, kafkajs.CompressionTypes.GZIP, kafkajs.CompressionTypes.Snappy);
   const first = fc.bigInt({ min: 0n, max: 1n << 52n });
   await fc.assert(
@@ -102,14 +102,14 @@ it("reads what kafkajs writes, as kafkajs reads it", async () => {
   );
 });
 
-it("has kafkajs's checksum of bytes of any length", () => {
+it("computes kafkajs's checksum for any length", () => {
   const theirs = require("kafkajs/src/protocol/recordBatch/crc32C");
   const bytes = Buffer.from(Array.from({ length: (1 << 20) + 40 }, (_, i) => (i * 2654435761) >>> 24));
   for (const length of [0, 1, 15, 16, 17, 63, 1 << 20, bytes.length])
     expect(crc32c(bytes.subarray(0, length))).toBe(theirs(bytes.subarray(0, length)));
 });
 
-it("leaves a batch that the response cuts off to the next fetch", async () => {
+it("leaves an incomplete batch at the end of a response to the next fetch", async () => {
   const whole = await encode([{ value: Buffer.from("x"), key: null, headers: {}, later: 0, gap: 0 }], 5n);
   for (let length = 49; length < whole.length; length++) {
     await expect(decodeBatch({ buffer: whole.subarray(0, length), offset: 0 }, () => null)).rejects.toMatchObject({
@@ -118,21 +118,21 @@ it("leaves a batch that the response cuts off to the next fetch", async () => {
   }
 });
 
-it("a damaged batch is told, never an event, whichever of its bits has turned", async () => {
+it("reports a damaged batch, and no events of it, whichever bit is flipped", async () => {
   const record = { value: Buffer.from("a value"), key: null, headers: {}, later: 1, gap: 0 };
   const whole = await encode([record, record, record], 5n);
   expect((await decodeBatch({ buffer: whole, offset: 0 }, () => null)).damage).toBeNull();
-  // Offset, length and leader's epoch, and the format's number, are not under the checksum.
+  // Offset, length, leader epoch and the format's number are not covered by the checksum.
   for (let bit = 8 * 17; bit < 8 * whole.length; bit++) {
     const buffer = Buffer.from(whole);
     buffer[bit >> 3] ^= 1 << (bit & 7);
     const source = { buffer, offset: 0 };
     const { damage, records } = await decodeBatch(source, () => null);
-    expect([damage, records.length, source.offset]).toEqual(["its bytes do not have its checksum", 0, buffer.length]);
+    expect([damage, records.length, source.offset]).toEqual(["checksum mismatch", 0, buffer.length]);
   }
 });
 
-it("a batch that its producer wrote wrong, checksum and all, is told too", async () => {
+it("reports a batch that its producer wrote wrong, with a valid checksum", async () => {
   const record = { value: Buffer.from("a value"), key: null, headers: {}, later: 1, gap: 0 };
   const whole = await encode([record, record, record], 5n);
   const lengthOfFirst = 61;
@@ -145,14 +145,14 @@ it("a batch that its producer wrote wrong, checksum and all, is told too", async
     const buffer = Buffer.from(whole);
     buffer[at] = byte;
     buffer.writeUInt32BE(crc32c(buffer.subarray(21)), 17);
-    expect((await decodeBatch({ buffer, offset: 0 }, () => null)).damage).toMatch(/bytes|longer/);
+    expect((await decodeBatch({ buffer, offset: 0 }, () => null)).damage).toMatch(/record count exceeds|extends past/);
   }
   const short = Buffer.from(whole);
   short.writeInt32BE(20, 8);
   expect((await decodeBatch({ buffer: short, offset: 0 }, () => null)).damage).toMatch(/length/);
 });
 
-it("tells kafkajs which batches are control batches, and their key", async () => {
+it("passes control batches and their keys to kafkajs", async () => {
   const marker = {
     value: Buffer.from([0, 0, 0, 0, 0, 0]),
     key: Buffer.from([0, 0, 0, 0]),

@@ -8,7 +8,7 @@ function answer(content: Uint8Array): Buffer {
   return Buffer.concat([length, content]);
 }
 
-/** What is handed out of bytes that arrive in pieces of at most these lengths, where 16 bytes are reused. */
+/** The output for bytes that arrive in chunks of at most these lengths, where 16 bytes are reused. */
 function read(bytes: Buffer, lengths: readonly number[]): Buffer[] {
   const found: Buffer[] = [];
   const reader = new AnswerReader((whole) => found.push(whole), 16);
@@ -24,7 +24,7 @@ function read(bytes: Buffer, lengths: readonly number[]): Buffer[] {
 
 const lengths = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 10 });
 
-it("hands out every answer whole, however it is cut on its way", () => {
+it("assembles whole responses from any chunks", () => {
   const answers = fc.array(fc.uint8Array({ maxLength: 100 }), { minLength: 1, maxLength: 8 });
   fc.assert(
     fc.property(answers, lengths, (contents, lengths) => {
@@ -34,7 +34,7 @@ it("hands out every answer whole, however it is cut on its way", () => {
   );
 });
 
-it("hands on the bytes of something that is no broker, all of them and in their order", () => {
+it("passes on the bytes of a peer that is not a broker unchanged", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), lengths, (rest, lengths) => {
       const bytes = Buffer.concat([answer(Buffer.from("an answer")), Buffer.from("HTTP/1.1 400 Bad Request"), rest]);

@@ -20,11 +20,11 @@ const rowsOf = (bytes: Buffer) =>
     .split("\n")
     .map((line) => line.split("\t"));
 
-describe("the simulator's text", async () => {
+describe("simulator output", async () => {
   const { bytes, facts } = await stream(10_000, 1, "tsv");
   const rows = rowsOf(bytes);
 
-  it("is the same everywhere and for ever: XXH64 of the first 10,000 rows", () => {
+  it("is the same on every platform: XXH64 of the first 10,000 rows", () => {
     expect(hex64(xxh64(bytes))).toBe("ca6836d55762443a");
   });
 
@@ -32,7 +32,7 @@ describe("the simulator's text", async () => {
     expect(hex64(xxh64((await stream(10_000, 1, "json")).bytes))).toBe("e884f13014ae9ed3");
   });
 
-  it("does not depend on how it is cut, nor on how many rows follow", async () => {
+  it("does not depend on read sizes or on the number of rows", async () => {
     const source = openSource(["simulate:12_000:1"]);
     await source.open({ file: 0, offset: 0, row: 0 });
     const target = new Uint8Array(bytes.length);
@@ -81,7 +81,7 @@ describe("the simulator's text", async () => {
     expect(1 - there.length / values.length).toBeLessThanOrEqual(high);
   });
 
-  it("says the same in both formats", async () => {
+  it("has the same values in both formats", async () => {
     const objects = (await stream(10_000, 1, "json")).bytes
       .toString()
       .slice(0, -1)
@@ -104,13 +104,13 @@ describe("the simulator's text", async () => {
     expect(Object.keys(objects[0])).toEqual(simulatorColumns);
   });
 
-  it("names a user's interests once each", () => {
+  it("lists each interest of a user once", () => {
     const bags = rows.map((row) => row[simulatorColumns.indexOf("user_interests")].split("|"));
     expect(bags.filter((bag) => new Set(bag).size < bag.length)).toEqual([]);
   });
 });
 
-describe("the simulated world", () => {
+describe("the simulated population", () => {
   const simulator = new Simulator(3);
   const { row } = simulator;
   const N = 300_000;
@@ -133,7 +133,7 @@ describe("the simulated world", () => {
   const sum = (values: ArrayLike<number>) =>
     Array.prototype.reduce.call(values, (a, b) => (a as number) + (b as number), 0) as number;
 
-  it("draws clicks with the probability it tells", () => {
+  it("draws clicks with the reported probability", () => {
     const expected = sum(seen.oracle);
     const error = Math.sqrt(sum(seen.oracle.map((p) => p * (1 - p))));
     expect(Math.abs(sum(seen.label) - expected)).toBeLessThan(4 * error);
@@ -160,7 +160,7 @@ describe("the simulated world", () => {
     expect(days).toBeLessThan(1.3);
   });
 
-  it("has heads and long tails: Zipf", () => {
+  it("has Zipf distributed ids: heads and long tails", () => {
     const ads = counts(seen.ad);
     const head = sum(ads.slice(0, 60)) / N;
     expect(head).toBeGreaterThan(0.2);
@@ -170,7 +170,7 @@ describe("the simulated world", () => {
     expect(users.filter((count) => count <= 5).length / users.length).toBeGreaterThan(0.6);
   });
 
-  it("shows new ads all the time, and retires old ones", () => {
+  it("introduces new ads continuously, and retires old ones", () => {
     const first = new Set(seen.ad.subarray(0, N / 3));
     const last = seen.ad.subarray((2 * N) / 3);
     const newest = Math.max(...first);
@@ -182,13 +182,13 @@ describe("the simulated world", () => {
     expect(retired).toBeGreaterThan(0.05);
   });
 
-  it("lets new users come", () => {
+  it("introduces new users", () => {
     const before = seen.user.subarray(0, N / 2).reduce((a, b) => Math.max(a, b));
     const after = seen.user.subarray(N / 2).reduce((a, b) => Math.max(a, b));
     expect(after).toBeGreaterThan(before);
   });
 
-  it.each([4, 5, 6])("is neither trivial nor hopeless, and says how good a model can be (seed %i)", async (seed) => {
+  it.each([4, 5, 6])("is learnable but noisy, and reports the oracle's quality (seed %i)", async (seed) => {
     const { oracleAuc, oracleLogloss, baseRate, distinct } = await simulate({
       rows: 100_000,
       seed,
@@ -205,7 +205,7 @@ describe("the simulated world", () => {
     expect(distinct.ad).toBeGreaterThan(5000);
   });
 
-  it("gives an exact AUC: that of all pairs", async () => {
+  it("reports the exact AUC over all pairs", async () => {
     const rows = 2000;
     const world = new Simulator(8);
     const [clicks, others]: [number[], number[]] = [[], []];

@@ -77,7 +77,7 @@ it.each(["tsv", "csv", "json", "vw"] as const)("%s: reports the content of the f
   expect(user).toMatchObject({ name: "user", present: 1, distinct: 5, examples: ["u0", "u1", "u2"], mean: null });
   expect(tags).toMatchObject({ type: "bag", present: 1, distinct: 4 });
   expect(price).toMatchObject({ present: 0.75, min: 1, max: 39, mean: 20 });
-  expect(checkText(report)).toContain("nothing is doubtful");
+  expect(checkText(report)).toContain("no problems found");
 });
 
 it("reports rejects with samples, and reads no more than requested", async () => {
@@ -137,7 +137,7 @@ tower: { deep_crossing: { residual: [8] } }
   });
   expect(report).toMatchObject({ accepted: 40, warnings: [], ok: true });
   expect(report.spec_warnings).toHaveLength(1);
-  expect(checkText(report)).toMatch(/warning: .*shared\.yaml:7:.*\n {2}.*\nnothing in the data is doubtful$/);
+  expect(checkText(report)).toMatch(/warning: .*shared\.yaml:7:.*\n {2}.*\nno problems found in the data$/);
 });
 
 const avazu = "../shared/data/avazu-10k/train-10k.csv.gz";

@@ -95,7 +95,7 @@ it("a checkpoint with truncated rows takes fewer bytes, scores like the full one
     resume: true,
   });
   expect([on.examples, on.skipped]).toEqual([5000, 0]);
-  await expect(evaluate({ checkpoint: short, data: later, dims: { all: 4 } })).rejects.toThrow("did not learn nested");
+  await expect(evaluate({ checkpoint: short, data: later, dims: { all: 4 } })).rejects.toThrow("has no nested vectors");
   await expect(cutCheckpoint({ checkpoint: out, dims: { all: 4 }, out: short })).rejects.toThrow(
     "already holds a model",
   );

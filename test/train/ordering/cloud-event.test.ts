@@ -215,8 +215,8 @@ describe.each([
 });
 
 it.each([
-  ["{ format: json, envelope: cloudevents, within: data }", "events.within: says a second time where the values are"],
-  ["{ format: tsv, columns: [clicked, price], envelope: cloudevents }", "events.envelope: has no meaning for tsv"],
+  ["{ format: json, envelope: cloudevents, within: data }", "events.within: cannot be used with envelope"],
+  ["{ format: tsv, columns: [clicked, price], envelope: cloudevents }", "events.envelope: has no effect for tsv"],
 ])("%s is refused", (events, why) => {
   expect(() => specOf(events)).toThrow(why);
 });
