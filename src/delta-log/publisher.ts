@@ -35,6 +35,15 @@ export interface PublisherState {
   readonly version?: number;
 }
 
+/**
+ * The state for a model that was changed apart from learning: no entry tells of that, so followers start over with the
+ * snapshot after the next one.
+ */
+export function changedApart(state: PublisherState): PublisherState {
+  if (state.number < 0) return state;
+  return { ...state, number: state.number + 1, link: NO_LINK, unpublished: true };
+}
+
 /** Least number of deltas between snapshots that are due because of the deltas' size. */
 const LEAST_DELTAS = 60;
 

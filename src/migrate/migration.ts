@@ -1,9 +1,11 @@
 import type { Checkpoint, CheckpointContent } from "../checkpoints/checkpoint.js";
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
+import { changedApart } from "../delta-log/publisher.js";
 import { kindOf } from "../encodings/index.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
+import type { TrainMeta } from "../train/resume.js";
 
 /** Relative error from which a table counts as much changed: the error is half the size of the old vectors. */
 const MUCH = 0.5;
@@ -29,10 +31,16 @@ export function lossWarnings(tables: readonly { name: string; to: string; error:
     }));
 }
 
-/** The meta of the first checkpoint of a new run: what the old run set aside stays in the old run's directory. */
+/**
+ * The meta of the first checkpoint of a new run. What the old run set aside stays in the old run's directory; its log's
+ * followers have rows that the new run does not have.
+ */
 export function metaOf({ meta }: Checkpoint, to: CompiledSpec): CheckpointContent["meta"] {
-  const late = "late_bytes" in meta ? { late_bytes: 0 } : {};
-  return JSON.parse(JSON.stringify({ ...meta, spec: to, spec_hash: specHash(to), rejected_bytes: 0, ...late }));
+  const { late_bytes, publisher } = meta as Partial<Pick<TrainMeta, "late_bytes" | "publisher">>;
+  const late = late_bytes === undefined ? {} : { late_bytes: 0 };
+  const published = publisher && { publisher: changedApart(publisher) };
+  const changed = { spec: to, spec_hash: specHash(to), rejected_bytes: 0, ...late, ...published };
+  return JSON.parse(JSON.stringify({ ...meta, ...changed }));
 }
 
 /**

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { blocksOf } from "../../src/checkpoints/lazy-blocks.js";
 import { CheckpointStore, openCheckpoint } from "../../src/checkpoints/store.js";
+import { openFollow } from "../../src/delta-log/open.js";
 import { migrate } from "../../src/migrate/migrate.js";
 import { pruneCheckpoint } from "../../src/migrate/prune.js";
 import { specOf } from "../../src/model/load.js";
+import { Scorer } from "../../src/serve/scorer.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { evaluate, train } from "../../src/train/run.js";
 import { openDistilled } from "../../src/warm-start/distil.js";
@@ -70,6 +72,25 @@ it("makes a run that can be gone on with where the old one had set clicks aside,
   for (const run of [pruned, migrated])
     expect(openCheckpoint(run).checkpoint.meta).toMatchObject({ rejected_bytes: 0, late_bytes: 0 });
 });
+
+it("goes on in the log of the run before: followers answer as it does, without the rows that are gone", async () => {
+  const [out, pruned, log] = [folder(), folder(), folder()];
+  const [model, publish] = [spec("dcn_v2"), { urls: [log] }];
+  await train({ model, data: "simulate:2000:5:json", out, publish });
+  const follower = Scorer.follow(openFollow(log));
+  const versionServed = () => follower.health().version?.version;
+  await expect.poll(versionServed, { timeout: 20_000 }).toBe(2000);
+  await pruneCheckpoint({ checkpoint: out, keep: 0.2, out: pruned });
+  await train({ model, data: "simulate:100:6:json", out: pruned, resume: true, publish });
+  await expect.poll(versionServed, { timeout: 20_000 }).toBe(2100);
+  const loaded = await Scorer.load(pruned);
+  const candidates = Array.from({ length: 400 }, (_, i) => ({ user: `u${i}`, ad: `a${i}` }));
+  const body = Buffer.from(JSON.stringify({ context: {}, candidates }));
+  const { scores } = await loaded.score(body);
+  expect(new Set(scores).size).toBeGreaterThan(50);
+  expect((await follower.score(body)).scores).toEqual(scores);
+  await Promise.all([follower.close(), loaded.close()]);
+}, 60_000);
 
 it("refuses an invalid share, and a model whose rows are shared by ids", async () => {
   const [out, pruned] = [folder(), folder()];
