@@ -74,6 +74,8 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
     // Requests received before closing are still answered.
     return503OnClosing: false,
     clientErrorHandler: refuse,
+    // Only the announced address depends on it: `serverFactory` makes the server, of one type for HTTP and HTTPS.
+    ...({ https: options.tls } as object),
     frameworkErrors: (error, request, reply) => answerError(hint)(error, request, reply),
     serverFactory: (handler) => {
       const guarded = noted(admission?.guard(handler) ?? handler);
