@@ -47,12 +47,12 @@ type Plain = Exclude<
 
 const others: Readonly<Record<Plain, string>> = {
   bad_weight: "a number above 0, at most 1,000,000",
-  bad_utf8: "UTF-8",
-  bad_json: "one JSON object on the line",
+  bad_utf8: "UTF-8 (iconv converts other encodings)",
+  bad_json: "one JSON object on the line, without an array around it, NaN or Infinity",
   value_too_long: "at most 65,535 bytes",
   row_too_long: "at most 4 MiB",
   missing_id: "an event id",
-  bad_quote: "quotes around the whole value, and doubled within it",
+  bad_quote: "quotes around the whole value, doubled within it, and no line break between them",
   bad_features: "label index:value … (libffm: label field:index:value …), optionally a comment after a #",
   bad_avro: "one record of the writer's schema",
   bad_protobuf: "one message of the writer's schema",

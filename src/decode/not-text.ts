@@ -4,6 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 const beginnings: readonly (readonly [bytes: string, what: string, hint: string])[] = [
   ["1f8b08", "gzip", "name it .gz, or decompress it: zcat FILE | npx hashbrook train --data - ..."],
   ["28b52ffd", "zstd", "name it .zst, or decompress it: zstd -dc FILE | npx hashbrook train --data - ..."],
+  ["04224d18", "lz4", "decompress it: lz4 -dc FILE | npx hashbrook train --data - ..."],
   ["425a6839314159265359", "bzip2", "decompress it: bzcat FILE | npx hashbrook train --data - ..."],
   ["fd377a585a00", "xz", "decompress it: xzcat FILE | npx hashbrook train --data - ..."],
   ["504b0304", "a zip archive, or a spreadsheet", "give the files in it, or save the sheet as CSV"],

@@ -60,10 +60,17 @@ async function linesOf(
     const foreign = notText(all.subarray(0, TELLING_BYTES));
     if (foreign) throw foreign;
   });
+  if (breaks === 0 && all.includes(13)) throw carriageReturns(file);
   const lines = new TextDecoder().decode(all).split(/\r?\n/);
   if (!ended) lines.pop(); // truncated
   const filled = lines.filter((line) => line.trim() !== "");
   return { lines: filled.slice(0, most), ended: ended && filled.length <= most };
+}
+
+function carriageReturns(file: string): HashbrookError {
+  return new HashbrookError("source_unreadable", `${file}: its lines end in carriage returns alone`, {
+    hint: "convert it: tr '\\r' '\\n' < FILE > FILE.txt",
+  });
 }
 
 function empty(data: readonly string[]): HashbrookError {

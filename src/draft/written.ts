@@ -29,6 +29,8 @@ const SEPARATORS = ["\t", ",", ";", "|", "\x01"];
 const ALIKE = 0.95;
 const LOOKED_AT = 200;
 const DEPTH = 8;
+/** The first line of JSON: an object, or an array of objects. */
+const JSON_BEGINS = /^\s*(\{|\[\s*(\{|$))/;
 /** An object with more members than this over all events, whose values are numbers, is a bag with weights. */
 const MOST_MEMBERS = 32;
 
@@ -41,16 +43,26 @@ const others: readonly (readonly [pattern: RegExp, format: string])[] = [
 /**
  * Splits lines into columns.
  * @param most the largest number of events
- * @throws HashbrookError source_unreadable if events are neither JSON objects nor lines of columns
+ * @throws HashbrookError source_unreadable if events are neither JSON objects nor lines of columns, or take several lines
  */
 export function eventsOf({ file, lines }: Pick<Sample, "file" | "lines">, most: number): Events {
-  if (lines[0].trimStart().startsWith("{")) return jsonEvents(lines.slice(0, most));
+  if (JSON_BEGINS.test(lines[0])) return jsonEvents(file, lines.slice(0, most));
   const other = others.find(([pattern]) => lines.slice(0, LOOKED_AT).every((line) => pattern.test(line)));
   if (other) throw unknown(file, `lines look like ${other[1]}`, `events: { format: ${other[1]} }`);
   const separator = separatorOf(lines.slice(0, LOOKED_AT));
   if (separator === undefined)
-    throw unknown(file, "lines are neither JSON objects nor rows with equally many columns", "events: { format: … }");
-  return delimitedEvents(lines, separator, most);
+    throw unknown(
+      file,
+      "lines are neither JSON objects nor rows with equally many columns (line breaks in quotes are not supported)",
+      "events: { format: … }",
+    );
+  const events = delimitedEvents(lines, separator, most);
+  if (events.rows > 0 || lines.length < 3) return events;
+  throw severalLines(file, "no line after the first has the same columns", "replace line breaks in quoted values");
+}
+
+function severalLines(file: string, what: string, hint: string): HashbrookError {
+  return new HashbrookError("source_unreadable", `${file}: ${what}: an event must be one line`, { hint });
 }
 
 function unknown(file: string, what: string, events: string): HashbrookError {
@@ -103,8 +115,14 @@ function isHeader([first, ...rows]: readonly (readonly string[])[]): true | unde
 /** The cells of a line; if tabs separate them, quotes (RFC 4180) are part of a cell. */
 const cellsOf = (line: string, separator: string): string[] => cellsIn(line, separator, separator !== "\t");
 
-function jsonEvents(lines: readonly string[]): Events {
+function jsonEvents(file: string, lines: readonly string[]): Events {
   const rows = lines.map(parsed).filter((row) => row !== undefined);
+  if (rows.length === 0) {
+    const [what, filter] = lines[0].trimStart().startsWith("[")
+      ? ["is a JSON array", "'.[]'"]
+      : ["no line is a JSON object", "."];
+    throw severalLines(file, what, `convert it: jq -c ${filter} FILE > FILE.jsonl`);
+  }
   const values = new Map<string, Value[]>();
   const unnamed = new Set<string>();
   const maps = mapsIn(rows);

@@ -112,6 +112,26 @@ describe("the event format", () => {
     writeFileSync(zipped, gzipSync("1\ta\n"));
     await expect(draftSpec({ data: zipped })).rejects.toThrow("gzip");
   });
+
+  it("says that an event takes several lines: it said that there was none, or named 18,000 columns", async () => {
+    const object = (i: number) => ({ click: click(i), ad: `a${i % 11}` });
+    const all = events(object);
+    const written: readonly (readonly [lines: readonly string[], message: string, hint: string])[] = [
+      [[JSON.stringify(all)], "JSON array", "jq -c '.[]'"],
+      [["[", ...all.map((one) => `${JSON.stringify(one)},`), "{}]"], "JSON array", "jq -c '.[]'"],
+      [all.flatMap((one) => JSON.stringify(one, null, 1).split("\n")), "no line is a JSON object", "jq -c ."],
+      [["click,ad,text", ...events((i) => `${click(i)},a${i},"one\ntwo"`)], "line breaks in quotes", "by hand"],
+      [["click,ad,text", ...events((i) => `"${click(i)}","a\n${i}","b"`)], "must be one line", "line breaks"],
+      [["click,ad,text", ...events((i) => `"${click(i)}","a\n,${i}","b"`)], "must be one line", "line breaks"],
+      [[["click,ad", ...events((i) => `${click(i)},a${i}`), ""].join("\r").slice(0, -1)], "carriage returns", "tr"],
+    ];
+    for (const [lines, message, hint] of written) {
+      const path = join(folder, `several-${++files}.txt`);
+      writeFileSync(path, lines.join("\n"));
+      const refused = { message: expect.stringContaining(message), hint: expect.stringContaining(hint) };
+      await expect(draftSpec({ data: path })).rejects.toMatchObject(refused);
+    }
+  });
 });
 
 describe("the label", () => {
@@ -228,6 +248,14 @@ describe("the other columns", () => {
     const disordered = await drafted(["when,click,ad", ...dates]);
     expect(roleOf(disordered, "when")).toBe("time");
     expect(disordered.notes[0]).toContain("not in the order of when");
+  });
+
+  it("are times in ns by their name, and else ids: both were taken for ids, beyond 2^53", async () => {
+    const at = (i: number) => `${1_700_000_000 + i}000000000`;
+    const draft = await drafted(["ts,click,ad", ...events((i) => `${at(i)},${click(i)},a${i % 3}`)]);
+    expect(draft.columns[0]).toMatchObject({ role: "time", why: "numbers, in ns" });
+    const ids = await drafted(["order,click,ad", ...events((i) => `${at(i)},${click(i)},a${i % 3}`)]);
+    expect(roleOf(ids, "order")).toBe("left_out");
   });
 
   it("with words for missing values keep them as null_values", async () => {
