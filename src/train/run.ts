@@ -24,6 +24,7 @@ import { bySource, formatOf, keptSources } from "./prediction/columns.js";
 import type { PredictionFormat } from "./prediction/lines.js";
 import { type Given, type StreamSettings, settingsOf, type TrainSettings } from "./settings.js";
 import { type PipelineOptions, runPipeline } from "./workers/pipeline.js";
+import { refuseWrittenTopics } from "./written-topics.js";
 
 interface StreamOptions extends PipelineOptions, Given<StreamSettings> {
   /** Paths, patterns, "-" (standard input) or "simulate:ROWS[:SEED[:FORMAT]]", read in order. */
@@ -161,6 +162,7 @@ export function trainJob(options: TrainOptions, shared = false, owners: number |
   checkLabelled(job);
   refuseForLanes(job, { shared, owners, serves: options.follower !== undefined });
   refuseRejected(job);
+  refuseWrittenTopics(job);
   return job;
 }
 

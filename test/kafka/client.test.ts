@@ -144,6 +144,14 @@ describeKafka("Kafka: errors", (kafka) => {
     expect(error.hint).toMatch(/TLS|up/);
   });
 
+  it("a listener with a login or TLS names what it requires: the hint only spoke of addresses", async () => {
+    if (!kafka.saslBrokers || !kafka.tls) return;
+    for (const brokers of [kafka.saslBrokers, kafka.tls.brokers]) {
+      const open = withAdmin({ ...kafkaOptions(brokers, {}), retries: 0 }, (admin) => admin.topics());
+      expect((await failure(open, "kafka_unreachable")).hint).toMatch(/KAFKA_SSL.*KAFKA_USERNAME/);
+    }
+  });
+
   it.each(["plain", "scram-sha-256", "scram-sha-512"] as const)(
     "%s accepts the right password only",
     async (mechanism) => {

@@ -41,6 +41,11 @@ const kinds: readonly Kind[] = [
   },
   {
     code: "kafka_unreachable",
+    sign: /Closed connection/,
+    hint: "is the broker up, and does this listener require TLS (KAFKA_SSL=true or KAFKA_SSL_CA) or a login (KAFKA_USERNAME, KAFKA_PASSWORD)?",
+  },
+  {
+    code: "kafka_unreachable",
     sign: /KafkaJSConnection|KafkaJSBrokerNotFound|KafkaJSNoBrokerAvailable|KafkaJSRequestTimeout|KafkaJSMetadataNotLoaded|COORDINATOR|LEADER|BROKER_NOT_AVAILABLE|REQUEST_TIMED_OUT|ECONN|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|EAI_AGAIN/,
     hint: "check that the broker is up, that the address is right, and that it advertises an address this machine can reach (advertised.listeners)",
   },
