@@ -11,6 +11,7 @@ import { defaultSettings } from "../train/settings.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
 import { argumentsOf } from "./arguments.js";
 import { laneShare, refuseShares } from "./lane-option.js";
+import { refuseIneffective } from "./needed-flags.js";
 import {
   counting,
   each,
@@ -224,6 +225,7 @@ function unvalidated({ epochs }: Flags): string {
 }
 
 async function run(flags: Flags, command: Command): Promise<void> {
+  refuseIneffective(command);
   if (flags.epochs > 1 && !flags.validate && flags.validateLast === undefined) process.stderr.write(unvalidated(flags));
   if (flags.processes !== undefined) return launch(flags);
   return flags.model.length > 1 ? several(flags, argumentsOf(command)) : one(flags, argumentsOf(command));

@@ -161,6 +161,29 @@ describe("errors at startup", () => {
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: "usage", message: expect.stringContaining("--limit") } });
   });
 
+  it.each([
+    ["--until end", "--kafka"],
+    ["--schema-registry http://registry", "--kafka"],
+    ["--clicks-quiet-ms 5", "--clicks-topic"],
+    ["--publish-ms 50", "--publish or --serve"],
+    ["--token-file tokens", "--serve"],
+    ["--host 0.0.0.0", "--serve or --metrics-port"],
+  ])("%s without %s was ignored, and training went on without it", async (flag, needed) => {
+    const { args } = trainOn("tsv", ["1\t1\tu\t1", "0\t1\tu\t1"]);
+    const { status, stderr } = await run([...args, ...flag.split(" ")]);
+    expect(stderr).toContain(`${flag.split(" ")[0]}: has no effect without ${needed}`);
+    expect(status).toBe(2);
+  });
+
+  it("data without any event are warned of: an empty pipe made a model, and no word", async () => {
+    const { args } = trainOn("tsv", []);
+    const { status, stderr } = await run(args);
+    expect(stderr).toContain("warning: no event was read: the data are empty");
+    expect(status).toBe(0);
+    const limited = await run([...trainOn("tsv", ["1\t1\tu\t1"]).args, "--limit", "0"]);
+    expect([limited.status, limited.stderr]).toEqual([0, ""]);
+  });
+
   it("a directory that already contains a model is refused without --resume, and left unchanged", async () => {
     const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t1\tu\t1"]);
     await report(args);

@@ -19,6 +19,13 @@ const LABEL_HINT = "check label.positive, and that the events are in the order o
 const JOIN_HINT =
   "check that clicks refer to impressions as `label` says, that the times of both have the same unit, and that --clicks names the right data";
 
+const NO_EVENTS: Warning = {
+  code: "no_events",
+  field: null,
+  message: "no event was read: the data are empty",
+  hint: "did the command that makes them fail? Nothing was learned or scored",
+};
+
 /** The parts of a batch and its metadata that are examined. */
 interface Piece {
   readonly rejects: readonly RejectedRow[];
@@ -77,8 +84,12 @@ export class Doubts {
     return this.rows === 0 && this.rejected > 0;
   }
 
-  /** Warnings about the events so far, in the order: rejects, label, time, fields. */
-  warnings(): Warning[] {
+  /**
+   * Warnings about the events so far, in the order: rejects, label, time, fields.
+   * @param none the data have ended without any event
+   */
+  warnings(none = false): Warning[] {
+    if (none) return [NO_EVENTS];
     if (this.rows + this.rejected < LEAST_ROWS) return [];
     const found = [...this.rejectWarnings()];
     if (this.rows < LEAST_ROWS) return found;

@@ -91,8 +91,8 @@ export interface TableReport {
 /** A sign in the data that the model may not learn what it should. */
 export interface Warning {
   /**
-   * one_class, always_missing, constant_field, time_before_2000, time_in_future, mostly_rejected, validation_earlier or
-   * validation_empty.
+   * one_class, always_missing, constant_field, time_before_2000, time_in_future, mostly_rejected, no_events,
+   * validation_earlier or validation_empty.
    */
   readonly code: string;
   /** The field or source concerned, if there is one. */

@@ -181,7 +181,7 @@ export class RunMetrics {
       rejected: this.rejected,
       rejected_by_code: this.rejectsByCode(),
       rejected_samples: rejectSamples(this.doubts.samples),
-      warnings: this.doubts.warnings(),
+      warnings: this.doubts.warnings(endedBy === "end" && this.examples + this.rejected === 0),
       duplicates: this.duplicates,
       ...(this.tombstones > 0 && { tombstones: this.tombstones }),
       skipped: this.skippedRows,

@@ -1,0 +1,32 @@
+import type { Command } from "commander";
+import { HashbrookError } from "../core/errors.js";
+
+/** Flags of `train`, by their names in commander, and those of which they need one to have any effect. */
+const needs: readonly (readonly [flags: readonly string[], one: readonly string[]])[] = [
+  [["group", "kafkaClient", "from", "until", "schemaRegistry", "onLostOffsets", "lingerMs"], ["kafka"]],
+  [["clicksQuietMs"], ["clicksTopic"]],
+  [
+    ["publishMs", "precision", "snapshotEvery"],
+    ["publish", "serve"],
+  ],
+  [["tokenFile", "insecure"], ["serve"]],
+  [["host"], ["serve", "metricsPort"]],
+];
+
+/**
+ * Refuses flags that would be ignored: what they ask for would silently not be done.
+ * @throws HashbrookError usage
+ */
+export function refuseIneffective(command: Command): void {
+  const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
+  for (const [flags, one] of needs) {
+    const ineffective = one.some(isGiven) ? undefined : flags.find(isGiven);
+    if (ineffective === undefined) continue;
+    const wanted = one.map(longOf).join(" or ");
+    throw new HashbrookError("usage", `${longOf(ineffective)}: has no effect without ${wanted}`, {
+      hint: `add ${wanted}, or leave it out`,
+    });
+  }
+}
+
+const longOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
