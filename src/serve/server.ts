@@ -78,6 +78,11 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
     for (const one of [method].flat())
       if (config?.endpoint && one !== "HEAD") documented.push({ method: one, url, endpoint: config.endpoint });
   });
+  app.addHook("onRequest", (_, reply, done) => {
+    // Otherwise the connection would be closed under a client that is just sending its next request.
+    if (models.draining) reply.header("connection", "close");
+    done();
+  });
   shed(app, metrics, options);
   const counts = new AnswerCounts();
   const count: RouteContext["count"] = (request, reply, done) => {

@@ -6,6 +6,7 @@ import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { listenOptions } from "../../src/cli/serve-options.js";
 import { checkedTokens, readTokens } from "../../src/serve/http/token.js";
+import { Models } from "../../src/serve/models/models.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer, type ServerOptions } from "../../src/serve/server.js";
 import { twoVersions } from "./served.js";
@@ -203,6 +204,25 @@ describe("requests", () => {
     const own = (await score(app, { "x-request-id": "x".repeat(500) })).headers["x-request-id"];
     expect(own).toMatch(/^[\w-]{3,30}$/);
     expect((await app.inject("/v1/nothing")).headers["x-request-id"]).toMatch(/./);
+  });
+});
+
+describe("a server that is about to end", () => {
+  it("says so in its answers: the next requests on kept connections were reset", async () => {
+    const models = Models.of(scorer);
+    const app = createServer(models, { maxEventLoopDelay: 0 });
+    apps.push(app);
+    const url = await app.listen({ port: 0, host: "127.0.0.1" });
+    const head = `host: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
+    const request = `POST /v1/score HTTP/1.1\r\n${head}\r\n\r\n${body}`;
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    const heard = () => new Promise<string>((resolve) => socket.once("data", (data) => resolve(String(data))));
+    socket.write(request);
+    expect(await heard()).toMatch(/200 OK[\s\S]*connection: keep-alive/i);
+    models.draining = true;
+    socket.write(request);
+    expect(await heard()).toMatch(/200 OK[\s\S]*connection: close/i);
+    await new Promise((resolve) => socket.once("end", resolve));
   });
 });
 
