@@ -15,9 +15,10 @@ const needs: readonly (readonly [flags: readonly string[], one: readonly string[
 
 /**
  * Refuses flags that would be ignored: what they ask for would silently not be done.
+ * @returns the command
  * @throws HashbrookError usage
  */
-export function refuseIneffective(command: Command): void {
+export function refuseIneffective(command: Command): Command {
   const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
   for (const [flags, one] of needs) {
     const ineffective = one.some(isGiven) ? undefined : flags.find(isGiven);
@@ -27,6 +28,7 @@ export function refuseIneffective(command: Command): void {
       hint: `add ${wanted}, or leave it out`,
     });
   }
+  return command;
 }
 
 const longOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

@@ -213,7 +213,7 @@ Examples:
   hashbrook train --model a.yaml --model b.yaml --data day1.tsv --out runs/ab         # challengers: runs/ab/a, runs/ab/b
   hashbrook train --model features/ads-demo.yaml --kafka localhost:9092 --topic ads --group ads --out runs/ads --resume`,
     )
-    .action(run);
+    .action((flags: Flags, command: Command) => run(flags, refuseIneffective(command)));
   for (const option of [...topicOptions(), ...publishOptions()]) command.addOption(option);
   return command;
 }
@@ -225,7 +225,6 @@ function unvalidated({ epochs }: Flags): string {
 }
 
 async function run(flags: Flags, command: Command): Promise<void> {
-  refuseIneffective(command);
   if (flags.epochs > 1 && !flags.validate && flags.validateLast === undefined) process.stderr.write(unvalidated(flags));
   if (flags.processes !== undefined) return launch(flags);
   return flags.model.length > 1 ? several(flags, argumentsOf(command)) : one(flags, argumentsOf(command));

@@ -90,7 +90,7 @@ export class Replica<M extends ReplicaModel> {
       staleness: age(serving?.sent),
       eventAge: age(serving?.newestEvent),
       held: serving?.held ?? null,
-      trouble,
+      trouble: trouble ?? (serving ? null : NO_SNAPSHOT),
     };
   }
 
@@ -186,6 +186,9 @@ export class Replica<M extends ReplicaModel> {
 }
 
 const isUnstored = (error: unknown) => error instanceof HashbrookError && error.code.startsWith("row_store_");
+
+/** A log that does not exist yet looks like one at a wrong address. */
+const NO_SNAPSHOT = "the log has no snapshot yet: is its address right, and does a trainer publish to it?";
 
 function waitsFor(missing: number | null): string | null {
   return missing === null ? null : `entry ${missing} is missing: waiting for it, or for the next snapshot`;

@@ -33,5 +33,5 @@ it.each([
 it("of the same name on other brokers is another one", async () => {
   const flags = ["--topic", "ads", "--publish", "kafka://127.0.0.1:2/ads", "--out", temporary()];
   const { stderr } = await run(["train", "--model", "features/ads-demo-lr.yaml", "--kafka", KAFKA, ...flags]);
-  expect(stderr).toContain("no broker answers");
+  expect(stderr).toContain("ECONNREFUSED");
 });
