@@ -140,20 +140,10 @@ describe("a replica", () => {
 
   it("follows an undisturbed log without reading it again, and reports its status", async () => {
     const history = new History(dice(5));
-<<<<<<< HEAD
     const visible: (readonly number[])[] = [];
     const { replica, answer } = replicaOf(new MemorySource(history.log), (times) => visible.push(times));
-    expect(replica.status()).toMatchObject({ ready: false, version: null, staleness: null });
-||||||| parent of 9df0344c (fix(delta-log): a follower says that its log has no snapshot yet)
-    const told: (readonly number[])[] = [];
-    const { replica, answer } = replicaOf(new MemorySource(history.log), (times) => told.push(times));
-    expect(replica.status()).toMatchObject({ ready: false, version: null, staleness: null });
-=======
-    const told: (readonly number[])[] = [];
-    const { replica, answer } = replicaOf(new MemorySource(history.log), (times) => told.push(times));
     const trouble = expect.stringContaining("no snapshot yet");
     expect(replica.status()).toMatchObject({ ready: false, version: null, staleness: null, trouble });
->>>>>>> 9df0344c (fix(delta-log): a follower says that its log has no snapshot yet)
     await history.entry();
     const stop = new AbortController();
     const following = replica.follow(stop.signal);

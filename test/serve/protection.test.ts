@@ -78,6 +78,14 @@ describe("tokens", () => {
   });
 });
 
+describe("TLS", () => {
+  it("is part of the announced address: https was announced as http", async () => {
+    // Without a certificate it listens, and no handshake succeeds.
+    const app = serving({ tls: { cert: "", key: "" } });
+    expect(await app.listen({ port: 0, host: "127.0.0.1" })).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
+  });
+});
+
 describe("deadlines", () => {
   it("a request whose deadline has passed is refused before it is scored", async () => {
     const app = serving({});
