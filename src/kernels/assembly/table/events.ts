@@ -234,7 +234,8 @@ export function readEvent(r: u32, learning: bool): u32 {
 
 /**
  * `readEvent` for FTRL on a hash table with one-weight rows, whose number is a power of two: state addresses of singles
- * are computed from the keys alone. Rows never learned are zeros there: if n = 0, call `settle`.
+ * are computed from the keys alone. Rows never learned are zeros there: unless new rows are `blank`, call
+ * `settleSingles`.
  */
 @inline
 export function readEventByMask(r: u32, learning: bool): u32 {
@@ -335,9 +336,15 @@ function statesOf(keys: usize, mask: v128, base: v128): v128 {
   return i32x4.add(base, i32x4.shl(v128.and(rows, mask), 3));
 }
 
-/** Ensures that the row of event r's feature i exists (learning), or records that it has none (scoring). */
-export function settle(i: u32, r: u32, learning: bool): void {
-  if (i < singles) locate(i, keysOf(r) + ((<usize>i) << 3), 0, learning);
+/**
+ * After `readEventByMask`: creates those rows of event r's singles that do not exist yet (learning), or records that
+ * they have none (scoring).
+ */
+export function settleSingles(r: u32, learning: bool): void {
+  for (let i: u32 = 0; i < singles; i++) {
+    const state = <usize>load<u32>(statesAt + ((<usize>i) << 2));
+    if (load<f32>(state, 4) == 0) locate(i, keysOf(r) + ((<usize>i) << 3), 0, learning);
+  }
 }
 
 @inline

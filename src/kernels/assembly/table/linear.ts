@@ -8,7 +8,7 @@ import {
   largest,
   readEvent,
   readEventByMask,
-  settle,
+  settleSingles,
   statesAt,
   unborn,
   valuesAt,
@@ -152,6 +152,7 @@ function loadPair(at: usize): v128 {
  */
 @inline
 function readFtrl(count: u32, r: u32, learning: bool, settles: bool): v128 {
+  if (settles) settleSingles(r, learning);
   // Copied to locals, because the compiler would reload globals in every iteration.
   const states = statesAt,
     weights = weightsAt,
@@ -162,7 +163,6 @@ function readFtrl(count: u32, r: u32, learning: bool, settles: bool): v128 {
     l2_ = l2;
   let sums = f32x4.splat(0);
   for (let at: usize = 0, end = (<usize>count) << 2; at < end; at += 16) {
-    if (settles) settleGroup(at, r, learning);
     const w = weightsOf4(states + at, beta_, invAlpha_, l1_, l2_);
     v128.store(weights + at, w);
     sums = f32x4.add(sums, f32x4.mul(w, v128.load(values + at)));
@@ -181,15 +181,6 @@ function weightsOf4(states: usize, beta: v128, invAlpha: v128, l1: v128, l2: v12
   const z = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
   const n = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
   return ftrl.closedForm(z, ftrl.softSize(z, l1), ftrl.divisor(f32x4.sqrt(n), beta, invAlpha, l2));
-}
-
-/** Calls `settle` for those rows of the group at `at` that may not exist yet. */
-function settleGroup(at: usize, r: u32, learning: bool): void {
-  const first = <u32>(at >> 2);
-  for (let i = first; i < first + 4; i++) {
-    const state = <usize>load<u32>(statesAt + ((<usize>i) << 2));
-    if (load<f32>(state, 4) == 0) settle(i, r, learning);
-  }
 }
 
 /** FTRL's update of the features' rows, four at a time; groups in which a row occurs twice are updated one by one. */
@@ -217,10 +208,10 @@ function updateFtrl(count: u32, g: f32): void {
     const moved = ftrl.moved(z, gi, v128.load(weights + at), before, f32x4.sqrt(after), perAlpha);
     const first = v128.shuffle<f32>(moved, after, 0, 4, 1, 5);
     const second = v128.shuffle<f32>(moved, after, 2, 6, 3, 7);
-    v128.store64_lane(<usize>i32x4.extract_lane(states, 0), first, 0);
-    v128.store64_lane(<usize>i32x4.extract_lane(states, 1), first, 1);
-    v128.store64_lane(<usize>i32x4.extract_lane(states, 2), second, 0);
-    v128.store64_lane(<usize>i32x4.extract_lane(states, 3), second, 1);
+    v128.store64_lane(<usize>load<u32>(addresses + at), first, 0);
+    v128.store64_lane(<usize>load<u32>(addresses + at, 4), first, 1);
+    v128.store64_lane(<usize>load<u32>(addresses + at, 8), second, 0);
+    v128.store64_lane(<usize>load<u32>(addresses + at, 12), second, 1);
   }
   if (late && v128.any_true(blanks)) countLearned(sumCounts(blanks));
 }
