@@ -84,7 +84,7 @@ export class RequestReader {
    */
   readParts(context: Uint8Array, candidates: readonly Uint8Array[], row = 0): RequestFailure | undefined {
     if (candidates.length > this.capacity - row) {
-      const message = `${candidates.length} candidates are more than ${this.capacity - row}`;
+      const message = `${candidates.length} candidates exceed the limit of ${this.capacity - row}`;
       throw new HashbrookError("request_invalid", message);
     }
     const failure = this.#readParts(context, candidates, row);

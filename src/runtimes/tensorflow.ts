@@ -38,7 +38,7 @@ async function importFirst<Module>(names: readonly string[]): Promise<Module> {
   const name = names[names.length - 1];
   throw new HashbrookError(
     "runtime_unavailable",
-    `runtime: tensorflow needs the package ${name}, which cannot be loaded`,
+    `runtime: tensorflow requires the package ${name}, which cannot be loaded`,
     {
       hint: `npm install ${name}, or use runtime: onnxruntime`,
       cause: causes,

@@ -179,7 +179,7 @@ describe("a request", () => {
   });
 
   it("refuses more candidates than the batch's capacity", () => {
-    expect(() => request("{}", new Array<string>(9).fill("{}"))).toThrow("9 candidates are more than 8");
+    expect(() => request("{}", new Array<string>(9).fill("{}"))).toThrow("9 candidates exceed the limit of 8");
   });
 
   it("is JSON whatever the format of the spec's events", () => {
