@@ -36,11 +36,11 @@ export interface PublisherState {
 }
 
 /**
- * The state for a model that was changed apart from learning: no entry tells of that, so followers start over with the
- * snapshot after the next one.
+ * The state after changes that no entry tells of: followers start over with the snapshot after the next one. Further
+ * such changes leave it as it is.
  */
-export function changedApart(state: PublisherState): PublisherState {
-  if (state.number < 0) return state;
+export function afterUnpublished(state: PublisherState): PublisherState {
+  if (state.number < 0 || (state.unpublished && state.link === NO_LINK)) return state;
   return { ...state, number: state.number + 1, link: NO_LINK, unpublished: true };
 }
 

@@ -1,7 +1,7 @@
 import type { Checkpoint, CheckpointContent } from "../checkpoints/checkpoint.js";
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
-import { changedApart } from "../delta-log/publisher.js";
+import { afterUnpublished } from "../delta-log/publisher.js";
 import { kindOf } from "../encodings/index.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
@@ -38,7 +38,7 @@ export function lossWarnings(tables: readonly { name: string; to: string; error:
 export function metaOf({ meta }: Checkpoint, to: CompiledSpec): CheckpointContent["meta"] {
   const { late_bytes, publisher } = meta as Partial<Pick<TrainMeta, "late_bytes" | "publisher">>;
   const late = late_bytes === undefined ? {} : { late_bytes: 0 };
-  const published = publisher && { publisher: changedApart(publisher) };
+  const published = publisher && { publisher: afterUnpublished(publisher) };
   const changed = { spec: to, spec_hash: specHash(to), rejected_bytes: 0, ...late, ...published };
   return JSON.parse(JSON.stringify({ ...meta, ...changed }));
 }

@@ -306,11 +306,11 @@ export class Trainer implements Consumer {
     this.aside.sync();
     this.order?.sync();
     const { spec } = this.job;
-    const publisher = this.publication ? { publisher: this.publication.state } : {};
+    const publisher = this.settling.publisherAfter(this.meta.publisher);
     const { state } = this.validation;
     // Left out if the spec no longer has a gate.
     const gate = this.keeper?.gate.state;
-    const kept = { ...this.meta, ...publisher, gate, ...(state ? { validation: state } : {}), ...this.first.meta };
+    const kept = { ...this.meta, publisher, gate, ...(state ? { validation: state } : {}), ...this.first.meta };
     const meta = { spec, spec_hash: specHash(spec), ...kept, tally: this.runMetrics.state() };
     const windows = [this.dedup, this.pending].flatMap((window) => window?.block() ?? []);
     const blocks = [...model.blocks(), ...this.runMetrics.blocks(), ...windows, ...(this.keeper?.gate.blocks() ?? [])];

@@ -14,6 +14,27 @@ async function reaches(follower: Scorer, version: number): Promise<void> {
   expect(follower.version?.version).toBe(version);
 }
 
+/** Trains up to `limit` examples, publishing or not. */
+function trains(out: string, log: string | null, limit: number) {
+  const publish = log === null ? {} : { publish: { urls: [log], everyMs: 1_000_000 } };
+  const data = "simulate:20000:7";
+  return train({ model: "features/ads-demo.yaml", data, out, resume: true, limit, threads: 1, ...publish });
+}
+
+it("what a run learned without publishing reaches the followers of the next one that publishes", async () => {
+  const out = temporary();
+  const log = join(out, "deltas");
+  await trains(out, log, 1_000);
+  const follower = Scorer.follow(openFollow(log));
+  await reaches(follower, 1_000);
+  await trains(out, null, 2_000);
+  await trains(out, log, 2_500);
+  await reaches(follower, 2_500);
+  const trained = await Scorer.load(out);
+  expect((await follower.score(body)).scores).toEqual((await trained.score(body)).scores);
+  await Promise.all([follower.close(), trained.close()]);
+});
+
 it("a run whose last changes cannot be published still saves its checkpoint, and followers get a snapshot from the next run", async () => {
   const out = temporary();
   const log = join(out, "deltas");

@@ -1,4 +1,5 @@
 import type { CheckpointContent } from "../../checkpoints/checkpoint.js";
+import { afterUnpublished, type PublisherState } from "../../delta-log/publisher.js";
 import type { Checkpointer } from "../checkpointer.js";
 import type { PublishSpec, StreamPosition } from "../job.js";
 import type { OrderLog } from "../ordering/order-log.js";
@@ -27,6 +28,8 @@ export class Settling {
   private readonly options: SettlingOptions;
   /** null: nothing is published. */
   publication: Publication | null = null;
+  /** Examples when this process began. */
+  private begun = 0;
 
   constructor(options: SettlingOptions) {
     this.options = options;
@@ -43,11 +46,22 @@ export class Settling {
     meta: TrainMeta | undefined,
   ): Promise<void> {
     const { keeper, order } = this.options;
+    this.begun = this.options.run.runMetrics.examples;
     if (!spec) return;
     const { Publication } = await import("./publication.js");
     const wasHeld = !keeper && meta?.gate?.hold != null;
     const options = { ...to, spec, order: order!, keeper, state: meta?.publisher ?? null, wasHeld };
     this.publication = await Publication.open(options);
+  }
+
+  /**
+   * A publisher's state for a checkpoint.
+   * @param before that of an earlier run, whose followers do not get what is learned without publication
+   */
+  publisherAfter(before: PublisherState | undefined): PublisherState | undefined {
+    if (this.publication) return this.publication.state;
+    const learned = this.options.run.runMetrics.examples > this.begun;
+    return before && learned ? afterUnpublished(before) : before;
   }
 
   /**
