@@ -5,7 +5,7 @@ it("has no types but Avro's own and those of the schema, whatever every object i
   for (const name of ["constructor", "toString", "__proto__"]) {
     expect(parseAvro(JSON.stringify({ type: "long", logicalType: name }))).toEqual({ kind: "integer" });
     expect(() => parseAvro(JSON.stringify(name))).toThrow(`unknown type "${name}"`);
-    expect(() => parseAvro(name)).toThrow("it is not JSON");
+    expect(() => parseAvro(name)).toThrow("not valid JSON");
   }
   const own = { type: "record", name: "constructor", fields: [{ name: "next", type: ["null", "constructor"] }] };
   const record = parseAvro(JSON.stringify(own));

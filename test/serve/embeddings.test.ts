@@ -37,7 +37,7 @@ describe("embeddings of ids", () => {
   it("a name of a megabyte is refused at once: looking for what was meant took minutes, and all memory", async () => {
     const field = "item".repeat(1 << 18);
     const { status, answer } = await post("embeddings:lookup", { field, ids: ["i1"] });
-    expect([status, answer.hint]).toEqual([400, expect.stringContaining("fields here: ")]);
+    expect([status, answer.hint]).toEqual([400, expect.stringContaining("known fields: ")]);
   });
 
   it("are the learned ones, with the key that `hashbrook key` prints", async () => {

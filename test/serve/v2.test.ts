@@ -304,7 +304,7 @@ describe("the Open Inference Protocol", () => {
         );
       },
       {},
-      /has 2 elements, and shape/,
+      /has 2 elements, but shape/,
     ],
     [
       "a text that is not UTF-8",
