@@ -55,7 +55,7 @@ const errorOf = (work: Promise<unknown>) => work.then(() => null).catch((error: 
 
 describe("hashbrook/client", () => {
   it("scores objects with bigints, by model name, with top_k and field contributions", async () => {
-    const client = new Client(`${url}/`);
+    const client = new Client(`${url}/`, { timeoutMs: 20_000 });
     const { scores, model, version, ...rest } = await client.score(REQUEST);
     expect([scores.length, model, version, rest.top_k]).toEqual([2, "shop", 3000, undefined]);
     const again = await client.score({ ...REQUEST, model: "shop", topK: 1, explain: true });
@@ -66,7 +66,7 @@ describe("hashbrook/client", () => {
   });
 
   it("reports the server's errors with code, hint, status and request id", async () => {
-    const client = new Client(url);
+    const client = new Client(url, { timeoutMs: 20_000 });
     const error = await errorOf(client.score({ candidates: [{ item: { id: {} } }] }, { requestId: "mine" }));
     expect(error).toBeInstanceOf(ClientError);
     expect(error).toMatchObject({ code: "request_invalid", status: 400, requestId: "mine", retryAfterMs: null });
