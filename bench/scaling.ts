@@ -33,7 +33,7 @@ const shareOf = (processes: number) => 1 / Math.max(BUSY, processes);
 const PATIENCE_MS = 600_000;
 
 const WHAT =
-  "rounds of processes that share eight lanes, after compilation, in core seconds of each process (each has a quarter of a core and of 10 Gbit/s, with eight processes an eighth; with one or two processes four or two such runs are concurrent, so that the machine is as busy); waiting: part of that time without computing; model of a round: own / P + all, and beside if P > 1; all = following alone, own = what one process takes less that, beside = what each of two takes more than own / 2 + all, so that four and eight are what the model is held against";
+  "rounds of processes that share eight lanes, after compilation, in core seconds of each process (each has a quarter of a core and of 10 Gbit/s, with eight processes an eighth; with one or two processes four or two such runs are concurrent, so that the machine is as busy); waiting: part of that time without computing; model of a round: own / P + all, and beside if P > 1; all = following alone, own = what one process takes less that, beside = what each of two takes more than own / 2 + all (0 if it takes less), so that four and eight are what the model is held against";
 
 interface Bench {
   readonly broker: BrokerFacts;
@@ -169,7 +169,7 @@ function shown({ smoke }: Bench, { seconds, waiting }: Costs): object {
 function compared(bench: Bench, found: ReadonlyMap<number, Costs>, following: Costs): object {
   const [one, all] = [found.get(1)!.seconds, following.seconds];
   const own = one - all;
-  const beside = found.get(2)!.seconds - (own / 2 + all);
+  const beside = Math.max(0, found.get(2)!.seconds - (own / 2 + all));
   const modelled = (processes: number) => own / processes + all + (processes > 1 ? beside : 0);
   const rows = [...found].map(([processes, costs]) => ({
     processes,
