@@ -38,6 +38,17 @@ it.each([
   expect(attempt).toThrow(expect.objectContaining({ code: "usage" }));
 });
 
+it.each(["alice:se@c/ret@kafka:9092", "kafka://alice:se@c/ret@kafka:9092/deltas"])(
+  "%s: a login in an address is refused, and was repeated by the error",
+  (address) => {
+    const attempt = () => (address.startsWith("kafka:") ? kafkaUrl(address, {}) : kafkaOptions(address, {}));
+    expect(attempt).toThrow(
+      expect.objectContaining({ code: "usage", hint: expect.stringContaining("KAFKA_PASSWORD") }),
+    );
+    expect(attempt).not.toThrow(/alice|ret/);
+  },
+);
+
 it("names a missing certificate file", () => {
   const attempt = () => createKafka({ brokers: ["a:1"], ssl: { ca: "no-such-ca.pem" } });
   expect(attempt).toThrow(

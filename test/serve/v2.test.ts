@@ -57,7 +57,10 @@ describe("the Open Inference Protocol", () => {
     });
     expect(await get("/v2/models/shop/ready")).toEqual({ name: "shop", ready: true });
     expect(await get("/v2/models/shop/versions/3000/ready")).toEqual({ name: "shop", ready: true });
-    expect((await served.app.inject("/v2/models/shop/versions/7")).statusCode).toBe(404);
+    for (const version of ["7", "3e3", "0x0bb8", "latest"]) {
+      const { statusCode, body } = await served.app.inject(`/v2/models/shop/versions/${version}`);
+      expect([statusCode, body]).toEqual([404, expect.stringContaining(`version ${version} is not loaded`)]);
+    }
     expect(await get("/v2/models/shop")).toEqual({
       name: "shop",
       versions: ["3000"],

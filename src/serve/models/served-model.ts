@@ -23,7 +23,7 @@ export interface Wanted {
   /** The version with this label. */
   readonly label?: Label | undefined;
   /** Examples the version had learned. */
-  readonly version?: number | undefined;
+  readonly version?: VersionName | undefined;
   /**
    * Key of the split: requests with the same key (a user, a session) are answered by the same label. Default: the
    * request's id.

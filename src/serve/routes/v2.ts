@@ -86,7 +86,7 @@ function chosen(
   key?: string,
 ): { name: string; model: ServedModel; scorer: Scorer } {
   const model = models.model(name);
-  const scorer = model.choose(version === undefined ? { key } : { version: Number(version) });
+  const scorer = model.choose(version === undefined ? { key } : { version });
   return { name: model.called, model, scorer };
 }
 

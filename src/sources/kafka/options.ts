@@ -34,9 +34,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * - `KAFKA_USERNAME`, `KAFKA_PASSWORD` are the credentials; `KAFKA_SASL_MECHANISM` is plain (default), scram-sha-256 or
  *   scram-sha-512.
  *
- * @throws usage when a broker has no port, or credentials are incomplete
+ * @throws usage when a broker has no port or a login, or credentials are incomplete
  */
 export function kafkaOptions(brokers: string, environment: Environment = process.env): KafkaOptions {
+  refuseLogin(brokers);
   const list = brokers
     .replace(/^kafka:\/\//, "")
     .split(",")
@@ -59,8 +60,17 @@ function isAddress(broker: string): boolean {
   return Number(port) >= 1 && Number(port) <= 65535;
 }
 
+/** Addresses end up in logs and reports, so they must not hold a login; the error does not repeat it. */
+function refuseLogin(address: string): void {
+  if (!address.includes("@")) return;
+  throw new HashbrookError("usage", `${address.slice(address.lastIndexOf("@") + 1)}: has a user or password before it`, {
+    hint: "set KAFKA_USERNAME and KAFKA_PASSWORD instead",
+  });
+}
+
 /** Parses `kafka://host:port[,host:port]/topic`. @throws usage */
 export function kafkaUrl(url: string, environment: Environment = process.env): { kafka: KafkaOptions; topic: string } {
+  refuseLogin(url);
   const match = /^kafka:\/\/([^/]+)\/([^/]+)$/.exec(url);
   if (!match) {
     throw new HashbrookError("usage", `${url}: invalid topic address`, {
