@@ -17,9 +17,9 @@ const update = { name: "ids", dim: 1, keys, weights, removed: new BigUint64Array
 const state = { tables: [update], dense: [], statistics: null };
 const frame: Frame = { epoch: 1, sent: 2, body: new Uint8Array(3) };
 
-function valuesIn(rows: KeptRows): number[] {
+async function valuesIn(rows: KeptRows): Promise<number[]> {
   const values: number[] = [];
-  rows.read(keys, (place, bytes) => {
+  await rows.read(keys, (place, bytes) => {
     values[place] = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true);
   });
   return values;
@@ -49,11 +49,11 @@ it("rows that could not be moved into their tables for want of room are there af
   database.write([state], () => frame);
   await failOnce(database);
   await turn();
-  expect(valuesIn(rows)).toEqual([...weights]);
+  expect(await valuesIn(rows)).toEqual([...weights]);
   database.write([], () => frame);
-  expect(valuesIn(rows)).toEqual([...weights]);
+  expect(await valuesIn(rows)).toEqual([...weights]);
   await database.close();
   const again = await RowDatabase.open(path, { cacheBytes: 0 });
-  expect(valuesIn(again.rowsOf(spec))).toEqual([...weights]);
+  expect(await valuesIn(again.rowsOf(spec))).toEqual([...weights]);
   await again.close();
 });

@@ -63,9 +63,13 @@ function isAddress(broker: string): boolean {
 /** Addresses end up in logs and reports, so they must not hold a login; the error does not repeat it. */
 function refuseLogin(address: string): void {
   if (!address.includes("@")) return;
-  throw new HashbrookError("usage", `${address.slice(address.lastIndexOf("@") + 1)}: has a user or password before it`, {
-    hint: "set KAFKA_USERNAME and KAFKA_PASSWORD instead",
-  });
+  throw new HashbrookError(
+    "usage",
+    `${address.slice(address.lastIndexOf("@") + 1)}: has a user or password before it`,
+    {
+      hint: "set KAFKA_USERNAME and KAFKA_PASSWORD instead",
+    },
+  );
 }
 
 /** Parses `kafka://host:port[,host:port]/topic`. @throws usage */
