@@ -120,13 +120,16 @@ function productGradients(
   ];
 }
 
-/** The adjoint of gathering distinct columns: each goes back to its position, the others are zero. */
+/** The adjoint of gathering columns: each goes back to its position, repeated ones are added, the others are zero. */
 function scatter(graph: Graph, d: Tensor, indices: readonly number[], width: number): Tensor {
-  if (new Set(indices).size !== indices.length)
-    throw new Error("the gradient of gathering a column twice is not implemented");
-  const back = new Array<number>(width).fill(indices.length);
+  const none = indices.length;
+  const emptyBack = () => new Array<number>(width).fill(none);
+  // For every column its first position in d, then for repeated ones their second, and so on.
+  const backs = [emptyBack()];
   indices.forEach((column, i) => {
-    back[column] = i;
+    if (backs.every((back) => back[column] !== none)) backs.push(emptyBack());
+    backs.find((back) => back[column] === none)![column] = i;
   });
-  return graph.gather(indices.length < width ? graph.pad(d, 0, 1) : d, back);
+  const padded = backs.some((back) => back.includes(none)) ? graph.pad(d, 0, 1) : d;
+  return backs.map((back) => graph.gather(padded, back)).reduce((sum, part) => graph.add(sum, part));
 }
