@@ -20,6 +20,11 @@ export async function closeAll(...parts: readonly (Closable | null | undefined)[
   if (failures.length > 0) throw failures[0];
 }
 
+/** As `closeAll`, after a failure, whose error is the one to report: never throws. */
+export async function closeQuietly(...parts: readonly (Closable | null | undefined)[]): Promise<void> {
+  await closeAll(...parts).catch(() => {});
+}
+
 /**
  * Runs `use`, then closes what it used, also after a failure.
  * @throws what `use` threw, whether or not closing fails as well; otherwise what closing threw
@@ -29,7 +34,7 @@ export async function closingAfter<T>(use: () => Promise<T>, used: Closable): Pr
   try {
     result = await use();
   } catch (error) {
-    await closeAll(used).catch(() => {});
+    await closeQuietly(used);
     throw error;
   }
   await used.close();

@@ -1,7 +1,7 @@
 import type { CheckpointContent } from "../checkpoints/checkpoint.js";
 import { CheckpointStore, type Skipped } from "../checkpoints/store.js";
 import { Batch, type BatchLayout, batchLayout } from "../core/batch.js";
-import { type Closable, closeAll } from "../core/closing.js";
+import { type Closable, closeAll, closeQuietly } from "../core/closing.js";
 import type { Model } from "../model/model.js";
 import { specHash } from "../spec/hash.js";
 import type { StartReport } from "../warm-start/report.js";
@@ -144,7 +144,7 @@ export class Trainer implements Consumer {
       await trainer.connect(options, beginning.resumed?.meta);
       return trainer;
     } catch (error) {
-      await closeAll(...opened).catch(() => {});
+      await closeQuietly(...opened);
       throw error;
     }
   }

@@ -141,7 +141,7 @@ class Upload {
   /** The error for a file that is not as the manifest with this checksum says. */
   private changed(path: string, checksum: string, name: string): HashbrookError {
     if (manifestChecksum(this.manifest(path)) !== checksum) return replaced(path);
-    return damaged(join(path, name), "it differs from its checksum");
+    return damaged(join(path, name), "it does not match its checksum");
   }
 
   /** What the run had set aside at the time of the checkpoint. */
@@ -183,7 +183,7 @@ class Upload {
 
 /** A run that is still training may have put a checkpoint that needs no other one in its place. */
 function replaced(path: string): HashbrookError {
-  return new HashbrookError("checkpoint_missing", `${path}: was replaced while it was copied`, {
+  return new HashbrookError("checkpoint_missing", `${path}: was replaced during the copy`, {
     hint: "push again",
   });
 }

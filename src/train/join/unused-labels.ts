@@ -1,6 +1,6 @@
 import { KeptLines } from "../../checkpoints/rejected.js";
 import type { CheckpointStore } from "../../checkpoints/store.js";
-import { closeAll } from "../../core/closing.js";
+import { closeAll, closeQuietly } from "../../core/closing.js";
 import type { KafkaProducer } from "../../sources/kafka/producer.js";
 import type { Job } from "../job.js";
 import { type RetryOptions, retried } from "../workers/retry.js";
@@ -32,7 +32,7 @@ export class UnusedLabels {
       const { KafkaProducer } = await import("../../sources/kafka/producer.js");
       return new UnusedLabels(file, await KafkaProducer.open(unused.topic.kafka, unused.topic.topic));
     } catch (error) {
-      file.close();
+      await closeQuietly(file);
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import { systemClock } from "../../core/clock.js";
-import { closeAll } from "../../core/closing.js";
+import { closeQuietly } from "../../core/closing.js";
 import type { KafkaLog } from "../../sources/kafka/kafka-log.js";
 import type { Membership } from "../../sources/kafka/membership.js";
 import type { Job } from "../job.js";
@@ -39,7 +39,7 @@ export async function opened(learner: Learner, open: () => Promise<Omit<Opened, 
   try {
     return { learner, ...(await open()) };
   } catch (error) {
-    await closeAll(learner).catch(() => {});
+    await closeQuietly(learner);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { RejectedWriter } from "../../checkpoints/rejected.js";
 import type { CheckpointStore } from "../../checkpoints/store.js";
-import { closeAll } from "../../core/closing.js";
+import { closeAll, closeQuietly } from "../../core/closing.js";
 import type { DeadLetterTopic } from "../../sources/kafka/dead-letter.js";
 import type { Job } from "../job.js";
 import { UnusedLabels } from "../join/unused-labels.js";
@@ -36,7 +36,7 @@ export class SetAside {
       deadLetters = await deadLettersOf(job);
       return new SetAside(rejected, deadLetters, await UnusedLabels.open(job, store, meta.late_bytes));
     } catch (error) {
-      await closeAll(deadLetters, rejected).catch(() => {});
+      await closeQuietly(deadLetters, rejected);
       throw error;
     }
   }
