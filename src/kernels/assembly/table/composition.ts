@@ -2,7 +2,8 @@
 // pool), which are combined into its vector. `expand` turns U keys into U x k row numbers, singles of a batch of U rows
 // and k cells (see batch.ts): X[U, k * dim] holds a key's rows side by side. `reduce` combines them into vectors,
 // `scatter` propagates their gradients to dX.
-import { gradientAt, keysAt, outputAt } from "./batch";
+import { gradientAt, outputAt } from "./batch";
+import { keysAt } from "./distinct-rows";
 import { mix } from "./initial";
 import { addFloats, addScaled, copyFloats } from "./lanes";
 import { workspaceOf } from "./memory";

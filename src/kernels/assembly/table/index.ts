@@ -2,26 +2,28 @@
 export {
   addGradients,
   apply,
-  applyCollected,
-  clearGradients,
   coefficientsAt,
   collect,
-  distinct,
   gather,
-  gatherFolded,
   gatherFound,
-  gatherKeys,
   gradientAt,
   gradientSquares,
   gradientUsable,
-  keysAt,
   openBatch,
   outputAt,
   setList,
   spread,
+} from "./batch";
+export {
+  applyCollected,
+  clearGradients,
+  distinct,
+  gatherFolded,
+  gatherKeys,
+  keysAt,
   uniqueGradientsAt,
   uniqueWeightsAt,
-} from "./batch";
+} from "./distinct-rows";
 export {
   expand,
   importanceAt,
