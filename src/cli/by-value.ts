@@ -1,5 +1,5 @@
+import { oneLine } from "../core/texts.js";
 import type { ByReport } from "../train/evaluation/by-value.js";
-import { plain } from "./explanation.js";
 import { count, figure } from "./progress.js";
 
 type Row = ByReport["bins"][number] | NonNullable<ByReport["rest"]>;
@@ -42,6 +42,6 @@ const cells = (texts: readonly string[]): string => texts.map((text) => text.pad
 
 /** A value, made to fit on one line. */
 function shown(value: string): string {
-  const text = value === "" ? "(none)" : plain(value);
+  const text = value === "" ? "(none)" : oneLine(value);
   return text.length > WIDEST - 2 ? `${text.slice(0, WIDEST - 3)}…` : text;
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import { kebab } from "../core/texts.js";
 import { judgePolicy } from "../impression-log/ips.js";
 import { evaluate } from "../train/run.js";
 import { policyLines } from "./ips.js";
@@ -91,8 +92,7 @@ const ELSE = ["clicks", "conversions", "limit", "threads", "maxRejects", "by", "
 async function judge({ checkpoint, data, rewards, dims, json, ...others }: Flags, policy: string): Promise<void> {
   const wrong = ELSE.find((name) => others[name] !== undefined);
   if (wrong !== undefined) {
-    const flag = wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new HashbrookError("usage", `--${flag}: has no meaning with --ips`);
+    throw new HashbrookError("usage", `--${kebab(wrong)}: has no meaning with --ips`);
   }
   const { signal, release } = stopSignal();
   try {

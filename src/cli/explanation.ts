@@ -1,3 +1,4 @@
+import { oneLine } from "../core/texts.js";
 import type { Change } from "../explain/block-quality.js";
 import type { ExplainReport } from "../explain/explain.js";
 import type { FieldGroups } from "../explain/id-groups.js";
@@ -27,14 +28,14 @@ export function* explanationText(report: ExplainReport): Generator<string> {
 }
 
 function* importanceTable(importance: readonly Importance[]): Generator<string> {
-  const width = Math.max(5, ...importance.map(({ name }) => plain(name).length)) + 2;
+  const width = Math.max(5, ...importance.map(({ name }) => oneLine(name).length)) + 2;
   const heads = ["permuted: logloss", "AUC", "left out: logloss", "AUC"].map((head) => head.padStart(20)).join("");
   yield `  ${"field".padEnd(width)}${heads}${"changed".padStart(10)}`;
   for (const { name, source, permuted, left_out, changed, crosses } of importance) {
     const cells = [...changeCells(permuted), ...(left_out ? changeCells(left_out) : ["", ""])];
-    const moved = crosses.length > 0 ? `  with ${crosses.map(plain).join(", ")}` : "";
+    const moved = crosses.length > 0 ? `  with ${crosses.map(oneLine).join(", ")}` : "";
     const alone = source === null ? "  the cross alone" : moved;
-    yield `  ${plain(name).padEnd(width)}${cells.map((cell) => cell.padStart(20)).join("")}${`${(100 * changed).toFixed(0)} %`.padStart(10)}${alone}`;
+    yield `  ${oneLine(name).padEnd(width)}${cells.map((cell) => cell.padStart(20)).join("")}${`${(100 * changed).toFixed(0)} %`.padStart(10)}${alone}`;
   }
 }
 
@@ -50,7 +51,7 @@ function withError(value: number | null, error: number | null): string {
 
 function* idsTable(ids: readonly FieldGroups[]): Generator<string> {
   if (ids.length === 0) return;
-  const width = Math.max(...ids.map(({ field }) => plain(field).length)) + 2;
+  const width = Math.max(...ids.map(({ field }) => oneLine(field).length)) + 2;
   yield "frequent ids (head: half of the events), rare ids (tail), and ids for which the model has no row (unseen)";
   yield `  ${"field".padEnd(width)}${["", "ids", "events", "AUC", "logloss", "NE", "p ÷ a"].map((head) => head.padStart(10)).join("")}`;
   for (const { field, ...groups } of ids) {
@@ -59,7 +60,7 @@ function* idsTable(ids: readonly FieldGroups[]): Generator<string> {
       if (!of) continue;
       const figures = [of.auc, of.logloss, of.normalized_entropy, of.calibration].map(figure);
       const cells = [group, count(of.ids), count(of.events), ...figures].map((cell) => cell.padStart(10));
-      yield `  ${(group === "head" ? plain(field) : "").padEnd(width)}${cells.join("")}`;
+      yield `  ${(group === "head" ? oneLine(field) : "").padEnd(width)}${cells.join("")}`;
     }
   }
   yield "";
@@ -71,9 +72,4 @@ function bar(predicted: number, actual: number, most: number): string {
   const line = [..."#".repeat(at(actual)).padEnd(BAR + 1)];
   line[at(predicted)] = "|";
   return line.join("").trimEnd();
-}
-
-/** A text on one line, without control characters. */
-export function plain(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, " ");
 }

@@ -3,9 +3,9 @@ import { Command, Option } from "commander";
 import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { Output, writeOut } from "../core/output.js";
+import { oneLine } from "../core/texts.js";
 import { type Draft, type DraftOptions, draftSpec, draftTowers } from "../draft/draft.js";
 import { quoted } from "../report/commands.js";
-import { plain } from "./explanation.js";
 import { counting } from "./options.js";
 
 interface Flags {
@@ -85,10 +85,10 @@ export function draftText(
   out: string | undefined,
   data: readonly string[],
 ): string {
-  const width = Math.min(32, Math.max(...columns.map(({ from }) => plain(from).length)));
+  const width = Math.min(32, Math.max(...columns.map(({ from }) => oneLine(from).length)));
   const lines = columns.map(
     ({ from, role, type, why }) =>
-      `  ${plain(from).padEnd(width)}  ${(type ?? role.replace("_", " ")).padEnd(11)}  ${why}`,
+      `  ${oneLine(from).padEnd(width)}  ${(type ?? role.replace("_", " ")).padEnd(11)}  ${why}`,
   );
   const doubts = check?.warnings.map(({ message, hint }) => `warning: ${message}\n  ${hint}`) ?? [];
   const fit = check ? [`${grouped(check.accepted)} of ${grouped(check.rows)} events fit the spec`] : [];
@@ -96,7 +96,7 @@ export function draftText(
   return [
     `${grouped(rows)} events read`,
     ...lines,
-    ...notes.map((note) => `note: ${plain(note)}`),
+    ...notes.map((note) => `note: ${oneLine(note)}`),
     ...doubts,
     ...fit,
     ...next,

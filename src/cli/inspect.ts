@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { grouped } from "../core/digits.js";
+import { oneLine } from "../core/texts.js";
 import { type InspectedRow, type InspectedTable, type InspectReport, inspect } from "../inspect/inspect.js";
-import { plain } from "./explanation.js";
 import { counting, wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
 import { hotnessText, lifecycleText, tellPassedOver } from "./summary.js";
@@ -57,7 +57,7 @@ async function run(flags: Flags): Promise<void> {
 
 /** One id and its nearest neighbours. */
 function askedText({ tables }: Omit<InspectReport, "spec">, { field, value }: Flags): string {
-  const name = plain(`${field}=${value!.join(" × ")}`);
+  const name = oneLine(`${field}=${value!.join(" × ")}`);
   const lines = tables.flatMap(({ name: table, asked, top }) => {
     const { key, row, weights } = asked!;
     const place = row === null ? "" : `, row ${row}`;
@@ -103,7 +103,7 @@ function rowText({ key, norm, weights, similarity, names }: InspectedRow): strin
 
 function namesText(names: readonly string[] | undefined): string {
   if (names === undefined) return "";
-  return `  ${names.length > 0 ? names.map(plain).join(" or ") : "(not found in these events)"}`;
+  return `  ${names.length > 0 ? names.map(oneLine).join(" or ") : "(not found in these events)"}`;
 }
 
 function vector(weights: readonly number[]): string {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { HashbrookError } from "../core/errors.js";
+import { kebab } from "../core/texts.js";
 
 /** Flags of `train`, by their names in commander, and those of which they need one to have any effect. */
 const needs: readonly (readonly [flags: readonly string[], one: readonly string[]])[] = [
@@ -31,4 +32,4 @@ export function refuseIneffective(command: Command): Command {
   return command;
 }
 
-const longOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+const longOf = (name: string): string => `--${kebab(name)}`;

@@ -3,6 +3,7 @@ import { readTogether } from "../checkpoints/together-file.js";
 import { systemClock } from "../core/clock.js";
 import { grouped } from "../core/digits.js";
 import { errorFacts, HashbrookError } from "../core/errors.js";
+import { kebab } from "../core/texts.js";
 import { loadSpec } from "../spec/parse.js";
 import { writeTogether } from "../train/together/directory.js";
 import type { TogetherOptions, TogetherReport } from "../train/together/options.js";
@@ -83,7 +84,7 @@ function summary(report: TogetherReport): string {
 export function refuseForOne(flags: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(flags)) {
     if (value === undefined) continue;
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const flag = `--${kebab(name)}`;
     throw new HashbrookError("usage", `${flag}: cannot be used with several --model`, {
       hint: `give one --model, or remove ${flag}; each model's directory can be served or continued by itself`,
     });

@@ -1,3 +1,4 @@
+import { oneLine } from "../core/texts.js";
 import type { DraftField } from "./fields.js";
 import type { DraftLabel } from "./label.js";
 import type { DraftTime } from "./time.js";
@@ -110,4 +111,3 @@ function scalar(text: string): string {
 }
 
 /** A text within a comment, which a line break would end. */
-const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]/gu, " ");

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { HashbrookError } from "../core/errors.js";
+import { kebab } from "../core/texts.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
 
 /** How a stream is read and learned: plain data that reaches all threads of a run, as given or by default. */
@@ -107,6 +108,6 @@ export function settingsOf(given: Given<TrainSettings>): TrainSettings {
 function atLeast(name: string, value: unknown, bound: number | undefined): void {
   if (bound === undefined || value === undefined || value === null) return;
   if (Number.isSafeInteger(value) && (value as number) >= bound) return;
-  const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const flag = kebab(name);
   throw new HashbrookError("usage", `${flag} ${value}: must be a whole number of at least ${bound}`);
 }
