@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { withoutSecrets } from "../core/address.js";
 import { errorFacts, type PlainError, toPlainError } from "../core/errors.js";
 import { commands, listedCommand, loadCommand } from "./commands.js";
 import { checked, refuseUnknownFlags } from "./options.js";
@@ -37,6 +38,7 @@ async function programFor(args: readonly string[]): Promise<Command> {
     )
     .version((JSON.parse(manifest) as { version: string }).version)
     .showHelpAfterError("(--help shows what this command takes)")
+    .configureOutput({ outputError: (text, write) => write(withoutLogin(text)) })
     .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
     .exitOverride();
   for (const command of await commandsFor(args)) program.addCommand(command.copyInheritedSettings(program));
@@ -53,8 +55,13 @@ async function commandsFor(args: readonly string[]): Promise<Command[]> {
 /** Commander has printed its message, or the requested help. */
 function misused({ exitCode, message }: CommanderError, args: readonly string[]): number {
   if (exitCode === 0) return 0;
-  tellPrograms({ code: "usage", message: message.replace(/^error: /, ""), hint: undefined }, args);
+  tellPrograms({ code: "usage", message: withoutLogin(message).replace(/^error: /, ""), hint: undefined }, args);
   return errorFacts.usage.exit;
+}
+
+/** Commander repeats an invalid argument; an address's user and password must not be shown or logged. */
+function withoutLogin(text: string): string {
+  return text.replace(/(?<=argument ').*@.*(?=' is invalid\.)/s, withoutSecrets);
 }
 
 function failed(error: unknown, args: readonly string[]): number {

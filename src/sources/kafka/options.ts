@@ -1,3 +1,4 @@
+import { withoutSecrets } from "../../core/address.js";
 import { HashbrookError } from "../../core/errors.js";
 
 export const saslMechanisms = ["plain", "scram-sha-256", "scram-sha-512"] as const;
@@ -60,16 +61,12 @@ function isAddress(broker: string): boolean {
   return Number(port) >= 1 && Number(port) <= 65535;
 }
 
-/** Addresses end up in logs and reports, so they must not hold a login; the error does not repeat it. */
+/** Addresses end up in logs and reports, so they must not hold a login. */
 function refuseLogin(address: string): void {
   if (!address.includes("@")) return;
-  throw new HashbrookError(
-    "usage",
-    `${address.slice(address.lastIndexOf("@") + 1)}: has a user or password before it`,
-    {
-      hint: "set KAFKA_USERNAME and KAFKA_PASSWORD instead",
-    },
-  );
+  throw new HashbrookError("usage", `${withoutSecrets(address)}: an address must not have a user or password`, {
+    hint: "set KAFKA_USERNAME and KAFKA_PASSWORD instead",
+  });
 }
 
 /** Parses `kafka://host:port[,host:port]/topic`. @throws usage */
