@@ -2,7 +2,15 @@
 // Occurrences are numbered: first singles (row-major, coefficient 1), then list by list; a list is one cell's CSR run
 // of weighted keys (bags; number and bias cells have one key per row). Their rows are those of `distinct-rows.ts`.
 import { addFloats, addScaled, copyFloats, squares, usable } from "./lanes";
-import { applyCollected, clearGradients, findRows, gradientOf, openDistinct, readRows, weightsAt } from "./distinct-rows";
+import {
+  applyCollected,
+  clearGradients,
+  findRows,
+  gradientOf,
+  openDistinct,
+  readRows,
+  weightsAt,
+} from "./distinct-rows";
 import { workspaceOf } from "./memory";
 import { dim } from "./row-state";
 
