@@ -15,6 +15,8 @@ export interface EventKernel extends TableKernel, WideKernel {
     constants: number,
     most: number,
   ): number;
+  /** Sets the address of the singles' keys, u64[rows × singles]; those of events that are not read yet may come later. */
+  setKeys(at: number): void;
   setParts(keys: number, numbers: number, labels: number, importance: number): void;
   setBag(bag: number, offsets: number, keys: number, weights: number, combiner: number): void;
   setConstant(constant: number, key: bigint, column: number): void;
@@ -26,11 +28,13 @@ export interface EventKernel extends TableKernel, WideKernel {
    * features in `cells` cells.
    */
   openModel(model: number, most: number, cells: number, wide: number): number;
+  /** Begins a batch; 0, with nothing changed, if the table has no room for its new keys. An exact table needs all keys. */
+  beginEvents(rows: number): number;
   /**
-   * Returns the number of skipped events, or -1 if the table has no room for the batch's new keys. Nothing is changed
-   * then, except in a table with a budget, where the events that still fitted were learned.
+   * Learns events [from, to), in order; `from` is a multiple of 32. Returns the number of skipped events, or -1 if a
+   * table with a budget has no room for a new row; the events that still fitted were learned.
    */
-  learnEvents(rows: number): number;
+  learnEvents(from: number, to: number): number;
   scoreEvents(rows: number): void;
 }
 

@@ -55,8 +55,7 @@ export class EventModel implements Model {
     const { store } = this.main.table;
     store.lifecycle?.setClock(this.clock.before(batch));
     this.clock.count(batch);
-    const skipped = this.main.kernel.learnEvents(batch.rows);
-    if (skipped < 0) throw store.full(store.rows + 1);
+    const skipped = this.main.learn(batch);
     return { logits: this.logits(batch.rows), skipped };
   }
 
@@ -71,6 +70,7 @@ export class EventModel implements Model {
   async predict(batch: Batch, gathered?: () => void): Promise<Float32Array> {
     this.copy(batch);
     for (const part of this.parts) await part.fetch(batch, this.numbersOf(batch));
+    for (const part of this.parts) part.copyKeys(batch, 0, batch.rows);
     this.main.kernel.scoreEvents(batch.rows);
     gathered?.();
     return this.logits(batch.rows);

@@ -9,6 +9,9 @@ import { StoreTable } from "../tables/store-table.js";
 import { eventModelOf, rowOf } from "../towers/index.js";
 import { isReplica, type ModelOptions } from "./model.js";
 
+/** Events whose keys are copied together, a multiple of 32: few enough that the processor's cache still has them when they are learned. */
+const PIECE = 256;
+
 /**
  * A table of a model that learns event by event, inside the table's kernel. A row's last float is the linear weight, preceded
  * by the model's factors; the table's dim includes both.
@@ -23,6 +26,8 @@ export class EventTable {
   private readonly drawn: number;
   private readonly wide: EventTable | undefined;
   private region = 0;
+  /** Whether a batch's rows are needed before its first event is learned: it may have to be refused as a whole. */
+  private readonly whole: boolean;
 
   /** @param wide for the model's main table: that of the linear part beside it */
   constructor(
@@ -38,6 +43,7 @@ export class EventTable {
     this.layout = layout;
     this.drawn = drawn;
     this.wide = wide;
+    this.whole = spec.tables[index].encoding !== "hash" || (wide?.whole ?? false);
     const widened = { ...spec, tables: spec.tables.with(index, { ...spec.tables[index], dim: floats }) };
     // The table's own mini-batch path serves only to find the rows to fetch; otherwise it is unused, and made for one row.
     this.table = new StoreTable(widened, index, keeper ? layout : batchLayout(spec, 1), {
@@ -65,7 +71,36 @@ export class EventTable {
   }
 
   /**
-   * Copies what the kernel reads of a batch into its region, each part at its offset in the layout.
+   * Learns the events of a batch that was copied but for its keys, which are copied a piece at a time if they may be.
+   * @returns the number of skipped events
+   * @throws HashbrookError table_full
+   */
+  learn(batch: Batch): number {
+    const { kernel, whole, table } = this;
+    const size = whole ? batch.rows : PIECE;
+    let skipped = 0;
+    for (let from = 0; from < batch.rows; from += size) {
+      const to = Math.min(from + size, batch.rows);
+      this.copyKeys(batch, from, to);
+      this.wide?.copyKeys(batch, from, to);
+      const more = from > 0 || kernel.beginEvents(batch.rows) ? kernel.learnEvents(from, to) : -1;
+      if (more < 0) throw table.store.full(table.store.rows + 1);
+      skipped += more;
+    }
+    return skipped;
+  }
+
+  /** Copies the keys of single features of events [from, to) to where the kernel expects those of event `from`. */
+  copyKeys(batch: Batch, from: number, to: number): void {
+    const { singles, offset } = this.layout.keys[this.index];
+    const at = this.region + offset;
+    const keys = batch.keys(this.index).subarray(from * singles, to * singles);
+    new BigUint64Array(this.table.store.memory.buffer, at, keys.length).set(keys);
+    this.kernel.setKeys(at - 8 * singles * from);
+  }
+
+  /**
+   * Copies what the kernel reads of a batch into its region, except for `copyKeys`, each part at its offset in the layout.
    * @param numbers f32[rows × columns]
    */
   copy(batch: Batch, numbers: Float32Array): void {
@@ -78,7 +113,6 @@ export class EventTable {
     floats(layout.labels, batch.labels);
     floats(layout.weights, batch.weights);
     floats(layout.numbers, numbers);
-    keys(layout.keys[index].offset, batch.keys(index));
     layout.bags.forEach((region, i) => {
       if (region.table !== index) return;
       const bag = batch.bag(i);

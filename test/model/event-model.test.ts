@@ -156,6 +156,17 @@ describe.each(["lr", "fm"] as const)("%s", (kind) => {
     expect(sameBlocks(snapshot(model), snapshot(resumed))).toBe(true);
   });
 
+  test.each(["hash", "exact"] as const)("%s: a long batch is learned like several short ones", async (encoding) => {
+    const events = randomEvents(700, 3, 500);
+    const alone = eventSpec(kind, optimizers.ftrl, { ...shape, encoding });
+    for (const spec of [alone, withWide(alone, optimizers.ftrl)]) {
+      const [long, short] = [open(spec, events.length), open(spec)];
+      const { logits } = await long.learn(toBatch(layoutOf(spec, events.length), events));
+      expect(bits(logits)).toEqual(bits((await learnAll(short, events)).logits));
+      expect(sameBlocks(snapshot(long), snapshot(short))).toBe(true);
+    }
+  });
+
   test("an event that is not finite is skipped and counted; the model stays finite and equal to the reference", async () => {
     const spec = eventSpec(kind, optimizers.sgd, { ...shape, encoding: "exact" });
     const events = randomEvents(60, 4);

@@ -45,14 +45,19 @@ export function setFakeWeights(on: bool): void {
   weighsFakes = on;
 }
 
+/** Begins to learn a batch of `rows` events. False, with nothing changed, if the table has no room for new rows. */
+export function beginEvents(rows: u32): bool {
+  return begin(rows, true);
+}
+
 /**
- * Scores and learns `rows` events one after the other; those with importance 0 are only scored. Returns the number of
- * skipped events, -1 if the table has no room for new rows.
+ * Scores and learns events [from, to) of the batch one after the other; those with importance 0 are only scored. Call for
+ * all of them in order, `from` being a multiple of WARM. Returns the number of skipped events, -1 if the table has no
+ * room for new rows.
  */
-export function learnEvents(rows: u32): i32 {
-  if (!begin(rows, true)) return -1;
+export function learnEvents(from: u32, to: u32): i32 {
   let skipped: i32 = 0;
-  for (let r: u32 = 0; r < rows; r++) {
+  for (let r = from; r < to; r++) {
     if (importanceOf(r) == 0) {
       scoreEvent(r);
       continue;

@@ -124,6 +124,11 @@ export function openEvents(
   return region;
 }
 
+/** Sets where the keys of the singles are, from event 0 on; those of events that are not read yet may come later. */
+export function setKeys(at: usize): void {
+  keysAt = at;
+}
+
 /** Sets the offsets of the parts in the decode layout, in bytes from the region's start. */
 export function setParts(keys: usize, numbers: usize, labels: usize, importance: usize): void {
   keysAt = region + keys;

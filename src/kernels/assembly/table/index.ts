@@ -85,6 +85,6 @@ export {
   track,
   weightsOf,
 } from "./store";
-export { logits, openEvents, setBag, setConstant, setParts } from "./events";
-export { learnEvents, openModel, scoreEvents, setFakeWeights } from "./event-loop";
+export { logits, openEvents, setBag, setConstant, setKeys, setParts } from "./events";
+export { beginEvents, learnEvents, openModel, scoreEvents, setFakeWeights } from "./event-loop";
 export { beginLinear, learnLinear, readLinear } from "./linear";
