@@ -13,10 +13,11 @@ export function similarities(
   cosine: boolean,
   { from, count }: { readonly from: number; readonly count: number },
 ): Float32Array {
-  const [probe, out] = [packing + layout.lanes * 4, packing + layout.lanes * 8];
-  const given = new Float32Array(memory.buffer, packing, layout.lanes).fill(0);
-  given.set(query);
-  const most = Math.floor((PACKED * (4 + layout.stride)) / 4) - layout.lanes * 2;
+  // The kernel reads four floats at a time, also of rows that have one.
+  const lanes = Math.max(4, layout.lanes);
+  const [probe, out] = [packing + lanes * 4, packing + lanes * 8];
+  new Float32Array(memory.buffer, packing, lanes * 2).fill(0).set(query);
+  const most = Math.floor((PACKED * (4 + layout.stride)) / 4) - lanes * 2;
   const all = new Float32Array(count);
   for (let at = 0; at < count; at += most) {
     const some = Math.min(most, count - at);

@@ -6,8 +6,8 @@ import { isTouched } from "./store";
 /**
  * out[row - from] (f32) = the dot product of a vector with the weights of the rows [from, to), divided by their length
  * if `cosine`; NaN for rows not learned. Changes nothing.
- * @param query f32[lanes], padded with zeros
- * @param probe scratch memory for one row's weights
+ * @param query f32[lanes], padded with zeros to a multiple of four
+ * @param probe scratch memory for one row's weights, which starts as zeros and is padded likewise
  */
 export function similarities(query: usize, from: u32, to: u32, cosine: bool, probe: usize, out: usize): void {
   for (let row = from; row < to; row++, out += 4)
