@@ -71,8 +71,10 @@ export class CachedStore extends ExactStore {
 
   override find(key: bigint): void | Promise<void> {
     this.begin();
-    if (this.kernel.rowOf(key) >>> 0 === NONE)
-      return this.bring(BigUint64Array.of(this.range > 0 ? key % BigInt(this.range) : key));
+    const own = this.range > 0 ? key % BigInt(this.range) : key;
+    const wanted = this.hasDefault ? [own, DEFAULT_KEY] : [own];
+    const missing = wanted.filter((one) => !this.use(this.kernel.rowOf(one) >>> 0));
+    if (missing.length > 0) return this.bring(BigUint64Array.from(missing).sort());
   }
 
   /** Begins a batch. Its number has as many bits as those in `batches`, with which it is compared. */

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { fromHex64 } from "../../src/core/hash.js";
 import { Rng } from "../../src/core/rng.js";
 import { decodePart } from "../../src/delta-log/entry.js";
 import type { KeptPlace } from "../../src/delta-log/live.js";
@@ -9,6 +10,7 @@ import { RowDirectory } from "../../src/row-store/row-directory.js";
 import { Dispatcher } from "../../src/serve/threads/dispatcher.js";
 import type { Current, HostedModel } from "../../src/serve/threads/host.js";
 import { LocalHost, type LocalOptions } from "../../src/serve/threads/local-host.js";
+import { servedSpec } from "../model/served.js";
 import { servedSpecs, tower } from "./served-specs.js";
 import { bodyOf, candidate, trainerOf } from "./trainer.js";
 
@@ -38,6 +40,8 @@ function world(options: LocalOptions = {}) {
       const { scores } = await dispatcher.score(bodyOf(candidates), {});
       return [...scores];
     },
+    embeddingsOf: async (field: string, ids: readonly string[]) =>
+      (await host.ask({ kind: "lookup", field, table: "ids", ids })).vectors,
   };
 }
 
@@ -151,6 +155,22 @@ describe("rows on disk", () => {
       expect(tablesOf(whole)).toEqual([]);
       await whole.close();
     }
+    await trainer.model.close();
+  });
+
+  it("of an id without one are the default row's, also if only the id is looked up: it had its initial weights", async () => {
+    const trainer = await trainerOf(servedSpec("deep_crossing", { life: ", admission: { occurrence_threshold: 3 }" }));
+    for (let i = 0; i < 3; i++) await trainer.learn();
+    const [table] = trainer.model.tables;
+    expect(table.stores[0].lookup(0xffffffffffffffffn)).not.toBeNull();
+    const rows = await RowDirectory.open(folder(), { cacheBytes });
+    const { open, embeddingsOf } = world({ rows });
+    const model = await open(trainer);
+    await model.apply([...trainer.model.serving.pack("all").states()], trainer.examples, placeOf(trainer, 0));
+    const [{ key, vector, learned }] = await embeddingsOf("a", ["never seen"]);
+    expect([learned, vector]).toEqual([false, [...(await table.vectorOf(fromHex64(key)))]]);
+    await model.close();
+    await rows.close();
     await trainer.model.close();
   });
 
