@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
-import type { EvictionSpec, OptimizerSpec } from "../../src/spec/compiled.js";
+import type { AdmissionSpec, EvictionSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { StoreTable } from "../../src/tables/table.js";
 import { optimizerSpecs } from "../optimizers/specs.js";
 import fc from "../properties.js";
@@ -20,7 +20,7 @@ interface Subject {
 }
 
 function subjectOf(
-  life: { budget?: number; eviction?: EvictionSpec },
+  life: { budget?: number; eviction?: EvictionSpec; admission?: AdmissionSpec },
   { optimizer = sgd as OptimizerSpec, capacity = 64, init = 0.05, dim = 4 } = {},
 ): Subject {
   const model = modelOf({ encoding: "exact", optimizer, singles: 1, dim, init, life });
@@ -130,6 +130,19 @@ describe("a full table with a policy", () => {
     expect(() => learn(stream(1, 1e9)(64))).toThrow(
       expect.objectContaining({ code: "table_full", message: expect.stringContaining("budget of 2000 bytes") }),
     );
+  });
+
+  it("is full if a batch has as many ids as rows, and one of these is the default row: it looked for a row forever", () => {
+    const admission = { occurrence_threshold: 2, filter_capacity: 1024 };
+    const { table, learn } = subjectOf({ budget: 9000, eviction: { policy: "lru" }, admission }, { capacity: 256 });
+    const { capacity } = table.stats();
+    const some = (first: number, count: number) => Array.from({ length: count }, (_, i) => mix(BigInt(first + i)));
+    for (const times of [1, 2]) {
+      learn(some(0, capacity - 1));
+      expect(table.stats().rows).toBe(times === 1 ? 1 : capacity);
+    }
+    learn(some(1000, capacity));
+    expect(() => learn(some(1000, capacity))).toThrow(expect.objectContaining({ code: "table_full" }));
   });
 
   it("without a policy fails, with a hint", () => {

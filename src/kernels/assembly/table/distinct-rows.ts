@@ -38,6 +38,8 @@ let unique: u32 = 0;
 let folding: bool = false;
 /** Unique keys that are not admitted. */
 let refused: u32 = 0;
+/** 1 if there is a default row that the batch does not use: it cannot be displaced either. */
+let idle: u32 = 0;
 
 /** Allocates the workspace for up to `most` occurrences. */
 export function openDistinct(most: u32): void {
@@ -80,7 +82,7 @@ function find(byKey: bool, learn: bool): bool {
   deduplicate(byKey);
   let missing = lookUp(0, learn);
   if (learn && admitting && missing > 0) missing = admit();
-  if (learn && !makeRoomFor(missing, unique - refused)) return false;
+  if (learn && !makeRoomFor(missing, unique - refused + idle)) return false;
   if (!exact || missing > 0) materialise(learn);
   return true;
 }
@@ -114,6 +116,7 @@ export function readRows(): void {
 function deduplicate(byKey: bool): void {
   unique = 0;
   refused = 0;
+  idle = 0;
   if (++stamp == 0) {
     memory.fill(seenAt, 0, (<usize>seenSize) << 3);
     stamp = 1;
@@ -174,6 +177,7 @@ function admit(): u32 {
       store<u32>(at, shared);
     }
   }
+  idle = u32(shared == NONE && rowOf(DEFAULT_KEY) != NONE);
   // An actual id may have the default row's key.
   if (shared < known) made += adopt(uniqueAt + ((<usize>shared) << 2));
   for (let u: u32 = 0; u < known; u++) refused += turnOver(uniqueAt + ((<usize>u) << 2));
