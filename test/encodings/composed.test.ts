@@ -180,6 +180,26 @@ describe("partitions", () => {
   );
 });
 
+it("digits behind 64 bits of others are 0: a product of partitions of 2^64 stopped the run", async () => {
+  const partitions = Array<number>(5).fill(2 ** 16);
+  const compositional = {
+    partitions,
+    scheme: "mixed_radix",
+    combine: "add",
+    range: Number.MAX_SAFE_INTEGER,
+  } as const;
+  const shape = { ...base, rows: 5 * 2 ** 16, encoding: "compositional", compositional } as const;
+  const encoding = await encodingOf({ ...shape, optimizer: ftrl });
+  const keys = [0n, 65_535n, 2n ** 53n - 2n, 2n ** 64n - 1n];
+  const vectors = await vectorsOf(encoding, keys);
+  const reference = new Reference(shape);
+  for (const [k, key] of keys.entries())
+    reference.vector(key).forEach((w, i) => {
+      expect(vectors[k * base.dim + i]).toBeCloseTo(w, 5);
+    });
+  await encoding.close();
+});
+
 it("multiplied factors start near one, so that products keep the norm of their first row", async () => {
   const shape = shapes["three digits, multiplied"];
   const encoding = await encodingOf({ ...shape, optimizer: ftrl });

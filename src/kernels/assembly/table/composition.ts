@@ -27,7 +27,7 @@ class Partition {
   /** Its first row. */
   first: u32;
   rows: u32;
-  /** The product of the row counts of the preceding partitions. */
+  /** The product of the row counts of the preceding partitions, modulo 2^64. 0: above every id, whose digit is 0. */
   before: u64;
 }
 const PARTITION_BYTES: usize = offsetof<Partition>();
@@ -93,7 +93,8 @@ export function expand(count: u32): void {
 function rowIn(partition: Partition, id: u64): u32 {
   const rows = <u64>partition.rows;
   if (scheme == HASHED) return <u32>(((mix(id ^ partition.seed) >> 32) * rows) >> 32);
-  return <u32>((scheme == DIGITS ? id / partition.before : id) % rows);
+  if (scheme != DIGITS) return <u32>(id % rows);
+  return partition.before ? <u32>((id / partition.before) % rows) : 0;
 }
 
 /** Combines the rows of the first `count` keys into their vectors. */
