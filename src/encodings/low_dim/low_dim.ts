@@ -143,7 +143,8 @@ export class LowDimEncoding implements Encoding {
 
 /** P preserves lengths: a vector starts with the mean square of its row's weights, uniform in ±init. */
 function shapeOf({ name, dim, init }: EncodingBase, inputs: number): SmallNetworkShape {
-  const power = (init * init) / 3;
+  // Without initial weights there is no length to preserve; P must still be random, for the rows to have a gradient.
+  const power = (init * init) / 3 || 1;
   return {
     name: `${name}.projection`,
     inputs,

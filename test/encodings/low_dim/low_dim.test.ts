@@ -95,6 +95,16 @@ describe("LowDimEncoding", () => {
     expect(power).toBeLessThan((0.5 ** 2 / 3) * 2);
   });
 
+  it("learns from init 0 on: the matrix had no numbers", async () => {
+    const encoding = await encodingOf({ init: 0 });
+    const keys = keysOf(40);
+    expect(await vectorsOf(encoding, keys, "score")).toEqual(new Float32Array(40 * DIM));
+    await train(encoding, 1);
+    const [{ data }] = Object.values(encoding.dense[0].parameters());
+    expect(data.every((w) => w !== 0 && Math.abs(w) < 10)).toBe(true);
+    await encoding.close();
+  });
+
   it("learns target vectors within the rank of the matrix", async () => {
     const encoding = await encodingOf({ optimizer: optimizerSpecs.adagrad });
     const keys = keysOf(60);
