@@ -14,6 +14,8 @@ const CELL = 3;
 export const SLICE = HEAD + CELLS * CELL;
 /** Weights are rescaled when an event's weight has grown to this. */
 const LARGE = 2 ** 40;
+/** Below this, the product of a cell's weight and a probability (2^-126 at least) would be a subnormal number. */
+const FAINT = 2 ** -896;
 
 /**
  * Events with similar logits: the logit of their mean probability, their number, and how many were positive (in units of the
@@ -77,14 +79,14 @@ export class Slice {
     if (data[SCALE] > LARGE) this.shrink();
   }
 
-  /** The cells with events, in the order of their logits. */
+  /** The cells with events that have not decayed to nothing, in the order of their logits. */
   points(): Point[] {
     const { data } = this;
     const unit = data[WEIGHT] / data[EVENTS];
     const points: Point[] = [];
     for (let at = HEAD; at < SLICE; at += CELL) {
       const weight = data[at];
-      if (!(weight > 0)) continue;
+      if (!(weight >= FAINT)) continue;
       const event = unit * data[SCALE];
       const p = data[at + 2] / weight;
       points.push({ logit: ln(p / (1 - p)), events: weight / event, positive: data[at + 1] / event });

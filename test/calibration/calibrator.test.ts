@@ -192,6 +192,29 @@ describe.each(methods)("%s calibration", (method) => {
     expect(ratio).toBeGreaterThan(0.85);
     expect(ratio).toBeLessThan(1.15);
   });
+
+  it("stays finite, and a curve of current scores, whatever remains of events long ago: scores became NaN", () => {
+    const [calibrator, unaware] = [0, 1].map(() => Calibrator.of(by(method, ", half_life: 100"))!);
+    const rng = new Rng(9);
+    // So that the weights of the next events are subnormal numbers after 27 batches.
+    const first = events(1500, rng, (x) => x);
+    for (const each of [calibrator, unaware]) teach(each, first);
+    const few = events(40, rng, (x) => x);
+    few.logits.set(Array.from({ length: 40 }, (_, r) => (r < 20 ? -11.9 + r / 4 : 3 + (r - 20) / 4)));
+    teach(calibrator, few);
+    const grid = Float32Array.from({ length: 60 }, (_, i) => -15 + i / 2);
+    const asked = new Batch(layout, grid.length, new ArrayBuffer(layout.bytes));
+    for (let i = 0; i < 30; i++) {
+      const many = events(4000, rng, (x) => x - 1, 1);
+      many.logits.forEach((x, r) => {
+        many.logits[r] = Math.max(-4, Math.min(1, x));
+      });
+      for (const each of [calibrator, unaware]) teach(each, many);
+      const curve = calibrator.apply(grid, asked);
+      expect(curve.every((x, at) => Number.isFinite(x) && (at === 0 || x >= curve[at - 1]))).toBe(true);
+    }
+    expect(calibrator.apply(grid, asked)).toEqual(unaware.apply(grid, asked));
+  });
 });
 
 it("creates slices for values in the order they occur, up to the limit, with their texts", () => {
