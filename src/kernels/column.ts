@@ -51,7 +51,7 @@ export class ColumnMemory {
 
   /** Allocates memory. @returns the address of `bytes` bytes, aligned to 64 */
   take(bytes: number): number {
-    const at = (this.#end + 63) & ~63;
+    const at = Math.ceil(this.#end / 64) * 64;
     this.#end = at + bytes + SLACK;
     ensureBytes(this.memory, this.#end);
     return at;
