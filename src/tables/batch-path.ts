@@ -52,9 +52,9 @@ export class BatchPath {
     );
   }
 
-  /** Allocates the kernel's workspace for batches. If there is no room, opening the rows behind it fails. */
-  open(kernel: TableKernel): void {
-    kernel.openBatch(this.capacity, this.vectors, this.singles, this.lists.length, this.most);
+  /** Allocates the kernel's workspace for batches. @returns false if there is no room; opening rows behind it then fails */
+  open(kernel: TableKernel): boolean {
+    return kernel.openBatch(this.capacity, this.vectors, this.singles, this.lists.length, this.most) === 1;
   }
 
   /**

@@ -43,8 +43,7 @@ export class EncodedTable implements Table {
     this.kernel = kernel;
     this.memory = memory;
     kernel.configureRow(spec.dim, spec.dim);
-    path.open(kernel);
-    if (kernel.uniqueGradientsAt.value === 0)
+    if (!path.open(kernel))
       throw new HashbrookError("table_full", `table ${spec.name}: batches of ${rows} rows do not fit in its memory`, {
         hint: "lower train.batch, dim, or a bag's max_length",
       });

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { batchLayout } from "../../../src/core/batch.js";
 import { Rng } from "../../../src/core/rng.js";
+import { createTable } from "../../../src/encodings/create.js";
 import { DheEncoding } from "../../../src/encodings/dhe/dhe.js";
 import type { EncodingSpec } from "../../../src/spec/compiled.js";
+import { parseSpec } from "../../../src/spec/parse.js";
 import type { EncodingOptions } from "../../../src/tables/encoding.js";
 import { hashFunctions, hashOf, uniformCode } from "../../kernels/code/reference.js";
 import { optimizerSpecs } from "../../optimizers/specs.js";
@@ -56,6 +59,20 @@ const rate = 0.002;
 // The contract's step has 48 keys, by whose number the gradients are divided.
 const sgd = { kind: "sgd", learning_rate: 48 * rate } as const;
 encodingContract("dhe", specOf({ cache_rows: 40 }), { spec: specOf({ batch_norm: false, optimizer: sgd }), rate });
+
+it("a batch whose matrix does not fit beside its keys' vectors is refused: it was written over other memory", async () => {
+  const model = parseSpec(
+    `
+name: large
+events: { format: json }
+fields: [${["a", "b", "c", "d"].map((name) => `{ name: ${name}, type: categorical, table: ids }`)}]
+tables: { ids: { encoding: dhe, dim: 1024, dhe: { hashes: 4, width: 4 } } }
+tower: deep_crossing`,
+    "test.yaml",
+  );
+  const creating = createTable(model, 0, batchLayout(model, 65_536));
+  await expect(creating).rejects.toMatchObject({ code: "table_full", message: expect.stringContaining("65536 rows") });
+});
 
 /** Some steps with random keys and gradients. */
 async function train(encoding: DheEncoding, steps: number, first = 0): Promise<void> {
