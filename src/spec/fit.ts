@@ -56,6 +56,8 @@ export function checkFit(spec: EncodingBase, budget: number | undefined, path: s
   kind.check?.(ownOptions(spec), spec, path, problems);
   const bytes = encodingBytes(spec);
   if (budget !== undefined) checkBudget(spec, bytes, budget, path, problems);
+  if (kind.rows === "fixed" && shards > rows)
+    problems.add(`${path}.shards`, `${rows} rows cannot be split over ${shards} memories`, `use ${rows} at most`);
   if (bytes / shards < STORE_BYTES || kind.rows === "none" || kind.inner) return;
   const needed = Math.ceil(bytes / (STORE_BYTES * 0.95));
   problems.add(

@@ -350,6 +350,12 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "set shards: 32, or lower rows or dim",
     ],
     [
+      "rows: 1_000",
+      "shards: 4, rows: 3",
+      "f.yaml:14:36: tables.small.shards: 3 rows cannot be split over 4 memories",
+      "use 3 at most",
+    ],
+    [
       "tower: deep_crossing",
       "tower: deep_crossing\nwide: { fields: [a, bb] }",
       'f.yaml:16:21: wide.fields[1]: "bb" is not a field',
