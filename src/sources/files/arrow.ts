@@ -146,32 +146,55 @@ class ArrowReader extends RowsReader {
 
 /** Rows of a batch as JSON lines, without members that are null. */
 function linesOf(batch: RecordBatch, from: number, end: number): string {
-  const columns = batch.schema.fields.map(({ name }, i) => ({
+  const columns = batch.schema.fields.map(({ name, type }, i) => ({
     name: `${JSON.stringify(name)}:`,
+    type: type as ArrowType,
     column: batch.getChildAt(i)!,
   }));
   let lines = "";
   for (let row = from; row < end; row++) {
     const members: string[] = [];
-    for (const { name, column } of columns) {
+    for (const { name, type, column } of columns) {
       const value: unknown = column.get(row);
-      if (value !== null && value !== undefined) members.push(name + jsonOf(plain(value)));
+      if (value !== null && value !== undefined) members.push(name + jsonOf(plain(value, type)));
     }
     lines += `{${members.join(",")}}\n`;
   }
   return lines;
 }
 
-/** Lists as arrays, structs and maps as objects. */
-function plain(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
-  if ("toJSON" in value && !("toArray" in value)) return plainMembers((value as { toJSON(): object }).toJSON());
-  if (Symbol.iterator in value) return [...(value as Iterable<unknown>)].map(plain);
-  return plainMembers(value);
+/** What tells an Arrow type apart, without the optional package: decimals, dictionaries, maps, and types that contain others. */
+interface ArrowType {
+  readonly scale?: number;
+  readonly dictionary?: ArrowType;
+  readonly keysSorted?: boolean;
+  readonly children?: readonly { readonly name: string; readonly type: ArrowType }[] | null;
 }
 
-function plainMembers(value: object): object {
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]));
+/** Lists as arrays, structs and maps as objects, decimals as numbers. */
+function plain(value: unknown, type: ArrowType | undefined): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (type?.dictionary) return plain(value, type.dictionary);
+  if (value instanceof Uint32Array && type?.scale !== undefined) return decimalOf(value, type.scale);
+  if (ArrayBuffer.isView(value)) return value;
+  if ("toJSON" in value && !("toArray" in value)) return plainMembers((value as { toJSON(): object }).toJSON(), type);
+  if (!(Symbol.iterator in value)) return plainMembers(value, type);
+  const [items] = type?.children ?? [];
+  return [...(value as Iterable<unknown>)].map((item) => plain(item, items?.type));
+}
+
+function plainMembers(value: object, type: ArrowType | undefined): object {
+  const fields = type?.children ?? [];
+  const values = type?.keysSorted === undefined ? undefined : fields[0]?.type.children?.[1].type;
+  const typeOf = (name: string) => values ?? fields.find((field) => field.name === name)?.type;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member, typeOf(name))]));
+}
+
+/** A decimal as a number; whole ones keep all their digits. @param words of a two's complement, the lowest first */
+function decimalOf(words: Uint32Array, scale: number): bigint | number {
+  const bits = words.reduceRight((high, word) => (high << 32n) | BigInt(word), 0n);
+  const unscaled = BigInt.asIntN(32 * words.length, bits);
+  return scale > 0 ? Number(unscaled) / 10 ** scale : unscaled * 10n ** BigInt(-scale);
 }
 
 const damaged = (name: string, what: string, cause: unknown): HashbrookError =>

@@ -1,10 +1,11 @@
-/** A row as a line of JSON. Null values are left out; 64-bit integers keep all their digits. */
+/** A row as a line of JSON. Null values are left out; integers keep all their digits, and bytes are a text. */
 export function lineOf(row: Readonly<Record<string, unknown>>): string {
   return `${jsonOf(row)}\n`;
 }
 
 export function jsonOf(value: unknown): string {
   if (typeof value === "bigint") return String(value);
+  if (value instanceof Uint8Array) return JSON.stringify(new TextDecoder().decode(value));
   if (Array.isArray(value) || ArrayBuffer.isView(value)) return `[${[...(value as number[])].map(jsonOf).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   const members = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);

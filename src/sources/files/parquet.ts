@@ -1,5 +1,5 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import type { AsyncBuffer, ColumnData, Compressors, FileMetaData } from "hyparquet";
+import type { AsyncBuffer, ColumnData, Compressors, FileMetaData, SchemaElement } from "hyparquet";
 import type { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import type { Reader } from "../reader.js";
@@ -26,7 +26,33 @@ const parsers = {
   timestampFromMicroseconds: (time: bigint) => Number(time) / 1e3,
   timestampFromNanoseconds: (time: bigint) => Number(time / 1000n) / 1e3,
   dateFromDays: (days: number) => days * 86_400_000,
+  geometryFromBytes: integerOf,
 };
+
+/**
+ * Declares whole decimals in a way in which they keep all their digits (ids of data warehouses are often decimals of 38
+ * digits): hyparquet converts decimals to doubles, but leaves a plain INT64 alone, and gives a geometry's bytes to a
+ * parser. Geometries are declared as geographies, which hyparquet converts alike.
+ */
+function keepDigits(element: SchemaElement): void {
+  const { type, scale = 0, logical_type: logical } = element;
+  if (logical?.type === "GEOMETRY") element.logical_type = { type: "GEOGRAPHY" };
+  if (element.converted_type !== "DECIMAL" || scale !== 0) return;
+  delete element.converted_type;
+  if (type === "INT32" || type === "INT64") delete element.logical_type;
+  else element.logical_type = { type: "GEOMETRY" };
+}
+
+/** An integer from its two's complement in bytes, the highest first. */
+function integerOf(bytes: Uint8Array | undefined): bigint | undefined {
+  return (
+    bytes &&
+    BigInt.asIntN(
+      8 * bytes.length,
+      bytes.reduce((high, byte) => (high << 8n) | BigInt(byte), 0n),
+    )
+  );
+}
 
 /**
  * Decompresses a raw snappy block, for formats that hyparquet does not read (Avro). Its first varint is the
@@ -101,7 +127,9 @@ class ParquetReader extends RowsReader {
     const { parquetMetadataAsync } = await import("hyparquet");
     const readerOf = async (file: TableFile) => {
       const buffer = bufferOf(file);
-      return new ParquetReader(name, file, buffer, await parquetMetadataAsync(buffer, { parsers }));
+      const metadata = await parquetMetadataAsync(buffer, { parsers });
+      metadata.schema.forEach(keepDigits);
+      return new ParquetReader(name, file, buffer, metadata);
     };
     return TableFile.open(name, path, readerOf, (cause) => damaged(name, "cannot read the Parquet footer", cause));
   }

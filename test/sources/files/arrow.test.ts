@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { openArrow } from "../../../src/sources/files/arrow.js";
 import { readHead } from "../../../src/sources/files/fingerprint.js";
 import { inputsOf } from "../../../src/sources/files/inputs.js";
+import { openParquet } from "../../../src/sources/files/parquet.js";
 import { temporary } from "../../e2e/hashbrook.js";
 import { readAll, rowsOf } from "./written-rows.js";
 
@@ -26,6 +27,11 @@ describe("an Arrow file", () => {
       expect(rowsOf(await contentOf(join(FIXTURES, file)))).toEqual(rowsOf(lines));
     },
   );
+
+  it("has the lines of the same Parquet file: decimals were lists of the words they are made of, bytes lists of numbers", async () => {
+    const parquet = "test/fixtures/parquet/exact.parquet";
+    expect(await contentOf(join(FIXTURES, "exact.arrow"))).toBe(await readAll(await openParquet(parquet, parquet, 0)));
+  });
 
   it("is resumed in the middle of a row, and identified by its first bytes", async () => {
     const file = join(FIXTURES, "zstd.arrow");

@@ -58,6 +58,32 @@ describe("a Parquet file", () => {
     await expect(contentOf(file)).rejects.toMatchObject({ message: expect.stringContaining("row group 1 of 1") });
   });
 
+  it.each(["exact.parquet", "exact-integers.parquet"])(
+    "keeps the digits of whole decimals: ids of NUMBER(38, 0) beyond 2^53 were rounded, so that two were one (%s)",
+    async (file) => {
+      const rows = (await contentOf(join(FIXTURES, file))).trimEnd().split("\n");
+      expect(rows.map((row) => /^{"label":\w+,"id":(-?[^,]+)/.exec(row)?.[1])).toEqual([
+        ...["9007199254740992", "9007199254740993", undefined, "-9223372036854775808"],
+        ...["10000000000000000000000000000000000000", "0"],
+      ]);
+      expect(rows.map((row) => /"id_18":([^,]+)/.exec(row)?.[1])).toEqual([
+        ...["9007199254740992", "9007199254740993", undefined, "776627963145224192", "0", "0"],
+      ]);
+      const [first, second] = rows.map((row) => JSON.parse(row));
+      expect(first).toMatchObject({ price: 1.5, wide: 1.5, bids: [1.5], site: { id: 7, price: 1.5 }, by: { a: 1.5 } });
+      expect(second).toMatchObject({ price: -0.07, wide: -0.07, bids: [-0.07], by: { a: -0.07 } });
+    },
+  );
+
+  it("has bytes as text: those of a fixed length were a list of numbers", async () => {
+    const rows = (await contentOf(join(FIXTURES, "exact.parquet")))
+      .trimEnd()
+      .split("\n")
+      .map((row) => JSON.parse(row));
+    expect(rows.map(({ four }) => four)).toEqual(["abcd", undefined, "0000", "\ufffd".repeat(4), "wxyz", "    "]);
+    expect(rows.map(({ bytes }) => bytes)).toEqual(["ab", "\ufffd\u0000", undefined, "", "é", "x"]);
+  });
+
   it("with a row group of more than 512 MiB of lines is read: it ended with `Invalid string length`", async () => {
     const reader = await openParquet("", join(FIXTURES, "large-group.parquet"), 0);
     const target = new Uint8Array(1 << 20);
