@@ -22,6 +22,8 @@ export interface Facts extends Column {
   readonly whole: boolean;
   /** True if numbers are written as JSON strings. */
   readonly quoted: boolean;
+  /** True if the texts are numbers with a comma, `4,5`. */
+  readonly commaInNumber: boolean;
   /** Texts among numbers that stand for a missing value. */
   readonly nulls: readonly string[];
   /** For a list or vector written as text: the separator of its items. */
@@ -33,6 +35,8 @@ export interface Facts extends Column {
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** Texts that stand for a missing number. */
 const NULLS = new Set(["NA", "N/A", "n/a", "na", "null", "NULL", "None", "none", "nan", "NaN", "\\N", "-", "?"]);
+/** The comma of `4,5`, or of `1.234,50`; among some, whole numbers may have none. */
+const COMMA_NUMBER = /^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$/;
 const SEPARATORS = ["|", ";", ","];
 /** A text column is a list only if at least this share of its values has more than one item. */
 const LISTS = 0.1;
@@ -42,7 +46,7 @@ const SHORTEST_VECTOR = 4;
 export function factsOf({ from, values }: Column): Facts {
   const present = values.filter((value) => value !== undefined && value !== "");
   const common = { from, values, present: present.length, sorted: new Float64Array(0), whole: false, quoted: false };
-  const none = { ...common, nulls: [], separator: null, length: 1 };
+  const none = { ...common, commaInNumber: false, nulls: [], separator: null, length: 1 };
   if (present.length > 0 && present.every((value) => typeof value === "object"))
     return { ...none, ...itemsOf(present.map(entriesOf)) };
   const texts = present.map(textOf);
@@ -55,8 +59,12 @@ export function factsOf({ from, values }: Column): Facts {
     const quoted = present.some((value) => typeof value === "string");
     return { ...facts, shape: "number", sorted, whole: sorted.every(Number.isSafeInteger), quoted, nulls };
   }
+  if (hasCommas(numbers)) return { ...facts, commaInNumber: true };
   return { ...facts, ...split(texts, counts.size) };
 }
+
+const hasCommas = (texts: readonly string[]): boolean =>
+  texts.some((text) => text.includes(",")) && texts.every((text) => COMMA_NUMBER.test(text));
 
 /** True for a number that is not an identifier: `007` and numbers beyond 2^53 are ids. */
 function isNumber(text: string): boolean {

@@ -7,10 +7,11 @@ import { type Facts, factsOf, lastName, textOf } from "./column.js";
 import { type DraftField, fieldOf } from "./fields.js";
 import { labelOf } from "./label.js";
 import { tellsLabel } from "./leak.js";
+import { notesOf } from "./notes.js";
 import { firstLines } from "./sample.js";
 import { type SpecParts, specText } from "./spec-text.js";
 import { timeOf } from "./time.js";
-import { type Events, eventsOf } from "./written.js";
+import { eventsOf } from "./written.js";
 
 /** What to draft a spec from. */
 export interface DraftOptions {
@@ -85,7 +86,7 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
     spec,
     rows: events.rows,
     columns: columnsOf(facts, roles),
-    notes: notesOf(events, roles),
+    notes: notesOf({ facts, ...roles, unnamed: events.unnamed }),
     check: again ? await check({ model: compiled, data, rows }) : null,
   };
 }
@@ -152,18 +153,6 @@ function unlike(name: string, names: Set<string>): string {
   for (let i = 2; names.has(found); i++) found = `${name}_${i}`;
   names.add(found);
   return found;
-}
-
-function notesOf({ unnamed }: Events, { time, telling }: Roles): string[] {
-  const order = `events are not in the order of ${time?.from}: sort them before training, which scores every event before it is learned`;
-  return [
-    ...telling.map((from) => `${from} determines the label: check that it is known before the click`),
-    ...(time && !time.ascends ? [order] : []),
-    ...unnamed.map(
-      (path) =>
-        `${path}: left out, because a spec cannot refer to it (an empty or repeated name, a dot, objects in a list)`,
-    ),
-  ];
 }
 
 function columnsOf(facts: readonly Facts[], { label, time, id, fields, left }: Roles): DraftColumn[] {

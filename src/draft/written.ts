@@ -50,15 +50,24 @@ export function eventsOf({ file, lines }: Pick<Sample, "file" | "lines">, most: 
   const other = others.find(([pattern]) => lines.slice(0, LOOKED_AT).every((line) => pattern.test(line)));
   if (other) throw unknown(file, `lines look like ${other[1]}`, `events: { format: ${other[1]} }`);
   const separator = separatorOf(lines.slice(0, LOOKED_AT));
-  if (separator === undefined)
-    throw unknown(
-      file,
-      "lines are neither JSON objects nor rows with equally many columns (line breaks in quotes are not supported)",
-      "events: { format: … }",
-    );
+  if (separator === undefined) throw unseparated(file, lines.slice(0, LOOKED_AT));
   const events = delimitedEvents(lines, separator, most);
   if (events.rows > 0 || lines.length < 3) return events;
   throw severalLines(file, "no line after the first has the same columns", "replace line breaks in quoted values");
+}
+
+function unseparated(file: string, lines: readonly string[]): HashbrookError {
+  const [long] = /([:;|#~,])\1+/.exec(lines[0]) ?? [];
+  const width = (line: string) => line.split(long!).length;
+  if (long !== undefined && lines.every((line) => width(line) === width(lines[0])))
+    return new HashbrookError("source_unreadable", `${file}: columns are separated by ${JSON.stringify(long)}`, {
+      hint: `a separator has one character: sed 's/${long}/\\t/g' FILE > FILE.tsv`,
+    });
+  return unknown(
+    file,
+    "lines are neither JSON objects nor rows with equally many columns (line breaks in quotes are not supported)",
+    "events: { format: … }",
+  );
 }
 
 function severalLines(file: string, what: string, hint: string): HashbrookError {

@@ -103,6 +103,14 @@ describe("the event format", () => {
     });
   });
 
+  it("of several characters is named: MovieLens's a::b had neither JSON objects nor equally many columns", async () => {
+    const rows = events((i) => `${i % 30}::${i % 11}::${1 + (i % 5)}::${978300760 + i}`);
+    await expect(draftSpec({ data: file(rows, "ratings.dat") })).rejects.toMatchObject({
+      message: expect.stringContaining('columns are separated by "::"'),
+      hint: "a separator has one character: sed 's/::/\\t/g' FILE > FILE.tsv",
+    });
+  });
+
   it("refuses files without events: prose, an empty file, a compressed one under another name", async () => {
     const prose = events((i) => (i % 2 ? "once upon a time" : "there, was, nothing"));
     await expect(draftSpec({ data: file(prose) })).rejects.toMatchObject({ code: "source_unreadable" });
@@ -261,6 +269,43 @@ describe("the other columns", () => {
     const draft = await drafted(["click,income", ...events((i) => `${click(i)},${i % 5 ? i * 1.5 : "NA"}`)]);
     expect(draft.spec).toContain("null_values: [NA]");
     expect(draft.check!.fields[0].present).toBeCloseTo(0.8);
+  });
+
+  it("of numbers with a comma are text, with a note: they were lists of the numbers on both sides", async () => {
+    const price = (i: number) => (i % 3 ? `${i % 13},${i % 10}5` : `${i % 13}`);
+    const draft = await drafted(["click;user;price", ...events((i) => `${click(i)};u${i % 30};${price(i)}`)]);
+    expect(roleOf(draft, "price")).toBe("categorical");
+    expect(draft.notes).toEqual([expect.stringContaining("price has commas in its numbers")]);
+    const lists = await drafted([
+      "click;user;ids",
+      ...events((i) => `${click(i)};u${i % 30};1${i % 9},2${i % 4}${i % 2 ? ",3" : ""}`),
+    ]);
+    expect([roleOf(lists, "ids"), lists.notes]).toEqual(["bag", []]);
+  });
+
+  it.each([
+    ["day", (i: number) => `${1 + (i % 28)}.${1 + (i % 12)}.2024 1${i % 9}:30`],
+    ["when", (i: number) => `${1 + (i % 12)}/${1 + (i % 28)}/2024 ${1 + (i % 12)}:30:00 PM`],
+    ["hour", (i: number) => `1410${21 + (i % 9)}0${i % 9}`],
+    ["date", (i: number) => `202410${11 + (i % 9)}`],
+  ])("of dates that a spec cannot read have a note: %s was a category in silence", async (name, date) => {
+    const draft = await drafted([`click,user,${name}`, ...events((i) => `${click(i)},u${i % 30},${date(i)}`)]);
+    expect(draft.notes).toEqual([expect.stringContaining(`${name} looks like a date that a spec cannot read`)]);
+  });
+
+  it("of queries have a note: their texts were learned as a whole in silence", async () => {
+    const query = (i: number) => `w${i % 7} v${i % 11} u${i % 3}`;
+    const draft = await drafted(["click,query,city", ...events((i) => `${click(i)},${query(i)},New ${i % 150}`)]);
+    expect(draft.notes).toEqual([expect.stringContaining("query has texts of several words")]);
+  });
+
+  it("of weights and counts have a note: both were fields and thresholds in silence", async () => {
+    const weighted = ["click,ad,sample_weight", ...events((i) => `${click(i)},a${i % 9},${1 + (i % 40) / 4}`)];
+    expect((await drafted(weighted)).notes).toEqual([expect.stringContaining("label's weight")]);
+    const counted = ["Click,Impression,ad", ...events((i) => `${i % 5 ? 0 : i % 4},${4 + (i % 3)},a${i % 9}`)];
+    expect((await drafted(counted, { label: "Click" })).notes).toEqual([
+      expect.stringContaining("Click seems to be a count"),
+    ]);
   });
 
   it("get names that a spec accepts, whatever the columns are called", async () => {

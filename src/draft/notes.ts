@@ -1,0 +1,74 @@
+import { type Facts, lastName, textOf } from "./column.js";
+import type { DraftLabel } from "./label.js";
+import type { DraftTime } from "./time.js";
+
+/** What notes are about. */
+interface Noted {
+  readonly facts: readonly Facts[];
+  readonly label: DraftLabel;
+  readonly time: DraftTime | null;
+  /** Fields that determine the label, and are kept because there are no others. */
+  readonly telling: readonly string[];
+  /** Columns and JSON members that a spec cannot name. */
+  readonly unnamed: readonly string[];
+}
+
+/** `31.12.2024 23:59`, `12/31/24 11:59:59 PM`, `31/Dec/2024:23:59:59 +0000`. */
+const WRITTEN_DATE =
+  /^\d{1,4}[./-](\d{1,2}|[a-z]{3})[./-]\d{2,4}([ T:,]+\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AP]M)?( ?(Z|UTC|[+-]\d\d:?\d\d))?)?$/i;
+/** `20241231`, `2024123123`, `24123123`, `20241231235959`: a year, a month, a day, and perhaps a time. */
+const DIGITS_DATE = /^(20)?\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d){0,2})?$/;
+const NAMED_DATE = /(time|timestamp|ts|date|day|hour|at)$/i;
+const WEIGHT = /(^|[_.\s]|[a-z](?=[A-Z]))(weight|importance)$/i;
+const MANY_TEXTS = 100;
+const COUNT = /^(clicks?|conversions?|purchases|installs)$/;
+
+/** What a person should look at before training with a draft. */
+export function notesOf({ facts, label, time, telling, unnamed }: Noted): string[] {
+  const others = facts.filter(({ from }) => from !== label.from && from !== time?.from);
+  const order = `events are not in the order of ${time?.from}: sort them before training, which scores every event before it is learned`;
+  return [
+    ...telling.map((from) => `${from} determines the label: check that it is known before the click`),
+    ...(time && !time.ascends ? [order] : []),
+    ...(COUNT.test(lastName(label.from)) && label.positive[0] === ">" ? [counts(label.from)] : []),
+    ...others.flatMap((one) => noteOf(one, time) ?? []),
+    ...unnamed.map(
+      (path) =>
+        `${path}: left out, because a spec cannot refer to it (an empty or repeated name, a dot, objects in a list)`,
+    ),
+  ];
+}
+
+const counts = (from: string) =>
+  `${from} seems to be a count: to learn the rate of rows that sum up several impressions, write their share of clicks as the label, with soft: true, and the impressions as its weight`;
+
+function noteOf(facts: Facts, time: DraftTime | null): string | undefined {
+  const { from, shape, sorted, commaInNumber } = facts;
+  if (isDate(facts))
+    return time
+      ? undefined
+      : `${from} looks like a date that a spec cannot read: write it as 2024-12-31 23:59, or as a number since 1970, and it can be the time of the events`;
+  if (commaInNumber)
+    return `${from} has commas in its numbers, so it is text to a spec: write 1234.5 for 1234,5 (or for 1,234.5), and it can be a number`;
+  if (WEIGHT.test(from) && shape === "number" && sorted[0] > 0)
+    return `${from} is a field: if it is how much an event counts, write it as the label's weight instead`;
+  if (isPhrases(facts))
+    return `${from} has texts of several words: with type: bag and separator: " " their words are learned, in place of whole texts`;
+  return undefined;
+}
+
+/** True for search queries and titles: many texts of few words. */
+function isPhrases({ shape, counts, distinct }: Facts): boolean {
+  if (shape !== "text" || distinct < MANY_TEXTS) return false;
+  const texts = [...counts.keys()].map((text) => text.split(" "));
+  return 2 * texts.filter(({ length }) => length > 1).length >= distinct && 2 * new Set(texts.flat()).size <= distinct;
+}
+
+function isDate({ from, values, present, distinct }: Facts): boolean {
+  if (present < values.length || distinct < 2) return false;
+  const texts = values.map(textOf);
+  return (
+    texts.every((text) => WRITTEN_DATE.test(text)) ||
+    (NAMED_DATE.test(from) && texts.every((text) => DIGITS_DATE.test(text)))
+  );
+}
