@@ -20,8 +20,8 @@ A first session:
 export async function hashbrook(args: readonly string[]): Promise<number> {
   const [asked = "", ...flags] = args;
   forgetShown();
-  const program = await programFor(args);
   try {
+    const program = await programFor(args);
     for (const command of program.commands) if (command.name() === asked) refuseUnknownFlags(command, flags);
     await program.parseAsync(args, { from: "user" });
     return 0;

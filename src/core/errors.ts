@@ -117,10 +117,14 @@ export interface PlainError {
 
 /** Any thrown value as plain data; anything but a HashbrookError becomes "internal", with its stack. */
 export function toPlainError(error: unknown): PlainError {
-  if (error instanceof HashbrookError) return { code: error.code, message: error.message, hint: error.hint };
+  if (isHashbrooks(error)) return { code: error.code, message: error.message, hint: error.hint };
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code: "internal", message, hint: undefined };
 }
+
+/** Also one that ended a thread: Node passes on its properties, but not its class. */
+const isHashbrooks = (error: unknown): error is HashbrookError =>
+  error instanceof HashbrookError || (error instanceof Error && error.name === "HashbrookError" && "code" in error);
 
 export function fromPlainError(plain: PlainError): HashbrookError {
   return new HashbrookError(plain.code, plain.message, plain.hint === undefined ? {} : { hint: plain.hint });

@@ -1,3 +1,4 @@
+import { HashbrookError } from "../core/errors.js";
 import { moduleBytes } from "./module-bytes.js";
 
 /**
@@ -25,8 +26,18 @@ export function moduleOf(name: KernelName, form: "" | "-shared" = ""): WebAssemb
 }
 
 /** A memory that several threads can use. ONNX Runtime cannot use it, so its inputs are copied. */
-export function sharedMemory(): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
+export const sharedMemory = (): WebAssembly.Memory => newMemory(true);
+
+/** V8 reserves the addresses of all 4 GiB, and guards around them, at once; memory is taken when it grows. */
+function newMemory(shared: boolean): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: 16, maximum: 65536, shared });
+  } catch (cause) {
+    throw new HashbrookError("runtime_unavailable", "no address space for the memory of a kernel", {
+      hint: "a kernel reserves about 10 GiB of addresses, of which it uses few: lift the limit (ulimit -v unlimited)",
+      cause,
+    });
+  }
 }
 
 /**
@@ -39,7 +50,7 @@ export function instantiate<Exports>(
   host: Record<string, (...args: number[]) => number> = {},
   shared?: WebAssembly.Memory,
 ): { memory: WebAssembly.Memory; kernel: Exports } {
-  const memory = shared ?? new WebAssembly.Memory({ initial: 16, maximum: 65536 });
+  const memory = shared ?? newMemory(false);
   const abort = () => {
     throw new Error(`kernel ${name} aborted`);
   };

@@ -13,7 +13,8 @@ export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
   return (value, wrong) => {
     if (compiled().Check(value)) return value as Static<S>;
     const [, [error]] = compiled().Errors(value);
-    throw wrong(`${error?.instancePath || "/"} ${error?.message ?? "is invalid"}`);
+    const what = error?.keyword === "boolean" ? "is unknown" : (error?.message ?? "is invalid");
+    throw wrong(`${error?.instancePath || "/"} ${what}`);
   };
 }
 

@@ -200,7 +200,9 @@ function parseJson(json: string): unknown {
 
 const damaged = (what: string, cause?: unknown): HashbrookError =>
   new HashbrookError("checkpoint_damaged", `compiled spec: ${what}`, {
-    hint: "use another checkpoint, or train again: this one was not written by Hashbrook, or was modified",
+    hint:
+      "a newer version of Hashbrook may have written it: use that one. If this is the version that wrote it, it was " +
+      "modified: use another checkpoint, or train again",
     cause,
   });
 

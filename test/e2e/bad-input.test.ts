@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -183,6 +184,20 @@ describe("errors at startup", () => {
     const limited = await run([...trainOn("tsv", ["1\t1\tu\t1"]).args, "--limit", "0"]);
     expect([limited.status, limited.stderr]).toEqual([0, ""]);
   });
+
+  it.runIf(process.platform === "linux")(
+    "a limit of the address space is named: the stack of a RangeError was shown",
+    () => {
+      const command = 'ulimit -v 3000000 && exec "$0" dist/cli/main.js train --json --model m --data d --out o';
+      const { status, stdout } = spawnSync("sh", ["-c", command, process.execPath], { encoding: "utf8" });
+      const { error } = JSON.parse(stdout);
+      expect(error).toMatchObject({
+        code: "runtime_unavailable",
+        hint: expect.stringContaining("ulimit -v unlimited"),
+      });
+      expect(status).toBe(7);
+    },
+  );
 
   it("a directory that already contains a model is refused without --resume, and left unchanged", async () => {
     const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t1\tu\t1"]);

@@ -39,7 +39,7 @@ test.each([
   ['{"batch":512', '{"batch":0', "/batch must be >= 1"],
   ['"batch":512,', "", "must have required properties batch"],
   ['"name":"t"', '"name":"t","__proto__":{}', ""],
-  ['"name":"t"', '"name":"t","more":1', ""],
+  ['"name":"t"', '"name":"t","more":1', "/more is unknown"],
   ['"transform":"raw"', '"transform":"exp"', "/fields/2"],
   ['"rows":1024', '"rows":1e99', "/tables/0/rows"],
   ['"boundaries":[0,1]', '"boundaries":[1,0]', "field b has boundaries out of order"],
@@ -63,6 +63,15 @@ test.each([
   expect(error.message).toContain("compiled spec: ");
   expect(error.message).toContain(what);
   expect(error.hint).toContain("use another checkpoint");
+});
+
+test.each([
+  ['"kind":"deep_crossing"', '"kind":"dien"'],
+  ['"encoding":"exact"', '"encoding":"tt_rec"'],
+  ['"transform":"raw"', '"clip":3,"transform":"raw"'],
+])("a spec of a newer version (%s → %s) is not said to be a foreign file", (from, to) => {
+  expect(good).toContain(from);
+  expect(errorOf(good.replace(from, to)).hint).toMatch(/^a newer version of Hashbrook may have written it/);
 });
 
 test("any bytes give a HashbrookError", () => {
