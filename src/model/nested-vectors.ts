@@ -3,7 +3,7 @@ import { mixed } from "../core/mix.js";
 import { xxh64 } from "../kernels/hash.js";
 import { logistic } from "../metrics/kernel.js";
 import { type CompiledSpec, cellVectors, vectorDim } from "../spec/compiled.js";
-import { add, scale } from "./views.js";
+import { scaleAndAdd } from "./views.js";
 
 /** One batch in this many is also learned with cut vectors. */
 const EVERY = 3;
@@ -53,6 +53,8 @@ interface Cell {
   readonly width: number;
   /** The prefixes it may be cut to. */
   readonly nested: Draw;
+  /** By prefix: what the components before the cut are multiplied by, since sums have fewer terms. */
+  readonly growth: Float64Array;
 }
 
 /**
@@ -67,12 +69,17 @@ export class NestedVectors {
   /** One in this many events begins a batch that is cut. */
   private readonly every: number;
   private readonly seeds: readonly [number, number];
+  /** By table: what each column of dX is multiplied by. */
+  private readonly declines: ReadonlyMap<number, Float64Array>;
   /** u16[rows × cells]: the prefixes of the events last cut. */
   private drawn = new Uint16Array();
+  /** Logits and gradients of the whole vectors, while the cut ones are learned. */
+  private whole: Float32Array[] = [];
 
   private constructor({ seed, batch }: CompiledSpec, cells: readonly Cell[]) {
     this.cells = cells;
     this.every = EVERY * batch;
+    this.declines = declinesOf(cells);
     const all = cells.flatMap(({ nested }) => nested.prefixes);
     this.together = new Draw(all.filter((prefix) => prefix < Math.max(...all)));
     const bits = xxh64("nested", BigInt(seed));
@@ -94,7 +101,7 @@ export class NestedVectors {
     const { labels, rows } = batch;
     await pass.tower(labels);
     if (Math.floor((first + rows) / this.every) > Math.floor(first / this.every)) await this.addCut(batch, first, pass);
-    for (const cell of this.cells) decline(pass.gradients[cell.table], rows, cell);
+    for (const [table, factors] of this.declines) scaleColumns(pass.gradients[table], rows, factors);
   }
 
   /** Runs the tower again, with cut vectors, and adds the gradients. */
@@ -104,15 +111,25 @@ export class NestedVectors {
     { vectors, gradients, dense, logits, tower }: TowerPass,
   ): Promise<void> {
     const all = [...gradients, ...dense];
-    const [told, ...whole] = [logits, ...all].map((array) => array.slice());
-    const targets = Float32Array.from(labels, (label, r) => OF_LABEL * label + (1 - OF_LABEL) * logistic(told[r]));
+    const [told, ...whole] = this.keep([logits, ...all]);
+    const targets = labels.map((label, r) => OF_LABEL * label + (1 - OF_LABEL) * logistic(told[r]));
     this.cut(vectors, rows, first);
     await tower(targets);
     this.cutGradients(gradients, rows);
     logits.set(told);
-    all.forEach((array, i) => {
-      scale(array, array.length, WEIGHT);
-      add(array, whole[i]);
+    for (const [i, array] of all.entries()) scaleAndAdd(array, WEIGHT, whole[i]);
+  }
+
+  /** Copies arrays into memory that is used again. */
+  private keep(arrays: readonly Float32Array[]): Float32Array[] {
+    this.whole = arrays.map(({ length }, i) => {
+      const room = this.whole[i];
+      return room && room.length >= length ? room : new Float32Array(length);
+    });
+    return arrays.map((array, i) => {
+      const kept = this.whole[i].subarray(0, array.length);
+      kept.set(array);
+      return kept;
     });
   }
 
@@ -217,14 +234,15 @@ function cellsOf({ tables }: CompiledSpec): Cell[] {
     const places = cellVectors(table.cells);
     const width = places.reduce((sum, { vectors }) => sum + vectors, 0) * dim;
     const nested = new Draw(table.nested ?? [dim]);
-    return table.cells.map(({ field }, c) => ({ field, table: t, ...places[c], dim, width, nested }));
+    const growth = Float64Array.from({ length: dim + 1 }, (_, prefix) => (dim / prefix) ** GROWTH);
+    return table.cells.map(({ field }, c) => ({ field, table: t, ...places[c], dim, width, nested, growth }));
   });
 }
 
-/** Zeroes what follows a cell's prefix in a row of X, and scales the rest up, since its sums have fewer terms. */
-function cutRow(x: Float32Array, row: number, { width, first, vectors, dim }: Cell, prefix: number): void {
+/** Zeroes what follows a cell's prefix in a row of X, and scales the rest up. */
+function cutRow(x: Float32Array, row: number, { width, first, vectors, dim, growth }: Cell, prefix: number): void {
   if (prefix >= dim) return;
-  const scale = (dim / prefix) ** GROWTH;
+  const scale = growth[prefix];
   for (let v = first; v < first + vectors; v++) {
     const from = row * width + v * dim;
     for (let at = from; at < from + prefix; at++) x[at] *= scale;
@@ -232,14 +250,22 @@ function cutRow(x: Float32Array, row: number, { width, first, vectors, dim }: Ce
   }
 }
 
-/** Scales down the gradients of components after the first USUAL ones. @param x dX */
-function decline(x: Float32Array, rows: number, { width, first, vectors, dim }: Cell): void {
-  for (let from = USUAL; from < dim; from *= 2) {
-    const factor = (USUAL / (2 * from)) ** DECLINE;
-    for (let r = 0; r < rows; r++)
-      for (let v = first; v < first + vectors; v++) {
-        const vector = r * width + v * dim;
-        for (let at = vector + from; at < vector + Math.min(dim, 2 * from); at++) x[at] *= factor;
-      }
+/** By table: the factors of all columns of dX, which scale down components after the first USUAL ones. */
+function declinesOf(cells: readonly Cell[]): Map<number, Float64Array> {
+  const factors = new Map<number, Float64Array>();
+  for (const { table, width, first, vectors, dim } of cells) {
+    if (dim <= USUAL) continue;
+    const columns = factors.get(table) ?? new Float64Array(width).fill(1);
+    for (let from = USUAL; from < dim; from *= 2)
+      for (let v = first; v < first + vectors; v++)
+        columns.fill((USUAL / (2 * from)) ** DECLINE, v * dim + from, v * dim + Math.min(dim, 2 * from));
+    factors.set(table, columns);
   }
+  return factors;
+}
+
+/** Multiplies the columns of a matrix by a factor each. @param x f32[rows × factors] */
+function scaleColumns(x: Float32Array, rows: number, factors: Float64Array): void {
+  const width = factors.length;
+  for (let r = 0, at = 0; r < rows; r++) for (let c = 0; c < width; c++, at++) x[at] *= factors[c];
 }

@@ -20,9 +20,9 @@ export function scale(floats: Float32Array, count: number, factor: number): void
   for (let i = 0; i < count; i++) floats[i] *= factor;
 }
 
-/** Adds floats to others, one by one. */
-export function add(floats: Float32Array, others: Float32Array): void {
-  for (let i = 0; i < floats.length; i++) floats[i] += others[i];
+/** Multiplies floats, then adds others, one by one; each result is rounded. */
+export function scaleAndAdd(floats: Float32Array, factor: number, others: Float32Array): void {
+  for (let i = 0; i < floats.length; i++) floats[i] = Math.fround(floats[i] * factor) + others[i];
 }
 
 /** A tower's weights for its ONNX graph. The correction for left-out negatives is included in the output's bias. */
