@@ -123,23 +123,40 @@ function aucOf(blocks: readonly ScoreBlock[]): Figure {
   for (const { cells } of blocks) for (let i = 0; i < all.length; i++) all[i] += cells[i];
   const { weight, positive } = totals(blocks);
   const negative = weight - positive;
-  const ordered = pairs(all, all);
+  const ordered = pairsOf(all);
   const without = Float64Array.from(blocks, ({ cells, ...block }) => {
     // Leaving out a block removes the pairs it forms with all others, on either side; those within it were subtracted twice.
-    const rest = ordered - pairs(cells, all) - pairs(all, cells) + pairs(cells, cells);
+    const { above, below, own } = pairsWith(cells, all);
+    const rest = ordered - above - below + own;
     return rest / ((positive - block.positive) * (negative - (block.weight - block.positive)));
   });
   return { whole: ordered / (positive * negative), without };
 }
 
-/** Weight of pairs with a positive of `positives` above a negative of `negatives`. */
-function pairs(positives: Float32Array | Float64Array, negatives: Float32Array | Float64Array): number {
+/** Weight of pairs with a positive above a negative. */
+function pairsOf(cells: Float64Array): number {
   let below = 0;
   let sum = 0;
   for (let cell = 0; cell < CELLS; cell++) {
-    const tied = negatives[cell];
-    sum += positives[CELLS + cell] * (below + tied / 2);
+    const tied = cells[cell];
+    sum += cells[CELLS + cell] * (below + tied / 2);
     below += tied;
   }
   return sum;
+}
+
+/** Weights of the pairs of a block's positives above all negatives, of all positives above its negatives, and of its own. */
+function pairsWith(block: Float32Array, all: Float64Array): { above: number; below: number; own: number } {
+  let [beforeAll, beforeOwn, above, below, own] = [0, 0, 0, 0, 0];
+  for (let cell = 0; cell < CELLS; cell++) {
+    const positive = block[CELLS + cell];
+    const negative = block[cell];
+    const ownBelow = beforeOwn + negative / 2;
+    above += positive * (beforeAll + all[cell] / 2);
+    below += all[CELLS + cell] * ownBelow;
+    own += positive * ownBelow;
+    beforeAll += all[cell];
+    beforeOwn += negative;
+  }
+  return { above, below, own };
 }

@@ -8,7 +8,13 @@ import type { ContenderReport, Round } from "../train/together/options.js";
 import { trainTogether } from "../train/together/together.js";
 import type { Metric } from "./question.js";
 import type { Rung, Schedule } from "./schedule.js";
-import { type Standing, scoredTo, standing } from "./windows.js";
+import { type Standing, scoredTo, standing, type Window } from "./windows.js";
+
+/** The newest share of the learned events that decides at a rung which names no other. */
+const HALF = 1 / 2;
+/** Standard errors of a difference by which a model is clearly, or hopelessly, worse than the best one. */
+const CLEARLY = 3;
+const HOPELESSLY = 6;
 
 /** A model in the race. */
 export interface Entrant {
@@ -25,6 +31,8 @@ export interface Placed extends Standing {
   readonly name: string;
   /** Bytes of its tables at that point. */
   readonly bytes: number;
+  /** Rows removed by then to make room for others; absent in ledgers of earlier versions. */
+  readonly evicted?: number;
   /** Whether it continues. */
   readonly kept: boolean;
 }
@@ -42,7 +50,7 @@ export interface RungResult {
 /** The result of a race. */
 export interface RaceResult {
   /** Results on the events after the last rung, for those that continued, in the order given. */
-  readonly judged: readonly Omit<Placed, "kept">[];
+  readonly judged: readonly Omit<Placed, "kept" | "evicted">[];
   readonly reference: { readonly standing: Standing; readonly bytes: number; readonly report: Report };
   /** Those that failed, and why. */
   readonly failed: readonly { readonly name: string; readonly error: PlainError }[];
@@ -72,6 +80,7 @@ export async function race(options: RaceOptions): Promise<RaceResult> {
   const { reference, schedule, decided } = options;
   const entrants = goingOn(options.entrants, decided);
   const rungs = new Map(schedule.rungs.map((rung, i) => [rung.events, { ...rung, i }]));
+  const results = [...decided];
   let names: ReadonlySet<string> = new Set(entrants.map(({ name }) => name));
   for (const { out } of [reference, ...entrants]) makeRoom(out);
   const report = await trainTogether({
@@ -87,7 +96,8 @@ export async function race(options: RaceOptions): Promise<RaceResult> {
       options.onRound?.(round);
       const rung = rungs.get(round.events);
       if (!rung || rung.i < decided.length) return {};
-      const result = rungResult(round, rung, rung.i, options);
+      const result = rungResult(round, rung, results, options);
+      results.push(result);
       options.onRung(result);
       const drop = result.placed.filter(({ kept }) => !kept).map(({ name }) => name);
       names = new Set(result.placed.filter(({ kept }) => kept).map(({ name }) => name));
@@ -129,43 +139,74 @@ function goingOn(entrants: readonly Entrant[], decided: readonly RungResult[]): 
   return entrants.filter(({ name }) => kept.has(name));
 }
 
-/** The newer half of what was learned decides, because it shows what a model is like now, not how it began. */
-function rungResult(round: Round, { keep }: Rung, rung: number, options: RaceOptions): RungResult {
+/** The newest part of what was learned decides, because it shows what a model is like now, not how it began. */
+function rungResult(round: Round, rung: Rung, before: readonly RungResult[], options: RaceOptions): RungResult {
   const { reference, entrants, metric } = options;
   const [first, ...others] = round.contenders;
   if (first.name !== reference.name)
     throw new HashbrookError("internal", "the reference is missing from the rung's results");
   const to = scoredTo(first.scores);
-  const window = { from: Math.floor(to / 2 / BLOCK_EVENTS) * BLOCK_EVENTS, to };
-  const standings = others.map(({ name, bytes, scores }) => ({ name, bytes, ...stood(first.scores, scores, window) }));
+  const window = { from: Math.floor((to * (1 - (rung.newest ?? HALF))) / BLOCK_EVENTS) * BLOCK_EVENTS, to };
+  const standings = others.map(({ name, bytes, evicted, scores }) => {
+    return { name, bytes, evicted, ...stood(first.scores, scores, window) };
+  });
   const worth = (one: Standing) => (metric === "auc" ? one.auc : -one.logloss);
   const sorted = standings.sort((a, b) => worth(b) - worth(a) || (a.name < b.name ? -1 : 1));
-  const crowded = new Set(entrants.filter(({ crowded }) => crowded).map(({ name }) => name));
-  const kept = goingFrom(sorted, keep, crowded);
+  const scores = new Map(others.map((one) => [one.name, one.scores]));
+  const kept = goingFrom(sorted, rung, {
+    crowded: new Set(entrants.filter(({ crowded }) => crowded).map(({ name }) => name)),
+    full: new Set(before.at(-1)?.placed.flatMap(({ name, evicted = 0 }) => (evicted > 0 ? name : []))),
+    behind: (best, other) => errorsBehind(scores.get(best)!, scores.get(other)!, { window, metric }),
+  });
   return {
-    rung,
+    rung: before.length,
     events: round.events,
     placed: sorted.map((placed) => ({ ...placed, kept: kept.has(placed) })),
     reference: stood(first.scores, first.scores, window),
   };
 }
 
+/** By how many standard errors of their difference a model is worse than a better one; 0 if that is not known. */
+function errorsBehind(
+  better: ScoredStream,
+  other: ScoredStream,
+  { window, metric }: { readonly window: Window; readonly metric: Metric },
+): number {
+  const found = stood(better, other, window);
+  const [difference, se] =
+    metric === "auc" ? [-found.auc_difference, found.auc_se] : [found.logloss_difference, found.logloss_se];
+  return se ? difference / se : 0;
+}
+
+/** What decides, beside their order, who continues. */
+export interface Field {
+  /** Names of those whose tables lack room for all ids. */
+  readonly crowded: ReadonlySet<string>;
+  /** Names of those whose tables were full before: they had to remove rows. */
+  readonly full: ReadonlySet<string>;
+  /** By how many standard errors another one is worse than the best. */
+  readonly behind: (best: string, other: string) => number;
+}
+
 /**
- * The best ones, with at least one of both kinds if several continue: a crowded table is as good as a full one until it is
- * full, and may then fall behind others that seemed no better.
+ * The best ones. If the very best has crowded tables, the best one without continues as well: a crowded table is as good as
+ * a full-size one until it is full, and may then fall behind others that seemed no better. Unless it was full before, and the
+ * other is hopelessly worse.
  */
 export function goingFrom<T extends { readonly name: string }>(
   sorted: readonly T[],
-  keep: number,
-  crowded: ReadonlySet<string>,
+  { keep, clear }: Pick<Rung, "keep" | "clear">,
+  { crowded, full, behind }: Field,
 ): ReadonlySet<T> {
-  const best = sorted.slice(0, keep);
-  const other = sorted.find(({ name }) => crowded.has(name) !== crowded.has(sorted[0].name));
-  if (keep > 1 && other && !best.includes(other)) best[keep - 1] = other;
-  return new Set(best);
+  const [{ name: best }] = sorted;
+  const isClear = (name: string) => clear === true && name !== best && behind(best, name) > CLEARLY;
+  const kept = sorted.slice(0, keep).filter(({ name }) => !isClear(name));
+  const stable = keep > 1 && crowded.has(best) ? sorted.find(({ name }) => !crowded.has(name)) : undefined;
+  if (stable && !(full.has(best) && behind(best, stable.name) > HOPELESSLY)) kept.push(stable);
+  return new Set(kept);
 }
 
-const stood = (reference: ScoredStream, other: ScoredStream, window: { from: number; to: number }) =>
+const stood = (reference: ScoredStream, other: ScoredStream, window: Window) =>
   known(standing(reference, other, window));
 
 /** A window's figures. @throws HashbrookError metric_undefined if it has one class only */

@@ -35,12 +35,18 @@ export function reportOf(out: string, ledger: Ledger): TuneReport {
     events: schedule.events,
     judged: { from: judged.from, to: judged.to },
     cost: {
-      trained_events: trainedEvents(schedule, candidates.length),
+      trained_events: trainedEvents(schedule, candidates.length, keptOf(ledger, schedule)),
       exhaustive_events: (candidates.length + 1) * schedule.events,
     },
     profile,
     ledger: ledger.path,
   };
+}
+
+/** By rung, how many candidates continued. */
+function keptOf(ledger: Ledger, { rungs }: Plan["schedule"]): number[] {
+  const kept = ledger.of("rung").filter((row) => row.kept && row.name !== "reference");
+  return rungs.map((_, i) => kept.filter(({ rung }) => rung === i).length);
 }
 
 const quality = ({ auc, logloss, normalized_entropy }: Omit<Standing, keyof Window>) => ({

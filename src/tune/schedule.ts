@@ -6,7 +6,12 @@ import { BLOCK_EVENTS } from "../metrics/score-blocks.js";
 export interface Rung {
   /** Events learned by then. */
   readonly events: number;
+  /** How many continue: the best ones. */
   readonly keep: number;
+  /** The newest share of the learned events, which decides. Absent: half. */
+  readonly newest?: number;
+  /** Whether those clearly worse than the best one are eliminated, too. */
+  readonly clear?: boolean;
 }
 
 /** The schedule of a comparison over the stream. */
@@ -20,20 +25,26 @@ export interface Schedule {
 
 /** The last part of the stream, which judges what was chosen by earlier events. */
 const JUDGED = 0.2;
-/** Fewer events are too few to eliminate anybody. */
+/** Fewer events are too few to eliminate anybody, or so many that did not learn much yet. */
 const LEAST_RUNG = 4 * BLOCK_EVENTS;
+const LEAST_EARLY = 16 * BLOCK_EVENTS;
 /**
  * Points of the stream, as shares of the part before the judgement, at which candidates are eliminated; with the share that
- * continues, and the least number.
+ * continues, and the least number. Half of the cost of a comparison is what the last three learn.
  */
 const RUNGS = [
-  { at: 1 / 16, keep: 1 / 2, fewest: 3, least: 16 * BLOCK_EVENTS },
+  { at: 1 / 32, keep: 0.7, fewest: 3, least: LEAST_EARLY },
+  { at: 1 / 16, keep: 1 / 2, fewest: 3, least: LEAST_EARLY },
   { at: 1 / 8, keep: 1 / 3, fewest: 3, least: LEAST_RUNG },
-  { at: 1 / 4, keep: 1 / 6, fewest: 3, least: LEAST_RUNG },
+  { at: 3 / 16, keep: 1 / 6, fewest: 3, least: LEAST_RUNG },
+  { at: 1 / 4, keep: 1 / 8, fewest: 3, least: LEAST_RUNG },
   { at: 1 / 2, keep: 1 / 12, fewest: 2, least: LEAST_RUNG },
+  { at: 3 / 4, keep: 1 / 12, fewest: 2, least: LEAST_RUNG, newest: 1 / 3, clear: true },
 ] as const;
-/** Most candidates that are judged: half of the cost of tuning is what the last few learn. */
-const FINALISTS = 2;
+/** Part of the learned events that the choice is made by: what tables are like now, not while they were filling. */
+const NEWEST = 1 / 4;
+/** Candidates that may continue beside the best ones (`goingFrom`). */
+const SPARED = 1;
 const ROUNDS = 32;
 /** Fewer events tell nothing. */
 export const LEAST_EVENTS = 8 * BLOCK_EVENTS;
@@ -52,25 +63,31 @@ export function schedule(candidates: number, events: number, batch: number, halv
   const round = Math.max(1, Math.floor(events / ROUNDS / batch)) * batch;
   const rounded = (share: number) => Math.max(round, Math.round((events * share) / round) * round);
   const chosen = Math.min(rounded(1 - JUDGED), Math.floor((events - 1) / round) * round);
-  const last = { events: chosen, keep: Math.min(candidates, FINALISTS) };
   const rungs: Rung[] = [];
   let left = candidates;
-  for (const { at, keep, fewest, least } of halving ? RUNGS : []) {
-    const rung = { events: rounded((1 - JUDGED) * at), keep: Math.max(fewest, Math.ceil(candidates * keep)) };
+  for (const { at, keep, fewest, least, ...how } of halving ? RUNGS : []) {
+    const rung = { events: rounded((1 - JUDGED) * at), keep: Math.max(fewest, Math.ceil(candidates * keep)), ...how };
     if (rung.events < least || rung.keep >= left || rung.events >= chosen || rung.events <= (rungs.at(-1)?.events ?? 0))
       continue;
     rungs.push(rung);
-    left = rung.keep;
+    left = rung.keep + SPARED;
   }
-  return { events, round, rungs: [...rungs, { ...last, keep: Math.min(left, halving ? last.keep : left) }] };
+  return { events, round, rungs: [...rungs, { events: chosen, keep: halving ? 1 : candidates, newest: NEWEST }] };
 }
 
-/** Total number of events that all models learn: the cost of a comparison. */
-export function trainedEvents({ events, rungs }: Pick<Schedule, "events" | "rungs">, candidates: number): number {
+/**
+ * Total number of events that all models learn: the cost of a comparison.
+ * @param kept how many continue from each rung. Default: as many as may
+ */
+export function trainedEvents(
+  { events, rungs }: Pick<Schedule, "events" | "rungs">,
+  candidates: number,
+  kept: readonly number[] = rungs.map(({ keep }) => (keep > 1 ? keep + SPARED : keep)),
+): number {
   let [sum, before, left] = [events, 0, candidates];
-  for (const rung of [...rungs, { events, keep: 0 }]) {
-    sum += left * (rung.events - before);
-    [before, left] = [rung.events, Math.min(left, rung.keep)];
+  for (const [i, to] of [...rungs.map((rung) => rung.events), events].entries()) {
+    sum += left * (to - before);
+    [before, left] = [to, Math.min(left, kept[i] ?? 0)];
   }
   return sum;
 }

@@ -80,10 +80,7 @@ function qualityOf(blocks: readonly ScoreBlock[]): Omit<WindowQuality, keyof Win
 /** Correctly ordered pairs ÷ all pairs; scores in one cell are ties. */
 function aucOf(blocks: readonly ScoreBlock[], positives: number, negatives: number): number {
   const cells = new Float64Array(2 * CELLS);
-  for (const block of blocks)
-    block.cells.forEach((weight, i) => {
-      cells[i] += weight;
-    });
+  for (const block of blocks) for (let i = 0; i < cells.length; i++) cells[i] += block.cells[i];
   let below = 0;
   let ordered = 0;
   for (let cell = 0; cell < CELLS; cell++) {

@@ -99,6 +99,8 @@ export interface RoundContender {
   readonly window: Quality;
   /** Bytes of index and rows of all tables. */
   readonly bytes: number;
+  /** Rows removed so far to make room for others. */
+  readonly evicted: number;
   /** Scores of the stream so far, in blocks, for comparing parts of it. */
   readonly scores: ScoredStream;
 }

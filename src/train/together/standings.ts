@@ -60,6 +60,7 @@ export class Standings {
       metrics: progress.lifetime,
       window: progress.window,
       bytes: progress.table_bytes,
+      evicted: progress.lifecycle?.evicted.capacity ?? 0,
     }));
     return withPairs({ round, events, contenders }, this.pairs());
   }
