@@ -8,6 +8,7 @@ import { withBroker } from "./lib/broker.js";
 import { criteoLike } from "./lib/criteo-like.js";
 import { HUB, Links } from "./lib/links.js";
 import { Quotas } from "./lib/quotas.js";
+import { digestBefore } from "./lib/round-digests.js";
 import { ended, foldTimes, type Mark, roundTimes } from "./lib/round-times.js";
 import { round } from "./lib/run.js";
 import { load } from "./lib/topic.js";
@@ -16,29 +17,35 @@ const LANES = 8;
 /** Large rounds in bf16, which exchange and fold less per event. */
 const ROUND = 8192;
 const PROCESSES = [1, 2, 4, 8];
-/** Rounds for compilation and filling tables; those that are measured; and one after them, which is read ahead as in any other round. */
-const WARM = 2;
-const MEASURED = 2;
-const ROUNDS = WARM + MEASURED + 1;
+const MOST = 8;
+/**
+ * Rounds for compilation and filling tables, and as many that are measured: in both, each of several processes works eight lanes, since code is compiled
+ * as it runs.
+ */
+const roundsOf = (processes: number) => Math.max(2, processes);
+/** Rounds in a topic: those of a run, and one after them, which is read ahead as in any other round. */
+const lengthOf = (processes: number) => 2 * roundsOf(processes) + 1;
+/** The last round that all runs have. */
+const COMPARED = 2 * roundsOf(1) - 1;
 /** Bits per second of a whole core's network. */
 const RATE = 10e9;
-/** Owners that hold the tables for two processes, in as many shards as there could be owners. */
+/** Owners that hold the tables for so many processes, in as many shards as there could be owners. */
 const OWNERS = 2;
+const OWNED = 2;
 const SHARDS = 4;
-/** Minimum number of concurrent processes: fewer would have caches and memory bandwidth to themselves, and get more out of their share of a core. */
-const BUSY = 4;
-/** Share of a core and of its network for each process: all of them have one core. */
-const shareOf = (processes: number) => 1 / Math.max(BUSY, processes);
+/** Number of concurrent processes in every measurement: fewer would have caches and memory bandwidth to themselves, and get more out of their share of a core. */
+const BUSY = 8;
+/** Share of a core and of its network for each process; together they leave a fifth of two cores to the broker. */
+const SHARE = 1 / 5;
 /** Longer than any round takes: disables the takeover of lanes. */
 const PATIENCE_MS = 600_000;
 
 const WHAT =
-  "rounds of processes that share eight lanes, after compilation, in core seconds of each process (each has a quarter of a core and of 10 Gbit/s, with eight processes an eighth; with one or two processes four or two such runs are concurrent, so that the machine is as busy); waiting: part of that time without computing; model of a round: own / P + all, and beside if P > 1; all = following alone, own = what one process takes less that, beside = what each of two takes more than own / 2 + all (0 if it takes less), so that four and eight are what the model is held against";
+  "rounds of processes that share eight lanes, after as many for compilation, in core seconds of each process (each has a fifth of a core and of 10 Gbit/s; eight processes are always concurrent: eight runs of one, four of two, two of four or one of eight); waiting: part of that time without computing; model of a round: own / P + all; all = following alone, own = what one process takes less that, so that two, four and eight are what the model is held against";
 
 interface Bench {
   readonly broker: BrokerFacts;
   readonly folder: string;
-  readonly events: string;
   readonly quotas: Quotas;
   readonly links: Links;
   readonly smoke: boolean;
@@ -59,9 +66,9 @@ export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
   if (why !== null) return withBroker(async () => ({}), why);
   const [quotas, links] = [new Quotas(), new Links()];
   const use = async (broker: BrokerFacts, folder: string) => {
-    const events = "events";
-    await load(kafkaOptions(broker.brokers), events, criteoLike(ROUNDS * LANES * rowsOf(smoke)), LANES);
-    return measured({ broker, folder, events, quotas, links, smoke });
+    const bench = { broker, folder, quotas, links, smoke };
+    for (const processes of [OWNED, MOST]) await loadFor(bench, processes);
+    return measured(bench);
   };
   return withBroker(use, null, HUB).finally(() => {
     quotas.close();
@@ -70,6 +77,12 @@ export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
 }
 
 const rowsOf = (smoke: boolean) => (smoke ? 64 : ROUND);
+const topicOf = (processes: number) => `events-${processes}`;
+
+async function loadFor({ broker, smoke }: Bench, processes: number): Promise<void> {
+  const file = criteoLike(lengthOf(processes) * LANES * rowsOf(smoke));
+  await load(kafkaOptions(broker.brokers), topicOf(processes), file, LANES);
+}
 
 async function measured(bench: Bench): Promise<object> {
   const found = new Map<number, Costs>();
@@ -77,7 +90,10 @@ async function measured(bench: Bench): Promise<object> {
     found.set(processes, await costsOf(bench, processes));
     console.error(`${processes} processes: ${JSON.stringify(found.get(processes))}`);
   }
-  agree([...found.keys()].flatMap((processes) => runsOf(bench, processes).map((name) => join(bench.folder, name))));
+  await compareRuns(
+    bench,
+    [...found.keys()].flatMap((processes) => runsOf(bench, processes)),
+  );
   const all = await followingOf(bench);
   const owned = await ownedCosts(bench);
   return {
@@ -86,12 +102,11 @@ async function measured(bench: Bench): Promise<object> {
       lanes: LANES,
       round: rowsOf(bench.smoke),
       gradients: "bf16",
-      warm_up_rounds: WARM,
-      measured_rounds: MEASURED,
+      share_of_a_core: SHARE,
       bits_a_second: RATE,
     },
     ...compared(bench, found, all),
-    owners: { processes: 2, owners: OWNERS, shards: SHARDS, ...shown(bench, owned) },
+    owners: { processes: OWNED, owners: OWNERS, shards: SHARDS, ...shown(bench, owned) },
   };
 }
 
@@ -102,56 +117,79 @@ function runsOf({ smoke }: Bench, processes: number): string[] {
 }
 
 async function costsOf(bench: Bench, processes: number): Promise<Costs> {
-  const share = shareOf(processes);
+  const rounds = roundsOf(processes);
   const runs = runsOf(bench, processes).map(async (name, i) => {
     const members = Array.from({ length: processes }, (_, k) => {
       const args = ["--lane", `${k}/${processes}`, "--out", join(bench.folder, name), "--rounds-topic", name];
-      return started(bench, i * processes + k, share, [...args, "--model", modelOf(bench)]);
+      return started(bench, i * processes + k, SHARE, [...args, "--model", modelOf(bench)]);
     });
-    return roundCosts(await roundTimes(kafkaOptions(bench.broker.brokers), name, 1, members), share);
+    return costsFrom(await roundTimes(kafkaOptions(bench.broker.brokers), name, 1, members, 2 * rounds), rounds);
   });
   return mean(await Promise.all(runs));
 }
 
 /** Measures the work of a process that only follows, with as many at once as in the other runs. */
 async function followingOf(bench: Bench): Promise<Costs> {
-  const [name] = runsOf(bench, bench.smoke ? 2 : BUSY);
+  const most = bench.smoke ? 2 : MOST;
+  const rounds = roundsOf(most);
+  const [name] = runsOf(bench, most);
   const runs = Array.from({ length: bench.smoke ? 1 : BUSY }, async (_, k) => {
-    const args = ["--lane", "0/2", "--out", join(bench.folder, `follower-${k}`), "--rounds-topic", name, "--json"];
-    const child = started(bench, k, shareOf(1), [...args, "--model", modelOf(bench)]);
-    const marks = await foldTimes(LANES * rowsOf(bench.smoke), child);
-    // Rounds of a smoke run are over before it reports each.
-    return bench.smoke ? { seconds: 0, waiting: 0 } : roundCosts(marks, shareOf(1));
+    const args = [
+      "--lane",
+      `0/${LANES}`,
+      "--out",
+      join(bench.folder, `follower-${k}`),
+      "--rounds-topic",
+      name,
+      "--json",
+    ];
+    const child = started(bench, k, SHARE, [...args, "--model", modelOf(bench)]);
+    return costsFrom(await foldTimes(LANES * rowsOf(bench.smoke), child, 2 * rounds), rounds);
   });
   return mean(await Promise.all(runs));
 }
 
 /** For two processes and the owners of the tables' shards. @throws Error if their model differs from one process's */
 async function ownedCosts(bench: Bench): Promise<Costs> {
-  const [owned, alone] = ["owned", "split"].map((name) => join(bench.folder, name));
-  const run = ["--out", owned, "--rounds-topic", "rounds-owned", "--model", modelOf(bench, SHARDS)];
-  const lanes = [0, 1].map((k) => ["--lane", `${k}/2`, "--owners", String(OWNERS)]);
-  const owners = Array.from({ length: OWNERS }, (_, k) => {
-    return ["--owner", `${k}/${OWNERS}`, "--owner-host", Links.address(lanes.length + k)];
-  });
-  const members = [...lanes, ...owners].map((args, k) => started(bench, k, shareOf(1), [...args, ...run]));
-  const marks = await roundTimes(kafkaOptions(bench.broker.brokers), "rounds-owned", 1 + OWNERS, members);
-  await ended(started(bench, 0, 1, ["--out", alone, "--model", modelOf(bench, SHARDS)]));
-  agree([alone, owned]);
-  return roundCosts(marks, shareOf(1));
+  const places = bench.smoke ? [0] : Array.from({ length: BUSY / (OWNED + OWNERS) }, (_, i) => i * (OWNED + OWNERS));
+  const costs = mean(await Promise.all(places.map((place) => ownedRun(bench, place))));
+  const alone = join(bench.folder, "split");
+  await ended(started(bench, 0, 1, ["--out", alone, "--model", modelOf(bench, SHARDS)], topicOf(OWNED)));
+  agree([alone, ...places.map((place) => join(bench.folder, `owned-${place}`))]);
+  return costs;
 }
 
-/** Of a measured round. */
-function roundCosts(marks: readonly Mark[], share: number): Costs {
-  const [before, after] = [marks[WARM - 1], marks[WARM + MEASURED - 1]];
+async function ownedRun(bench: Bench, place: number): Promise<Costs> {
+  const name = `owned-${place}`;
+  const run = ["--out", join(bench.folder, name), "--rounds-topic", name, "--model", modelOf(bench, SHARDS)];
+  const lanes = Array.from({ length: OWNED }, (_, k) => ["--lane", `${k}/${OWNED}`, "--owners", String(OWNERS)]);
+  const owners = Array.from({ length: OWNERS }, (_, k) => {
+    return ["--owner", `${k}/${OWNERS}`, "--owner-host", Links.address(place + lanes.length + k)];
+  });
+  const members = [...lanes, ...owners].map((args, k) => {
+    return started(bench, place + k, SHARE, [...args, ...run], topicOf(OWNED));
+  });
+  return costsFrom(await roundTimes(kafkaOptions(bench.broker.brokers), name, 1 + OWNERS, members), roundsOf(OWNED));
+}
+
+/** Of a round: the mean of `rounds` after as many others. */
+function costsFrom(marks: readonly Mark[], rounds: number): Costs {
+  const [before, after] = [marks[rounds - 1], marks[2 * rounds - 1]];
   const computed = Math.max(...after.processor.map((seconds, k) => seconds - before.processor[k]));
-  const seconds = (after.at - before.at) * share;
-  return { seconds: seconds / MEASURED, waiting: (seconds - computed) / MEASURED };
+  const seconds = (after.at - before.at) * SHARE;
+  return { seconds: seconds / rounds, waiting: (seconds - computed) / rounds };
 }
 
 function mean(costs: readonly Costs[]): Costs {
   const of = (cost: (costs: Costs) => number) => costs.reduce((sum, one) => sum + cost(one), 0) / costs.length;
   return { seconds: of(({ seconds }) => seconds), waiting: of(({ waiting }) => waiting) };
+}
+
+/** @throws Error if runs had different weights before the last round that all of them have */
+async function compareRuns({ broker }: Bench, names: readonly string[]): Promise<void> {
+  const digests = new Set<string>();
+  for (const name of names) digests.add(await digestBefore(kafkaOptions(broker.brokers), name, COMPARED, LANES));
+  if (digests.size !== 1) throw new Error(`${names.length} runs came to ${digests.size} models`);
 }
 
 /** @throws Error if runs have different models */
@@ -169,8 +207,7 @@ function shown({ smoke }: Bench, { seconds, waiting }: Costs): object {
 function compared(bench: Bench, found: ReadonlyMap<number, Costs>, following: Costs): object {
   const [one, all] = [found.get(1)!.seconds, following.seconds];
   const own = one - all;
-  const beside = Math.max(0, found.get(2)!.seconds - (own / 2 + all));
-  const modelled = (processes: number) => own / processes + all + (processes > 1 ? beside : 0);
+  const modelled = (processes: number) => own / processes + all;
   const rows = [...found].map(([processes, costs]) => ({
     processes,
     ...shown(bench, costs),
@@ -183,13 +220,18 @@ function compared(bench: Bench, found: ReadonlyMap<number, Costs>, following: Co
     of_linear: round(one / modelled(processes) / processes, 3),
   }));
   const us = (seconds: number) => round((seconds * 1e6) / (LANES * rowsOf(bench.smoke)), 2);
-  const stages = { own: us(own), all: us(all), all_waiting: us(following.waiting), beside: us(beside) };
+  const stages = { own: us(own), all: us(all), all_waiting: us(following.waiting) };
   return { core_us_an_event: stages, measured: rows, extrapolated };
 }
 
 /** Starts the process of this number. */
-function started(bench: Bench, place: number, share: number, args: readonly string[]): ChildProcess {
-  const { broker, events, quotas, links, smoke } = bench;
+function started(
+  { broker, quotas, links, smoke }: Bench,
+  place: number,
+  share: number,
+  args: readonly string[],
+  events = topicOf(MOST),
+): ChildProcess {
   const topic = ["--kafka", broker.brokers, "--topic", events, "--group", "none", "--until", "end"];
   const patience = ["--takeover-ms", String(PATIENCE_MS), "--checkpoint-seconds", "0", "--threads", "1"];
   const part = smoke ? 1 : share;

@@ -19,6 +19,7 @@ export interface Mark {
  * When all lanes had contributed to each round.
  * @param topic of the rounds
  * @param others messages of its partition 0 that do not belong to a round
+ * @param most kills the processes after this many rounds. Default: they end by themselves
  * @throws Error if a process fails
  */
 export async function roundTimes(
@@ -26,6 +27,7 @@ export async function roundTimes(
   topic: string,
   others: number,
   processes: readonly ChildProcess[],
+  most = Number.POSITIVE_INFINITY,
 ): Promise<readonly Mark[]> {
   const marks: Mark[] = [];
   const end = Promise.all(processes.map(ended));
@@ -39,6 +41,7 @@ export async function roundTimes(
     const told = await admin.watermarks(topic).catch(() => []);
     const rounds = Math.min(...told.map(({ high }, lane) => Number(high) - (lane === 0 ? others : 0)));
     if (told.length > 0 && rounds > marks.length) marks.push(markOf(processes));
+    if (marks.length >= most) for (const child of processes) child.kill("SIGKILL");
     await sleep(LOOK_MS);
   }
   await admin.close();
@@ -46,12 +49,17 @@ export async function roundTimes(
   return marks;
 }
 
-/** When a process with JSON progress has learned this many events, twice as many, … @throws Error if it fails */
-export async function foldTimes(events: number, child: ChildProcess): Promise<readonly Mark[]> {
+/**
+ * When a process with JSON progress has learned this many events, twice as many, …
+ * @param most kills it after this many of them
+ * @throws Error if it fails
+ */
+export async function foldTimes(events: number, child: ChildProcess, most: number): Promise<readonly Mark[]> {
   const marks: Mark[] = [];
   child.stderr!.on("data", (data) => {
     for (const [, examples] of String(data).matchAll(/"examples":(\d+)/g))
-      if (Number(examples) >= (marks.length + 1) * events) marks.push(markOf([child]));
+      while (Number(examples) >= (marks.length + 1) * events && marks.length < most) marks.push(markOf([child]));
+    if (marks.length >= most) child.kill("SIGKILL");
   });
   await ended(child);
   return marks;
@@ -72,11 +80,11 @@ function processorSeconds({ pid }: ChildProcess): number {
   }
 }
 
-/** @throws Error where it fails */
+/** @throws Error where it fails, unless it was killed here */
 export function ended(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     child.on("close", (status) =>
-      status === 0 ? resolve() : reject(new Error(`exit ${status}: ${lastWords(child)}`)),
+      status === 0 || child.killed ? resolve() : reject(new Error(`exit ${status}: ${lastWords(child)}`)),
     );
   });
 }
