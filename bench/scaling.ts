@@ -17,31 +17,33 @@ const LANES = 8;
 /** Large rounds in bf16, which exchange and fold less per event. */
 const ROUND = 8192;
 const PROCESSES = [1, 2, 4, 8];
-const MOST = 8;
-/**
- * Rounds for compilation and filling tables, and as many that are measured: in both, each of several processes works eight lanes, since code is compiled
- * as it runs.
- */
-const roundsOf = (processes: number) => Math.max(2, processes);
-/** Rounds in a topic: those of a run, and one after them, which is read ahead as in any other round. */
-const lengthOf = (processes: number) => 2 * roundsOf(processes) + 1;
-/** The last round that all runs have. */
-const COMPARED = 2 * roundsOf(1) - 1;
+/** Rounds of one process for compilation and filling tables, and as many that are measured. More processes do more in that time. */
+const WARM = 2;
+const LAST = 2 * WARM;
+/** Rounds in the topic of events: more than eight processes do in that time. */
+const LENGTH = 30;
+/** Rounds of a process that only follows: for compilation, and as many that are measured. */
+const FOLLOWED = 8;
 /** Bits per second of a whole core's network. */
 const RATE = 10e9;
 /** Owners that hold the tables for so many processes, in as many shards as there could be owners. */
 const OWNERS = 2;
 const OWNED = 2;
 const SHARDS = 4;
-/** Number of concurrent processes in every measurement: fewer would have caches and memory bandwidth to themselves, and get more out of their share of a core. */
-const BUSY = 8;
-/** Share of a core and of its network for each process; together they leave a fifth of two cores to the broker. */
-const SHARE = 1 / 5;
+/** Processes that are measured at the same time, so that all have the same conditions: 1 + 2 + 4 + 8. */
+const BUSY = PROCESSES.reduce((sum, processes) => sum + processes, 0);
+/** Share of a core and of its network for each of them; together they leave a third of two cores to the broker. */
+const SHARE = 1 / 12;
+/** For lanes and owners, which are measured alone. */
+const OWNED_SHARE = 1 / 4;
+/** Topics of events. */
+const EVENTS = "events";
+const FEWER = "fewer-events";
 /** Longer than any round takes: disables the takeover of lanes. */
 const PATIENCE_MS = 600_000;
 
 const WHAT =
-  "rounds of processes that share eight lanes, after as many for compilation, in core seconds of each process (each has a fifth of a core and of 10 Gbit/s; eight processes are always concurrent: eight runs of one, four of two, two of four or one of eight); waiting: part of that time without computing; model of a round: own / P + all; all = following alone, own = what one process takes less that, so that two, four and eight are what the model is held against";
+  "rounds of one, two, four and eight processes that share eight lanes, after compilation, all 15 processes at the same time, each with a twelfth of a core and of 10 Gbit/s, in core seconds of each process; waiting: part of that time without computing; model of a round: own / P + all; all = 15 processes that only follow, own = what one process takes less that, so that two, four and eight are what the model is held against";
 
 interface Bench {
   readonly broker: BrokerFacts;
@@ -67,7 +69,8 @@ export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
   const [quotas, links] = [new Quotas(), new Links()];
   const use = async (broker: BrokerFacts, folder: string) => {
     const bench = { broker, folder, quotas, links, smoke };
-    for (const processes of [OWNED, MOST]) await loadFor(bench, processes);
+    await load(kafkaOptions(broker.brokers), EVENTS, criteoLike(LENGTH * LANES * rowsOf(smoke)), LANES);
+    await load(kafkaOptions(broker.brokers), FEWER, criteoLike((LAST + 1) * LANES * rowsOf(smoke)), LANES);
     return measured(bench);
   };
   return withBroker(use, null, HUB).finally(() => {
@@ -77,23 +80,11 @@ export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
 }
 
 const rowsOf = (smoke: boolean) => (smoke ? 64 : ROUND);
-const topicOf = (processes: number) => `events-${processes}`;
-
-async function loadFor({ broker, smoke }: Bench, processes: number): Promise<void> {
-  const file = criteoLike(lengthOf(processes) * LANES * rowsOf(smoke));
-  await load(kafkaOptions(broker.brokers), topicOf(processes), file, LANES);
-}
 
 async function measured(bench: Bench): Promise<object> {
-  const found = new Map<number, Costs>();
-  for (const processes of bench.smoke ? [1, 2] : PROCESSES) {
-    found.set(processes, await costsOf(bench, processes));
-    console.error(`${processes} processes: ${JSON.stringify(found.get(processes))}`);
-  }
-  await compareRuns(
-    bench,
-    [...found.keys()].flatMap((processes) => runsOf(bench, processes)),
-  );
+  const found = await costsTogether(bench);
+  console.error(`rounds: ${JSON.stringify([...found])}`);
+  await compareRuns(bench, [...found.keys()]);
   const all = await followingOf(bench);
   const owned = await ownedCosts(bench);
   return {
@@ -110,73 +101,70 @@ async function measured(bench: Bench): Promise<object> {
   };
 }
 
-/** The names of the concurrent runs. */
-function runsOf({ smoke }: Bench, processes: number): string[] {
-  const runs = smoke ? 1 : Math.max(1, BUSY / processes);
-  return Array.from({ length: runs }, (_, i) => `rounds-${processes}-${i}`);
-}
+const nameOf = (processes: number) => `rounds-${processes}`;
 
-async function costsOf(bench: Bench, processes: number): Promise<Costs> {
-  const rounds = roundsOf(processes);
-  const runs = runsOf(bench, processes).map(async (name, i) => {
-    const members = Array.from({ length: processes }, (_, k) => {
-      const args = ["--lane", `${k}/${processes}`, "--out", join(bench.folder, name), "--rounds-topic", name];
-      return started(bench, i * processes + k, SHARE, [...args, "--model", modelOf(bench)]);
-    });
-    return costsFrom(await roundTimes(kafkaOptions(bench.broker.brokers), name, 1, members, 2 * rounds), rounds);
+/** Of a round, by number of processes. All runs go on until the slowest has done its rounds; what they do during the last of these is measured. */
+async function costsTogether(bench: Bench): Promise<ReadonlyMap<number, Costs>> {
+  const counts = new Map((bench.smoke ? [1, 2] : PROCESSES).map((processes) => [processes, 0]));
+  const isOver = (processes: number) => (rounds: number) => {
+    counts.set(processes, rounds);
+    return [...counts.values()].every((rounds) => rounds >= LAST);
+  };
+  const runs = [...counts.keys()].map(async (processes) => {
+    const members = Array.from({ length: processes }, (_, k) => memberOf(bench, k, processes));
+    const kafka = kafkaOptions(bench.broker.brokers);
+    return [processes, await roundTimes(kafka, nameOf(processes), 1, members, isOver(processes))] as const;
   });
-  return mean(await Promise.all(runs));
+  const marks = await Promise.all(runs);
+  const slowest = marks[0][1];
+  // Rounds of a smoke run are over before others have begun.
+  const [from, to] = bench.smoke ? [0, Infinity] : [slowest[WARM - 1].at, slowest[LAST - 1].at];
+  return new Map(marks.map(([processes, all]) => [processes, costsOf(during(all, from, to), SHARE)]));
 }
 
-/** Measures the work of a process that only follows, with as many at once as in the other runs. */
+/** Starts one of the processes of a run. */
+function memberOf(bench: Bench, k: number, processes: number): ChildProcess {
+  const [name, share] = [nameOf(processes), `${k}/${processes}`];
+  const args = ["--lane", share, "--out", join(bench.folder, name), "--rounds-topic", name, "--model", modelOf(bench)];
+  // The runs before have 1 + 2 + … + processes / 2 of them.
+  return started(bench, processes - 1 + k, SHARE, args, EVENTS);
+}
+
+const during = (marks: readonly Mark[], from: number, to: number) => marks.filter(({ at }) => at >= from && at <= to);
+
+/** Measures the work of a process that only follows, with as many at once as there were in the runs. */
 async function followingOf(bench: Bench): Promise<Costs> {
-  const most = bench.smoke ? 2 : MOST;
-  const rounds = roundsOf(most);
-  const [name] = runsOf(bench, most);
+  const rounds = bench.smoke ? WARM : FOLLOWED;
   const runs = Array.from({ length: bench.smoke ? 1 : BUSY }, async (_, k) => {
-    const args = [
-      "--lane",
-      `0/${LANES}`,
-      "--out",
-      join(bench.folder, `follower-${k}`),
-      "--rounds-topic",
-      name,
-      "--json",
-    ];
-    const child = started(bench, k, SHARE, [...args, "--model", modelOf(bench)]);
-    return costsFrom(await foldTimes(LANES * rowsOf(bench.smoke), child, 2 * rounds), rounds);
+    const run = ["--lane", `0/${LANES}`, "--rounds-topic", nameOf(bench.smoke ? 2 : LANES)];
+    const args = ["--out", join(bench.folder, `follower-${k}`), "--json", "--model", modelOf(bench)];
+    const child = started(bench, k, SHARE, [...run, ...args], EVENTS);
+    const marks = await foldTimes(LANES * rowsOf(bench.smoke), child, 2 * rounds);
+    return costsOf(marks.slice(rounds - 1), SHARE);
   });
   return mean(await Promise.all(runs));
 }
 
 /** For two processes and the owners of the tables' shards. @throws Error if their model differs from one process's */
 async function ownedCosts(bench: Bench): Promise<Costs> {
-  const places = bench.smoke ? [0] : Array.from({ length: BUSY / (OWNED + OWNERS) }, (_, i) => i * (OWNED + OWNERS));
-  const costs = mean(await Promise.all(places.map((place) => ownedRun(bench, place))));
-  const alone = join(bench.folder, "split");
-  await ended(started(bench, 0, 1, ["--out", alone, "--model", modelOf(bench, SHARDS)], topicOf(OWNED)));
-  agree([alone, ...places.map((place) => join(bench.folder, `owned-${place}`))]);
-  return costs;
-}
-
-async function ownedRun(bench: Bench, place: number): Promise<Costs> {
-  const name = `owned-${place}`;
-  const run = ["--out", join(bench.folder, name), "--rounds-topic", name, "--model", modelOf(bench, SHARDS)];
+  const [owned, alone] = ["owned", "split"].map((name) => join(bench.folder, name));
+  const run = ["--out", owned, "--rounds-topic", "rounds-owned", "--model", modelOf(bench, SHARDS)];
   const lanes = Array.from({ length: OWNED }, (_, k) => ["--lane", `${k}/${OWNED}`, "--owners", String(OWNERS)]);
   const owners = Array.from({ length: OWNERS }, (_, k) => {
-    return ["--owner", `${k}/${OWNERS}`, "--owner-host", Links.address(place + lanes.length + k)];
+    return ["--owner", `${k}/${OWNERS}`, "--owner-host", Links.address(OWNED + k)];
   });
-  const members = [...lanes, ...owners].map((args, k) => {
-    return started(bench, place + k, SHARE, [...args, ...run], topicOf(OWNED));
-  });
-  return costsFrom(await roundTimes(kafkaOptions(bench.broker.brokers), name, 1 + OWNERS, members), roundsOf(OWNED));
+  const members = [...lanes, ...owners].map((args, k) => started(bench, k, OWNED_SHARE, [...args, ...run], FEWER));
+  const marks = await roundTimes(kafkaOptions(bench.broker.brokers), "rounds-owned", 1 + OWNERS, members);
+  await ended(started(bench, 0, 1, ["--out", alone, "--model", modelOf(bench, SHARDS)], FEWER));
+  agree([alone, owned]);
+  return costsOf(marks.slice(WARM - 1, LAST), OWNED_SHARE);
 }
 
-/** Of a round: the mean of `rounds` after as many others. */
-function costsFrom(marks: readonly Mark[], rounds: number): Costs {
-  const [before, after] = [marks[rounds - 1], marks[2 * rounds - 1]];
+/** Of a round, between the first and the last of some marks. */
+function costsOf(marks: readonly Mark[], share: number): Costs {
+  const [before, after, rounds] = [marks[0], marks[marks.length - 1], marks.length - 1];
   const computed = Math.max(...after.processor.map((seconds, k) => seconds - before.processor[k]));
-  const seconds = (after.at - before.at) * SHARE;
+  const seconds = (after.at - before.at) * share;
   return { seconds: seconds / rounds, waiting: (seconds - computed) / rounds };
 }
 
@@ -186,10 +174,11 @@ function mean(costs: readonly Costs[]): Costs {
 }
 
 /** @throws Error if runs had different weights before the last round that all of them have */
-async function compareRuns({ broker }: Bench, names: readonly string[]): Promise<void> {
+async function compareRuns({ broker }: Bench, runs: readonly number[]): Promise<void> {
   const digests = new Set<string>();
-  for (const name of names) digests.add(await digestBefore(kafkaOptions(broker.brokers), name, COMPARED, LANES));
-  if (digests.size !== 1) throw new Error(`${names.length} runs came to ${digests.size} models`);
+  for (const processes of runs)
+    digests.add(await digestBefore(kafkaOptions(broker.brokers), nameOf(processes), LAST - 1, LANES));
+  if (digests.size !== 1) throw new Error(`${runs.length} runs came to ${digests.size} models`);
 }
 
 /** @throws Error if runs have different models */
@@ -230,7 +219,7 @@ function started(
   place: number,
   share: number,
   args: readonly string[],
-  events = topicOf(MOST),
+  events: string,
 ): ChildProcess {
   const topic = ["--kafka", broker.brokers, "--topic", events, "--group", "none", "--until", "end"];
   const patience = ["--takeover-ms", String(PATIENCE_MS), "--checkpoint-seconds", "0", "--threads", "1"];

@@ -6,7 +6,8 @@ import { background } from "./background.js";
 /** Paths of Linux control groups for processor time: of version 1, and of version 2. */
 const FIRST = "/sys/fs/cgroup/cpu";
 const SECOND = "/sys/fs/cgroup";
-const PERIOD_US = 10_000;
+/** Quotas of a period must be a millisecond or more. */
+const PERIOD_US = 50_000;
 
 const first = existsSync(join(FIRST, "cpu.cfs_quota_us"));
 const root = first ? FIRST : SECOND;

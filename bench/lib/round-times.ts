@@ -19,7 +19,7 @@ export interface Mark {
  * When all lanes had contributed to each round.
  * @param topic of the rounds
  * @param others messages of its partition 0 that do not belong to a round
- * @param most kills the processes after this many rounds. Default: they end by themselves
+ * @param isOver asked with the number of rounds so far; if true, the processes are killed. Default: they end by themselves
  * @throws Error if a process fails
  */
 export async function roundTimes(
@@ -27,7 +27,7 @@ export async function roundTimes(
   topic: string,
   others: number,
   processes: readonly ChildProcess[],
-  most = Number.POSITIVE_INFINITY,
+  isOver: (rounds: number) => boolean = () => false,
 ): Promise<readonly Mark[]> {
   const marks: Mark[] = [];
   const end = Promise.all(processes.map(ended));
@@ -41,7 +41,7 @@ export async function roundTimes(
     const told = await admin.watermarks(topic).catch(() => []);
     const rounds = Math.min(...told.map(({ high }, lane) => Number(high) - (lane === 0 ? others : 0)));
     if (told.length > 0 && rounds > marks.length) marks.push(markOf(processes));
-    if (marks.length >= most) for (const child of processes) child.kill("SIGKILL");
+    if (isOver(marks.length)) for (const child of processes) child.kill("SIGKILL");
     await sleep(LOOK_MS);
   }
   await admin.close();
