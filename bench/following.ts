@@ -5,7 +5,7 @@ import { kafkaOptions } from "../src/sources/kafka/client.js";
 import { withBroker } from "./lib/broker.js";
 import { criteoLike } from "./lib/criteo-like.js";
 import { measured } from "./lib/measured.js";
-import { round } from "./lib/run.js";
+import { median, round } from "./lib/run.js";
 import { load } from "./lib/topic.js";
 
 const LANES = 8;
@@ -14,6 +14,8 @@ const KINDS = [
   { round: 8192, gradients: "bf16" },
 ] as const;
 const PROCESSES = [2, 4, 8, 16];
+/** Runs of a process that only follows; their median counts. */
+const FOLLOWERS = 3;
 
 type Kind = (typeof KINDS)[number];
 
@@ -23,7 +25,7 @@ type Kind = (typeof KINDS)[number];
  */
 export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
   return withBroker(async (broker, folder) => {
-    const runs = (smoke ? [1, 2] : [4, 12]).map((updates) => updates * LANES * (smoke ? 64 : KINDS[0].round));
+    const runs = (smoke ? [1, 2] : [4, 20]).map((updates) => updates * LANES * (smoke ? 64 : KINDS[0].round));
     for (const events of runs) await load(kafkaOptions(broker.brokers), topicOf(events), criteoLike(events), LANES);
     const kinds = smoke ? [{ ...KINDS[1], round: 64 } as unknown as Kind] : KINDS;
     const found = kinds.map((kind) => following({ broker, folder, kind, runs }));
@@ -43,16 +45,18 @@ interface Given {
 
 function following({ broker, folder, kind, runs: [short, long] }: Given): object {
   const model = modelOf(folder, kind);
-  const marginal = (share: string) => {
-    const [less, more] = [short, long].map((events) => {
-      const rounds = `rounds-${kind.round}-${events}`;
-      const out = join(folder, `${rounds}-${share.replace("/", "-")}`);
-      const args = ["--lane", share, "--out", out, "--rounds-topic", rounds];
-      return measured(process.execPath, "dist/cli/main.js", ...line(broker, model, events), ...args).processor_seconds;
-    });
-    return ((more - less) * 1e6) / (long - short);
+  const seconds = (share: string, events: number, turn = 0) => {
+    const rounds = `rounds-${kind.round}-${events}`;
+    const out = join(folder, `${rounds}-${share.replace("/", "-")}-${turn}`);
+    const args = ["--lane", share, "--out", out, "--rounds-topic", rounds];
+    return measured(process.execPath, "dist/cli/main.js", ...line(broker, model, events), ...args).processor_seconds;
   };
-  const [one, all] = [marginal("0/1"), marginal("1/2")];
+  const marginal = (of: (events: number) => number) => ((of(long) - of(short)) * 1e6) / (long - short);
+  const one = marginal((events) => seconds("0/1", events));
+  // Starting takes longer than following a round, so the difference of two single runs would mostly be chance.
+  const all = marginal((events) =>
+    median(Array.from({ length: FOLLOWERS }, (_, turn) => seconds("1/2", events, turn))),
+  );
   const linear = PROCESSES.map((processes) => [processes, round(1 / (1 + ((processes - 1) * all) / one), 3)]);
   return { ...kind, own_us: round(one - all, 2), all_us: round(all, 2), of_linear: Object.fromEntries(linear) };
 }
