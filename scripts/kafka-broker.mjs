@@ -278,6 +278,10 @@ function properties({ data, host = "127.0.0.1", client, controller, sasl, tls, k
 listener.name.${listener}.plain.sasl.jaas.config=${login}.plain.PlainLoginModule required ${plainUsers.join(" ")};
 listener.name.${listener}.scram-sha-256.sasl.jaas.config=${login}.scram.ScramLoginModule required;
 listener.name.${listener}.scram-sha-512.sasl.jaas.config=${login}.scram.ScramLoginModule required;`;
+  // Topics and groups without ACLs are open to all; on those that have some, clients without a login may do anything.
+  const rights = `authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=true`;
   const certificate = `listener.name.tls.ssl.keystore.location=${keystore}
 listener.name.tls.ssl.keystore.password=${KEYSTORE_PASSWORD}
 listener.name.tls.ssl.key.password=${KEYSTORE_PASSWORD}`;
@@ -292,6 +296,7 @@ advertised.listeners=${open.join(",")}
 ${logins("sasl")}
 ${logins("tls")}
 ${tls ? certificate : ""}
+${sasl ? rights : ""}
 log.dirs=${data}
 auto.create.topics.enable=false
 num.partitions=1

@@ -1,5 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { type Consumer, createKafka, type EachBatchPayload, type KafkaOptions } from "../sources/kafka/client.js";
+import {
+  type Consumer,
+  createKafka,
+  type EachBatchPayload,
+  followingAssigner,
+  type KafkaOptions,
+} from "../sources/kafka/client.js";
 import type { TopicMessage, TopicReading } from "./topic-source.js";
 
 /** Messages read ahead. */
@@ -31,7 +37,10 @@ export class TopicReader implements TopicReading {
   /** Connects and starts at offset `at`. Ends when `signal` aborts. */
   static async open(kafka: KafkaOptions, topic: string, at: bigint, signal: AbortSignal): Promise<TopicReader> {
     const groupId = `hashbrook-follow-${randomUUID()}`;
-    const consumer = createKafka(kafka).kafka.consumer({ groupId, maxWaitTimeInMs: 50, allowAutoTopicCreation: false });
+    const consumer = createKafka(kafka).kafka.consumer({
+      ...{ groupId, maxWaitTimeInMs: 50, allowAutoTopicCreation: false },
+      partitionAssigners: [followingAssigner],
+    });
     const reader = new TopicReader(consumer, topic, signal);
     try {
       await reader.start(at);

@@ -1,4 +1,5 @@
 import kafkajs, { type Assigner, type Cluster, type PartitionAssigner } from "kafkajs";
+import { tellsRefusals } from "./membership.js";
 
 const NAME = "hashbrook-single";
 const VERSION = 1;
@@ -22,6 +23,12 @@ export function singleAssigner(memberData: () => MemberData, onCluster: (cluster
     return assignerOf(cluster, memberData);
   };
 }
+
+/** Assigns all partitions to the only member of a group, one that follows a log. */
+export const followingAssigner: PartitionAssigner = (config) => {
+  tellsRefusals(config.cluster);
+  return kafkajs.PartitionAssigners.roundRobin(config);
+};
 
 function assignerOf(cluster: Cluster, memberData: () => MemberData): Assigner {
   return {

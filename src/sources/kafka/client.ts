@@ -8,6 +8,7 @@ import type { KafkaOptions } from "./options.js";
 import { wholeAnswers } from "./whole-answers.js";
 
 export type { Admin, Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "kafkajs";
+export { followingAssigner } from "./assigner.js";
 export { type Compression, compressionTypes, kafkaZstdAvailable, registerCodecs } from "./codecs.js";
 export { kafkaFailure } from "./failure.js";
 export { type KafkaOptions, kafkaOptions, kafkaUrl, type SaslMechanism, saslMechanisms } from "./options.js";

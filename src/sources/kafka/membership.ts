@@ -25,12 +25,25 @@ interface Coordinator {
   joinGroup(request: JoinRequest): Promise<{ memberId: string }>;
 }
 
+/** Also not declared by kafkajs. */
+interface BrokerPool {
+  withBroker(ask: (at: { broker: Finder }) => Promise<unknown>): Promise<unknown>;
+}
+
+interface Finder {
+  findGroupCoordinator(request: { groupId: string; coordinatorType: number }): Promise<unknown>;
+}
+
+/** The type of a group's coordinator, as opposed to a transaction's. */
+const GROUP = 0;
+
 /**
  * Makes `cluster` join groups under the id of `membership`. The brokers see the same member rejoining, so they wait
  * neither for the dead process nor for further members, as they do for the first member of an empty group
  * (group.initial.rebalance.delay.ms). An id that the group no longer knows is replaced by a new one.
  */
 export function joinsAs(cluster: Cluster, membership: Membership): void {
+  tellsRefusals(cluster);
   const find = cluster.findGroupCoordinator.bind(cluster);
   const ours = new WeakSet<Coordinator>();
   cluster.findGroupCoordinator = async (group) => {
@@ -40,6 +53,32 @@ export function joinsAs(cluster: Cluster, membership: Membership): void {
     ours.add(coordinator);
     return broker;
   };
+}
+
+/**
+ * Makes `cluster` say why it finds no coordinator of a group: kafkajs asks every broker, and drops what they answer (that
+ * there is no right to the group).
+ */
+export function tellsRefusals(cluster: Cluster): void {
+  const find = cluster.findGroupCoordinator.bind(cluster);
+  cluster.findGroupCoordinator = (group) =>
+    find(group).catch(async (error) => {
+      throw error.name === "KafkaJSGroupCoordinatorNotFound"
+        ? ((await refusal(cluster, group.groupId)) ?? error)
+        : error;
+    });
+}
+
+async function refusal(cluster: Cluster, groupId: string): Promise<unknown> {
+  let reason: unknown;
+  const { brokerPool } = cluster as unknown as { brokerPool: BrokerPool };
+  const ask = ({ broker }: { broker: Finder }) => broker.findGroupCoordinator({ groupId, coordinatorType: GROUP });
+  await brokerPool.withBroker((at) =>
+    ask(at).catch((cause) => {
+      reason = cause;
+    }),
+  );
+  return reason;
 }
 
 function joining(coordinator: Coordinator, membership: Membership): Coordinator["joinGroup"] {

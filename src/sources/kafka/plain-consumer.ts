@@ -112,7 +112,7 @@ export class PlainConsumer implements TopicConsumer {
       if (this.closed) return;
       const errors = answers.flatMap((answer) => this.take(answer) ?? []);
       if (errors.some((error) => UNKNOWN_TOPIC.includes(error)) && this.isGone(leader))
-        this.stop(kafkaFailure({ type: "UNKNOWN_TOPIC_OR_PARTITION" }, this.what));
+        this.stop(kafkaFailure(refused("UNKNOWN_TOPIC_OR_PARTITION", "it does not exist"), this.what));
       if (errors.length > 0 || leader < 0) await this.refreshMetadata();
     } catch (error) {
       await this.failed(error, leader);
@@ -136,7 +136,7 @@ export class PlainConsumer implements TopicConsumer {
     const next = this.reader.next(partition) ?? 0n;
     if (error === OFFSET_OUT_OF_RANGE) this.reader.outOfRange(partition);
     else if (error === TOPIC_AUTHORIZATION_FAILED)
-      this.stop(kafkaFailure({ type: "TOPIC_AUTHORIZATION_FAILED" }, this.what));
+      this.stop(kafkaFailure(refused("TOPIC_AUTHORIZATION_FAILED", "no right to read it"), this.what));
     else if (error === CORRUPT_MESSAGE && this.corrupt.has(partition))
       this.stop(batchDamaged(this.topic, partition, next, "the broker answers CORRUPT_MESSAGE"));
     else if (error === CORRUPT_MESSAGE) this.corrupt.add(partition);
@@ -174,3 +174,6 @@ export class PlainConsumer implements TopicConsumer {
     this.reader.failed(failure);
   }
 }
+
+/** A broker's error code, as kafkajs reports it. */
+const refused = (type: string, message: string) => Object.assign(new Error(message), { type });
