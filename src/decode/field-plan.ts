@@ -35,6 +35,8 @@ export interface FieldContext {
   readonly region: number;
   readonly places: Places;
   readonly ops: Ops;
+  /** Addresses of texts that were hashed. */
+  readonly texts: Map<string, number>;
   /** Tables of `smallBuckets`, by their boundaries. */
   readonly smallTables: Map<string, number>;
   /** Texts to hash, numbers to put into buckets, and keys to count, in spec order. */
@@ -141,7 +143,7 @@ function layNumeric({ spec, places, layout, region, ops }: FieldContext, field: 
 
 /** The keys of all buckets of a cell are computed once: bucket 0, 1, ..., the last, missing. */
 function layBuckets(context: FieldContext, field: Field<"buckets">, index: number): void {
-  const { arena, kernel, places } = context;
+  const { arena, places } = context;
   const missing = field.boundaries.length + 1;
   const texts = [...Array.from({ length: missing }, (_, bucket) => String(bucket)), ""];
   const boundaries = arena.doubles(field.boundaries);
@@ -149,7 +151,7 @@ function layBuckets(context: FieldContext, field: Field<"buckets">, index: numbe
   const small = smallBuckets(context, field.boundaries);
   const cells = keyCells(context, field.name);
   for (const cell of cells) {
-    const keys = arena.longs(BigUint64Array.from(texts.map((text) => xxh64(kernel, arena, text, cell.seed))));
+    const keys = arena.longs(BigUint64Array.from(texts.map((text) => xxh64(context, text, cell.seed))));
     context.bucketed.push({ ...cell, op: new Struct("BucketOp", { ...parts, small, keys }) });
   }
   countDistinct(context, cells, index);
@@ -241,7 +243,8 @@ function separatorOf(text: string): { separatorSize: number; separator: bigint }
 }
 
 /** Every destination of a single-valued field's key: its cells in all tables, then its part in crosses. */
-function keyCells({ spec, layout, region, parts, kernel, arena }: FieldContext, name: string): KeyCell[] {
+function keyCells(context: FieldContext, name: string): KeyCell[] {
+  const { spec, layout, region, parts } = context;
   const cells = spec.tables.flatMap((table, t) => {
     const { offset, singles } = layout.keys[t];
     const own = table.cells.filter(({ kind }) => kind === "single");
@@ -251,14 +254,16 @@ function keyCells({ spec, layout, region, parts, kernel, arena }: FieldContext, 
   });
   const part = parts.get(name);
   if (part === undefined) return cells;
-  return [...cells, { to: part, stride: 0, seed: xxh64(kernel, arena, name, BigInt(spec.seed)) }];
+  return [...cells, { to: part, stride: 0, seed: xxh64(context, name, BigInt(spec.seed)) }];
 }
 
 function countDistinct({ distinct, counted }: FieldContext, cells: readonly KeyCell[], index: number): void {
   if (distinct && cells.length > 0) counted.push({ ...cells[0], field: index });
 }
 
-function xxh64(kernel: ScanKernel, arena: Arena, text: string, seed: bigint): bigint {
-  const bytes = Buffer.from(text);
-  return BigInt.asUintN(64, kernel.xxh64(arena.bytes(bytes), bytes.length, seed));
+/** The hash of a text, which stays in the kernel's memory: numbers of buckets are hashed for every field. */
+function xxh64({ kernel, arena, texts }: FieldContext, text: string, seed: bigint): bigint {
+  const at = texts.get(text) ?? arena.bytes(Buffer.from(text));
+  texts.set(text, at);
+  return BigInt.asUintN(64, kernel.xxh64(at, Buffer.byteLength(text), seed));
 }

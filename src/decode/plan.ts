@@ -117,6 +117,7 @@ export function layPlan(spec: CompiledSpec, options: PlanOptions, kernel: ScanKe
     places,
     ops,
     parts,
+    texts: new Map(),
     smallTables: new Map(),
     hashed: [],
     bucketed: [],
