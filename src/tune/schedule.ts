@@ -33,7 +33,6 @@ const LEAST_EARLY = 16 * BLOCK_EVENTS;
  * continues, and the least number. Half of the cost of a comparison is what the last three learn.
  */
 const RUNGS = [
-  { at: 1 / 32, keep: 0.7, fewest: 3, least: LEAST_EARLY },
   { at: 1 / 16, keep: 1 / 2, fewest: 3, least: LEAST_EARLY },
   { at: 1 / 8, keep: 1 / 3, fewest: 3, least: LEAST_RUNG },
   { at: 3 / 16, keep: 1 / 6, fewest: 3, least: LEAST_RUNG },

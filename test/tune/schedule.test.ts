@@ -3,7 +3,7 @@ import { schedule, trainedEvents } from "../../src/tune/schedule.js";
 
 it("eliminates at whole rounds, fewer and fewer continue, and one is left to be judged on the last fifth", () => {
   const { events, round, rungs } = schedule(24, 400_000, 512);
-  expect(rungs.map(({ keep }) => keep)).toEqual([17, 12, 8, 4, 3, 2, 2, 1]);
+  expect(rungs.map(({ keep }) => keep)).toEqual([12, 8, 4, 3, 2, 2, 1]);
   for (const [i, rung] of rungs.entries()) {
     expect(rung.events % round).toBe(0);
     expect(rung.events).toBeGreaterThan(rungs[i - 1]?.events ?? 8_191);
