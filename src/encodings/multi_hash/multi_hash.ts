@@ -4,7 +4,7 @@ import { ComposedEncoding, pooled } from "../../tables/composed.js";
 import type { Encoding, EncodingOptions } from "../../tables/encoding.js";
 import type { EncodingBase, StoreSpec } from "../../tables/spec.js";
 import { StoreEncoding } from "../../tables/store-encoding.js";
-import type { MultiHashOptions } from "./spec.js";
+import { importancesOf, type MultiHashOptions } from "./spec.js";
 
 /**
  * A key's candidate rows are given by its hashes; its importances, which start around 1, by the key modulo their
@@ -24,17 +24,7 @@ export function createMultiHash(spec: EncodingBase, own: MultiHashOptions, optio
 }
 
 /** Rows with one weight per hash. */
-function importanceStore(
-  { name, init, optimizer, seed }: EncodingBase,
-  { hashes, importance_rows }: MultiHashOptions,
-): StoreSpec {
-  return {
-    name: `${name}.importance`,
-    encoding: "hash",
-    rows: importance_rows,
-    dim: hashes,
-    init,
-    optimizer,
-    seed: hex64(xxh64("importance", BigInt(`0x${seed}`))),
-  };
+function importanceStore(spec: EncodingBase, own: MultiHashOptions): StoreSpec {
+  const seed = hex64(xxh64("importance", BigInt(`0x${spec.seed}`)));
+  return { ...importancesOf(spec, own), name: `${spec.name}.importance`, seed };
 }

@@ -5,11 +5,10 @@
 // The key is mixed first because multiply-shift alone maps keys at equal distances to codes at equal distances. A code
 // is h_i mapped to (-1, 1), or the normal quantile of its top 12 bits. Only the upper half of each sum matters:
 // upper(a lo) = upper(a_low lo) + a_high lo mod 2^32.
-import { mix } from "../table/initial";
+import { GOLDEN, mix } from "../table/initial";
 import { workspace } from "../table/memory";
 import { normalTable } from "./normal";
 
-const GOLDEN: u64 = 0x9e3779b97f4a7c15;
 const HALF_STEP: f32 = 1.0 / 16777216.0;
 /** Bytes of the coefficients of four hashes: low halves of a and b, high halves of a and b, four 64-bit c. */
 const GROUP: usize = 96;

@@ -6,7 +6,7 @@
 // int2    2 bits each, the first the lowest: -1, 0 or 1, and the scale likewise
 // Rounding is to nearest, or stochastic: floor(x / step + U) with U uniform in [0, 1), so that E[code] = x / step. A
 // weight that is exactly a code is unchanged by either: a scale has 8 significant bits, so code * scale is exact.
-import { mix } from "./initial";
+import { GOLDEN, mix } from "./initial";
 import { copyFloats } from "./lanes";
 
 /** Numbers of the codecs, as in src/core/row-layout.ts. */
@@ -26,8 +26,6 @@ const USED: f32 = 0.5;
 /** Bounds of scales: neither they nor the weights they span can overflow or underflow. */
 const SMALLEST_SCALE: f32 = 2 ** -110;
 const LARGEST: f32 = 2 ** 125;
-
-const GOLDEN: u64 = 0x9e3779b97f4a7c15;
 
 let start: u64 = 0;
 /** Number of rows rounded stochastically so far. */

@@ -1,4 +1,5 @@
 // Similarity of rows to a vector, for nearest-neighbour search in a table.
+import { sumLanes } from "./lanes";
 import { lanes, weights } from "./row-state";
 import { rowPtr } from "./row-places";
 import { isTouched } from "./store";
@@ -23,13 +24,8 @@ function similarity(query: usize, row: u32, cosine: bool, probe: usize): f32 {
     dots = f32x4.add(dots, f32x4.mul(w, v128.load(query + at)));
     squares = f32x4.add(squares, f32x4.mul(w, w));
   }
-  const dot = sum(dots);
+  const dot = sumLanes(dots);
   if (!cosine) return dot;
-  const length = sqrt<f32>(sum(squares));
+  const length = sqrt<f32>(sumLanes(squares));
   return length > 0 ? dot / length : 0;
-}
-
-@inline
-function sum(x: v128): f32 {
-  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
 }
