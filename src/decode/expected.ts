@@ -52,7 +52,7 @@ const others: Readonly<Record<Plain, string>> = {
   value_too_long: "at most 65,535 bytes",
   row_too_long: "at most 4 MiB",
   missing_id: "an event id",
-  bad_quote: "quotes around the whole value, doubled within it, and no line break between them",
+  bad_quote: "quotes around the whole value, doubled within it, and closed",
   bad_features: "label index:value … (libffm: label field:index:value …), optionally a comment after a #",
   bad_avro: "one record of the writer's schema",
   bad_protobuf: "one message of the writer's schema",

@@ -109,5 +109,3 @@ function scalar(text: string): string {
   const plain = /^[A-Za-z_][\w-]*(\.[\w-]+)*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text);
   return plain ? text : JSON.stringify(text);
 }
-
-/** A text within a comment, which a line break would end. */

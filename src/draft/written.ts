@@ -29,6 +29,8 @@ const SEPARATORS = ["\t", ",", ";", "|", "\x01"];
 const ALIKE = 0.95;
 const LOOKED_AT = 200;
 const DEPTH = 8;
+/** A sample is cut into lines before anything is known of its quotes. */
+const BREAKS = "(init, unlike train, does not read line breaks in quotes)";
 /** The first line of JSON: an object, or an array of objects. */
 const JSON_BEGINS = /^\s*(\{|\[\s*(\{|$))/;
 /** An object with more members than this over all events, whose values are numbers, is a bag with weights. */
@@ -53,7 +55,7 @@ export function eventsOf({ file, lines }: Pick<Sample, "file" | "lines">, most: 
   if (separator === undefined) throw unseparated(file, lines.slice(0, LOOKED_AT));
   const events = delimitedEvents(lines, separator, most);
   if (events.rows > 0 || lines.length < 3) return events;
-  throw severalLines(file, "no line after the first has the same columns", "replace line breaks in quoted values");
+  throw unknown(file, `no line after the first has the same columns ${BREAKS}`, "events: { format: csv }");
 }
 
 function unseparated(file: string, lines: readonly string[]): HashbrookError {
@@ -65,7 +67,7 @@ function unseparated(file: string, lines: readonly string[]): HashbrookError {
     });
   return unknown(
     file,
-    "lines are neither JSON objects nor rows with equally many columns (line breaks in quotes are not supported)",
+    `lines are neither JSON objects nor rows with equally many columns ${BREAKS}`,
     "events: { format: … }",
   );
 }

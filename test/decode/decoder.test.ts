@@ -136,6 +136,13 @@ describe("the stream", () => {
     expect(rejects).toEqual([{ ...fault, offset: 4, row: 2, bytes: Uint8Array.from(Buffer.from("bad")), length: 3 }]);
   });
 
+  it("reads line breaks in quotes: what bad_quote expected said that there must be none", () => {
+    const taken = feed(new Decoder(small("csv"), { capacity: 4 }), Buffer.from('1,"a\nb"\n0,"c"d\n'));
+    expect(taken.reduce((sum, { batch }) => sum + batch.rows, 0)).toBe(1);
+    const expected = "quotes around the whole value, doubled within it, and closed";
+    expect(taken.flatMap(({ rejects }) => rejects)).toMatchObject([{ code: "bad_quote", expected }]);
+  });
+
   it("offers no space, and refuses bytes, until a finished file is scanned", () => {
     const decoder = new Decoder(small("tsv"), { capacity: 1 });
     decoder.room().set(tsv(2));
