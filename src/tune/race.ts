@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { HashbrookError, type PlainError } from "../core/errors.js";
+import { fromPlainError, HashbrookError, type PlainError } from "../core/errors.js";
 import { BLOCK_EVENTS, type ScoredStream } from "../metrics/score-blocks.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Report } from "../train/metrics/report.js";
@@ -49,7 +49,7 @@ export interface RungResult {
 
 /** The result of a race. */
 export interface RaceResult {
-  /** Results on the events after the last rung, for those that continued, in the order given. */
+  /** Results on the events after the last rung, for those that continued, in the order given; none if all have failed. */
   readonly judged: readonly Omit<Placed, "kept" | "evicted">[];
   readonly reference: { readonly standing: Standing; readonly bytes: number; readonly report: Report };
   /** Those that failed, and why. */
@@ -96,6 +96,8 @@ export async function race(options: RaceOptions): Promise<RaceResult> {
       options.onRound?.(round);
       const rung = rungs.get(round.events);
       if (!rung || rung.i < decided.length) return {};
+      const [first, ...others] = round.contenders;
+      if (first.name !== reference.name || others.length === 0) return { stop: true };
       const result = rungResult(round, rung, results, options);
       results.push(result);
       options.onRung(result);
@@ -106,12 +108,13 @@ export async function race(options: RaceOptions): Promise<RaceResult> {
   });
   const stopped = options.signal?.aborted ?? false;
   const [first, ...others] = report.contenders;
-  if (first.error) throw new HashbrookError(first.error.code, first.error.message);
+  if (first.error) throw fromPlainError(first.error);
   const failed = others.flatMap(({ name, error }) => (error ? [{ name, error }] : []));
+  const over = stopped || others.every(({ name, error }) => error || !names.has(name));
   return {
     stopped,
     failed,
-    ...(stopped ? { judged: [], reference: undefined as never } : judgement(first, others, names, options)),
+    ...(over ? { judged: [], reference: undefined as never } : judgement(first, others, names, options)),
   };
 }
 
@@ -141,10 +144,8 @@ function goingOn(entrants: readonly Entrant[], decided: readonly RungResult[]): 
 
 /** The newest part of what was learned decides, because it shows what a model is like now, not how it began. */
 function rungResult(round: Round, rung: Rung, before: readonly RungResult[], options: RaceOptions): RungResult {
-  const { reference, entrants, metric } = options;
+  const { entrants, metric } = options;
   const [first, ...others] = round.contenders;
-  if (first.name !== reference.name)
-    throw new HashbrookError("internal", "the reference is missing from the rung's results");
   const to = scoredTo(first.scores);
   const window = { from: Math.floor((to * (1 - (rung.newest ?? HALF))) / BLOCK_EVENTS) * BLOCK_EVENTS, to };
   const standings = others.map(({ name, bytes, evicted, scores }) => {

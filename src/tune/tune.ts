@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../core/clock.js";
-import { HashbrookError } from "../core/errors.js";
+import { fromPlainError, HashbrookError } from "../core/errors.js";
 import { packageVersion } from "../serve/package-version.js";
 import { parseSpec } from "../spec/parse.js";
 import type { TuneOptions, TuneReport } from "./options.js";
@@ -158,12 +158,19 @@ interface Raced {
   readonly seconds: number;
 }
 
+/** Why there is no result: the chosen one failed later, or all have failed. */
+function failureOf({ failed }: RaceResult, chosen: string | undefined): HashbrookError {
+  const { name, error } = failed.find((one) => one.name === chosen) ?? failed[0];
+  const what = name === chosen ? `${name} was chosen, but then failed` : name;
+  return fromPlainError({ ...error, message: `${what}: ${error.message}` });
+}
+
 /** The best of the last rung, whatever later events say about it. */
 async function choose(session: Session, { plan, models, result, seconds }: Raced): Promise<void> {
   const { ledger, out } = session;
-  const [chosen] = rungsOf(session, plan).at(-1)!.placed;
-  const judged = result.judged.find(({ name }) => name === chosen.name);
-  if (!judged) throw new HashbrookError("diverged", `${chosen.name} was chosen, but then diverged`);
+  const [chosen] = rungsOf(session, plan).at(-1)?.placed ?? [];
+  const judged = result.judged.find(({ name }) => name === chosen?.name);
+  if (!judged) throw failureOf(result, chosen?.name);
   const finalists = [
     models.reference,
     ...models.entrants.filter(({ name }) => result.judged.some((one) => one.name === name)),

@@ -182,6 +182,13 @@ it("reports errors with codes", async () => {
   expect(await codeOf({ time: "0.01s", out: place("time") })).toBe("time_too_short");
 });
 
+it("says why all candidates failed", async () => {
+  const set = ["tables.*.optimizer.ftrl.alpha=1e38"];
+  const asked = tune({ ...options, set, budget: undefined, out: place("failing") });
+  await expect(asked).rejects.toThrow(expect.objectContaining({ code: "diverged" }));
+  await expect(asked).rejects.toThrow(/alpha=1e\+38: batch /);
+});
+
 it("names the smallest budget that a candidate fits", async () => {
   const asked = tune({ ...options, budget: "100", out: place("tiny") });
   await expect(asked).rejects.toThrow(expect.objectContaining({ code: "budget_too_small" }));
