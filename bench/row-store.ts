@@ -40,8 +40,8 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
   const loaded = await load(disk, rows);
   const file = statSync(join(path, "1/data.mdb"));
   await compare(memory, disk, bodies(smoke ? 20 : 200));
-  // Warms up the rows in memory.
-  for (const body of bodies(requests * 2)) await disk.score(body);
+  // Until its memory is full, and rows have been evicted for a while.
+  for (let request = 0; request < rows / 500; request++) await disk.score(bodyOf(draw));
   const times = { memory: [] as number[], disk: [] as number[] };
   const shares: number[] = [];
   for (let turn = 0; turn < (smoke ? 1 : 7); turn++) {

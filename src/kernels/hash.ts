@@ -45,7 +45,7 @@ function xxh64OfText(text: string, seed: bigint): bigint {
 export function crc32c(data: Uint8Array): number {
   let crc = 0;
   for (let at = 0; at < data.byteLength; at += PIECE_BYTES) {
-    const piece = data.subarray(at, at + PIECE_BYTES);
+    const piece = data.byteLength <= PIECE_BYTES ? data : data.subarray(at, at + PIECE_BYTES);
     input.set(piece);
     crc = kernel.crc(piece.byteLength, crc);
   }

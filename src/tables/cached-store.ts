@@ -9,12 +9,14 @@ const NONE = 0xffffffff;
 const DEFAULT_KEY = 0xffffffffffffffffn;
 /** Additional bytes per row in memory: index, and eviction state. */
 const BESIDE = 16;
+/** Most uses of a row that are counted. */
+const OFTEN = 2;
 
 /**
  * A serving store that caches recently used rows; all rows are kept in a `RowKeeper`. The rows a batch needs are loaded
  * before it is gathered, so a row that is not in memory is one that was never learned. Rows of a hash table are keyed
- * by row number. When memory is full, rows are evicted by CLOCK, but never those of the current batch, for which more
- * memory is taken if necessary.
+ * by row number. When memory is full, rows are evicted by CLOCK with counts (a row of two uses is passed over twice; one
+ * that was only loaded, not at all), but never those of the current batch, for which more memory is taken if necessary.
  */
 export class CachedStore extends ExactStore {
   override readonly whole = false;
@@ -24,7 +26,7 @@ export class CachedStore extends ExactStore {
   private readonly range: number;
   /** True if keys without a row have the default row's weights. */
   private readonly hasDefault: boolean;
-  /** For each row in memory: 1 if it was used since the hand passed it, and the last batch that used it. */
+  /** For each row in memory: its batches since it was loaded, less how often the hand has passed it, and the last of them. */
   private used = new Uint8Array(PACKED);
   private batches = new Uint32Array(PACKED);
   private batch = 0;
@@ -33,6 +35,8 @@ export class CachedStore extends ExactStore {
   private filled = -1;
   /** Rows for which memory was granted. */
   private granted = 0;
+  /** The bytes of a row's weights in `probe`, in the memory as it was when it was last written to. */
+  private written = new Uint8Array();
 
   constructor(spec: StoreSpec, options: StoreOptions & { readonly keeper: RowKeeper }) {
     const range = spec.encoding === "hash" ? spec.rows : 0;
@@ -118,7 +122,7 @@ export class CachedStore extends ExactStore {
 
   private use(row: number): boolean {
     if (row === NONE) return false;
-    this.used[row] = 1;
+    if (this.used[row] < OFTEN) this.used[row]++;
     this.batches[row] = this.batch;
     return true;
   }
@@ -131,11 +135,12 @@ export class CachedStore extends ExactStore {
     const { kernel } = this;
     if (kernel.rowOf(key) >>> 0 !== NONE) return; // requested twice
     if (this.count >= this.granted && !this.grant()) this.evict();
+    const row = this.count;
     this.reserve(1);
     this.write(key, weights);
-    const row = this.count - 1;
     if (row >= this.used.length) this.lengthen();
-    this.use(row);
+    this.used[row] = 0;
+    this.batches[row] = this.batch;
   }
 
   private get count(): number {
@@ -157,17 +162,18 @@ export class CachedStore extends ExactStore {
   }
 
   private write(key: bigint, weights: Uint8Array): void {
-    const row = new Uint8Array(this.memory.buffer, this.probe, this.layout.lanes * 4);
-    row.set(weights);
-    row.fill(0, weights.length);
+    const { buffer } = this.memory;
+    if (this.written.buffer !== buffer) this.written = new Uint8Array(buffer, this.probe, this.layout.lanes * 4);
+    this.written.set(weights);
+    this.written.fill(0, weights.length);
     this.kernel.put(key, this.probe);
   }
 
-  /** Evicts a row that was not used for a round of the hand; none if the current batch uses all of them. */
+  /** Evicts the first row that the hand finds without uses; none if the current batch uses all of them. */
   private evict(): void {
     const { count } = this;
     if (this.filled === this.batch) return;
-    for (let passed = 0; passed < 2 * count; passed++) {
+    for (let passed = 0; passed < (OFTEN + 1) * count; passed++) {
       const row = this.hand % count;
       this.hand = row + 1;
       if (this.batches[row] === this.batch) continue;
@@ -175,7 +181,7 @@ export class CachedStore extends ExactStore {
         this.forget(row);
         return;
       }
-      this.used[row] = 0;
+      this.used[row]--;
     }
     this.filled = this.batch;
   }
