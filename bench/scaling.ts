@@ -89,13 +89,11 @@ async function measured(bench: Bench): Promise<object> {
   const owned = await ownedCosts(bench);
   return {
     what: WHAT,
-    ...{
-      lanes: LANES,
-      round: rowsOf(bench.smoke),
-      gradients: "bf16",
-      share_of_a_core: SHARE,
-      bits_a_second: RATE,
-    },
+    lanes: LANES,
+    round: rowsOf(bench.smoke),
+    gradients: "bf16",
+    share_of_a_core: SHARE,
+    bits_a_second: RATE,
     ...compared(bench, found, all),
     owners: { processes: OWNED, owners: OWNERS, shards: SHARDS, ...shown(bench, owned) },
   };

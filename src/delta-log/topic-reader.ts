@@ -38,7 +38,9 @@ export class TopicReader implements TopicReading {
   static async open(kafka: KafkaOptions, topic: string, at: bigint, signal: AbortSignal): Promise<TopicReader> {
     const groupId = `hashbrook-follow-${randomUUID()}`;
     const consumer = createKafka(kafka).kafka.consumer({
-      ...{ groupId, maxWaitTimeInMs: 50, allowAutoTopicCreation: false },
+      groupId,
+      maxWaitTimeInMs: 50,
+      allowAutoTopicCreation: false,
       partitionAssigners: [followingAssigner],
     });
     const reader = new TopicReader(consumer, topic, signal);

@@ -119,8 +119,7 @@ function oneClass(blocks: readonly ScoreBlock[]): boolean {
 
 /** Positive-negative pairs in the right order, a tie counting half, ÷ all pairs; scores in one cell are ties. */
 function aucOf(blocks: readonly ScoreBlock[]): Figure {
-  const all = new Float64Array(2 * CELLS);
-  for (const { cells } of blocks) for (let i = 0; i < all.length; i++) all[i] += cells[i];
+  const all = cellsOf(blocks);
   const { weight, positive } = totals(blocks);
   const negative = weight - positive;
   const ordered = pairsOf(all);
@@ -133,8 +132,15 @@ function aucOf(blocks: readonly ScoreBlock[]): Figure {
   return { whole: ordered / (positive * negative), without };
 }
 
-/** Weight of pairs with a positive above a negative. */
-function pairsOf(cells: Float64Array): number {
+/** The cells of several blocks, summed. */
+export function cellsOf(blocks: readonly ScoreBlock[]): Float64Array {
+  const all = new Float64Array(2 * CELLS);
+  for (const { cells } of blocks) for (let i = 0; i < all.length; i++) all[i] += cells[i];
+  return all;
+}
+
+/** Weight of pairs with a positive above a negative; of those that are tied, half. */
+export function pairsOf(cells: Float64Array): number {
   let below = 0;
   let sum = 0;
   for (let cell = 0; cell < CELLS; cell++) {

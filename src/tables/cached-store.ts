@@ -26,7 +26,7 @@ export class CachedStore extends ExactStore {
   private readonly range: number;
   /** True if keys without a row have the default row's weights. */
   private readonly hasDefault: boolean;
-  /** For each row in memory: its batches since it was loaded, less how often the hand has passed it, and the last of them. */
+  /** For each row in memory: batches that used it since it was loaded (at most OFTEN), less how often the hand has passed it; and the last of them. */
   private used = new Uint8Array(PACKED);
   private batches = new Uint32Array(PACKED);
   private batch = 0;

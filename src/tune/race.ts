@@ -126,11 +126,11 @@ function judgement(
 ) {
   const from = schedule.rungs.at(-1)!.events;
   const window = { from, to: scoredTo(first.scores!) };
-  const stood = (one: ContenderReport) => known(standing(first.scores!, one.scores!, window));
+  const judged = (one: ContenderReport) => stood(first.scores!, one.scores!, window);
   const finished = others.filter(({ name, report, error }) => names.has(name) && report && !error);
   return {
-    judged: finished.map((one) => ({ name: one.name, bytes: one.report!.bytes_total, ...stood(one) })),
-    reference: { standing: stood(first), bytes: first.report!.bytes_total, report: first.report! },
+    judged: finished.map((one) => ({ name: one.name, bytes: one.report!.bytes_total, ...judged(one) })),
+    reference: { standing: judged(first), bytes: first.report!.bytes_total, report: first.report! },
   };
 }
 

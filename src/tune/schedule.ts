@@ -25,7 +25,7 @@ export interface Schedule {
 
 /** The last part of the stream, which judges what was chosen by earlier events. */
 const JUDGED = 0.2;
-/** Fewer events are too few to eliminate anybody, or so many that did not learn much yet. */
+/** Fewer events are too few to eliminate anybody; at the first rung, where models have learned little yet, more are needed. */
 const LEAST_RUNG = 4 * BLOCK_EVENTS;
 const LEAST_EARLY = 16 * BLOCK_EVENTS;
 /**

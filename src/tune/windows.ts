@@ -1,5 +1,5 @@
-import { comparePaired, type PairedDifference } from "../metrics/paired.js";
-import { CELLS, type ScoreBlock, type ScoredStream, widened } from "../metrics/score-blocks.js";
+import { cellsOf, comparePaired, type PairedDifference, pairsOf } from "../metrics/paired.js";
+import { type ScoreBlock, type ScoredStream, widened } from "../metrics/score-blocks.js";
 
 /** A range of a stream, by positions of events (learned and rejected). */
 export interface Window {
@@ -71,21 +71,8 @@ function qualityOf(blocks: readonly ScoreBlock[]): Omit<WindowQuality, keyof Win
   const rate = positive / weight;
   const logloss = loss / weight;
   return {
-    auc: aucOf(blocks, positive, weight - positive),
+    auc: pairsOf(cellsOf(blocks)) / (positive * (weight - positive)),
     logloss,
     normalized_entropy: logloss / -(rate * Math.log(rate) + (1 - rate) * Math.log1p(-rate)),
   };
-}
-
-/** Correctly ordered pairs ÷ all pairs; scores in one cell are ties. */
-function aucOf(blocks: readonly ScoreBlock[], positives: number, negatives: number): number {
-  const cells = new Float64Array(2 * CELLS);
-  for (const block of blocks) for (let i = 0; i < cells.length; i++) cells[i] += block.cells[i];
-  let below = 0;
-  let ordered = 0;
-  for (let cell = 0; cell < CELLS; cell++) {
-    ordered += cells[CELLS + cell] * (below + cells[cell] / 2);
-    below += cells[cell];
-  }
-  return ordered / (positives * negatives);
 }
