@@ -24,10 +24,10 @@ export interface Input {
   /** Time of the last change, ms since 1970; absent if unknown. */
   readonly modified?: number;
   /**
-   * For inputs whose row positions can be computed without reading: the offset of the first row that begins at or after
-   * a byte; null if there is none.
+   * For inputs whose rows are not found by their newlines: the offset of the first row that begins at or after a byte
+   * (above 0), or of the end; null if there is none.
    */
-  readonly rowFrom?: (byte: number) => number | null;
+  readonly rowFrom?: (byte: number) => number | null | Promise<number | null>;
   /** The final value of its readers' `consumed`, if it is known although `bytes` is not. */
   readonly extent?: number;
   /** Size of the decompressed content; null if it is known only after reading. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
+import { cacheEvents } from "../../src/event-cache/command.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { evaluate, type TrainOptions, train } from "../../src/train/run.js";
 import { digests, endedAfterKills, kills, run, temporary } from "./hashbrook.js";
@@ -95,6 +96,27 @@ describe("validation", () => {
     const several = await trained({ data: files, validateLast: 0.2 });
     expect(weights(several.out)).toEqual(weights(one.out));
     expect(several.validation).toEqual(one.validation);
+  });
+
+  it("does not hold out half of a row whose quoted value contains line breaks", async () => {
+    const at = temporary();
+    const [data, spec, cached] = ["quoted.csv", "quoted.yaml", "cache"].map((name) => join(at, name));
+    const rows = Array.from(
+      { length: 400 },
+      (_, i) => `${i % 2},u${i % 20},"one ${i}\n""two"", ${i}\n\nthree",a${i % 5}\n`,
+    );
+    writeFileSync(data, `label,user,text,ad\n${rows.join("")}`);
+    const fields = "fields: [{ name: user, type: categorical, table: t }, { name: ad, type: categorical, table: t }]";
+    const tables = "tables: { t: { encoding: hash, rows: 512, optimizer: { ftrl: {} } } }\ntower: lr";
+    const events = "name: quoted\nevents: { format: csv, header: true }\nlabel: { field: label }";
+    writeFileSync(spec, `${events}\n${fields}\n${tables}\n`);
+    await cacheEvents({ model: spec, data, out: cached });
+    for (const validateLast of [0.2, 0.21, 0.33, 0.4, 0.005, 0.99]) {
+      const { examples, rejected, validation } = await trained({ model: spec, data, validateLast });
+      expect([rejected, validation!.rejected, examples + validation!.examples]).toEqual([0, 0, 400]);
+      const same = await trained({ model: spec, data: `cache:${cached}`, validateLast });
+      expect(same).toMatchObject({ examples, validation: { logloss: validation!.logloss } });
+    }
   });
 
   it("warns if validation events are earlier than training events, whether held out or given", async () => {

@@ -87,22 +87,24 @@ async function contentOf(input: Input): Promise<number> {
 /** The first row of an input that starts at or after a byte; the next input's first row if there is none. */
 async function rowFrom(input: Input, file: number, byte: number): Promise<Cut> {
   if (byte === 0) return { file, offset: 0 };
-  if (input.rowFrom) {
-    const offset = input.rowFrom(byte);
-    return offset === null ? { file: file + 1, offset: 0 } : { file, offset };
-  }
+  const offset = await (input.rowFrom ? input.rowFrom(byte) : lineFrom(input, byte));
+  const more = offset !== null && (await readFrom(input, offset, () => true));
+  return more ? { file, offset } : { file: file + 1, offset: 0 };
+}
+
+/** Where the first line of an input at or after a byte (above 0) begins, or its content ends; null: no line does. */
+export async function lineFrom(input: Input, byte: number): Promise<number | null> {
   let at = byte - 1;
   const found = await readFrom(input, at, (piece) => {
     const end = piece.indexOf(NEWLINE);
     at += end < 0 ? piece.length : end + 1;
     return end >= 0;
   });
-  const more = found && (await readFrom(input, at, () => true));
-  return more ? { file, offset: at } : { file: file + 1, offset: 0 };
+  return found ? at : null;
 }
 
-/** Reads pieces until `take` returns true, and returns whether it did. */
-async function readFrom(input: Input, offset: number, take: (piece: Uint8Array) => boolean): Promise<boolean> {
+/** Reads pieces of an input until `take` returns true, and returns whether it did. */
+export async function readFrom(input: Input, offset: number, take: (piece: Uint8Array) => boolean): Promise<boolean> {
   const reader = await input.open(offset);
   const target = new Uint8Array(PIECE);
   try {

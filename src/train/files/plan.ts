@@ -18,6 +18,7 @@ import {
   without,
 } from "./learned-files.js";
 import { NEW_PASS, type Pass } from "./pass.js";
+import { withQuotedRows } from "./quoted-rows.js";
 
 type Start = Pick<StreamStart, "position" | "pass" | "fingerprints" | "learned" | "examples">;
 
@@ -57,7 +58,8 @@ export async function heldOutCut(
   const unknown = isBinary(spec.events.format) && inputs.find(({ rowFrom }) => rowFrom === undefined);
   if (unknown) throw noLines(unknown);
   const offsets = inputs.map((_, i) => begins[i]?.offset ?? 0);
-  return cutOf(inputs, validateLast, offsets);
+  const rows = spec.events.format === "csv" ? inputs.map((input) => withQuotedRows(input, spec)) : inputs;
+  return cutOf(rows, validateLast, offsets);
 }
 
 function noLines({ name }: Input): HashbrookError {
