@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { build } from "rolldown";
 import { bundleForBrowsers } from "./browser.mjs";
 import { layOnnxruntime, thisPlatform } from "./onnxruntime.mjs";
@@ -72,6 +72,7 @@ async function makeAll(sources) {
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
   for (const page of ["serve/page", "report/page"]) cpSync(`src/${page}`, `dist/${page}`, { recursive: true });
   await bundle();
+  BUNDLES[0][0].forEach(layCommonJs);
   await bundleForBrowsers();
   writeFileSync(MADE, sources);
 }
@@ -141,6 +142,16 @@ async function bundle() {
         codeSplitting: { groups: Object.entries(groups).map(groupOf) },
       },
     });
+}
+
+/**
+ * What `require` finds: the same module. Node loads ES modules by `require`, but TypeScript refuses their types to CommonJS modules unless `module` is
+ * node20 or later.
+ */
+function layCommonJs(entry) {
+  const module = JSON.stringify(`./${basename(entry)}.js`);
+  writeFileSync(`dist/${entry}.cjs`, `module.exports = require(${module});\n`);
+  writeFileSync(`dist/${entry}.d.cts`, `// @ts-ignore: require loads ES modules.\nexport * from ${module};\n`);
 }
 
 function groupOf([name, modules], i) {

@@ -276,6 +276,8 @@ export class CheckpointStore {
 }
 
 const NAME_A_RUN = "name a directory written by `hashbrook train --out`, or a checkpoint-… directory in it";
+const COPY_IT =
+  "an address is not a path: copy it to this machine first, with `hashbrook pull`; `hashbrook/scorer` loads addresses";
 
 /**
  * Opens a checkpoint for use: `path` is a run's directory (the newest intact checkpoint) or one checkpoint's directory. All of it is verified.
@@ -293,9 +295,8 @@ export function openCheckpoint(path: string, files: Files = nodeFiles): { checkp
   if (checkpoint) return { checkpoint, skipped };
   if (files.stat(join(path, TOGETHER))) throw severalHeld(path);
   const what = files.stat(path) ? "contains no finished checkpoint" : "no such directory";
-  throw new HashbrookError("checkpoint_missing", `${path}: ${what}`, {
-    hint: NAME_A_RUN,
-  });
+  const hint = /^[a-z\d]+:\/\//i.test(path) ? COPY_IT : NAME_A_RUN;
+  throw new HashbrookError("checkpoint_missing", `${path}: ${what}`, { hint });
 }
 
 /** A full checkpoint's manifest without its files. */

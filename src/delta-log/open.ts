@@ -1,3 +1,4 @@
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { isStore, openReader, openStore } from "../object-store/open-store.js";
 import { kafkaUrl } from "../sources/kafka/options.js";
@@ -39,6 +40,7 @@ export async function openSink(url: string, writer: WriterFacts): Promise<DeltaS
  * @throws HashbrookError usage
  */
 export function openFollow(url: string): DeltaSource {
+  checkArguments("openFollow", { url }, { url: "text" });
   const kind = kindOf(url);
   if (kind === "directory") return new DirectorySource(url);
   if (kind === "objects") return new ObjectSource(openReader(url));

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { inputsFor } from "../sources/source.js";
 import { parseSpec } from "../spec/parse.js";
@@ -70,6 +71,13 @@ const ENDINGS = /(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|arrow|avro|gz|zst))+$
  * source_unreadable
  */
 export async function draftSpec(options: DraftOptions): Promise<Draft> {
+  checkArguments("draftSpec", options, {
+    data: "files",
+    label: "?text",
+    positive: "?text",
+    name: "?text",
+    rows: "?number",
+  });
   const { rows = ROWS, tower = draftTowers[0] } = options;
   const data = typeof options.data === "string" ? [options.data] : options.data;
   const { file, lines, whole } = await firstLines(data, rows + 1);

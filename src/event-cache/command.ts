@@ -1,3 +1,4 @@
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { fieldOf } from "../fields/index.js";
@@ -38,6 +39,7 @@ export interface CacheReport extends OpenedCache {
  * source_unreadable, spec_invalid, usage
  */
 export async function cacheEvents(options: CacheOptions): Promise<CacheReport | null> {
+  checkArguments("cacheEvents", options, { model: "spec", data: "files", out: "path", texts: "?texts" });
   const { model, data, out, texts = [], onProgress, signal } = options;
   const spec = typeof model === "string" ? loadSpec(model) : model;
   if (spec.join) throw joined(spec);

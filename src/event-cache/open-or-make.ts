@@ -1,3 +1,4 @@
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { fingerprint } from "../sources/files/fingerprint.js";
@@ -44,6 +45,7 @@ export interface OpenedCache {
  * @throws HashbrookError cache_write; source_missing, source_unreadable, usage
  */
 export async function openOrMakeCache(options: OpenOrMakeOptions): Promise<OpenedCache | null> {
+  checkArguments("openOrMakeCache", options, { spec: "compiled", data: "texts", directory: "path", kept: "?texts" });
   const { spec, data, directory, kept = [], onProgress, signal } = options;
   const inputs = inputsFor(data);
   const wrong = await whyNot(directory, { spec, inputs, kept });

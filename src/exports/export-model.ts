@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Steps } from "../checkpoints/data-file.js";
 import type { Skipped } from "../checkpoints/store.js";
+import { checkArguments } from "../core/arguments.js";
 import { hex64 } from "../core/hash.js";
 import { refuseInputs } from "../core/output.js";
 import type { Precision } from "../delta-log/precision.js";
@@ -65,6 +66,7 @@ export interface ExportReport {
  *   the checkpoint's files, or the whole model does not fit in an ONNX file; checkpoint_write
  */
 export async function exportModel(options: ExportOptions): Promise<ExportReport> {
+  checkArguments("exportModel", options, { checkpoint: "path", out: "path", formats: "?texts" });
   const loaded = await loadModel(options.checkpoint, { capacity: 1, threads: 1 });
   try {
     return { ...(await write(loaded, options)), passed_over: loaded.skipped };

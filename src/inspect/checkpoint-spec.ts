@@ -1,4 +1,5 @@
 import { openCheckpoint, type Skipped } from "../checkpoints/store.js";
+import { checkArguments } from "../core/arguments.js";
 import { specOf } from "../model/load.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 
@@ -16,6 +17,7 @@ export interface CheckpointSpec {
  * @throws HashbrookError checkpoint_missing | checkpoint_damaged
  */
 export function checkpointSpec(path: string): CheckpointSpec {
+  checkArguments("checkpointSpec", { path }, { path: "path" });
   const opened = openCheckpoint(path);
   return { spec: specOf(opened), passed_over: opened.skipped };
 }

@@ -1,4 +1,5 @@
 import type { Skipped } from "../checkpoints/store.js";
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { hex64 } from "../core/hash.js";
 import { loadModel } from "../model/load.js";
@@ -155,6 +156,7 @@ export interface InspectReport {
  *   `value` is given, or the spec does not look such a value up
  */
 export async function inspect(options: InspectOptions): Promise<InspectReport> {
+  checkArguments("inspect", options, { checkpoint: "path", field: "?text", value: "?list" });
   const { checkpoint: at, field, value, heaviest = 0, names } = options;
   if ((field === undefined) !== (value === undefined)) {
     throw new HashbrookError("usage", "--field and --value require each other");

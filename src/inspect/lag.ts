@@ -1,4 +1,5 @@
 import { openCheckpoint, type Skipped } from "../checkpoints/store.js";
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { type KafkaAdmin, type Watermarks, withAdmin } from "../sources/kafka/admin.js";
 import type { KafkaOptions } from "../sources/kafka/options.js";
@@ -54,6 +55,7 @@ export interface LagReport {
  *   kafka_unreachable | kafka_auth | kafka_topic_missing | kafka_failed
  */
 export async function lag(options: LagOptions): Promise<LagReport> {
+  checkArguments("lag", options, { kafka: "kafka", topic: "text", group: "?text", checkpoint: "?path" });
   const { kafka, topic, group, checkpoint } = options;
   if ((group === undefined) === (checkpoint === undefined)) {
     throw new HashbrookError("usage", "exactly one of --group and --checkpoint is required", {

@@ -1,3 +1,4 @@
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
@@ -52,6 +53,13 @@ const DIM = 4096;
  * @throws HashbrookError usage, spec_invalid, source_missing, source_unreadable, table_full
  */
 export async function item2vec(options: Item2vecOptions): Promise<Item2vecReport> {
+  checkArguments("item2vec", options, {
+    data: "files",
+    model: "?spec",
+    field: "?text",
+    sequenceBy: "?text",
+    out: "path",
+  });
   const settings = settingsOf(options);
   const reader = await readerOf(options);
   const sequences = reader.take(settings.minCount);
@@ -120,6 +128,7 @@ export interface Neighbour {
  * @throws HashbrookError usage if there is no such id; what reading throws
  */
 export function neighboursOf(directory: string, id: string, count = 10): Neighbour[] {
+  checkArguments("neighboursOf", { directory, id, count }, { directory: "path", id: "text", count: "number" });
   const { ids, dim, vectors } = readIdVectors(directory);
   const at = ids.indexOf(id);
   if (at < 0)

@@ -1,3 +1,4 @@
+import { checkArguments } from "../core/arguments.js";
 import { type Dims, shortenSpec } from "../spec/cut.js";
 import type { RowChunk } from "../tables/row-store.js";
 import { type RewriteReport, type Rewritten, rewriteCheckpoint } from "./rewrite.js";
@@ -31,7 +32,9 @@ export interface CutTable extends Rewritten {
  * are cut to. It scores like the whole model with these `dims`: bit for bit if rows are f32.
  * @throws HashbrookError checkpoint_missing, checkpoint_damaged, output_exists; usage if there are no such prefixes
  */
-export async function cutCheckpoint({ checkpoint, dims, out }: CutOptions): Promise<CutReport> {
+export async function cutCheckpoint(options: CutOptions): Promise<CutReport> {
+  checkArguments("cutCheckpoint", options, { checkpoint: "path", dims: "dims", out: "path" });
+  const { checkpoint, dims, out } = options;
   const cuts: { from: number; to: number }[] = [];
   const report = await rewriteCheckpoint(checkpoint, out, (from) => {
     const to = shortenSpec(from, dims);

@@ -1,6 +1,7 @@
 import type { CheckpointContent } from "../checkpoints/checkpoint.js";
 import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import { CheckpointStore, openCheckpoint, type Skipped } from "../checkpoints/store.js";
+import { checkArguments } from "../core/arguments.js";
 import { Batch, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
@@ -73,6 +74,13 @@ export interface MigrationReport {
  * differs
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
+  checkArguments("migrate", options, {
+    checkpoint: "path",
+    model: "spec",
+    out: "path",
+    data: "?files",
+    passes: "?number",
+  });
   const opened = openCheckpoint(options.checkpoint);
   const { checkpoint, skipped } = opened;
   const from = specOf(opened);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { kindOf } from "../encodings/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -20,7 +21,9 @@ export interface PruneOptions {
  * then treated like new ids. The baseline for any other method of compressing a model to the same size.
  * @throws HashbrookError checkpoint_missing, checkpoint_damaged, output_exists; usage if no table has rows that can be removed
  */
-export function pruneCheckpoint({ checkpoint, keep, out }: PruneOptions): Promise<RewriteReport> {
+export async function pruneCheckpoint(options: PruneOptions): Promise<RewriteReport> {
+  checkArguments("pruneCheckpoint", options, { checkpoint: "path", keep: "number", out: "path" });
+  const { checkpoint, keep, out } = options;
   return rewriteCheckpoint(checkpoint, out, async (from, open) => {
     if (!(keep > 0 && keep < 1)) throw new HashbrookError("usage", `keep ${keep}: must lie between 0 and 1`);
     const tables = prunable(from);

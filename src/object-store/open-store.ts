@@ -1,4 +1,5 @@
 import { isPlainHttp, withoutSecrets } from "../core/address.js";
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { DirectoryStore } from "./directory-store.js";
 import { HttpReader } from "./http-reader.js";
@@ -14,6 +15,7 @@ export const isStore = (url: string): boolean => /^(objects:|s3:\/\/|https?:\/\/
  * @throws HashbrookError usage
  */
 export function openStore(url: string, env: Readonly<Record<string, string | undefined>> = process.env): ObjectStore {
+  checkArguments("openStore", { url }, { url: "text" });
   const [, directory] = /^objects:(.+)$/i.exec(url) ?? [];
   if (directory) return new DirectoryStore(directory);
   const [, bucket, prefix = ""] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w./-]*))?$/i.exec(url) ?? [];
@@ -26,6 +28,7 @@ export function openStore(url: string, env: Readonly<Record<string, string | und
 
 /** Opens a store to read from: also `https://…` and `http://…`. @throws HashbrookError usage */
 export function openReader(url: string, env: Readonly<Record<string, string | undefined>> = process.env): ObjectReader {
+  checkArguments("openReader", { url }, { url: "text" });
   if (!/^https?:/i.test(url)) return openStore(url, env);
   if (isPlainHttp(url)) return new HttpReader(url, env.HASHBROOK_LOG_TOKEN);
   throw new HashbrookError("usage", `${JSON.stringify(withoutSecrets(url))}: not an address of objects`, {

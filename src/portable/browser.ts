@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+import { checkArguments } from "../core/arguments.js";
 import { fetched, PortableScorer, ready } from "./scorer.js";
 
 export { type ErrorCode, HashbrookError } from "../core/errors.js";
@@ -16,6 +17,7 @@ export class Scorer extends PortableScorer {
    * @throws HashbrookError source_missing; log_damaged if a byte is wrong; log_mismatch; runtime_unavailable
    */
   static async load(source: string | URL | Uint8Array | ArrayBuffer): Promise<Scorer> {
+    checkArguments("Scorer.load", { source }, { source: "model" });
     const isAddress = typeof source === "string" || source instanceof URL;
     return new Scorer(await ready(isAddress ? await fetched(source) : source));
   }

@@ -10,6 +10,7 @@
  * const { scores, version } = await client.score({ context: { user: { id: 9007199254740993n } }, candidates: [{ item: { id: "i3" } }] });
  * ```
  */
+import { checkArguments } from "../core/arguments.js";
 import { drawn } from "../core/chance.js";
 import { systemClock } from "../core/clock.js";
 import { jsonText } from "../core/json.js";
@@ -99,6 +100,7 @@ export class Client {
 
   /** @param url of the server: `http://localhost:8080` */
   constructor(url: string | URL, options: ClientOptions = {}) {
+    checkArguments("Client", { url }, { url: "address" });
     const { token, timeoutMs = 1000, retries = 2, backoffMs = 20, fetch: asked } = options;
     this.base = String(url).replace(/\/+$/, "");
     this.token = token;

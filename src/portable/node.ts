@@ -12,6 +12,7 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { checkArguments } from "../core/arguments.js";
 import { loadModel } from "../model/load.js";
 import { CAPACITY, ScoringModel } from "../serve/scoring-model.js";
 import { Ready } from "./ready.js";
@@ -24,15 +25,19 @@ export type { ModelVersion, ScoreRequest, Scores } from "./scorer.js";
 export class Scorer extends PortableScorer {
   /**
    * @param source a run's directory (its newest whole checkpoint), one checkpoint's, a file that `hashbrook export --format scorer`
-   *   wrote, the address of one, or its bytes
+   *   wrote, the address of one (a URL, or a text with http:// or https://), or its bytes
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch; of a file source_missing, log_damaged, log_mismatch
    */
   static async load(source: string | URL | Uint8Array | ArrayBuffer): Promise<Scorer> {
-    if (source instanceof URL && source.protocol !== "file:") return new Scorer(await ready(await fetched(source)));
+    checkArguments("Scorer.load", { source }, { source: "model" });
+    if (isRemote(source)) return new Scorer(await ready(await fetched(source)));
     if (typeof source !== "string" && !(source instanceof URL)) return new Scorer(await ready(source));
     return new Scorer(await opened(source instanceof URL ? fileURLToPath(source) : source));
   }
 }
+
+const isRemote = (source: string | URL | Uint8Array | ArrayBuffer): source is string | URL =>
+  source instanceof URL ? source.protocol !== "file:" : typeof source === "string" && /^https?:\/\//i.test(source);
 
 async function opened(path: string): Promise<Ready> {
   if (statSync(path, { throwIfNoEntry: false })?.isFile()) return ready(readFileSync(path));

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { checkArguments } from "../core/arguments.js";
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { nodeFiles, outputError } from "../core/files.js";
 import { htmlOf } from "./html.js";
@@ -28,7 +29,9 @@ export interface WrittenReport {
  * Writes the report of a run as one HTML file that works offline, and its charts as SVG files.
  * @throws HashbrookError checkpoint_missing, checkpoint_damaged, source_unreadable if a file cannot be written
  */
-export async function writeReport({ directory, out, svg }: ReportOptions): Promise<WrittenReport> {
+export async function writeReport(options: ReportOptions): Promise<WrittenReport> {
+  checkArguments("writeReport", options, { directory: "path", out: "?path", svg: "?path" });
+  const { directory, out, svg } = options;
   const data = await reportData(directory);
   const html = out ?? join(directory, "report.html");
   write(html, htmlOf(data));

@@ -1,3 +1,4 @@
+import { checkArguments } from "../core/arguments.js";
 import { systemClock } from "../core/clock.js";
 import { crc32c } from "../kernels/hash.js";
 import type { KeptRows } from "../tables/kept-rows.js";
@@ -47,6 +48,7 @@ export class RowCache {
    *   runtime_unavailable if the package iovalkey cannot be loaded
    */
   static async open(url: string, answerMs = ANSWER_MS, note: (text: string) => void = () => {}): Promise<RowCache> {
+    checkArguments("RowCache.open", { url }, { url: "text" });
     return new RowCache(await openValkey(valkeyAddress(url), answerMs, note));
   }
 

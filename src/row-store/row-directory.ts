@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { systemProcesses, WriterLock } from "../checkpoints/lock.js";
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, quietly } from "../core/files.js";
 import { type KeptState, readKept } from "../delta-log/kept-frame.js";
@@ -52,6 +53,7 @@ export class RowDirectory {
    * @throws HashbrookError row_store_locked if another server has it; row_store_write; runtime_unavailable
    */
   static async open(path: string, options: RowStoreOptions = {}): Promise<RowDirectory> {
+    checkArguments("RowDirectory.open", { path }, { path: "path" });
     const directory = new RowDirectory(path, lockOf(path), options);
     try {
       await directory.look();

@@ -1,9 +1,8 @@
 import type { SliceReport } from "../calibration/calibrator.js";
-import { servedInstead } from "../checkpoints/gate-file.js";
 import type { Skipped } from "../checkpoints/store.js";
+import { checkArguments } from "../core/arguments.js";
 import { wallTime } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
-import { nodeFiles } from "../core/files.js";
 import type { DeltaSource } from "../delta-log/delta-log.js";
 import { KeptSource } from "../delta-log/kept-source.js";
 import { Replica, type ReplicaStatus } from "../delta-log/replica.js";
@@ -16,7 +15,7 @@ import { tooFast } from "./embeddings/steady.js";
 import type { TableFacts } from "./live/fill.js";
 import type { ServedQuality } from "./live/quality.js";
 import { isOfLog } from "./models/stored-model.js";
-import { newestOf, RunWatch } from "./models/watch.js";
+import { newestOf, RunWatch, servedOf } from "./models/watch.js";
 import { Dispatcher, type ScoreOptions } from "./threads/dispatcher.js";
 import type { ModelVersion, Scored } from "./threads/engine.js";
 import type { Current, Host, HostedCheckpoint, HostedModel } from "./threads/host.js";
@@ -135,6 +134,7 @@ export class Scorer {
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Scorer> {
+    checkArguments("Scorer.load", { path }, { path: "path" });
     const host = hostOf(options);
     try {
       const seen = options.watch ? newestOf(path) : undefined;
@@ -170,6 +170,7 @@ export class Scorer {
    * all scores of one answer come from one version.
    */
   static follow(source: DeltaSource, options: FollowOptions = {}): Scorer {
+    checkArguments("Scorer.follow", { source }, { source: "log" });
     const stop = new AbortController();
     const host = hostOf(options);
     const current = () => replica.live && { model: replica.live.model, examples: replica.live.version };
@@ -264,6 +265,7 @@ export class Scorer {
    * request_aborted
    */
   async score(body: Uint8Array, options: ScoreOptions = {}): Promise<Scores> {
+    checkArguments("Scorer.score", { body }, { body: "bytes" });
     const { id, scores, calibrated, ...scored } = await this.dispatcher.score(body, options);
     return { scores: Array.from(scores), calibrated: calibrated && Array.from(calibrated), ...scored };
   }
@@ -308,10 +310,4 @@ export class Scorer {
     await this.dispatcher.close();
     await this.end();
   }
-}
-
-/** What to serve of a run whose newest checkpoints are withheld, and why; else the path itself. */
-function servedOf(path: string): { readonly path: string; readonly held: string | null } {
-  const instead = servedInstead(nodeFiles, path);
-  return instead ? { path: instead.path, held: instead.text } : { path, held: null };
 }

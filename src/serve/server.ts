@@ -1,6 +1,7 @@
 import rateLimit from "@fastify/rate-limit";
 import underPressure from "@fastify/under-pressure";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Explorer } from "./explore/policy.js";
 import { Admission } from "./http/admission.js";
@@ -69,6 +70,7 @@ const routes: readonly Routes[] = [
  * "hint"}`, with a 4xx for a bad request.
  */
 export function createServer(served: Scorer | Models, options: ServerOptions = {}): FastifyInstance {
+  checkArguments("createServer", { served }, { served: "scorer" });
   const metrics = options.metrics ?? new ServeMetrics();
   const models = served instanceof Models ? served : Models.of(served);
   metrics.watch(models);

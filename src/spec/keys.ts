@@ -1,3 +1,4 @@
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { fromHex64, hex64 } from "../core/hash.js";
 import { xxh64 } from "../kernels/hash.js";
@@ -17,6 +18,7 @@ export interface ValueKey {
  * @throws HashbrookError usage if there is no such field, no table looks it up, or the number of values is wrong
  */
 export function keysOf(spec: CompiledSpec, name: string, values: readonly string[]): ValueKey[] {
+  checkArguments("keysOf", { spec, name, values }, { spec: "compiled", name: "text", values: "list" });
   const field = spec.fields.find((candidate) => candidate.name === name);
   if (!field) {
     const names = spec.fields.map((candidate) => candidate.name).join(", ");

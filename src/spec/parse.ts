@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { checkArguments } from "../core/arguments.js";
 import { shippedSpecs } from "../core/built-file.js";
 import { HashbrookError } from "../core/errors.js";
 import { Problems, type SpecWarning } from "../schema/problems.js";
@@ -19,6 +20,7 @@ const shape = specSchema as unknown as Shape;
  *   its hint
  */
 export function parseSpec(text: string, file: string, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
+  checkArguments("parseSpec", { text, file }, { text: "text", file: "text" });
   const problems = new Problems(file);
   const spec = readShape(text, shape, problems) as ModelSpec | undefined;
   const compiled = spec && compileSpec(withSchemas(spec, file, problems), problems);
@@ -44,6 +46,7 @@ export function compileDocument(document: SpecDocument, file: string): CompiledS
  * @throws HashbrookError "source_missing" (no such file), "source_unreadable", "spec_invalid"
  */
 export function loadSpec(path: string, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
+  checkArguments("loadSpec", { path }, { path: "path" });
   return parseSpec(readText(path), path, onWarning);
 }
 

@@ -1,3 +1,4 @@
+import { checkArguments } from "../core/arguments.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import type { Report } from "./metrics/report.js";
 import { type TrainOptions, train } from "./run.js";
@@ -23,7 +24,9 @@ export interface ReplayOptions extends Pick<TrainOptions, Kept> {
  * bytes. To continue after it, `train` with `resume` and the same directory and topic.
  * @throws HashbrookError output_exists if the directory holds a model; as `train`
  */
-export async function replay({ topic, ...options }: ReplayOptions): Promise<Report> {
+export async function replay(options: ReplayOptions): Promise<Report> {
+  checkArguments("replay", options, { model: "spec", out: "path", topic: "topic" });
+  const { topic } = options;
   const { group = `hashbrook-replay-${process.pid}`, stop } = topic;
   return train({ ...options, topic: { ...topic, group, stop: stop ?? { at: "end" } } });
 }

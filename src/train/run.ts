@@ -1,19 +1,17 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
-import { Output, refuseInputs } from "../core/output.js";
+import { Output } from "../core/output.js";
 import { defaultSnapshotEvery } from "../delta-log/defaults.js";
-import { filesOfCache, isCacheName } from "../event-cache/names.js";
 import type { SpecWarning } from "../schema/problems.js";
 import { isTable } from "../sources/files/inputs.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
-import { openSource } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { cutSpec, type Dims } from "../spec/cut.js";
 import { withLanes } from "../spec/lanes.js";
 import { loadSpec } from "../spec/parse.js";
 import { groupSpec } from "./evaluation/group-auc.js";
 import { decodeOnce } from "./files/decode-once.js";
+import { namesOf, refuseRejected } from "./files/named-files.js";
 import type { Job, PublishSpec } from "./job.js";
 import { checkLabelled, clicksOf } from "./join/clicks-given.js";
 import type { LanesGiven } from "./lanes/pipeline.js";
@@ -128,6 +126,7 @@ export async function train(options: TrainOptions): Promise<Report> {
  * @throws HashbrookError as `train`; lanes_diverged, lanes_displaced, lanes_cut_off
  */
 export async function trainLanes(options: LanesTrainOptions): Promise<Report | null> {
+  checkArguments("trainLanes", options, { model: "spec", out: "path" });
   const { owner, owners = owner?.of ?? null } = options;
   return lanesOf(trainJob(options, true, owners), options, options);
 }
@@ -146,6 +145,15 @@ async function lanesOf(job: Job, given: LanesGiven | null, options: TrainOptions
  * @throws usage
  */
 export function trainJob(options: TrainOptions, shared = false, owners: number | null = null): Job {
+  checkArguments("train", options, {
+    model: "spec",
+    out: "path",
+    data: "?files",
+    topic: "?topic",
+    validate: "?files",
+    clicks: "?files",
+    conversions: "?files",
+  });
   const given = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
   const spec = options.lanes === undefined ? given : withLanes(given, options.lanes, options.onSpecWarning);
   const job: Job = {
@@ -164,21 +172,6 @@ export function trainJob(options: TrainOptions, shared = false, owners: number |
   refuseRejected(job);
   refuseWrittenTopics(job);
   return job;
-}
-
-/** A run's file of rejected rows is rewritten, so it cannot be its input. */
-function refuseRejected({ out, data }: Job): void {
-  const rejected = join(out!, "rejected", "rejected.jsonl");
-  if (existsSync(rejected) && data.length > 0) refuseInputs(rejected, namesOf(data));
-}
-
-/** The files that `--data` names. */
-function namesOf(data: readonly string[]): string[] {
-  const files = data.filter((name) => !isCacheName(name));
-  const cached = data.filter(isCacheName).flatMap(filesOfCache);
-  return files.length === 0 && cached.length > 0
-    ? cached
-    : [...openSource(files).files.map(({ name }) => name), ...cached];
 }
 
 function validationFiles(options: TrainOptions): readonly string[] {
@@ -219,6 +212,7 @@ function publishSpec({ publish, follower }: TrainOptions): PublishSpec | null {
 
 /** Scores a stream with a checkpoint's frozen weights and reports the quality. */
 export async function evaluate(options: EvaluateOptions): Promise<Report> {
+  checkArguments("evaluate", options, { checkpoint: "path", data: "?files", clicks: "?files", conversions: "?files" });
   const { checkpoint, spec, passedOver } = await checkpointed(options.checkpoint);
   const job = streamJob("eval", spec, options);
   const { top = TOP_VALUES } = options;
@@ -244,6 +238,7 @@ function breakdownOf(spec: CompiledSpec, { by, groupAuc = spec.metrics?.group }:
  * @throws HashbrookError usage if the output is one of the inputs; output_closed if the reader of standard output is gone
  */
 export async function predict(options: PredictOptions): Promise<Report> {
+  checkArguments("predict", options, { checkpoint: "path", out: "path", data: "?files", columns: "?texts" });
   const { checkpoint, spec, passedOver } = await checkpointed(options.checkpoint);
   const read = streamJob("predict", spec, { ...options, maxRejects: options.maxRejects ?? 0 });
   const job = { ...read, ...cutOf(spec, options) };

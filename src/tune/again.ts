@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { trainTogether } from "../train/together/together.js";
 import { Ledger, type LedgerRow } from "./ledger.js";
@@ -31,6 +32,7 @@ export async function tuneAgain(
   number: number,
   options: { readonly workers?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<AgainReport> {
+  checkArguments("tuneAgain", { directory, number }, { directory: "path", number: "number" });
   const ledger = new Ledger(directory);
   const row = rowOf(ledger, number);
   const [{ question }] = ledger.rows as unknown as { question: Question }[];

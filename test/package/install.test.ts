@@ -169,6 +169,28 @@ describe("the package in an empty folder", () => {
     expect(stdout.trim()).toBe("function function");
   });
 
+  it("type-checks in CommonJS projects too, where TypeScript refused an ES module (TS1479)", () => {
+    const uses = `import { type Report, type Scorer, train } from "hashbrook";
+      import { Client } from "hashbrook/client";
+      import { Scorer as Portable } from "hashbrook/scorer";
+      const of = (scorer: Scorer) => scorer.version;
+      const report: Promise<Report> = train({ model: "ads.yaml", out: "run" });
+      console.log(of, report, new Client("http://localhost"), Portable.load("run"));
+      // @ts-expect-error: types are there.
+      train(5);`;
+    for (const name of ["uses.ts", "uses.mts"]) writeFileSync(join(folder, name), uses);
+    const node = ["--types", "node", "--typeRoots", resolve("node_modules/@types")];
+    for (const module of ["node16", "node18", "node20", "nodenext"]) {
+      const args = ["--noEmit", "--strict", "--target", "es2023", "--module", module, ...node, "uses.ts", "uses.mts"];
+      const checked = spawnSync(process.execPath, [resolve("node_modules/typescript/bin/tsc"), ...args], {
+        cwd: folder,
+        encoding: "utf8",
+      });
+      expect(checked.stdout, `--module ${module}`).toBe("");
+      expect(checked.status, checked.stderr).toBe(0);
+    }
+  });
+
   it("reports how to install TensorFlow.js if a spec requires it", () => {
     const spec = readFileSync("features/ads-demo.yaml", "utf8").replace(
       "deep_crossing:",

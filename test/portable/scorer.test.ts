@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -56,6 +59,21 @@ describe("hashbrook/scorer in Node", () => {
       }
     },
   );
+
+  it("fetches a model whose http:// address is given as a text, which was taken for a path", async () => {
+    const server = createServer((_, response) => response.end(readFileSync(file("lr")))).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/scorer.hbd`;
+    try {
+      const { scores } = await withScorer(address, (scorer) => scorer.score(REQUEST));
+      expect(scores).toEqual(served.lr);
+      expect(await ServerScorer.load(address).catch(({ code, hint }) => `${code}: ${hint}`)).toMatch(
+        /^checkpoint_missing: an address is not a path: .*hashbrook pull/,
+      );
+    } finally {
+      server.close();
+    }
+  });
 
   it("accepts bigints as ids, requests as text and bytes, and more candidates than rows of a run", async () => {
     await withScorer(file("lr"), async (scorer) => {

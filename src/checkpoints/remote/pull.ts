@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { checkArguments } from "../../core/arguments.js";
 import { HashbrookError } from "../../core/errors.js";
 import { type Files, nodeFiles, writeError, writeFile, writeFully } from "../../core/files.js";
 import type { ObjectReader } from "../../object-store/object-store.js";
@@ -34,6 +35,7 @@ export async function pullCheckpoint(
   directory: string,
   { onProgress }: CopyOptions = {},
 ): Promise<CopyReport> {
+  checkArguments("pullCheckpoint", { store, directory }, { store: "reader", directory: "path" });
   const { head } = await readHead(store);
   if (!head)
     throw new HashbrookError("checkpoint_missing", `${store.url}: contains no checkpoint`, {

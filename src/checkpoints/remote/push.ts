@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "node:path";
+import { checkArguments } from "../../core/arguments.js";
 import { HashbrookError } from "../../core/errors.js";
 import { errorCode, type Files, nodeFiles } from "../../core/files.js";
 import type { ObjectStore } from "../../object-store/object-store.js";
@@ -36,6 +37,7 @@ export async function pushCheckpoint(
   store: ObjectStore,
   { onProgress }: CopyOptions = {},
 ): Promise<CopyReport> {
+  checkArguments("pushCheckpoint", { path, store }, { path: "path", store: "store" });
   const { checkpoint, skipped } = openCheckpoint(path);
   const { examples, specHash, chain, bytes } = checkpoint;
   const { head: before, tag } = await readHead(store);

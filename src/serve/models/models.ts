@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { checkArguments } from "../../core/arguments.js";
 import { HashbrookError } from "../../core/errors.js";
 import type { Scorer } from "../scorer.js";
 import { ServedModel, type Wanted } from "./served-model.js";
@@ -11,6 +12,7 @@ export class Models {
 
   /** A single model, under the name in its spec. */
   static of(scorer: Scorer): Models {
+    checkArguments("Models.of", { scorer }, { scorer: "scorer" });
     const models = new Models();
     models.add(new ServedModel("", { scorer, source: "" }));
     return models;

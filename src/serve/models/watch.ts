@@ -10,6 +10,12 @@ const LOOK_MS = 1000;
 /** Delay after a checkpoint that could not be used, which may just have been replaced or removed. */
 const RETRY_LOOKS = 10;
 
+/** What to serve of a run whose newest checkpoints are withheld, and why; else the path itself. */
+export function servedOf(path: string): { readonly path: string; readonly held: string | null } {
+  const instead = servedInstead(nodeFiles, path);
+  return instead ? { path: instead.path, held: instead.text } : { path, held: null };
+}
+
 /**
  * The newest checkpoint of a run that should be served; undefined if there is none, or the directory is a single
  * checkpoint.

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { checkArguments } from "../../core/arguments.js";
 import { type Clock, systemClock } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
 import { openSource } from "../source.js";
@@ -64,6 +65,7 @@ const RUN = 5000;
  *   source_unreadable; usage
  */
 export async function produce(options: ProduceOptions): Promise<Produced> {
+  checkArguments("produce", options, { kafka: "kafka", topic: "text", data: "texts" });
   const { kafka, topic, rate } = options;
   if (rate !== undefined && !(rate > 0)) throw new HashbrookError("usage", "--rate: must be above 0");
   const source = openSource(options.data);

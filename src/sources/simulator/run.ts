@@ -1,3 +1,4 @@
+import { checkArguments } from "../../core/arguments.js";
 import { DelayedClicks } from "./clicks.js";
 import { Simulator, type SimulatorOptions } from "./simulator.js";
 import { clickWriter, ImpressionWriter, MAX_ROW_BYTES, type SimulatorFormat } from "./writer.js";
@@ -52,14 +53,9 @@ export interface SimulatedFacts {
 }
 
 /** Generates `rows` impressions, passes their text to `write`, and returns statistics. */
-export async function simulate({
-  rows,
-  seed,
-  format,
-  write,
-  split,
-  ...world
-}: SimulateOptions): Promise<SimulatedFacts> {
+export async function simulate(options: SimulateOptions): Promise<SimulatedFacts> {
+  checkArguments("simulate", options, { rows: "number", seed: "number", format: "text", write: "function" });
+  const { rows, seed, format, write, split, ...world } = options;
   const simulator = new Simulator(seed, world);
   const writer = new ImpressionWriter(format);
   const facts = new FactCounter();

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../core/arguments.js";
 import { Batch } from "../../core/batch.js";
 import { dateText } from "../../core/clock.js";
 import { Decoder } from "../../decode/decoder.js";
@@ -61,6 +62,7 @@ const MOST_LABELS = 5;
 
 /** Reads the first events as training would, without learning, and summarises them. */
 export async function check(options: CheckOptions): Promise<CheckReport> {
+  checkArguments("check", options, { model: "spec", data: "files", rows: "?number" });
   const { rows = ROWS } = options;
   const specWarnings: SpecWarning[] = [];
   const onWarning = (warning: SpecWarning) => specWarnings.push(warning);

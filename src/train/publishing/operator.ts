@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { GATE_FILE, type GateFile, goodCheckpoint, readGateFile, writeGateFile } from "../../checkpoints/gate-file.js";
 import { examplesOf, newestFirst } from "../../checkpoints/names.js";
 import { CheckpointStore } from "../../checkpoints/store.js";
+import { checkArguments } from "../../core/arguments.js";
 import { writeFileAtomically } from "../../core/atomic-file.js";
 import { HashbrookError } from "../../core/errors.js";
 import { nodeFiles, quietly } from "../../core/files.js";
@@ -26,6 +27,7 @@ export interface RolledBack {
  * @throws HashbrookError checkpoint_missing if there is none
  */
 export function publishStatus(directory: string): GateFile {
+  checkArguments("publishStatus", { directory }, { directory: "path" });
   const state = readGateFile(nodeFiles, directory);
   if (state) return state;
   throw new HashbrookError("checkpoint_missing", `${directory}: has no readable ${GATE_FILE}`, {
@@ -38,6 +40,7 @@ export function publishStatus(directory: string): GateFile {
  * @throws HashbrookError usage if nothing is on hold; checkpoint_missing; checkpoint_write
  */
 export function resumePublishing(directory: string): GateFile {
+  checkArguments("resumePublishing", { directory }, { directory: "path" });
   const state = publishStatus(directory);
   if (!state.hold) throw new HashbrookError("usage", `${directory}: publication is not held`);
   writeFileAtomically(nodeFiles, join(directory, COMMAND), new TextEncoder().encode(`resume ${state.hold.number}\n`));
@@ -51,6 +54,7 @@ export function resumePublishing(directory: string): GateFile {
  *   checkpoint_damaged
  */
 export function rollBack(directory: string): RolledBack {
+  checkArguments("rollBack", { directory }, { directory: "path" });
   const state = publishStatus(directory);
   const good = goodCheckpoint(nodeFiles, directory);
   if (good === undefined)

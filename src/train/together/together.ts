@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
+import { checkArguments } from "../../core/arguments.js";
 import { HashbrookError } from "../../core/errors.js";
 import { loadSpec } from "../../spec/parse.js";
 import { learnsByEvent } from "../../towers/index.js";
@@ -22,6 +23,7 @@ const TOWER_COST = 4;
  *   left
  */
 export async function trainTogether(options: TogetherOptions): Promise<TogetherReport> {
+  checkArguments("trainTogether", options, { contenders: "list", data: "?files", topic: "?topic", out: "?path" });
   const { contenders, onProgress: _, ...rest } = options;
   refuseUnclear(options);
   const workers = workersOf(options);
@@ -45,6 +47,8 @@ function refuseUnclear({ contenders, topic, out, workers, roundExamples }: Toget
     throw new HashbrookError("usage", message, { hint });
   };
   if (contenders.length === 0) refuse("no models given", "name at least one");
+  for (const contender of contenders)
+    checkArguments("trainTogether: contenders", contender, { name: "text", spec: "spec", out: "path" });
   const names = contenders.map(({ name }) => name);
   const outs = contenders.map(({ out }) => resolve(out));
   const twice = (texts: readonly string[]) => texts.find((text, i) => texts.indexOf(text) < i);

@@ -1,0 +1,78 @@
+import { HashbrookError } from "./errors.js";
+
+/** What an argument may be: in words, and how it is recognised. */
+interface Kind {
+  readonly text: string;
+  readonly fits: (value: unknown) => boolean;
+}
+
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
+const has = (value: unknown, ...names: readonly string[]) =>
+  typeof value === "object" && value !== null && names.every((name) => name in value);
+
+const kinds = {
+  path: { text: "a path", fits: isText },
+  text: { text: "a text", fits: (value) => typeof value === "string" },
+  texts: { text: "an array of texts", fits: isTexts },
+  number: { text: "a number", fits: (value) => typeof value === "number" },
+  function: { text: "a function", fits: (value) => typeof value === "function" },
+  bytes: { text: "UTF-8 bytes, such as Buffer.from(json)", fits: (value) => value instanceof Uint8Array },
+  address: { text: "an address: http://HOST:PORT", fits: (value) => isText(value) || value instanceof URL },
+  model: {
+    text: "a path, an address (a URL) or the bytes of a model's file",
+    fits: (value) =>
+      isText(value) || value instanceof URL || value instanceof Uint8Array || value instanceof ArrayBuffer,
+  },
+  spec: {
+    text: "the path of a model spec (features/*.yaml), or what loadSpec returned",
+    fits: (value) => isText(value) || has(value, "fields", "tables"),
+  },
+  compiled: { text: "a spec that loadSpec returned", fits: (value) => has(value, "fields", "tables") },
+  files: {
+    text: 'a path, a pattern or "simulate:ROWS", or an array of them',
+    fits: (value) => isText(value) || isTexts(value),
+  },
+  dims: { text: "{ FIELD_OR_TABLE: COMPONENTS }", fits: (value) => has(value) },
+  topic: { text: "{ kafka, topic, group, start, stop, onLost }", fits: (value) => has(value, "kafka", "topic") },
+  kafka: { text: '{ brokers: ["HOST:PORT"] }', fits: (value) => has(value, "brokers") },
+  list: { text: "an array", fits: Array.isArray },
+  store: { text: "what openStore returned", fits: (value) => has(value, "read", "write") },
+  reader: { text: "what openReader or openStore returned", fits: (value) => has(value, "read") },
+  log: { text: "what openFollow returned", fits: (value) => has(value, "follow") },
+  scorer: { text: "a Scorer or Models", fits: (value) => has(value, "score") || has(value, "scorers") },
+} satisfies Record<string, Kind>;
+
+type KindName = keyof typeof kinds;
+
+/**
+ * Refuses what a caller without type checks may pass by mistake to a function of the library.
+ * @param called the function's name
+ * @param given its arguments by name: an object of options, or one made of positional arguments
+ * @param takes what each argument must be; after a `?`, it may be left out
+ * @throws HashbrookError usage, naming the argument and what it takes
+ */
+export function checkArguments(
+  called: string,
+  given: unknown,
+  takes: Readonly<Record<string, KindName | `?${KindName}`>>,
+) {
+  if (!has(given)) throw refused(`${called}: must be given an object with ${Object.keys(takes).join(", ")}`, given);
+  for (const [name, kind] of Object.entries(takes)) {
+    const value = (given as Readonly<Record<string, unknown>>)[name];
+    if (kind.startsWith("?") && value === undefined) continue;
+    const { text, fits }: Kind = kinds[kind.replace("?", "") as KindName];
+    if (value === undefined) throw new HashbrookError("usage", `${called}: ${name} is missing: it must be ${text}`);
+    if (!fits(value)) throw refused(`${called}: ${name} must be ${text}`, value);
+  }
+}
+
+const refused = (text: string, value: unknown) => new HashbrookError("usage", `${text}, not ${shown(value)}`);
+
+/** A short text of any value: of an object only its type, which may have secrets or be large. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  return Array.isArray(value) ? "an array" : "an object";
+}
