@@ -170,6 +170,7 @@ export class Trainer implements Consumer {
     const remembered = learned.length > 0 ? { learned } : {};
     this.meta = { ...this.meta, pass, position: start, sources: fingerprints, ...remembered };
     if (fresh) this.validation.begin();
+    if (this.job.earlyStop !== null) this.best.begin(this.validation, this.runMetrics.examples, () => this.content());
     this.endEarly();
   }
 
@@ -244,7 +245,6 @@ export class Trainer implements Consumer {
   progress(): Omit<Progress, "source"> {
     const unsaved = this.runMetrics.examples - this.saved;
     const freshness = this.publication?.freshness.percentiles() ?? null;
-    const { validation } = this;
     const started = this.startTold ? null : this.started;
     this.startTold = true;
     return {
@@ -252,7 +252,7 @@ export class Trainer implements Consumer {
       unsaved,
       freshness,
       started,
-      validation: validation.latest,
+      validation: this.validation.latest,
       ...this.gated(),
     };
   }

@@ -162,6 +162,28 @@ describe("validation", () => {
     expect(digests(out)).toEqual(before);
   });
 
+  it("--early-stop of a resumed run does not fail for want of a best epoch that the first run did not save", async () => {
+    const out = temporary();
+    const first = await trained({ out, epochs: 4, validateLast: 0.2 });
+    const { best_epoch, epoch } = first.validation!;
+    expect(best_epoch).toBeLessThan(epoch!);
+    const options = { out, epochs: 30, validateLast: 0.2, earlyStop: 2, resume: true };
+    const { validation, ended_by } = await trained(options);
+    const later = validation!.epochs.slice(4).map(({ logloss }) => logloss!);
+    expect([ended_by, validation!.logloss]).toEqual(["early_stop", Math.min(...later)]);
+    expect((await evaluate({ checkpoint: out, data: tail })).logloss).toBe(validation!.logloss);
+  });
+
+  it("--early-stop of a resumed run keeps the epoch it continues from, if that is the best", async () => {
+    const out = temporary();
+    const first = await trained({ out, epochs: 1, validateLast: 0.2 });
+    const weak = { out, epochs: 30, validateLast: 0.2, earlyStop: 1, resume: true };
+    const { validation } = await trained(weak);
+    expect(validation!.epochs[0]).toEqual(first.validation!.epochs[0]);
+    expect(validation!.logloss).toBe(Math.min(...validation!.epochs.map(({ logloss }) => logloss!)));
+    expect((await evaluate({ checkpoint: out, data: tail })).logloss).toBe(validation!.logloss);
+  });
+
   it("gives the same bytes when repeatedly killed and resumed", { timeout: 300_000 }, async () => {
     const flags = ["--epochs", "12", "--validate-last", "20%", "--early-stop", "4", "--checkpoint-every", "700"];
     const args = (out: string) => ["train", "--model", model, "--data", whole, "--out", out, "--resume", ...flags];

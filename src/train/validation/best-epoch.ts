@@ -2,13 +2,15 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { CheckpointContent } from "../../checkpoints/checkpoint.js";
 import { blocksOf } from "../../checkpoints/lazy-blocks.js";
+import { MANIFEST } from "../../checkpoints/manifest.js";
 import { checkpointName } from "../../checkpoints/names.js";
 import { CheckpointStore } from "../../checkpoints/store.js";
 import type { BatchLayout } from "../../core/batch.js";
+import { nodeFiles } from "../../core/files.js";
 import { createModel } from "../../model/create.js";
 import type { Model } from "../../model/model.js";
 import type { Job } from "../job.js";
-import type { ValidationState } from "./validation.js";
+import type { Validation, ValidationState } from "./validation.js";
 
 /**
  * The checkpoint of the epoch with the lowest validation logloss, in `DIR/best`: a complete model, from which the run
@@ -25,6 +27,17 @@ export class BestEpoch {
   /** @throws checkpoint_write */
   save(examples: number, content: CheckpointContent): void {
     this.store.save(examples, content);
+  }
+
+  /**
+   * Call when a run begins: earlier ones may not have saved the best epoch, because they did not stop early. It is saved
+   * if it is the state that is resumed; else only later epochs can become the best.
+   */
+  begin(validation: Validation, examples: number, content: () => CheckpointContent): void {
+    const { best } = validation;
+    if (!best || nodeFiles.stat(join(this.store.directory, checkpointName(best.learned), MANIFEST))) return;
+    if (best.learned === examples) this.save(examples, content());
+    else validation.forgetBest();
   }
 
   /** The model as it was after `examples` examples. @throws checkpoint_missing, checkpoint_damaged */

@@ -71,6 +71,11 @@ export class Validation {
     this.newest = null;
   }
 
+  /** Only later passes can be the best from here on. */
+  forgetBest(): void {
+    this.current = { ...this.current, best: null, since: 0 };
+  }
+
   /** Records the time of a learned batch, if events have times. */
   learned(batch: Batch): void {
     const time = middleTime(batch.times);
