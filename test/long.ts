@@ -24,6 +24,7 @@ export const LONG = [
   "e2e/epochs",
   "e2e/pipes",
   "runtimes/onnxruntime",
+  "runtimes/telemetry",
   "kafka/live",
   "model/two-kinds",
   "train/together",

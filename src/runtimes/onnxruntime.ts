@@ -62,6 +62,7 @@ function nativeBinding(): OnnxBinding {
 }
 
 function loaded<T>(load: () => T): T {
+  refuseTelemetry();
   try {
     return load();
   } catch (cause) {
@@ -71,6 +72,14 @@ function loaded<T>(load: () => T): T {
       cause,
     });
   }
+}
+
+/**
+ * From 1.29 on, ONNX Runtime's own binaries send what they run to their maker, unless the environment says otherwise when
+ * they are loaded. A thread changes the process's environment only if it shares it (SHARE_ENV).
+ */
+function refuseTelemetry(): void {
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import { SHARE_ENV, Worker } from "node:worker_threads";
 import { Calibrator, type SliceReport } from "../../calibration/calibrator.js";
 import { builtFile } from "../../core/built-file.js";
 import type { CalibrationState, ServingState } from "../../delta-log/state.js";
@@ -75,7 +75,8 @@ class ScoringThread {
   private start(): ThreadCalls<ScoringCalls> {
     this.starts++;
     this.turns = new TurnCount();
-    const worker = new Worker(builtFile("serve/threads/scoring-worker.js"), { workerData: this.turns.memory });
+    const file = builtFile("serve/threads/scoring-worker.js");
+    const worker = new Worker(file, { env: SHARE_ENV, workerData: this.turns.memory });
     const calls = new ThreadCalls<ScoringCalls>(worker, "a scoring thread");
     void calls.ended.then(() => this.restart());
     return calls;
@@ -100,7 +101,8 @@ export class ScoringThreads {
 
   /** @param count number of scoring threads */
   constructor(count: number) {
-    this.holder = new ThreadCalls(new Worker(builtFile("serve/models/model-worker.js")), "the model thread");
+    const holder = new Worker(builtFile("serve/models/model-worker.js"), { env: SHARE_ENV });
+    this.holder = new ThreadCalls(holder, "the model thread");
     this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
   }
 
