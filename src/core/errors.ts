@@ -115,11 +115,26 @@ export interface PlainError {
   readonly hint: string | undefined;
 }
 
-/** Any thrown value as plain data; anything but a HashbrookError becomes "internal", with its stack. */
+/**
+ * Any thrown value as plain data. A file that the system refuses is "source_unreadable"; anything else but a HashbrookError
+ * becomes "internal", with its stack.
+ */
 export function toPlainError(error: unknown): PlainError {
   if (isHashbrooks(error)) return { code: error.code, message: error.message, hint: error.hint };
+  const refused = refusedFile(error);
+  if (refused) return refused;
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code: "internal", message, hint: undefined };
+}
+
+/** System errors that are due to a file or its file system, not to a defect. */
+const REFUSALS = new Set(["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE", "ELOOP"]);
+
+function refusedFile(error: unknown): PlainError | undefined {
+  const { code = "", message, path } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  if (path === undefined || !REFUSALS.has(code)) return undefined;
+  const hint = "check its permissions and its file system";
+  return { code: "source_unreadable", message: `${path}: ${message}`, hint };
 }
 
 /** Also one that ended a thread: Node passes on its properties, but not its class. */

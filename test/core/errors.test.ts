@@ -30,3 +30,12 @@ it("distinguishes a defect from an expected error", () => {
     message: expect.stringContaining("TypeError: x is undefined"),
   });
 });
+
+it.each(["EACCES", "EROFS", "ENOSPC"])("does not call a file that the system refuses (%s) a defect", (code) => {
+  const error = Object.assign(new Error(`${code}: refused, stat '/runs/ads'`), { code, path: "/runs/ads" });
+  expect(toPlainError(error)).toEqual({
+    code: "source_unreadable",
+    message: `/runs/ads: ${code}: refused, stat '/runs/ads'`,
+    hint: "check its permissions and its file system",
+  });
+});
