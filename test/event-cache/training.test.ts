@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { cacheEvents } from "../../src/event-cache/command.js";
@@ -76,6 +77,14 @@ describe("training from a cache leaves the same bytes as training from the data"
     expect(readdirSync(once.out).filter((name) => name.startsWith("decoded"))).toEqual([]);
     const { out: _, ...each } = await trained({ epochs: 3, limit: 1e9 });
     expect([once.report, once.files]).toEqual([each.report, each.files]);
+  });
+
+  it("and removes what a killed run has decoded when it is resumed, also if its process had the same id", async () => {
+    const { pid: dead } = spawnSync("node", ["--version"]);
+    const { out } = await trained({ epochs: 3, limit: 7000 });
+    for (const pid of [dead, process.pid]) mkdirSync(join(out, `decoded-${pid}`));
+    await trained({ out, epochs: 3, resume: true });
+    expect(readdirSync(out).filter((name) => name.startsWith("decoded"))).toEqual([]);
   });
 
   it("with validation events from a cache or from files, with either kind of data", async () => {

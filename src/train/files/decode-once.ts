@@ -12,6 +12,8 @@ import type { Job } from "../job.js";
 const LEAST_EPOCHS = 3;
 /** Prefix of a run's cache within its directory, followed by the process id. */
 const PREFIX = "decoded-";
+/** Caches of this process's runs. */
+const inUse = new Set<string>();
 /** Assumed ratio of content to compressed bytes. */
 const COMPRESSED = 8;
 
@@ -34,11 +36,15 @@ export interface DecodedOnce {
  * @returns null if the data are to be read directly
  */
 export async function decodeOnce(job: Job, { signal, onNote }: DecodeOnceOptions): Promise<DecodedOnce | null> {
-  if (!isWorthIt(job)) return null;
   const out = job.out!;
   removeStale(out);
+  if (!isWorthIt(job)) return null;
   const directory = join(out, `${PREFIX}${process.pid}`);
-  const remove = () => quietly(() => rmSync(directory, { recursive: true, force: true }));
+  inUse.add(directory);
+  const remove = () => {
+    inUse.delete(directory);
+    quietly(() => rmSync(directory, { recursive: true, force: true }));
+  };
   const start = `decoding the data once for ${job.epochs} epochs, into ${directory}, which is removed at the end`;
   const data = await decodedInto(directory, job, {
     signal,
@@ -100,11 +106,13 @@ function namesIn(directory: string): string[] {
   }
 }
 
-/** Removes caches of killed runs. */
+/** Removes caches of killed runs; in a container, a killed process may have had this one's id. */
 function removeStale(out: string): void {
   for (const name of namesIn(out)) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : Number.NaN;
-    if (pid > 0 && !isAlive(pid)) quietly(() => rmSync(join(out, name), { recursive: true, force: true }));
+    const directory = join(out, name);
+    const stale = pid === process.pid ? !inUse.has(directory) : pid > 0 && !isAlive(pid);
+    if (stale) quietly(() => rmSync(directory, { recursive: true, force: true }));
   }
 }
 
