@@ -87,8 +87,9 @@ What it does:
      appear, and how much information they carry about the label;
   2. lets every strategy propose tables within the budget, counting bytes of optimizer state, index and filters too:
 ${strategies.map(({ name, description }) => `       ${name.padEnd(9)} ${description}`).join("\n")}
-  3. trains all proposals together, on events that are decoded once, and eliminates the worse ones at 1/8, 1/4 and 1/2
-     of the events used for the choice (the first 80 %); the full tables are trained with them as the reference;
+  3. trains all proposals together, on events that are decoded once, and eliminates the worse ones at 1/16, 1/8, 3/16,
+     1/4, 1/2 and 3/4 of the events used for the choice (the first 80 %); the full tables are trained with them as the
+     reference;
   4. evaluates the best one on the last 20 %, which were not used for the choice, and writes DIR/spec.yaml, ready to
      train, with the reason for each table, and its checkpoint, ready to serve.
 
