@@ -1,5 +1,6 @@
 import { systemClock } from "../../core/clock.js";
 import { HashbrookError } from "../../core/errors.js";
+import { NumberedList } from "../../core/numbered-list.js";
 import type { BodyTensor } from "../../decode/tensor-cursor.js";
 import type { Outcome, Scored } from "./engine.js";
 import { SHORT_BYTES } from "./work.js";
@@ -61,7 +62,7 @@ const JOIN_MS = 0.5;
 /** A lane and its current work. */
 interface Place {
   readonly lane: Lane;
-  readonly given: Map<number, Pending>;
+  readonly given: NumberedList<Pending>;
   turns: number;
   /** Requests it had left according to its last report. */
   left: number;
@@ -79,7 +80,7 @@ export class Dispatcher {
   /** @param mostAsked most requests that a lane is given in a turn */
   constructor(lanes: readonly Lane[], mostAsked = MOST_ASKED) {
     this.mostAsked = mostAsked;
-    this.places = lanes.map((lane) => ({ lane, given: new Map(), turns: 0, left: 0 }));
+    this.places = lanes.map((lane) => ({ lane, given: new NumberedList(), turns: 0, left: 0 }));
   }
 
   /** Requests that have not been answered. */
@@ -150,7 +151,7 @@ export class Dispatcher {
       place.left = open;
       for (const outcome of outcomes) settle(given, outcome);
     };
-    for (const pending of asked) given.set(pending.id, pending);
+    for (const pending of asked) given.add(pending);
     place.turns++;
     try {
       const asks = asked.map(({ id, body, tensors }) => ({ id, body, tensors }));
@@ -160,7 +161,7 @@ export class Dispatcher {
       });
       hear(result);
     } catch (error) {
-      for (const { reject } of given.values()) reject(error);
+      for (const { reject } of given) reject(error);
       given.clear();
     }
     place.turns--;
@@ -182,20 +183,19 @@ export class Dispatcher {
   }
 
   /** Refuses a lane's requests that are late. @returns their ids */
-  private late(given: Map<number, Pending>): number[] {
-    const late = [...given.values()].filter((pending) => refusedLate(pending)).map(({ id }) => id);
-    for (const id of late) given.delete(id);
+  private late(given: NumberedList<Pending>): number[] {
+    const late = [...given].filter((pending) => refusedLate(pending)).map(({ id }) => id);
+    for (const id of late) given.take(id);
     return late;
   }
 }
 
 function isLong({ given }: Place): boolean {
-  return [...given.values()].some(({ body }) => body.byteLength > SHORT_BYTES);
+  return [...given].some(({ body }) => body.byteLength > SHORT_BYTES);
 }
 
-function settle(given: Map<number, Pending>, outcome: Outcome): void {
-  const pending = given.get(outcome.id);
-  given.delete(outcome.id);
+function settle(given: NumberedList<Pending>, outcome: Outcome): void {
+  const pending = given.take(outcome.id);
   if ("error" in outcome) pending?.reject(outcome.error);
   else pending?.resolve(outcome);
 }

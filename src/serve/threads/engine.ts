@@ -1,4 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
+import { NumberedList } from "../../core/numbered-list.js";
 import { scoringRows } from "../../runtimes/scoring-rows.js";
 import type { ScoringModel } from "../scoring-model.js";
 import type { Ask } from "./dispatcher.js";
@@ -85,8 +86,8 @@ interface Segment {
  */
 export class Engine {
   private readonly options: EngineOptions;
-  /** By number; those that wait longest come first. */
-  private readonly waiting = new Map<number, Work>();
+  /** Those that wait longest come first. */
+  private readonly waiting = new NumberedList<Work>();
   private done: Outcome[] = [];
   /** Estimated time per row. */
   private rowMs = RUN_MS / LEAST_ROWS;
@@ -103,12 +104,12 @@ export class Engine {
   }
 
   add(ask: Ask): void {
-    this.waiting.set(ask.id, new Work(ask));
+    this.waiting.add(new Work(ask));
   }
 
   /** Drops a request; it has no outcome. */
   drop(id: number): void {
-    this.waiting.delete(id);
+    this.waiting.take(id);
   }
 
   /** Runs the model once, for as many of the waiting candidates as fit. @returns what is finished */
@@ -116,7 +117,7 @@ export class Engine {
     const now = this.options.enter();
     try {
       if (now) await this.runWith(now);
-      else for (const id of [...this.waiting.keys()]) this.end({ id, error: notReady() });
+      else for (const { id } of [...this.waiting]) this.end({ id, error: notReady() });
     } finally {
       this.options.leave();
     }
@@ -126,7 +127,7 @@ export class Engine {
   }
 
   private async runWith(now: Answering): Promise<void> {
-    const works = [...this.waiting.values()];
+    const works = [...this.waiting];
     for (const work of works) work.begin(now.stamp);
     const unlucky = works.find(({ restarts }) => restarts > RESTARTS);
     if (unlucky) while (this.waiting.has(unlucky.id)) await this.score(this.fill([unlucky], now), now, () => {});
@@ -185,9 +186,9 @@ export class Engine {
     for (const { work, from, to } of segments) work.take(predicted, now.scoring, from, to);
     for (const work of new Set(segments.map(({ work }) => work))) {
       const keepsPlace = !work.ended && isShort(work);
-      if (keepsPlace || !this.waiting.delete(work.id)) continue;
+      if (keepsPlace || !this.waiting.take(work.id)) continue;
       if (work.ended) this.done.push(outcomeOf(work, now));
-      else this.waiting.set(work.id, work);
+      else this.waiting.add(work);
     }
   }
 
@@ -202,7 +203,7 @@ export class Engine {
   }
 
   private end(outcome: Outcome): void {
-    if (this.waiting.delete(outcome.id)) this.done.push(outcome);
+    if (this.waiting.take(outcome.id)) this.done.push(outcome);
   }
 }
 

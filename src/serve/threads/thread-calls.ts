@@ -1,5 +1,6 @@
 import type { MessagePort, TransferListItem, Worker } from "node:worker_threads";
 import { fromPlainError, HashbrookError, type PlainError, toPlainError } from "../../core/errors.js";
+import { NumberedList } from "../../core/numbered-list.js";
 
 /** The calls to a thread, by name: what is sent, the answer, and partial answers before it. */
 export type Calls = Readonly<Record<string, readonly [sent: unknown, answer: unknown, part?: unknown]>>;
@@ -30,6 +31,7 @@ export class Transferred<T> {
 
 /** A caller waiting for an answer. */
 interface Waiting {
+  readonly id: number;
   resolve(answer: unknown): void;
   reject(error: unknown): void;
   /** Receives partial answers. */
@@ -39,7 +41,7 @@ interface Waiting {
 /** Calls a thread, which answers one call after the other. */
 export class ThreadCalls<C extends Calls> {
   private readonly worker: Worker;
-  private readonly open = new Map<number, Waiting>();
+  private readonly open = new NumberedList<Waiting>();
   private readonly what: string;
   private next = 0;
   private dead: HashbrookError | null = null;
@@ -80,7 +82,7 @@ export class ThreadCalls<C extends Calls> {
     if (this.dead) return Promise.reject(this.dead);
     return new Promise((resolve, reject) => {
       const call = this.next++;
-      this.open.set(call, { resolve: resolve as (answer: unknown) => void, reject, hear: heard });
+      this.open.add({ id: call, resolve: resolve as (answer: unknown) => void, reject, hear: heard });
       this.worker.postMessage({ call, name, sent } satisfies CallMessage, [...transfer]);
     });
   }
@@ -92,12 +94,11 @@ export class ThreadCalls<C extends Calls> {
   }
 
   private settle(message: AnswerMessage): void {
-    const waiting = this.open.get(message.call);
     if ("part" in message) {
-      waiting?.hear(message.part);
+      this.open.get(message.call)?.hear(message.part);
       return;
     }
-    this.open.delete(message.call);
+    const waiting = this.open.take(message.call);
     if ("error" in message) waiting?.reject(fromPlainError(message.error));
     else waiting?.resolve(message.answer);
   }
@@ -105,7 +106,7 @@ export class ThreadCalls<C extends Calls> {
   private end(how: string): void {
     const { open } = this;
     this.dead = new HashbrookError("internal", `${this.what} ended${how}`);
-    for (const { reject } of open.values()) reject(this.dead);
+    for (const { reject } of open) reject(this.dead);
     open.clear();
   }
 }

@@ -1,6 +1,7 @@
 import { setImmediate as passed } from "node:timers/promises";
 import { afterEach, expect, it, vi } from "vitest";
 import { Dispatcher, type Lane, type TurnResult } from "../../../src/serve/threads/dispatcher.js";
+import { oldBytes } from "../../old-bytes.js";
 
 const outcomesOf = (ids: readonly number[]) => {
   const model = { model: "m", version: 1, spec_hash: "0" };
@@ -32,6 +33,17 @@ class HeldLane implements Lane {
     this.turns[0].report({ outcomes: outcomesOf(ids), open });
     await passed();
     await passed();
+  }
+}
+
+/** A lane whose turns end at once, except for one request that stays. */
+class QuickLane implements Lane {
+  private rest: number[] = [];
+
+  async turn(asked: Parameters<Lane["turn"]>[0]): Promise<TurnResult> {
+    const ids = [...this.rest, ...asked.map(({ id }) => id)];
+    this.rest = asked.length > 0 ? ids.splice(-1) : [];
+    return { outcomes: outcomesOf(ids), open: this.rest.length };
   }
 }
 
@@ -146,4 +158,17 @@ it("requests that keep arriving do not delay earlier ones", async () => {
   await lane.end([0, 1, 2], 0);
   await lane.end([3], 0);
   expect(await Promise.all(scores)).toHaveLength(4);
+});
+
+it("answered requests do not stay in memory until a full collection, which stops the server for many milliseconds", async () => {
+  const dispatcher = new Dispatcher([new QuickLane()]);
+  const grown = await oldBytes(async () => {
+    const body = Array.from({ length: 20 }, () =>
+      Object.assign(new Uint8Array(10), { like: new Array(100).fill(0.5) }),
+    );
+    const scores = body.map((bytes) => dispatcher.score(bytes, {}));
+    await Promise.all(scores.slice(0, 19));
+  });
+  expect(grown).toBeLessThan(500_000);
+  await dispatcher.close();
 });
