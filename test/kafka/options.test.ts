@@ -1,4 +1,6 @@
+import { createServer } from "node:net";
 import { expect, it } from "vitest";
+import { KafkaAdmin } from "../../src/sources/kafka/admin.js";
 import { createKafka, kafkaFailure, kafkaOptions, kafkaUrl } from "../../src/sources/kafka/client.js";
 import { lz4Decompress } from "../../src/sources/kafka/lz4.js";
 
@@ -48,6 +50,26 @@ it.each(["alice:se@c/ret@kafka:9092", "kafka://alice:se@c/ret@kafka:9092/deltas"
     expect(attempt).not.toThrow(/alice|ret/);
   },
 );
+
+it("a broker's IPv6 address is connected to: a host named [ was looked up", async () => {
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections++;
+    socket.end();
+  });
+  const isListening = await new Promise<boolean>((done) => {
+    server.once("error", () => done(false)).listen(0, "::1", () => done(true));
+  });
+  if (!isListening) return;
+  const { port } = server.address() as { port: number };
+  const open = KafkaAdmin.open({ ...kafkaOptions(`[::1]:${port}`, {}), retries: 0 });
+  await expect(open).rejects.toMatchObject({
+    code: "kafka_unreachable",
+    message: expect.stringContaining(`[::1]:${port}`),
+  });
+  expect(connections).toBeGreaterThan(0);
+  server.close();
+});
 
 it("names a missing certificate file", () => {
   const attempt = () => createKafka({ brokers: ["a:1"], ssl: { ca: "no-such-ca.pem" } });

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import kafkajs, { type Kafka, type KafkaConfig, type RetryOptions } from "kafkajs";
 import { systemFailure } from "../failure.js";
+import { kafkajsAddress } from "./broker-host.js";
 import { registerCodecs } from "./codecs.js";
 import { forgetHalfAnswers } from "./half-answers.js";
 import { keepLargeParts } from "./large-parts.js";
@@ -65,7 +66,7 @@ export function retryOptions(options: KafkaOptions, retries = options.retries ??
 function config(options: KafkaOptions): KafkaConfig {
   const { brokers, clientId = "hashbrook", sasl, connectionTimeoutMs = 3000, requestTimeoutMs = 30_000 } = options;
   return {
-    brokers: [...brokers],
+    brokers: brokers.map(kafkajsAddress),
     clientId,
     connectionTimeout: connectionTimeoutMs,
     requestTimeout: requestTimeoutMs,

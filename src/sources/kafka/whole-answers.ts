@@ -1,5 +1,6 @@
 import { connect, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { hostToConnect } from "./broker-host.js";
 
 const KEEP_ALIVE_MS = 60_000;
 const READ_BYTES = 64 << 10;
@@ -22,7 +23,8 @@ interface Address {
  * V8 mark the heap twice as often. Here, large responses are read into their own buffers, and small ones into one that
  * is reused.
  */
-export function wholeAnswers({ host, port, ssl, onConnect }: Address): Socket {
+export function wholeAnswers({ host: given, port, ssl, onConnect }: Address): Socket {
+  const host = hostToConnect(given);
   const answers = new AnswerReader((bytes) => socket.emit("data", bytes));
   const onread = {
     buffer: () => answers.room,
@@ -31,9 +33,9 @@ export function wholeAnswers({ host, port, ssl, onConnect }: Address): Socket {
       return true;
     },
   };
-  const given = { host, port, onread };
+  const options = { host, port, onread };
   const server = isIP(host) ? {} : { servername: host };
-  const socket: Socket = ssl ? connectTls({ ...given, ...server, ...ssl }, onConnect) : connect(given, onConnect);
+  const socket: Socket = ssl ? connectTls({ ...options, ...server, ...ssl }, onConnect) : connect(options, onConnect);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
   return socket;
 }
