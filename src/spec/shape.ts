@@ -71,10 +71,11 @@ export function readShape(text: string, shape: Shape, problems: Problems): unkno
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
-  for (const error of document.errors.slice(0, MOST_ERRORS)) {
+  // Warnings are of tags nobody knows: `!env X` would be read as the text X.
+  for (const error of [...document.errors, ...document.warnings].slice(0, MOST_ERRORS)) {
     problems.add(
       "",
-      shortened((error.message.split("\n")[0] ?? "").replace(/ at line \d+.*$/, ""), MOST_MESSAGE),
+      shortened((error.message.split("\n")[0] ?? "").replace(/ at line \d+.*$|; please use .*$/, ""), MOST_MESSAGE),
       yamlHint(error.code),
       place(error.pos[0]),
     );
@@ -94,10 +95,12 @@ export function readDocument(
   return reader.understood ? value : undefined;
 }
 
-const yamlHint = (code: string): string =>
-  code === "DUPLICATE_KEY"
-    ? "remove one of the two: every key may occur once"
-    : "write the file as one valid YAML 1.2 document";
+const yamlHints: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: "remove one of the two: every key may occur once",
+  MULTIPLE_DOCS: "a file describes one model: write the other ones into files of their own",
+  TAG_RESOLVE_FAILED: "write the value itself: specs have no tags of their own",
+};
+const yamlHint = (code: string): string => yamlHints[code] ?? "write the file as one valid YAML 1.2 document";
 
 class Reader {
   understood = true;
@@ -179,6 +182,8 @@ class Reader {
   }
 
   private keyHint(key: string, shape: Shape): string {
+    if (key === "<<")
+      return "YAML 1.2 has no merge keys: repeat the keys, or use an alias for the whole map (t: *name)";
     if (shape.patternProperties) return "use a letter, then letters, digits, _ and - (at most 64 characters)";
     return suggestion(key, Object.keys(shape.properties ?? {}));
   }

@@ -444,6 +444,23 @@ test("YAML errors have their position, too", () => {
   expect(errorOf("a: &x [*x]\n").message).toContain("f.yaml:1:1: a: unknown key");
 });
 
+test("a tag such as !env is refused: `!env LABEL` was the column LABEL", () => {
+  const error = errorOf(changed("field: label,", "field: !env LABEL,"));
+  expect(error).toMatchObject({
+    message: "f.yaml:3:17: Unresolved tag: !env",
+    hint: expect.stringContaining("no tags"),
+  });
+});
+
+test("several documents and merge keys are explained to the author of a spec: the first named a function", () => {
+  expect(errorOf(`${good}---\nname: u\n`)).toMatchObject({
+    message: "f.yaml:16:1: Source contains multiple documents",
+    hint: expect.stringContaining("one model"),
+  });
+  const merged = changed("small: {", "small: &small {").replace("tower:", "  more: { <<: *small }\ntower:");
+  expect(errorOf(merged).hint).toContain("no merge keys");
+});
+
 test("all problems are reported together, in file order, each with its fix", () => {
   const text = good
     .replace("of: [a, b]", "of: [a, bb]")
