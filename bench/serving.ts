@@ -5,6 +5,7 @@ import { openCheckpoint } from "../src/checkpoints/store.js";
 import { specOf } from "../src/model/load.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { closedLoop } from "./lib/closed-loop.js";
+import { loadProgram } from "./lib/load-program.js";
 import { openLoop } from "./lib/open-loop.js";
 import { lateness } from "./serving/lateness.js";
 import { bodyOf, served, trained } from "./serving/model.js";
@@ -37,6 +38,7 @@ export async function run(options: Options): Promise<object> {
     if (unknown !== undefined) throw new Error(`unknown part ${unknown}; parts: ${Object.keys(all).join(", ")}`);
     const found: object = {
       what: "Deep Crossing of 256-256, ten fields, one scoring thread; load generator on the same cores",
+      load: loadProgram() ? "bench/lib/load.c" : "JavaScript",
     };
     const stolen_percent: Record<string, number> = {};
     for (const [name, part] of Object.entries(all)) {

@@ -1,4 +1,5 @@
 import { Connection, percentile, postOf } from "./connection.js";
+import { type Counted, loadProgram, type Sent, sendBy } from "./load-program.js";
 
 /** Results of clients that send at a fixed rate, independent of responses. */
 export interface OpenLoad {
@@ -31,6 +32,24 @@ export async function openLoop(
   ms: number,
   connections = CONNECTIONS,
 ): Promise<OpenLoad> {
+  const program = loadProgram();
+  const sent = { connections, perSecond, warmMs: Math.min(WARM_MS, ms / 4), ms };
+  const counted = await (program ? sendBy(program, url, body, sent) : sendHere(url, body, sent));
+  const { good, refused, late_p50, late_p99, ...times } = counted;
+  const each = (count: number) => Math.round((1000 * count) / ms);
+  return {
+    offered_per_second: Math.round(perSecond),
+    good_per_second: each(good),
+    refused_per_second: each(refused),
+    ...times,
+    client_late_p50: late_p50,
+    client_late_p99: late_p99,
+  };
+}
+
+/** Without a compiler. */
+async function sendHere(url: string, body: Uint8Array, sending: Sent): Promise<Counted> {
+  const { connections, perSecond, warmMs: warm, ms } = sending;
   const request = postOf(url, body);
   const all: Connection[] = [];
   // A server closes a connection without a request in its first seconds.
@@ -42,7 +61,6 @@ export async function openLoop(
   const idle = all.slice();
   const due: number[] = [];
   const [times, late]: number[][] = [[], []];
-  const warm = Math.min(WARM_MS, ms / 4);
   const started = performance.now() + warm;
   const counted = (at: number) => at >= started && at < started + ms;
   let [sent, answered, good, refused] = [0, 0, 0, 0];
@@ -82,14 +100,12 @@ export async function openLoop(
   } finally {
     for (const connection of all) connection.close();
   }
-  const each = (count: number) => Math.round((1000 * count) / ms);
   return {
-    offered_per_second: Math.round(perSecond),
-    good_per_second: each(good),
-    refused_per_second: each(refused),
+    good,
+    refused,
     p50: percentile(times, 0.5),
     p99: percentile(times, 0.99),
-    client_late_p50: percentile(late, 0.5),
-    client_late_p99: percentile(late, 0.99),
+    late_p50: percentile(late, 0.5),
+    late_p99: percentile(late, 0.99),
   };
 }
