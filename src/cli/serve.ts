@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
+import { withoutSecrets } from "../core/address.js";
 import { HashbrookError } from "../core/errors.js";
 import { openFollow } from "../delta-log/open.js";
 import { Recorder } from "../impression-log/recorder.js";
@@ -27,6 +28,8 @@ import { stopSignal } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 
 const LOG_SHARE = 0.1;
+
+const warn = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
 
 export function serveCommand(): Command {
   const command = new Command("serve");
@@ -151,8 +154,7 @@ async function openLog(
     if (logShare === undefined) return undefined;
     throw new HashbrookError("usage", "--log-share: requires --log DIRECTORY or --log kafka://HOST:PORT/TOPIC");
   }
-  const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
-  const recorder = await Recorder.open(log.to, { precision, dims }, { share: logShare ?? LOG_SHARE, tell });
+  const recorder = await Recorder.open(log.to, { precision, dims }, { share: logShare ?? LOG_SHARE, tell: warn });
   metrics.watchLog(recorder);
   return recorder;
 }
@@ -225,10 +227,11 @@ async function following(
 ): Promise<Scorer> {
   const bound = (maxStaleness ?? MAX_STALENESS) || undefined;
   const onVisible = (ages: readonly number[]) => metrics.visible(ages);
+  const onTrouble = (reason: string) => warn(`${withoutSecrets(source)}: cannot be followed: ${reason}; trying again`);
   const log = openFollow(source);
   const rowStore = await rowStores.open(name);
   if (rowStore?.kept) checkRun(rowStore, (await log.run?.()) ?? null);
-  return Scorer.follow(log, { maxStaleness: bound, precision, threads, onVisible, rowStore });
+  return Scorer.follow(log, { maxStaleness: bound, precision, threads, onVisible, onTrouble, rowStore });
 }
 
 function checkNames(all: readonly Named[], only: string | undefined): void {

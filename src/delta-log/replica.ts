@@ -22,6 +22,8 @@ export interface ReplicaOptions<M> {
   readonly retryMs?: number;
   /** Called for every entry that became visible after the replica had caught up. */
   readonly onApplied?: (times: readonly number[]) => void;
+  /** Called with why the log cannot be read; once, until it could be read again. */
+  readonly onTrouble?: ((reason: string) => void) | undefined;
 }
 
 /** The status of a replica. Ages in seconds; null before the first snapshot. */
@@ -68,6 +70,8 @@ export class Replica<M extends ReplicaModel> {
   private readonly counted = { number: -1, epoch: -1 };
   private serving: Live<M> | null = null;
   private trouble: string | null = null;
+  /** `onTrouble` knows that the log cannot be read. */
+  private told = false;
 
   constructor(options: ReplicaOptions<M>) {
     this.options = options;
@@ -137,7 +141,9 @@ export class Replica<M extends ReplicaModel> {
       }
       return "the log ended";
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!signal.aborted) this.tell(reason);
+      return reason;
     } finally {
       if (pass.live === null || pass.live !== this.serving) await pass.abandon();
     }
@@ -151,10 +157,20 @@ export class Replica<M extends ReplicaModel> {
     const result = delivery.type === "frame" ? await pass.take(delivery.frame) : null;
     if (typeof result === "string") return result;
     await this.promote(following);
-    if (delivery.type === "waiting") this.trouble = delivery.reason;
-    else if (this.serving === pass.live) this.trouble = waitsFor(pass.missing);
+    if (delivery.type === "waiting") {
+      this.trouble = delivery.reason;
+      this.tell(delivery.reason);
+    } else if (this.serving === pass.live) {
+      this.trouble = waitsFor(pass.missing);
+      if (this.serving) this.told = false;
+    }
     if (result && wasCaughtUp) this.options.onApplied?.(result.times);
     return null;
+  }
+
+  private tell(reason: string): void {
+    if (!this.told) this.options.onTrouble?.(reason);
+    this.told = true;
   }
 
   /**

@@ -73,6 +73,8 @@ export interface FollowOptions extends WorkerOptions {
   readonly maxStaleness?: number | undefined;
   /** Called with the ages (seconds, event → visible) of a sample of the events that every applied entry made visible. */
   readonly onVisible?: (ages: readonly number[]) => void;
+  /** Called with why the log cannot be read, which is tried again; once, until it could be read. */
+  readonly onTrouble?: (reason: string) => void;
   /** Precision of the rows' weights. Default f32. */
   readonly precision?: ServingPrecision | undefined;
 }
@@ -192,6 +194,7 @@ export class Scorer {
       exclusive: (step) => host.between(step),
       now: wallTime,
       onApplied: (times) => options.onVisible?.(times.map((time) => (wallTime() - time) / 1000)),
+      onTrouble: options.onTrouble,
     });
     scorer.replica = replica;
     scorer.maxStaleness = options.maxStaleness ?? Number.POSITIVE_INFINITY;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { DeltaSource } from "../../src/delta-log/delta-log.js";
 import type { Frame } from "../../src/delta-log/frame.js";
 import type { PublisherState } from "../../src/delta-log/publisher.js";
 import { Replica } from "../../src/delta-log/replica.js";
@@ -219,6 +220,39 @@ describe("a replica", () => {
     fails = false;
     for (let i = 0; i < 7; i++) await history.entry();
     await until(() => replica.live?.version === 8);
+    stop.abort();
+    await following;
+    await replica.close();
+  });
+
+  it("tells once that its log cannot be read, and again once it was read: only its status had the reason", async () => {
+    const history = new History(dice(7));
+    await history.entry();
+    const inner = new MemorySource(history.log);
+    let [failures, down] = [0, true];
+    const source: DeltaSource = {
+      async *follow(from, signal) {
+        for await (const delivery of inner.follow(from, signal)) {
+          if (down && ++failures) throw new Error("no broker answers");
+          yield delivery;
+        }
+      },
+      close: async () => {},
+    };
+    const told: string[] = [];
+    const onTrouble = (reason: string) => told.push(reason);
+    const open = async () => new TinyModel();
+    const replica = new Replica({ source, open, exclusive: chain(), now: () => 0, retryMs: 1, onTrouble });
+    const stop = new AbortController();
+    const following = replica.follow(stop.signal);
+    await until(() => failures > 2);
+    expect(told).toEqual(["no broker answers"]);
+    down = false;
+    await until(() => replica.live !== null && replica.status().trouble === null);
+    down = true;
+    await history.entry();
+    await until(() => failures > 5);
+    expect(told).toEqual(Array(2).fill("no broker answers"));
     stop.abort();
     await following;
     await replica.close();

@@ -146,6 +146,17 @@ it("is not ready after no entry arrived for longer than --max-staleness", async 
   await trainer.close();
 });
 
+it("says at its start that no broker answers: only readiness did", async () => {
+  const server = start(["serve", "--follow", "kafka://127.0.0.1:1/deltas", "--port", "0", "--workers", "0"]);
+  servers.push(server);
+  const line = await new Promise<string>((resolve) => server.stderr!.once("data", (data) => resolve(String(data))));
+  expect(line).toMatch(
+    /^hashbrook: kafka:\/\/127\.0\.0\.1:1\/deltas: cannot be followed: .*ECONNREFUSED.*; trying again\n$/,
+  );
+  server.kill("SIGTERM");
+  expect((await ended(server)).status).toBe(0);
+});
+
 it("refuses contradicting flags", async () => {
   for (const flags of [
     [],

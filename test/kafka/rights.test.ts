@@ -1,36 +1,53 @@
-import { expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import { USERS } from "../../scripts/kafka-broker.mjs";
-import { createKafka } from "../../src/sources/kafka/client.js";
+import { withAdmin } from "../../src/sources/kafka/admin.js";
+import { createKafka, type KafkaOptions, kafkaOptions } from "../../src/sources/kafka/client.js";
 import { run, temporary } from "../e2e/hashbrook.js";
-import { describeKafka, type TestKafka } from "./harness.js";
+import { type BrokerFacts, describeBroker, describeKafka, killBroker, startBroker, type TestKafka } from "./harness.js";
 import { rows, training } from "./trainers.js";
 
 /** Kafka's numbers of resource types, operations and permissions. */
-const [TOPIC, GROUP] = [2, 3];
-const [READ, DESCRIBE] = [3, 8];
-const [LITERAL, ALLOW] = [3, 3];
+const [TOPIC, GROUP, CLUSTER] = [2, 3, 4];
+const [READ, WRITE, DESCRIBE, IDEMPOTENT_WRITE] = [3, 4, 8, 12];
+const [LITERAL, DENY, ALLOW] = [3, 2, 3];
 
-/** Gives a right to a topic or group, and so takes all others from every user. */
-async function allow(kafka: TestKafka, user: string, resourceType: number, name: string, operation: number) {
-  const admin = createKafka(kafka.options).kafka.admin();
+/** Gives a right to a topic or group, and so takes all others from every user; or denies one. */
+async function allow(
+  options: KafkaOptions,
+  user: string,
+  resourceType: number,
+  name: string,
+  operation: number,
+  permissionType = ALLOW,
+) {
+  const admin = createKafka(options).kafka.admin();
   await admin.connect();
   const resource = { resourceType, resourceName: name, resourcePatternType: LITERAL };
-  const right = { ...resource, principal: `User:${user}`, host: "*", operation, permissionType: ALLOW };
+  const right = { ...resource, principal: `User:${user}`, host: "*", operation, permissionType };
   await admin.createAcls({ acl: [right] });
   await admin.disconnect();
 }
 
-/** Trains as alice, who logs in. */
-async function trained(kafka: TestKafka, topic: string, group: string) {
-  const args = training(kafka, topic, temporary(), { group });
-  const login = { KAFKA_USERNAME: "alice", KAFKA_PASSWORD: USERS.alice, KAFKA_SASL_MECHANISM: "scram-sha-256" };
-  Object.assign(process.env, login);
+/** Runs a command as alice, who logs in. */
+async function asAlice(args: readonly string[]) {
+  vi.stubEnv("KAFKA_USERNAME", "alice");
+  vi.stubEnv("KAFKA_PASSWORD", USERS.alice);
+  vi.stubEnv("KAFKA_SASL_MECHANISM", "scram-sha-256");
   try {
-    const at = args.indexOf(kafka.brokers);
-    return await run([...args.with(at, kafka.saslBrokers!), "--until", "end"]);
+    return await run(args);
   } finally {
-    for (const name of Object.keys(login)) delete process.env[name];
+    vi.unstubAllEnvs();
   }
+}
+
+// A command that is over its test's time would leave its login to the next test.
+afterEach(() => void vi.unstubAllEnvs());
+
+/** Trains as alice. */
+function trained(kafka: TestKafka, topic: string, group: string) {
+  const args = training(kafka, topic, temporary(), { group });
+  const given = [...args.with(args.indexOf(kafka.brokers), kafka.saslBrokers!), "--until", "end"];
+  return asAlice(given);
 }
 
 describeKafka("a trainer without a right", (kafka) => {
@@ -46,7 +63,7 @@ describeKafka("a trainer without a right", (kafka) => {
   it("to its group ends and says so: it waited for ever, with `Failed to find group coordinator`", async ({ skip }) => {
     if (!kafka.saslBrokers) return skip();
     const topic = await topicOf();
-    await allow(kafka, "nobody", GROUP, topic, READ);
+    await allow(kafka.options, "nobody", GROUP, topic, READ);
     const { status, stderr } = await trained(kafka, topic, topic);
     expect(stderr).toMatch(/Not authorized to access group/);
     expect(status).toBe(8);
@@ -58,11 +75,36 @@ describeKafka("a trainer without a right", (kafka) => {
     async (group, { skip }) => {
       if (!kafka.saslBrokers) return skip();
       const topic = await topicOf();
-      await allow(kafka, "alice", TOPIC, topic, DESCRIBE);
+      await allow(kafka.options, "alice", TOPIC, topic, DESCRIBE);
       const { status, stderr } = await trained(kafka, topic, group === "none" ? group : topic);
       expect(stderr).toMatch(/Not authorized to access topics|no right to read it/);
       expect(stderr).not.toContain("object Object");
       expect(status).toBe(8);
     },
   );
+});
+
+describeBroker("a producer without the right to write", () => {
+  let broker: BrokerFacts;
+  beforeAll(async () => {
+    broker = await startBroker({ dir: temporary(), sasl: true });
+  }, 120_000);
+  afterAll(() => killBroker(broker));
+
+  const told = async () => {
+    const args = ["produce", "--kafka", broker.saslBrokers!, "--topic", "events", "--data", "simulate:10:7"];
+    const { status, stderr } = await asAlice(args);
+    expect(status).toBe(8);
+    return stderr;
+  };
+
+  it("names its topic and the right, also if it has none to any topic: it named the broker only", async () => {
+    const options = kafkaOptions(broker.brokers);
+    await withAdmin(options, (admin) => admin.createTopic("events", 1));
+    await allow(options, "alice", TOPIC, "events", DESCRIBE);
+    expect(await told()).toMatch(/^hashbrook: topic events on \S+: Not authorized to access topics.*\n.*WRITE/);
+    await allow(options, "alice", TOPIC, "*", WRITE, DENY);
+    await allow(options, "alice", CLUSTER, "kafka-cluster", IDEMPOTENT_WRITE, DENY);
+    expect(await told()).toMatch(/^hashbrook: topic events on \S+: .*luster.*\n.*WRITE/);
+  });
 });

@@ -21,8 +21,13 @@ interface Kind {
 const kinds: readonly Kind[] = [
   {
     code: "kafka_auth",
-    sign: /SASL|AUTHENTICATION_FAILED|AUTHORIZATION_FAILED/,
-    hint: "check KAFKA_USERNAME, KAFKA_PASSWORD, KAFKA_SASL_MECHANISM, and the user's rights to the topic and group",
+    sign: /AUTHORIZATION_FAILED/,
+    hint: "the user lacks a right: READ and DESCRIBE of the topic (and READ of the group) to read it, WRITE to write it; or KAFKA_USERNAME is another user's",
+  },
+  {
+    code: "kafka_auth",
+    sign: /SASL|AUTHENTICATION_FAILED/,
+    hint: "check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM",
   },
   {
     code: "kafka_topic_missing",

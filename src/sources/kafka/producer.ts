@@ -1,3 +1,4 @@
+import type { HashbrookError } from "../../core/errors.js";
 import { withAdmin } from "./admin.js";
 import {
   type Compression,
@@ -110,13 +111,13 @@ export class KafkaProducer {
         // The sequence numbers of failed records are in doubt: the broker could take later records with them for
         // duplicates.
         await this.#disconnect();
-        throw kafkaFailure(cause, `topic ${this.topic} on ${this.#where}`);
+        throw this.#failure(cause);
       }
     }
   }
 
-  get #where(): string {
-    return this.#options.brokers.join(",");
+  #failure(cause: unknown): HashbrookError {
+    return kafkaFailure(cause, `topic ${this.topic} on ${this.#options.brokers.join(",")}`);
   }
 
   async #connect(): Promise<Producer> {
@@ -126,7 +127,7 @@ export class KafkaProducer {
       await producer.connect();
     } catch (cause) {
       await producer.disconnect().catch(() => {});
-      throw kafkaFailure(cause, this.#where);
+      throw this.#failure(cause);
     }
     this.#producer = producer;
     return producer;
