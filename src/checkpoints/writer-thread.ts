@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { fromPlainError, HashbrookError } from "../core/errors.js";
+import { fromPlainError, HashbrookError, toPlainError } from "../core/errors.js";
 import { Thread } from "../core/thread-pool.js";
 import type { ChangedRows, Increment } from "./chain-writer.js";
 import { CopyMemory } from "./copy-memory.js";
@@ -31,7 +31,7 @@ export class WriterThread {
     this.port = port1;
     // The process's own flags may be for its main program (--input-type).
     this.thread = Thread.take("checkpoints/writer-worker.js", []);
-    this.thread.begin({ ...setup, port: port2 } satisfies WriterTask, [port2], (error) => this.fail(String(error)));
+    this.thread.begin({ ...setup, port: port2 } satisfies WriterTask, [port2], (error) => this.fail(error));
   }
 
   /** Whether a save is in progress, so that the next one must wait. */
@@ -102,9 +102,10 @@ export class WriterThread {
     this.port.close();
   }
 
-  private fail(reason: string): void {
+  private fail(error: unknown): void {
     this.dead = true;
-    this.failure ??= new HashbrookError("internal", `the checkpoint writer failed: ${reason}`);
+    const { code, message, hint } = toPlainError(error);
+    this.failure ??= new HashbrookError(code, `the checkpoint writer failed: ${message}`, { hint, cause: error });
   }
 }
 

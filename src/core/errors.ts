@@ -1,3 +1,5 @@
+import { refusalOf } from "./system-errors.js";
+
 /** How an error is reported: the process's exit code and, over HTTP, the status. */
 interface ErrorFacts {
   readonly exit: number;
@@ -116,25 +118,18 @@ export interface PlainError {
 }
 
 /**
- * Any thrown value as plain data. A file that the system refuses is "source_unreadable"; anything else but a HashbrookError
- * becomes "internal", with its stack.
+ * Any thrown value as plain data. What the operating system refused becomes "source_unreadable", or
+ * "runtime_unavailable" if it is a limit; anything else but a HashbrookError becomes "internal", with its stack.
  */
 export function toPlainError(error: unknown): PlainError {
   if (isHashbrooks(error)) return { code: error.code, message: error.message, hint: error.hint };
-  const refused = refusedFile(error);
-  if (refused) return refused;
+  const refusal = refusalOf(error);
+  if (refusal) {
+    const { limit, message, hint } = refusal;
+    return { code: limit ? "runtime_unavailable" : "source_unreadable", message, hint };
+  }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code: "internal", message, hint: undefined };
-}
-
-/** System errors that are due to a file or its file system, not to a defect. */
-const REFUSALS = new Set(["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE", "ELOOP"]);
-
-function refusedFile(error: unknown): PlainError | undefined {
-  const { code = "", message, path } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
-  if (path === undefined || !REFUSALS.has(code)) return undefined;
-  const hint = "check its permissions and its file system";
-  return { code: "source_unreadable", message: `${path}: ${message}`, hint };
 }
 
 /** Also one that ended a thread: Node passes on its properties, but not its class. */

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { HashbrookError } from "./errors.js";
+import { hintOf } from "./system-errors.js";
 
 /**
  * "r" reads, "w" creates or truncates, "wx" creates and fails (EEXIST) if the path exists, "r+" modifies an existing
@@ -182,7 +183,11 @@ export function writeFile(files: Files, path: string, data: Uint8Array): void {
 
 /** The error for an output that a command cannot write: a file, or "-". */
 export function outputError(path: string, cause: unknown): HashbrookError {
-  return new HashbrookError("source_unreadable", `${path}: cannot be written: ${(cause as Error).message}`, { cause });
+  const hint = hintOf(cause);
+  return new HashbrookError("source_unreadable", `${path}: cannot be written: ${(cause as Error).message}`, {
+    hint,
+    cause,
+  });
 }
 
 /**
@@ -195,6 +200,6 @@ export function writeError(path: string, error: unknown): HashbrookError {
   const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(error) ?? "");
   const hint = full
     ? "Free some space and run the command again (train: with --resume); what was saved before is intact."
-    : undefined;
+    : hintOf(error);
   return new HashbrookError("checkpoint_write", `${path}: could not be written: ${reason}`, { hint, cause: error });
 }

@@ -1,6 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
 import { errorCode, type Files, nodeFiles, quietly, writeFile, writeFully } from "../core/files.js";
 import { hex64 } from "../core/hash.js";
+import { hintOf } from "../core/system-errors.js";
 import type { RejectCode } from "../decode/decoder.js";
 import { Xxh64, xxh64 } from "../kernels/hash.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -132,7 +133,7 @@ export function cacheWriteError(directory: string, cause: unknown): HashbrookErr
   const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(cause) ?? "");
   const hint = full
     ? "free some space, or name an --out directory on another disk"
-    : "check that --out is a writable directory";
+    : (hintOf(cause) ?? "check that --out is a writable directory");
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new HashbrookError("cache_write", `${directory}: the cache could not be written: ${reason}`, { hint, cause });
 }

@@ -138,7 +138,8 @@ export class DirectorySink implements LogSink {
     try {
       step();
     } catch (error) {
-      throw new HashbrookError("log_write", writeError(path, error).message, { cause: error });
+      const { message, hint } = writeError(path, error);
+      throw new HashbrookError("log_write", message, { hint, cause: error });
     }
   }
 }

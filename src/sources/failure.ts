@@ -1,4 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
+import { hintOf } from "../core/system-errors.js";
 
 /** Message and hint for a failed system call, by error code. */
 const messages: Record<string, [message: string, hint: string]> = {
@@ -7,13 +8,12 @@ const messages: Record<string, [message: string, hint: string]> = {
   EACCES: ["permission denied", "make the file readable for this user (chmod u+r)"],
   EPERM: ["operation not permitted", "make the file readable for this user"],
   EISDIR: ["is a folder", "name the files in it, for example with a pattern: FOLDER/*.tsv"],
-  EMFILE: ["too many open files", "raise the limit (ulimit -n)"],
 };
 
 /** The error for a source that the operating system fails to open or read: `source_missing` or `source_unreadable`. */
 export function systemFailure(name: string, cause: unknown): HashbrookError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
-  const [text, hint] = messages[code] ?? [message, "check the file and its file system"];
+  const [text, hint] = messages[code] ?? [message, hintOf(cause) ?? "check the file and its file system"];
   const missing = code === "ENOENT" || code === "ENOTDIR";
   return new HashbrookError(missing ? "source_missing" : "source_unreadable", `${name}: ${text}`, { hint, cause });
 }

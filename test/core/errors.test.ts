@@ -36,6 +36,23 @@ it.each(["EACCES", "EROFS", "ENOSPC"])("does not call a file that the system ref
   expect(toPlainError(error)).toEqual({
     code: "source_unreadable",
     message: `/runs/ads: ${code}: refused, stat '/runs/ads'`,
-    hint: "check its permissions and its file system",
+    hint: expect.stringMatching(/permission|read-only|space/),
   });
+});
+
+it("tells what the system refuses with its mend, wherever it happens: it was a defect with a stack", () => {
+  const refused = (code: string) => Object.assign(new Error(`${code}: it is so, open '/a'`), { code, path: "/a" });
+  for (const [code, mend] of [
+    ["ENOSPC", /free some space/],
+    ["EDQUOT", /quota/],
+    ["EROFS", /read-only/],
+    ["EACCES", /permission denied/],
+    ["EIO", /disk failed/],
+  ] as const) {
+    const plain = toPlainError(refused(code));
+    expect(plain).toMatchObject({ code: "source_unreadable", hint: expect.stringMatching(mend) });
+  }
+  const thread = Object.assign(new Error("Worker initialization failure: EMFILE"), { code: "ERR_WORKER_INIT_FAILED" });
+  for (const error of [refused("EMFILE"), refused("ENFILE"), thread])
+    expect(toPlainError(error)).toMatchObject({ code: "runtime_unavailable", hint: expect.stringContaining("limit") });
 });

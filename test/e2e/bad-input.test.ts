@@ -272,3 +272,14 @@ it("numbers at the limits of their range leave the model finite", async () => {
   expect(status).toBe(0);
   for (const line of stdout.trim().split("\n")) expect(Number(line)).toBeGreaterThan(0);
 });
+
+it("a limit of open files (ulimit -n) ends a command with the mend: it was reported as a defect", () => {
+  for (const limit of [20, 24, 28]) {
+    const out = join(temporary(), "run");
+    const args = ["train", "--model", "features/ads-demo-lr.yaml", "--data", "simulate:100:7", "--out", out];
+    const command = `ulimit -n ${limit} && exec "$0" dist/cli/main.js "$@"`;
+    const { status, stderr } = spawnSync("sh", ["-c", command, process.execPath, ...args], { encoding: "utf8" });
+    expect(stderr, `with ${limit} files`).toMatch(/EMFILE.*\n {2}.*ulimit -n/);
+    expect(status).toBe(7);
+  }
+});

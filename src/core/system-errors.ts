@@ -1,0 +1,44 @@
+/** What the operating system refuses, by its code, and what to do about it. */
+const refusals: Readonly<Record<string, { readonly limit?: true; readonly file?: true; readonly hint: string }>> = {
+  EMFILE: { limit: true, hint: "this process may not open more files: raise the limit (ulimit -n)" },
+  ENFILE: { limit: true, hint: "the machine may not open more files: close some, or raise the limit (fs.file-max)" },
+  ENOSPC: { hint: "free some space on the disk; the temporary folder is TMPDIR" },
+  EDQUOT: { hint: "the disk quota of this user is used up: free some space, or raise it" },
+  EROFS: { hint: "the file system is read-only: name a place on another one" },
+  EACCES: {
+    file: true,
+    hint: "permission denied: give this user the right to the file or folder, or name another one",
+  },
+  EPERM: {
+    file: true,
+    hint: "the system does not allow this user to do that: check the file's owner and its attributes",
+  },
+  ELOOP: { file: true, hint: "too many symbolic links: they may lead in a circle" },
+  EIO: { hint: "the disk failed to read or write: check it, and the system's log" },
+};
+
+/** An operation that the operating system refused. */
+export interface Refusal {
+  /** In the system's words. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint: string;
+  /** A limit of the process or machine was reached, other than its disk space. */
+  readonly limit: boolean;
+}
+
+/** The refusal of the operating system that an error reports; null if it reports none. */
+export function refusalOf(error: unknown): Refusal | null {
+  if (!(error instanceof Error)) return null;
+  const { code = "", message, path } = error as NodeJS.ErrnoException;
+  // Threads that cannot start report it in their message.
+  const [found] = code in refusals ? [code] : (/\bE(?:M|N)FILE\b/.exec(message) ?? []);
+  if (found === undefined) return null;
+  const { hint, limit = false, file = false } = refusals[found];
+  // Sockets and processes can be refused likewise.
+  if (file && path === undefined) return null;
+  return { message: path === undefined ? message : `${path}: ${message}`, hint, limit };
+}
+
+/** What to do about an operation that the system refused; undefined if nothing is known. */
+export const hintOf = (error: unknown): string | undefined => refusalOf(error)?.hint;
