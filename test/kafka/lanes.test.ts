@@ -176,6 +176,26 @@ describeKafka("lanes of several processes", (kafka) => {
     expect(again.status).toBe(3);
   }, 180_000);
 
+  it("read partitions that were added to the topic, from the next rounds topic on: a restart did not fail", async () => {
+    const topic = await kafka.topic(4);
+    const send = async (count: number, partitions: number) =>
+      kafka.produce(
+        topic,
+        (await rows(count)).map((value, i) => ({ value, partition: i % partitions })),
+      );
+    await send(400, 4);
+    const [alone, several, rounds] = [temporary(), temporary(), `${topic}.rounds`];
+    const examples = async (out: string, ...more: string[]) =>
+      reportOf(await ended(start(line(kafka, topic, out, "--resume", ...more)))).examples;
+    const member = ["--lane", "0/1", "--rounds-topic", rounds];
+    expect([await examples(alone), await examples(several, ...member)]).toEqual([400, 400]);
+    await kafka.addPartitions(topic, 6);
+    await send(600, 6);
+    expect(await examples(several, ...member)).toBe(400);
+    expect([await examples(alone), await examples(several, "--processes", "2")]).toEqual([1000, 1000]);
+    expect(digests(several)).toEqual(digests(alone));
+  }, 120_000);
+
   it("begin with short rounds, except in a run that began with whole ones", async () => {
     const topic = await kafka.topic(LANES);
     const events = await rows(600);

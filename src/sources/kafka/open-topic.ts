@@ -75,31 +75,41 @@ export function joinTopic(
 /**
  * Begins to read a topic at a checkpoint's position (`resume`), or where the spec says. Partitions added since are read
  * from their beginning.
+ * @param partitions only the first ones are read. Default: all
  * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, offsets_lost, stream_changed, usage; from
  *   waiting for the log, topic_replaced
  */
-export async function beginTopic(log: KafkaLog, spec: TopicSpec, resume: TopicResume | null): Promise<Bounds> {
+export async function beginTopic(
+  log: KafkaLog,
+  spec: TopicSpec,
+  resume: TopicResume | null,
+  partitions = log.partitions,
+): Promise<Bounds> {
   const { id = null } = resume ?? {};
   if (id !== null && log.id !== null && id !== log.id) throw topicReplacedAnew(spec.topic, id, log.id);
-  const marks = await log.watermarks();
-  const bounds = await boundsOf(spec, resume?.offsets ?? null, log.admin, marks);
+  const { marks, ...bounds } = await boundsOf(log, spec, resume?.offsets ?? null, partitions);
   log.begin(marks, bounds.offsets, resume?.last ?? []);
   return bounds;
 }
 
 /** The range that a new run would read now. @throws as `beginTopic` */
 export async function boundsOfTopic(log: KafkaLog, spec: TopicSpec): Promise<Bounds> {
-  return boundsOf(spec, null, log.admin, await log.watermarks());
+  const { offsets, stops } = await boundsOf(log, spec, null, log.partitions);
+  return { offsets, stops };
 }
 
 async function boundsOf(
+  log: KafkaLog,
   spec: TopicSpec,
   resume: readonly bigint[] | null,
-  admin: KafkaAdmin,
-  marks: Marks,
-): Promise<Bounds> {
-  const { topic } = spec;
-  const first = resume ?? (await startOf(spec, admin, marks));
+  partitions: number,
+): Promise<Bounds & { readonly marks: Marks }> {
+  const { topic, start } = spec;
+  const { admin } = log;
+  // Before the ends: where no message is that late, it is the end of a topic that may still grow.
+  const since = !resume && start.at === "time" ? await admin.offsetsAt(topic, start.time) : [];
+  const marks = (await log.watermarks()).slice(0, partitions);
+  const first = resume ?? startOf(spec, marks, since);
   if (first.length > marks.length) {
     throw new HashbrookError(
       "stream_changed",
@@ -109,19 +119,20 @@ async function boundsOf(
       },
     );
   }
-  return { offsets: marks.map(({ low }, p) => first[p] ?? low), stops: await stopsOf(spec, admin, marks) };
+  return { marks, offsets: marks.map(({ low }, p) => first[p] ?? low), stops: await stopsOf(spec, admin, marks) };
 }
 
 type Marks = readonly Watermarks[];
 
-async function startOf({ topic, start }: TopicSpec, admin: KafkaAdmin, marks: Marks): Promise<readonly bigint[]> {
+/** @param since the offsets of a start that is a time */
+function startOf({ topic, start }: TopicSpec, marks: Marks, since: readonly bigint[]): readonly bigint[] {
   switch (start.at) {
     case "earliest":
       return marks.map(({ low }) => low);
     case "latest":
       return marks.map(({ high }) => high);
     case "time":
-      return admin.offsetsAt(topic, start.time);
+      return since.slice(0, marks.length);
     case "offsets":
       if (start.offsets.length === marks.length)
         return start.offsets.map((offset, p) => within(topic, p, offset, marks));

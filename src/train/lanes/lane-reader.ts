@@ -47,7 +47,7 @@ export class LaneReader {
 
   constructor({ spec, topic, deadLetters }: Job, log: PartitionedLog, { lane, position, stops, schemas }: LaneStart) {
     const { count, round } = spec.lanes!;
-    const view = new LaneView(log, lane, count);
+    const view = new LaneView(log, lane, count, position.offsets.length);
     this.view = view;
     this.rows = round;
     this.stops = stops && view.of(stops);

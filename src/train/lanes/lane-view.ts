@@ -8,12 +8,13 @@ export class LaneView implements PartitionedLog {
   private readonly lane: number;
   private readonly lanes: number;
 
-  constructor(log: PartitionedLog, lane: number, lanes: number) {
+  /** @param partitions how many of the log's are the lane's; later ones were added during the run */
+  constructor(log: PartitionedLog, lane: number, lanes: number, partitions: number) {
     this.log = log;
     this.lane = lane;
     this.lanes = lanes;
     this.topic = log.topic;
-    this.partitions = Math.max(0, Math.ceil((log.partitions - lane) / lanes));
+    this.partitions = partitions;
   }
 
   /** Selects the lane's entries of an array that has one per partition of the log. */

@@ -15,7 +15,7 @@ import { type Opened, openParts } from "./opening.js";
 import type { LaneShare, LanesOptions } from "./options.js";
 import { isShardBlock } from "./owners/split-tables.js";
 import type { RowTraffic } from "./owners/traffic.js";
-import { joined, type LanesPosition, laneOf, startOf } from "./position.js";
+import { joined, type LanesPosition, laneOf, startOf, widened } from "./position.js";
 import { type LaneRecord, MOST_RECORD, MOST_REJECTED } from "./record.js";
 import { RoundTimer } from "./round-timer.js";
 import { inOrder, type Rounds, refuseOtherRun } from "./rounds.js";
@@ -169,16 +169,17 @@ class Member {
     refuseOtherRun(plan, job, this.options.owners !== null);
     const { count } = job.spec.lanes!;
     const known = learner.position?.lanes ? learner.position : null;
-    const place = known ?? startOf(log.topic, plan.offsets, count);
+    const { length: partitions } = plan.offsets;
+    const place = known ? widened(known, partitions) : startOf(log.topic, plan.offsets, count);
     this.position = log.id === null ? place : { ...place, topic_id: log.id };
     const stops = plan.stops?.map(BigInt) ?? null;
     this.lingers = stops === null;
-    this.hadEnded = known !== null && (stops?.every((stop, p) => BigInt(known.offsets[p]) >= stop) ?? false);
+    this.hadEnded = known !== null && (stops?.every((stop, p) => BigInt(place.offsets[p]) >= stop) ?? false);
     this.grows = plan.grows === true;
     if (this.options.share) this.refuseLarge();
     if (!this.owns) {
-      const { offsets, last = [] } = place;
-      await beginTopic(log, job.topic!, { offsets: offsets.map(BigInt), last, id: place.topic_id });
+      const { offsets, last = [] } = known ?? place;
+      await beginTopic(log, job.topic!, { offsets: offsets.map(BigInt), last, id: place.topic_id }, partitions);
       const { schemas } = learner;
       const readers = Array.from({ length: count }, (_, lane) => {
         return new LaneReader(job, log, { lane, position: laneOf(this.at, lane), stops, schemas });

@@ -14,6 +14,13 @@ export function startOf(topic: string, offsets: readonly string[], lanes: number
   return { topic, offsets, turn: 0, taken: 0, messages: 0, lanes: fresh, round: 0 };
 }
 
+/** The same position in a topic that now has this many partitions: those added are read from their beginning. */
+export function widened(position: LanesPosition, partitions: number): LanesPosition {
+  const { offsets } = position;
+  const added = Math.max(0, partitions - offsets.length);
+  return { ...position, offsets: [...offsets, ...Array<string>(added).fill("0")] };
+}
+
 /** The position of one lane, for its merge: only its partitions, numbered from 0. */
 export function laneOf(position: LanesPosition, lane: number): TopicPosition {
   const { topic, offsets, last, lanes } = position;
