@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
+import type { Skipped } from "../checkpoints/store.js";
 import { type Precision, precisions } from "../delta-log/precision.js";
 import {
   defaultFormats,
@@ -60,17 +61,21 @@ async function run({ dims, ...flags }: Flags): Promise<void> {
   if (dims === undefined) return write(flags);
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-cut-"));
   try {
-    await cutCheckpoint({ checkpoint: flags.checkpoint, dims, out: folder });
-    await write({ ...flags, checkpoint: folder });
+    const { passed_over } = await cutCheckpoint({ checkpoint: flags.checkpoint, dims, out: folder });
+    await write({ ...flags, checkpoint: folder }, passed_over);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function write({ checkpoint, out, format, onnx, precision, nonzero, json }: Omit<Flags, "dims">): Promise<void> {
+/** @param skipped damaged checkpoints that were skipped to make the one that is exported */
+async function write(
+  { checkpoint, out, format, onnx, precision, nonzero, json }: Omit<Flags, "dims">,
+  skipped: readonly Skipped[] = [],
+): Promise<void> {
   const { signal, release } = stopSignal();
   try {
-    const { stopped_before, ...report } = await exportModel({
+    const { stopped_before, ...exported } = await exportModel({
       checkpoint,
       out,
       formats: format,
@@ -79,6 +84,7 @@ async function write({ checkpoint, out, format, onnx, precision, nonzero, json }
       nonzero,
       signal,
     });
+    const report = { ...exported, passed_over: [...skipped, ...exported.passed_over] };
     tellPassedOver(report.passed_over);
     if (stopped_before !== null) return tellStopped(signal, stopped_before);
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : report.files.map((path) => `${path}\n`).join(""));

@@ -1,7 +1,9 @@
+import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
 import { grouped } from "../core/digits.js";
+import { HashbrookError } from "../core/errors.js";
 import { Output, writeOut } from "../core/output.js";
 import { type SimulatedFacts, simulate } from "../sources/simulator/run.js";
 import { duration, seed, wholeNumber } from "./options.js";
@@ -52,6 +54,7 @@ async function run(flags: Flags): Promise<void> {
   const started = systemClock.now();
   const { signal, release } = stopSignal();
   const labelled = flags.out ?? (flags.impressions || flags.clicks ? undefined : "-");
+  refuseSame([labelled, flags.impressions, flags.clicks]);
   const [events, impressions, clicks] = [labelled, flags.impressions, flags.clicks].map((name) =>
     name === undefined ? undefined : Output.open(name),
   );
@@ -84,12 +87,25 @@ async function run(flags: Flags): Promise<void> {
   }
 }
 
+/** @throws HashbrookError usage if two outputs are the same: one would replace the other */
+function refuseSame(outputs: readonly (string | undefined)[]): void {
+  const paths = outputs.flatMap((name) => (name === undefined ? [] : [name === "-" ? name : resolve(name)]));
+  const twice = paths.find((path, i) => paths.indexOf(path) < i);
+  if (twice === undefined) return;
+  throw new HashbrookError("usage", `${twice}: is named by two of --out, --impressions and --clicks`, {
+    hint: "give each its own file",
+  });
+}
+
+/** A dash if there were no events, or only of one class. */
+const known = (value: number): string => figure(Number.isNaN(value) ? null : value);
+
 function print(flags: Flags, facts: SimulatedFacts, seconds: number): void {
   const { rows, bytes, baseRate, oracleAuc, oracleLogloss, distinct } = facts;
   const perSecond = Math.round(rows / seconds);
   if (!flags.json) {
     process.stderr.write(
-      `${grouped(rows)} impressions, ${count(perSecond)}/s, ${(baseRate * 100).toFixed(2)} % clicks · oracle: AUC ${figure(oracleAuc)}, logloss ${figure(oracleLogloss)}\n`,
+      `${grouped(rows)} impressions, ${count(perSecond)}/s, ${rows > 0 ? `${(baseRate * 100).toFixed(2)} %` : "no"} clicks · oracle: AUC ${known(oracleAuc)}, logloss ${known(oracleLogloss)}\n`,
     );
     return;
   }

@@ -19,7 +19,7 @@ import { refuseForLanes } from "./lanes/refused.js";
 import type { Report } from "./metrics/report.js";
 import { sliceSource } from "./metrics/slice-names.js";
 import { bySource, formatOf, keptSources } from "./prediction/columns.js";
-import type { PredictionFormat } from "./prediction/lines.js";
+import { type PredictionFormat, scoreColumns } from "./prediction/lines.js";
 import { type Given, type StreamSettings, settingsOf, type TrainSettings } from "./settings.js";
 import { type PipelineOptions, runPipeline } from "./workers/pipeline.js";
 import { refuseWrittenTopics } from "./written-topics.js";
@@ -244,13 +244,12 @@ export async function predict(options: PredictOptions): Promise<Report> {
   const job = { ...read, ...cutOf(spec, options) };
   const format = options.format ?? formatOf(options.out, options.columns);
   const columns = options.columns ?? [];
-  const kept = keptSources(spec, columns);
+  const scored = { rejected: job.maxRejects! > 0, calibrated: spec.calibration !== undefined };
+  const kept = keptSources(spec, columns, "--columns", scoreColumns(scored));
   const output = Output.open(options.out, [...namesOf(job.data), ...checkpoint.files]);
   try {
     const { name, file } = output;
-    const calibrated = spec.calibration !== undefined;
-    const lines = { format, columns, rejected: job.maxRejects! > 0, calibrated };
-    const to = { checkpoint: checkpoint.path, passedOver, output: { name, file, ...lines }, kept };
+    const to = { checkpoint: checkpoint.path, passedOver, output: { name, file, format, columns, ...scored }, kept };
     const report = await runPipeline({ ...job, ...to }, options);
     if (report.ended_by !== "stopped") output.commit();
     return report;

@@ -115,6 +115,16 @@ describe("train with several models", () => {
     expect(models.map(({ name }: { name: string }) => name)).toEqual(["fast", "slow"]);
   });
 
+  it("keeps the list of the directory's models if a run cannot begin since one of them exists", async () => {
+    const list = () => readFileSync(join(out, "together.json"), "utf8");
+    const before = list();
+    const other = join(folder, "other.yaml");
+    writeFileSync(other, readFileSync(slow));
+    const refused = await run(["train", "--model", fast, "--model", other, "--data", data, "--out", out]);
+    expect(refused).toMatchObject({ status: 5, stderr: expect.stringContaining("already holds a model") });
+    expect(list()).toBe(before);
+  });
+
   it("lists the directory's models if one must be chosen", async () => {
     for (const args of [
       ["eval", "--checkpoint", out, "--data", data],

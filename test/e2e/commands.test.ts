@@ -174,6 +174,41 @@ describe("eval and predict", () => {
   });
 });
 
+describe("columns of events", () => {
+  const data = join(folder, "named.jsonl");
+  const model = join(folder, "named.yaml");
+  const trainedAt = join(folder, "named");
+  beforeAll(async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => ({ label: i % 2, score: i % 3, rejected: i % 4 }));
+    writeFileSync(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const fields = "fields: [{ name: score, type: categorical, table: t }]\ntables: { t: { encoding: exact } }\n";
+    writeFileSync(model, `name: m\nevents: { format: json }\nlabel: { from: label }\n${fields}tower: lr\n`);
+    await report(["train", "--model", model, "--data", data, "--out", trainedAt]);
+  });
+  const checkpoint = ["--checkpoint", trainedAt, "--data", data];
+
+  it("may be named score where no score is written beside them: eval --by did not accept it", async () => {
+    const by = await report(["eval", ...checkpoint, "--by", "score", "--group-auc", "rejected"]);
+    expect(by.by!.values.map(({ value }) => value).sort()).toEqual(["0", "1", "2"]);
+    const unnamed = readFileSync(model, "utf8").replace("name: score,", "name: other, from: score,");
+    writeFileSync(model, unnamed);
+    const other = join(folder, "named-other");
+    await report(["train", "--model", model, "--data", data, "--out", other]);
+    expect((await report(["eval", "--checkpoint", other, "--data", data, "--by", "score"])).by!.distinct).toBe(3);
+  });
+
+  it("differ from those that predict adds: there were two named rejected", async () => {
+    const to = join(folder, "named.csv");
+    const line = ["predict", ...checkpoint, "--columns", "rejected", "--out", to];
+    expect(await run(line)).toMatchObject({ status: 0 });
+    expect(readFileSync(to, "utf8")).toMatch(/^rejected,score\n/);
+    expect(await run([...line, "--max-rejects", "5"])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--columns "rejected": columns must be named once each'),
+    });
+  });
+});
+
 describe("simulate", () => {
   it("reports the oracle's AUC, and gives the same bytes for the same seed", async () => {
     const again = join(folder, "again.tsv");
@@ -182,6 +217,19 @@ describe("simulate", () => {
     };
     expect(readFileSync(again).equals(readFileSync(events))).toBe(true);
     expect(facts.oracle_auc).toBeCloseTo(trained.oracle_auc!, 3);
+  });
+
+  it("prints no NaN where there are no events, or only events of one class", async () => {
+    const printed = async (rows: string) =>
+      (await run(["simulate", "--rows", rows, "--seed", "7", "--out", join(folder, "few.tsv")])).stderr;
+    expect(await printed("0")).toMatch(/^0 impressions, .*, no clicks · oracle: AUC –, logloss –\n$/);
+    expect(await printed("1")).toMatch(/^1 impressions, .*, 0.00 % clicks · oracle: AUC –, logloss 0\.\d{4}\n$/);
+  });
+
+  it("does not write impressions and clicks over each other if both are to go to one file", async () => {
+    const [one, same] = [join(folder, "one.tsv"), join(folder, "x", "..", "one.tsv")];
+    const outcome = await run(["simulate", "--rows", "9", "--out", one, "--clicks", same]);
+    expect(outcome).toMatchObject({ status: 2, stderr: expect.stringContaining(`${one}: is named by two of`) });
   });
 });
 

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, truncateSync } from "node:fs";
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
 import { evaluate, predict } from "../../src/train/run.js";
-import { LR } from "../small-specs.js";
+import { DEEP_CROSSING, LR } from "../small-specs.js";
 import { report, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -16,14 +16,17 @@ beforeAll(async () => {
   const args = ["train", "--model", LR, "--data", "simulate:2000:5", "--out", out];
   await report([...args, "--limit", "1000"]);
   await report([...args, "--resume"]);
-  const newest = readdirSync(out)
-    .filter((name) => name.startsWith("checkpoint-"))
-    .sort()
-    .at(-1)!;
-  damaged = join(out, newest);
-  const file = readdirSync(damaged).find((name) => name.endsWith(".safetensors"))!;
-  truncateSync(join(damaged, file), readFileSync(join(damaged, file)).length - 1);
+  damaged = damage(out);
 });
+
+/** Removes the last byte of a run's newest checkpoint. @returns its path */
+function damage(run: string): string {
+  const checkpoints = readdirSync(run).filter((name) => name.startsWith("checkpoint-"));
+  const newest = join(run, checkpoints.sort().at(-1)!);
+  const file = readdirSync(newest).find((name) => name.endsWith(".safetensors"))!;
+  truncateSync(join(newest, file), readFileSync(join(newest, file)).length - 1);
+  return newest;
+}
 
 const skipped = () => [{ path: damaged, reason: expect.stringMatching(/bytes/) }];
 
@@ -47,6 +50,24 @@ it.each([
   const { status, stdout, stderr } = await run([command, "--checkpoint", out, ...args, "--json"]);
   expect([status, stderr]).toEqual([0, expect.stringContaining(`hashbrook: skipped checkpoint ${damaged}: `)]);
   expect(JSON.parse(stdout.trim().split("\n").at(-1)!).passed_over).toEqual(skipped());
+});
+
+it("export --dims reports a skipped damaged checkpoint, too", async () => {
+  const [model, nested] = [join(folder, "nested.yaml"), join(folder, "nested")];
+  writeFileSync(
+    model,
+    readFileSync(DEEP_CROSSING, "utf8")
+      .replace(/^train:.*/m, "")
+      .concat("\ntrain: { nested: true }\n"),
+  );
+  const args = ["train", "--model", model, "--data", "simulate:200:5", "--out", nested];
+  await report([...args, "--limit", "100"]);
+  await report([...args, "--resume"]);
+  const cut = damage(nested);
+  const line = ["export", "--checkpoint", nested, "--dims", "all=2", "--out", join(folder, "cut"), "--json"];
+  const { status, stdout, stderr } = await run(line);
+  expect([status, stderr]).toEqual([0, expect.stringContaining(`hashbrook: skipped checkpoint ${cut}: `)]);
+  expect(JSON.parse(stdout).passed_over).toMatchObject([{ path: cut }]);
 });
 
 it("a server's readiness and metrics report a skipped damaged checkpoint", async () => {

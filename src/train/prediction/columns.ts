@@ -23,18 +23,19 @@ export function bySource(spec: CompiledSpec, name: string, flag = "--by"): strin
 
 /**
  * Sources of the values that are passed through: a column, a path, or `label.id` for the event's id.
+ * @param taken names of columns that are written beside them. Default: none
  * @throws HashbrookError usage for a column that the events do not have
  */
 export function keptSources(
-  { events, label, calibration }: CompiledSpec,
+  { events, label }: CompiledSpec,
   columns: readonly string[],
   flag = "--columns",
+  taken: readonly string[] = [],
 ): string[] {
   const known = !isDelimited(events.format) || events.header ? null : events.columns;
   return columns.map((name) => {
     const from = name === "label.id" && label.id != null && !known?.includes(name) ? label.id : name;
-    const taken = name === "score" || (calibration !== undefined && name === "calibrated");
-    if (name === "" || taken || columns.filter((other) => other === name).length > 1)
+    if (name === "" || taken.includes(name) || columns.filter((other) => other === name).length > 1)
       throw new HashbrookError(
         "usage",
         `${flag} "${name}": columns must be named once each, and differ from those of the score`,

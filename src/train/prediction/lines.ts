@@ -25,11 +25,15 @@ export interface Predictions {
 
 const none = { raw: "", calibrated: "" };
 
+/** Names of what is written after the values that are passed through. */
+export function scoreColumns({ calibrated, rejected }: Pick<LineOptions, "calibrated" | "rejected">): string[] {
+  return ["score", ...(calibrated ? ["calibrated"] : []), ...(rejected ? ["rejected"] : [])];
+}
+
 /** The header line, for formats that have one. */
-export function predictionHeader({ format, columns, rejected, calibrated }: LineOptions): string {
+export function predictionHeader({ format, columns, ...scored }: LineOptions): string {
   if (format === "scores" || format === "jsonl") return "";
-  const names = [...columns, "score", ...(calibrated ? ["calibrated"] : []), ...(rejected ? ["rejected"] : [])];
-  return tableLine(format, names);
+  return tableLine(format, [...columns, ...scoreColumns(scored)]);
 }
 
 /**

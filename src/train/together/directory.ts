@@ -31,6 +31,7 @@ export function writeTogether(
     ? (before?.models ?? []).filter(({ name }) => !models.some((model) => model.name === name))
     : [];
   if (before && resume) refuseOthers(directory, before.models, models);
+  if (!resume) refuseHeld(contenders);
   const path = join(directory, TOGETHER);
   try {
     mkdirSync(directory, { recursive: true });
@@ -38,6 +39,16 @@ export function writeTogether(
     writeFileAtomically(nodeFiles, path, Buffer.from(`${text}\n`));
   } catch (error) {
     throw writeError(path, error);
+  }
+}
+
+/** Before the list is written: if the run cannot begin, it must still name what the directory holds. */
+function refuseHeld(contenders: readonly ContenderOptions[]): void {
+  for (const { out } of contenders) {
+    if (!nodeFiles.list(out).some((name) => name.startsWith("checkpoint-"))) continue;
+    throw new HashbrookError("output_exists", `${out}: already holds a model`, {
+      hint: "continue with --resume, or train into another --out directory",
+    });
   }
 }
 
