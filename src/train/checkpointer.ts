@@ -168,6 +168,7 @@ export class Checkpointer {
   /** Saves, and waits until it is durable; does nothing if only the final checkpoint is written. @throws as `due` */
   async first(examples: number, content: CheckpointContent): Promise<void> {
     if (!this.periodic) return;
+    if (this.background) this.commit(await this.background.settled());
     await this.save(examples, content);
     if (this.background) this.commit(await this.background.settled());
   }

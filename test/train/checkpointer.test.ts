@@ -8,6 +8,7 @@ import { WriterThread } from "../../src/checkpoints/writer-thread.js";
 import { Batch, batchLayout } from "../../src/core/batch.js";
 import { StoreTable } from "../../src/tables/table.js";
 import { Checkpointer, type CheckpointerOptions } from "../../src/train/checkpointer.js";
+import { Settling } from "../../src/train/publishing/settling.js";
 import { temporaryDirectory } from "../checkpoints/samples.js";
 import { modelOf } from "../tables/samples.js";
 
@@ -244,6 +245,33 @@ describe("Checkpointer", () => {
       await run.checkpointer.save(run.examples, run.content);
     }
     expect(run.committed).toEqual([8, 16, 24, 32, 40, 48]);
+  });
+
+  it("waits with a first checkpoint for a save in progress, instead of failing when a standby takes over", async () => {
+    const run = new Run("exact");
+    run.save();
+    await run.checkpointer.first(run.examples, run.content);
+    expect(run.committed).toEqual([0, 0]);
+  });
+
+  it("saves nothing while a standby waits: it does not know where its run begins", async () => {
+    const run = new Run("exact", { seconds: 1, every: null });
+    const standby = {
+      runMetrics: { examples: 0 },
+      position: null,
+      content: () => run.content,
+    };
+    const settling = new Settling({
+      checkpointer: run.checkpointer,
+      order: null,
+      keeper: null,
+      topic: true,
+      run: standby,
+    });
+    run.clock.ms = 5000;
+    await settling.settle();
+    await run.checkpointer.first(0, run.content);
+    expect(run.committed).toEqual([0]);
   });
 
   it("reports a lost lock at the next batch, and at the end", async () => {

@@ -73,10 +73,12 @@ export class Settling {
     const { checkpointer, topic, run } = this.options;
     await this.repeat();
     const { examples } = run.runMetrics;
-    const save = (!publication?.replaying || publication.clean) && checkpointer.due(examples);
+    // A standby does not know yet where its run begins: it has nothing to save.
+    const begun = topic ? run.position !== null : examples > 0;
+    const save = begun && (!publication?.replaying || publication.clean) && checkpointer.due(examples);
     if (publication && !publication.replaying && (save ? !publication.clean : await publication.due(examples)))
       await this.publish(publication);
-    if (save && (examples > 0 || topic)) await checkpointer.save(examples, run.content());
+    if (save) await checkpointer.save(examples, run.content());
   }
 
   /** Repeats what a killed run did at this point, before anything more is learned, which would become part of it. */
