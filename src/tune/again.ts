@@ -54,7 +54,8 @@ export async function tuneAgain(
       limit: row.events as number,
       checkpointSeconds: 0,
     });
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted)
+      throw new HashbrookError("request_aborted", `stopped before row ${number} was computed again`);
     const [first, last = first] = report.contenders;
     const then = figuresOf(row as unknown as Standing);
     const now = figuresOf(standing(first.scores!, last.scores!, then)!);

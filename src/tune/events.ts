@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { Batch } from "../core/batch.js";
 import { quietly } from "../core/files.js";
 import { isCacheName } from "../event-cache/names.js";
@@ -43,6 +44,8 @@ export async function* eventsOf(
       const { totalBytes } = feed;
       const batch = new Batch(feeds.layout, one.rows, one.buffer, one.base);
       yield { batch, rejected: one.rejects.length, done: totalBytes ? one.bytesRead / totalBytes : null };
+      // Lets a signal be delivered: reading files and simulating them never wait.
+      await setImmediate();
     }
   } finally {
     await feed.close();

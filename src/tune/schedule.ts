@@ -59,6 +59,10 @@ export function schedule(candidates: number, events: number, batch: number, halv
     throw new HashbrookError("metric_undefined", `${grouped(events)} events are too few to compare models`, {
       hint: `use at least ${grouped(LEAST_EVENTS)} events, better 100,000`,
     });
+  if (events <= batch)
+    throw new HashbrookError("metric_undefined", `${grouped(events)} events are one batch, so none judges the choice`, {
+      hint: `use more than train.batch, ${grouped(batch)} events, or smaller batches`,
+    });
   const round = Math.max(1, Math.floor(events / ROUNDS / batch)) * batch;
   const rounded = (share: number) => Math.max(round, Math.round((events * share) / round) * round);
   const chosen = Math.min(rounded(1 - JUDGED), Math.floor((events - 1) / round) * round);

@@ -83,7 +83,7 @@ function whatIsThere(document: SpecDocument, parts: readonly string[]): string {
 
 function valuesOf(text: string, path: string): Values {
   const [from, to, ...more] = text.split(":");
-  if (to !== undefined && [from, to].every(isNumber)) return rangeOf(text, Number(from), Number(to), more, path);
+  if (to !== undefined && [from, to].every(isNumber)) return rangeOf(text, numberOf(from), numberOf(to), more, path);
   if (text === "") throw refused(`--set ${path}=`, "has no values", "e.g. 4,8,16 or 0.05:1:log");
   return { list: text.split(",").map((word) => scalarOf(word.trim())) };
 }
@@ -105,11 +105,12 @@ function rangeOf(text: string, from: number, to: number, more: readonly string[]
   return { from, to, log, points: count, whole };
 }
 
-const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text.replaceAll("_", "")));
+const numberOf = (text: string): number => Number(text.replaceAll("_", ""));
+const isNumber = (text: string): boolean => /\d/.test(text) && Number.isFinite(numberOf(text));
 
 /** A word of the command line as a YAML value: number, boolean, text. */
 function scalarOf(word: string): unknown {
-  if (isNumber(word)) return Number(word.replaceAll("_", ""));
+  if (isNumber(word)) return numberOf(word);
   return word === "true" ? true : word === "false" ? false : word;
 }
 

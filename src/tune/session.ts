@@ -45,6 +45,13 @@ export interface Plan {
   readonly schedule: Schedule;
 }
 
+/** The models of a plan. */
+export interface Made {
+  readonly reference: Candidate;
+  readonly candidates: readonly Candidate[];
+  readonly budget: number | null;
+}
+
 /** One question, its ledger and its directory. */
 export class Session {
   readonly out: string;
@@ -109,15 +116,20 @@ export class Session {
     const [row] = this.ledger.of("plan");
     if (row) return row.plan as Plan;
     const { reference, candidates, budget } = made;
-    const batch = Math.max(...[reference, ...candidates].map(({ spec }) => spec.batch));
     const plan: Plan = {
       budget,
       reference: this.keep(0, reference),
       candidates: candidates.map((candidate, i) => this.keep(i + 1, candidate)),
-      schedule: schedule(candidates.length, events, batch, !this.options.exhaustive),
+      schedule: this.schedule(made, events),
     };
     this.ledger.append({ kind: "plan", plan });
     return plan;
+  }
+
+  /** When these models are compared, if they learn so many events. @throws HashbrookError metric_undefined */
+  schedule({ reference, candidates }: Omit<Made, "budget">, events: number): Schedule {
+    const batch = Math.max(...[reference, ...candidates].map(({ spec }) => spec.batch));
+    return schedule(candidates.length, events, batch, !this.question.exhaustive);
   }
 
   /** Events that may be used, without a time limit. */
@@ -128,7 +140,7 @@ export class Session {
   }
 
   /** The candidates and the reference. @throws HashbrookError budget_too_small, usage, spec_invalid */
-  make(profile: Profile): { reference: Candidate; candidates: Candidate[]; budget: number | null } {
+  make(profile: Profile): Made {
     const { question, document } = this;
     const sizing = this.sizing(profile);
     const budget = question.budget === null ? null : sizing.budget;

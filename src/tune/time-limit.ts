@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { trainTogether } from "../train/together/together.js";
-import type { Candidate } from "./candidates.js";
 import type { TuneOptions } from "./options.js";
 import { timeSeconds } from "./question.js";
-import { LEAST_EVENTS, schedule, trainedEvents } from "./schedule.js";
-import type { Session } from "./session.js";
+import { LEAST_EVENTS, trainedEvents } from "./schedule.js";
+import type { Made, Session } from "./session.js";
 
 /** Events that all models learn to measure the time per event. */
 const PROBED = 4_096;
@@ -21,10 +20,12 @@ const PLANNED = 0.8;
 export async function eventsWithin(
   time: string,
   events: number,
-  { reference, candidates }: { readonly reference: Candidate; readonly candidates: readonly Candidate[] },
-  { out, question }: Session,
+  made: Made,
+  session: Session,
   { workers, signal }: TuneOptions,
 ): Promise<number> {
+  const { out, question } = session;
+  const { reference, candidates } = made;
   const left = timeSeconds(time) * PLANNED;
   const probe = join(out, "probe");
   rmSync(probe, { recursive: true, force: true });
@@ -49,9 +50,7 @@ export async function eventsWithin(
   try {
     const start = await seconds(512);
     const learning = Math.max(1e-3, (await seconds(512 + PROBED)) - start) / (PROBED * contenders.length);
-    const batch = Math.max(...candidates.map(({ spec }) => spec.batch));
-    const takes = (n: number) =>
-      start + learning * trainedEvents(schedule(candidates.length, n, batch), candidates.length);
+    const takes = (n: number) => start + learning * trainedEvents(session.schedule(made, n), candidates.length);
     let [low, high] = [Math.min(events, LEAST_EVENTS), events];
     if (takes(low) > left)
       throw new HashbrookError(

@@ -30,3 +30,9 @@ it("counts the events that the reference and the candidates learned, by how many
 it("refuses a stream that is too short", () => {
   expect(() => schedule(4, 1_000, 128)).toThrow(/too few to compare models/);
 });
+
+it("says so if a batch has as many events as there are, instead of a TypeError at the end", () => {
+  expect(() => schedule(4, 5_000, 5_000)).toThrow(/are one batch/);
+  const { rungs } = schedule(4, 5_000, 4_999);
+  expect(rungs.at(-1)!.events).toBe(4_999);
+});

@@ -88,3 +88,9 @@ it("drops settings that the spec compiler refuses, and reports why if none is le
     expect.objectContaining({ code: "spec_invalid" }),
   );
 });
+
+it("accepts underscores in the numbers of a range, as in those of a list", () => {
+  const [list, range] = dimensionsOf("train.batch=1_024,2_048", "train.batch=1_024:4_096:2");
+  expect(gridOf([list])).toEqual([[1024], [2048]]);
+  expect(gridOf([range])).toEqual([[1024], [4096]]);
+});

@@ -7,7 +7,9 @@ import { train } from "../../src/train/run.js";
 import { tuneAgain } from "../../src/tune/again.js";
 import { Ledger } from "../../src/tune/ledger.js";
 import type { TuneOptions } from "../../src/tune/options.js";
-import { tune } from "../../src/tune/tune.js";
+import { trainedEvents } from "../../src/tune/schedule.js";
+import { Session } from "../../src/tune/session.js";
+import { profileOf, tune } from "../../src/tune/tune.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hashbrook-tune-"));
 const place = (name: string) => join(folder, name);
@@ -197,4 +199,20 @@ it("names the smallest budget that a candidate fits", async () => {
       hint: expect.stringMatching(/^the smallest budget that a candidate fits is [\d,]+ bytes$/),
     }),
   );
+});
+
+it("counts on training every model on all events if asked to, also when it chooses how many there is time for", async () => {
+  const session = await Session.open({ ...options, exhaustive: true, out: place("all") }, { hashbrook: "0" });
+  const made = session.make(await session.profile());
+  expect(trainedEvents(session.schedule(made, 50_000), made.candidates.length)).toBe(5 * 50_000);
+});
+
+it("stops reading the events when told to, and says so, instead of reading on and printing undefined", async () => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort("SIGTERM"));
+  const stopped = profileOf({ model, data: "simulate:20000:7", signal: controller.signal });
+  await expect(stopped).rejects.toMatchObject({
+    code: "request_aborted",
+    message: "stopped before all events were read",
+  });
 });

@@ -141,6 +141,7 @@ export class KeyCounts {
   private thin(): void {
     this.level++;
     this.gained /= 2;
+    this.inBatch /= 2;
     this.mostInBatch /= 2;
     this.resize(this.count.length);
   }

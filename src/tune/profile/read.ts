@@ -30,7 +30,7 @@ export async function readProfile(spec: CompiledSpec, options: ProfileOptions): 
   const profiler = new Profiler(spec);
   let total = 0;
   for await (const { batch, rejected, done } of eventsOf(spec, { data, limit, capacity: spec.batch })) {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw new HashbrookError("request_aborted", "stopped before all events were read");
     profiler.add(batch);
     total += rejected;
     onProgress?.({ events: profiler.rows, done });
