@@ -144,7 +144,8 @@ class Judge {
       this.request = [];
     }
     if (!goesOn && impression.position !== 0) {
-      if (!first && this.headless !== impression.request) this.incomplete++;
+      const counted = [first?.impression.request, this.headless].includes(impression.request);
+      if (!counted) this.incomplete++;
       this.headless = impression.request;
       return;
     }

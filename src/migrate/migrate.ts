@@ -181,15 +181,14 @@ async function keysSeen(spec: CompiledSpec, data: string | readonly string[]): P
   const sets = spec.tables.map((table, t) => new DistinctKeys(table, t, layout));
   const buffer = new ArrayBuffer(layout.bytes);
   const limit = Number.POSITIVE_INFINITY;
-  for await (const decoded of decodedBatches(source, decoder, {
-    start: START,
-    epochs: 1,
-    limit,
-    buffer: () => buffer,
-  })) {
-    const batch = new Batch(layout, decoded.rows, decoded.buffer);
-    for (const set of sets) set.add(batch);
+  const options = { start: START, epochs: 1, limit, buffer: () => buffer };
+  try {
+    for await (const decoded of decodedBatches(source, decoder, options)) {
+      const batch = new Batch(layout, decoded.rows, decoded.buffer);
+      for (const set of sets) set.add(batch);
+    }
+  } finally {
+    await source.close();
   }
-  await source.close();
   return sets.map((set) => set.keys());
 }

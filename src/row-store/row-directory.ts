@@ -114,14 +114,16 @@ export class RowDirectory {
   }
 
   private async openWhole(path: string): Promise<RowDatabase | null> {
+    let database: RowDatabase | undefined;
     try {
-      const database = await RowDatabase.open(path, this.holding);
+      database = await RowDatabase.open(path, this.holding);
       if (this.stateOf(database)) return database;
-      await database.close();
     } catch (error) {
       if (!(error instanceof HashbrookError) || error.code !== "row_store_damaged") throw error;
       this.tell(`${error.message}; rebuilding it`);
     }
+    // A removed file keeps its space on the disk while it is open.
+    await database?.close();
     return null;
   }
 

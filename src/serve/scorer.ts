@@ -287,7 +287,8 @@ export class Scorer {
     for (let attempt = 0; attempt < 5; attempt++) {
       const { version } = this;
       const found = await this.host.ask(question);
-      if (version && version.version === this.version?.version) return { version, found };
+      const now = this.version;
+      if (version && version.version === now?.version && version.spec_hash === now.spec_hash) return { version, found };
     }
     throw tooFast();
   }

@@ -71,9 +71,8 @@ async function give(
   taught: Taught,
   spec: CompiledSpec,
 ): Promise<number> {
-  const [store] = encoding.stores;
   if (encoding.owned && !encoding.owned.others) {
-    const fresh = encoding.stores.length === 1 ? withoutRows(store, taught, floats) : taught;
+    const fresh = withoutRows(encoding.stores, taught, floats);
     for (let from = 0; from < fresh.keys.length; from += 4096)
       encoding.owned.plant({
         keys: fresh.keys.subarray(from, from + 4096),
@@ -97,8 +96,9 @@ async function give(
   return taught.keys.length;
 }
 
-function withoutRows(store: RowStore, { keys, vectors }: Taught, floats: number): Taught {
-  const fresh = [...keys.keys()].filter((i) => store.lookup(keys[i]) === null);
+/** @param stores one, or the shards of a table */
+function withoutRows(stores: readonly RowStore[], { keys, vectors }: Taught, floats: number): Taught {
+  const fresh = [...keys.keys()].filter((i) => stores.every((store) => store.lookup(keys[i]) === null));
   const kept = new Float32Array(fresh.length * floats);
   fresh.forEach((i, at) => {
     kept.set(vectors.subarray(i * floats, (i + 1) * floats), at * floats);

@@ -132,6 +132,12 @@ describe("a policy, evaluated on a log of random rankings", () => {
     });
   });
 
+  it("counts an incomplete request after the beginning of another one", async () => {
+    // Of the first request the last candidates are missing, of the second the first one.
+    const path = cut((lines) => [...lines.slice(0, 2), ...lines.slice(5)]);
+    expect(await judge({ log: [path] })).toMatchObject({ requests: REQUESTS - 2, incomplete: 2 });
+  });
+
   it("counts a request repeated with the same id once", async () => {
     const once = await judge();
     const path = cut((lines) => [...lines, ...lines.slice(0, 12)]);

@@ -198,3 +198,11 @@ describe("a server that explores", () => {
     await scorer.close();
   });
 });
+
+it("a temperature so small that logits become infinite gives propensities, and no NaN in the log", () => {
+  const { propensity, rank } = Explorer.of("softmax:1e-308").draw("any", {
+    scores: Float32Array.of(0.9999, 0.1, 0.9999),
+  });
+  expect([...propensity]).toEqual([0.5, 0, 0.5]);
+  expect([...rank].sort()).toEqual([1, 2, 3]);
+});

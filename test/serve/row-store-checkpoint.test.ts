@@ -1,8 +1,9 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/store.js";
+import type { Database } from "../../src/row-store/lmdb.js";
 import { RowDatabase } from "../../src/row-store/row-database.js";
 import { RowDirectory } from "../../src/row-store/row-directory.js";
 import { type LoadOptions, Scorer } from "../../src/serve/scorer.js";
@@ -135,6 +136,23 @@ describe("a checkpoint's rows on disk", () => {
     const notes: string[] = [];
     rows = await RowDirectory.open(store, { cacheBytes, tell: (text) => notes.push(text) });
     expect(notes).toEqual([expect.stringMatching(/^row store: .*rebuilding it$/)]);
+    expect(await answers(out, { rowStore: rows })).toEqual(await answers(out));
+  });
+
+  it("are loaded again if their state is damaged; the database that is removed is closed, which frees its disk space", async () => {
+    await answers(out, { rowStore: rows });
+    await rows.close();
+    const [number] = readdirSync(store).filter((name) => /^\d+$/.test(name));
+    const database = await RowDatabase.open(join(store, number), { cacheBytes });
+    const { state } = database as unknown as { state: Database };
+    state.putSync(Buffer.from("state"), Buffer.from("not a frame"));
+    await database.close();
+    const closing = vi.spyOn(RowDatabase.prototype, "close");
+    const notes: string[] = [];
+    rows = await RowDirectory.open(store, { cacheBytes, tell: (text) => notes.push(text) });
+    expect(notes).toHaveLength(1);
+    expect(closing).toHaveBeenCalledOnce();
+    closing.mockRestore();
     expect(await answers(out, { rowStore: rows })).toEqual(await answers(out));
   });
 

@@ -3,9 +3,11 @@ import type { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import type { ServingState } from "../../src/delta-log/state.js";
+import type { ModelCalls } from "../../src/serve/models/model-calls.js";
 import { Dispatcher } from "../../src/serve/threads/dispatcher.js";
 import type { Current, Host, HostedModel } from "../../src/serve/threads/host.js";
 import { LocalHost } from "../../src/serve/threads/local-host.js";
+import type { ThreadCalls } from "../../src/serve/threads/thread-calls.js";
 import { ScoringThreads } from "../../src/serve/threads/threads.js";
 import type { TurnCount } from "../../src/serve/threads/turn-count.js";
 import { servedSpecs, tower } from "./served-specs.js";
@@ -181,6 +183,24 @@ describe("in threads", () => {
     }
     await hosted.apply([], trainer.examples);
     await hosted.close();
+    await trainer.model.close();
+  });
+
+  it("nothing is left of a model that a thread cannot attach to: a watched run would add one at every attempt", async () => {
+    const own = new ScoringThreads(2);
+    const { threads, models, holder } = own as unknown as {
+      threads: { attach(): Promise<void> }[];
+      models: Map<number, unknown>;
+      holder: ThreadCalls<ModelCalls>;
+    };
+    const trainer = await trainerOf(tower("exact"));
+    threads[1].attach = async () => {
+      throw new Error("no memory");
+    };
+    await expect(world(own.host()).open(trainer)).rejects.toThrow("no memory");
+    expect(models.size).toBe(0);
+    await expect(holder.call("fill", { id: 0 })).rejects.toMatchObject({ code: "internal" });
+    await own.close();
     await trainer.model.close();
   });
 

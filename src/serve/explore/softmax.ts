@@ -16,7 +16,8 @@ export function softmax(temperature: number): Policy {
 /** exp of each, divided by their sum. */
 export function shares(values: Float64Array): Float64Array {
   const highest = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
-  const weights = values.map((value) => Math.exp(value - highest));
+  // Divided by a tiny temperature, several may be infinite.
+  const weights = values.map((value) => (value === highest ? 1 : Math.exp(value - highest)));
   const sum = weights.reduce((total, weight) => total + weight, 0);
   return weights.map((weight) => weight / sum);
 }

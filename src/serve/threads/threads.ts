@@ -182,7 +182,13 @@ export class ScoringThreads {
 
   private async take(shared: SharedModel): Promise<ThreadModel> {
     this.models.set(shared.id, shared);
-    await Promise.all(this.threads.map((thread) => thread.attach(shared)));
+    try {
+      await Promise.all(this.threads.map((thread) => thread.attach(shared)));
+    } catch (error) {
+      // A watched run is loaded again later: this copy must not stay.
+      await this.drop(shared.id);
+      throw error;
+    }
     return new ThreadModel(this, shared);
   }
 }
