@@ -96,6 +96,8 @@ export function budgetBytes(text: string, full: number): number {
   const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(text.trim());
   const bytes = share ? Math.floor((full * Number(share[1])) / 100) : parseBytes(text.trim());
   if (bytes !== undefined && bytes > 0) return bytes;
+  if (share && full === 0)
+    throw new HashbrookError("usage", `--budget ${text}: the model has no tables to make smaller`);
   throw new HashbrookError("usage", `--budget ${text}: not a number of bytes above 0`, {
     hint: "e.g. 200MB, 1.5GiB, 50_000_000, or 10% of the full tables",
   });

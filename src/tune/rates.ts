@@ -19,7 +19,7 @@ export function rateSettings(spec: CompiledSpec): {
 } {
   const byEvent = learnsByEvent(spec.tower.kind);
   const rates = ratesOf(spec, byEvent);
-  const ofRows = byEvent ? BY_EVENT : OF_ROWS;
+  const ofRows = rates.some(({ tower }) => !tower) ? (byEvent ? BY_EVENT : OF_ROWS) : [1];
   const towers = rates.some(({ tower }) => tower) ? OF_TOWERS : [1];
   return { rates, factors: ofRows.flatMap((rows) => towers.map((tower) => [rows, tower])) };
 }
@@ -50,7 +50,10 @@ export function underFactors(
   return {
     dimensions: rates.map(({ place }) => ({ path: place.join("."), places: [place], values: { list: [] } })),
     setting: rates.map((rate) => Number((rate.value * (rate.tower ? tower : rows)).toPrecision(4))),
-    name: `tables x${rows}${rates.some((rate) => rate.tower) ? ` tower x${tower}` : ""}`,
+    name: [
+      ...(rates.some((rate) => !rate.tower) ? [`tables x${rows}`] : []),
+      ...(rates.some((rate) => rate.tower) ? [`tower x${tower}`] : []),
+    ].join(" "),
   };
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { cacheEvents } from "../../src/event-cache/command.js";
 import { train } from "../../src/train/run.js";
 import { tuneAgain } from "../../src/tune/again.js";
@@ -199,6 +199,31 @@ it("names the smallest budget that a candidate fits", async () => {
       hint: expect.stringMatching(/^the smallest budget that a candidate fits is [\d,]+ bytes$/),
     }),
   );
+});
+
+describe("a model without tables", () => {
+  const numbers = place("numbers.yaml");
+  writeFileSync(
+    numbers,
+    readFileSync(model, "utf8").replace(
+      /fields:[\s\S]*tables:.*\n/,
+      "fields:\n  - { name: price, type: numeric, transform: log1p }\n",
+    ),
+  );
+
+  it("tries each learning rate of its tower once, instead of seven equal models", async () => {
+    const report = await tune({ model: numbers, data: "simulate:5000:7", rates: true, out: place("numbers") });
+    const names = report.candidates.map(({ name }) => name);
+    expect(names.sort()).toEqual(["tower x0.25", "tower x1", "tower x4"]);
+  });
+
+  it("is refused with a share of its tables by that reason", async () => {
+    const small = tune({ model: numbers, data, budget: "10%", out: place("no-tables") });
+    await expect(small).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringMatching(/has no tables to make smaller/),
+    });
+  });
 });
 
 it("counts on training every model on all events if asked to, also when it chooses how many there is time for", async () => {
