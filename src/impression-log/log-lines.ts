@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { inputsFor, sourceOf } from "../sources/source.js";
@@ -76,5 +77,7 @@ async function* linesOfFile(
     if (count === 0 && rest.length > 0) add(text.length);
     if (lines.length > 0) yield lines;
     if (count === 0) return;
+    // Lets a signal be delivered: reading a file never waits, nor does scoring with some models.
+    await setImmediate();
   }
 }
