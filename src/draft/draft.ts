@@ -84,7 +84,7 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
   const events = eventsOf({ file, lines }, rows);
   if (events.rows === 0) throw noEvents(file);
   const facts = events.columns.map(factsOf);
-  const roles = rolesOf(facts, options);
+  const roles = rolesOf(facts, { ...options, tower });
   if (roles.fields.length === 0) throw nothingToLearn(file, roles.left);
   const name = options.name ?? nameOf(basename(file).replace(ENDINGS, ""));
   const spec = specText({ name, tower, events, small: whole, ...roles });
@@ -117,7 +117,7 @@ interface Roles extends Pick<SpecParts, "label" | "time" | "id" | "fields" | "le
   readonly telling: readonly string[];
 }
 
-function rolesOf(facts: readonly Facts[], options: Pick<DraftOptions, "label" | "positive">): Roles {
+function rolesOf(facts: readonly Facts[], options: Pick<DraftOptions, "label" | "positive" | "tower">): Roles {
   const label = labelOf(facts, options.label, options.positive);
   const time = timeOf(facts);
   const id = facts.find((one) => one.from !== time?.from && isId(one))?.from ?? null;
@@ -125,19 +125,26 @@ function rolesOf(facts: readonly Facts[], options: Pick<DraftOptions, "label" | 
   const rest = facts.filter(({ from }) => !taken.has(from));
   const positives = facts.find(({ from }) => from === label.from)!.values.map((value) => label.is(textOf(value)));
   const telling = new Set(rest.filter((one) => tellsLabel(one, positives)).map(({ from }) => from));
-  const careful = fieldsOf(rest, telling);
+  const readable = rest.filter(({ shape }) => options.tower !== "lr" || shape !== "vector");
+  const unread = rest.filter((one) => !readable.includes(one));
+  const careful = fieldsOf(readable, telling, unread);
   if (careful.fields.length > 0) return { label, time, id, ...careful, telling: [] };
   // A toy's only column determines its label: better a model of it than none.
-  const { fields, left } = fieldsOf(rest, new Set());
+  const { fields, left } = fieldsOf(readable, new Set(), unread);
   return { label, time, id, fields, left, telling: fields.map(({ from }) => from) };
 }
 
 const isId = ({ from, values, distinct, present, shape }: Facts) =>
   IDS.test(lastName(from)) && present > 1 && present === values.length && distinct === present && shape !== "list";
 
-function fieldsOf(columns: readonly Facts[], telling: ReadonlySet<string>): Pick<Roles, "fields" | "left"> {
+/** @param unread columns that the tower has no input for */
+function fieldsOf(
+  columns: readonly Facts[],
+  telling: ReadonlySet<string>,
+  unread: readonly Facts[],
+): Pick<Roles, "fields" | "left"> {
   const fields: DraftField[] = [];
-  const left = new Map<string, string>();
+  const left = new Map(unread.map(({ from }) => [from, "is a vector, which lr does not read"]));
   const names = new Set<string>();
   for (const facts of columns) {
     const { from } = facts;

@@ -30,7 +30,7 @@ type Tables = Record<string, string>;
 /** The spec as YAML, with comments that give the reasons for its choices. */
 export function specText(parts: SpecParts): string {
   const { name, tower, label, left, small } = parts;
-  const fields = parts.fields.filter(({ type }) => tower !== "lr" || type !== "vector");
+  const { fields } = parts;
   const tables: Tables = {};
   const lines = fields.map(
     (field) => `  ${fieldText(field, tower === "lr" ? lrTable(tables) : tableOf(field, tables))}`,

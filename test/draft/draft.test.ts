@@ -339,6 +339,18 @@ describe("the other columns", () => {
     expect(draft.notes).toEqual(["ad determines the label: check that it is known before the click"]);
   });
 
+  it("vectors are left out of an lr, and said to be; nothing else to learn from is an error that says so", async () => {
+    const vector = (i: number) => [i / 7, 0.5, 0.25, -1.5];
+    const lines = events((i) => JSON.stringify({ label: click(i), user: `u${i % 30}`, taste: vector(i) }));
+    const draft = await drafted(lines, { tower: "lr" }, "lr-vectors.json");
+    expect(parseSpec(draft.spec, "draft.yaml").fields.map(({ name }) => name)).toEqual(["user"]);
+    expect(roleOf(draft, "taste")).toBe("left_out");
+    expect(draft.spec).toContain("# Left out: taste is a vector, which lr does not read.");
+    const only = events((i) => JSON.stringify({ label: click(i), taste: vector(i) }));
+    const alone = draftSpec({ data: file(only, "only-vectors.json"), tower: "lr" });
+    await expect(alone).rejects.toMatchObject({ code: "usage", hint: "taste is a vector, which lr does not read" });
+  });
+
   it("for lr share one table", async () => {
     const lines = ["click,price,ad,tags", ...events((i) => `${click(i)},${i / 3},a${i % 30},x|y${i % 4}`)];
     const { tables, tower } = parseSpec((await drafted(lines, { tower: "lr" })).spec, "draft.yaml");
