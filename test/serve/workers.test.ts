@@ -135,6 +135,38 @@ describe("while entries are applied every few milliseconds", () => {
 });
 
 describe("in threads", () => {
+  it("nothing is left of a model that a thread cannot attach to: a watched run would add one at every attempt", async () => {
+    const own = new ScoringThreads(2);
+    const { threads, models, holder } = own as unknown as {
+      threads: { attach(): Promise<void> }[];
+      models: Map<number, unknown>;
+      holder: ThreadCalls<ModelCalls>;
+    };
+    const trainer = await trainerOf(tower("exact"));
+    threads[1].attach = async () => {
+      throw new Error("no memory");
+    };
+    await expect(world(own.host()).open(trainer)).rejects.toThrow("no memory");
+    expect(models.size).toBe(0);
+    await expect(holder.call("fill", { id: 0 })).rejects.toMatchObject({ code: "internal" });
+    await own.close();
+    await trainer.model.close();
+  });
+
+  it("a thread that was given up does not prevent that other models are loaded", async () => {
+    const own = new ScoringThreads(2);
+    const [thread] = (own as unknown as { threads: { calls: Calls }[] }).threads;
+    for (let i = 0; i < 3; i++) {
+      // Before there is a model: a thread that is terminated while it runs one may end the process.
+      await thread.calls.worker.terminate();
+      await sleep(1);
+    }
+    const trainer = await trainerOf(tower("exact"));
+    expect((await world(own.host()).open(trainer)).specHash).toBe(trainer.hash);
+    await own.close();
+    await trainer.model.close();
+  });
+
   it("an invalid request does not affect others", async () => {
     const trainer = await trainerOf(tower("exact"));
     await trainer.learn();
@@ -183,24 +215,6 @@ describe("in threads", () => {
     }
     await hosted.apply([], trainer.examples);
     await hosted.close();
-    await trainer.model.close();
-  });
-
-  it("nothing is left of a model that a thread cannot attach to: a watched run would add one at every attempt", async () => {
-    const own = new ScoringThreads(2);
-    const { threads, models, holder } = own as unknown as {
-      threads: { attach(): Promise<void> }[];
-      models: Map<number, unknown>;
-      holder: ThreadCalls<ModelCalls>;
-    };
-    const trainer = await trainerOf(tower("exact"));
-    threads[1].attach = async () => {
-      throw new Error("no memory");
-    };
-    await expect(world(own.host()).open(trainer)).rejects.toThrow("no memory");
-    expect(models.size).toBe(0);
-    await expect(holder.call("fill", { id: 0 })).rejects.toMatchObject({ code: "internal" });
-    await own.close();
     await trainer.model.close();
   });
 
