@@ -196,6 +196,8 @@ export interface TableKernel {
   readonly workspaceEnd: KernelGlobal;
   readonly rowCount: KernelGlobal;
   readonly rowCapacity: KernelGlobal;
+  /** exact: rows for which there is room, and a place in the index. */
+  readonly room: KernelGlobal;
   readonly keysAt: KernelGlobal;
   readonly coefficientsAt: KernelGlobal;
   readonly outputAt: KernelGlobal;

@@ -87,9 +87,14 @@ export abstract class RowStore {
     return this.kernel.rowCount.value >>> 0;
   }
 
-  /** Number of rows that fit without growing. */
+  /** Number of rows for which there is memory; an index may have places for fewer. */
   get capacity(): number {
     return this.kernel.rowCapacity.value >>> 0;
+  }
+
+  /** Number of rows that fit in a table with an index without growing. */
+  get room(): number {
+    return this.kernel.room.value >>> 0;
   }
 
   /** Bytes reserved for index and rows, and of the filter. */

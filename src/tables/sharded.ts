@@ -157,7 +157,7 @@ export class ShardedEncoding implements Encoding {
   private reserve(): void {
     this.shards.forEach((shard, p) => {
       const { store } = shard;
-      if (store.capacity - store.rows >= this.parts.count(p)) return;
+      if (store.room - store.rows >= this.parts.count(p)) return;
       shard.keys.set(this.parts.keysOf(p));
       store.reserve(shard.missing(this.parts.count(p)));
     });

@@ -153,6 +153,21 @@ describe("a sharded table", () => {
     );
   });
 
+  it("learns a batch in all shards or in none: with room for rows, but not for their index, earlier shards learned it", async () => {
+    for (let ids = 1n; ids <= 4n; ids++) {
+      const table = sharded(specOf("exact", sgd), 3, { memoryLimit: 360 << 10 });
+      let known = 0;
+      const fill = async (): Promise<void> => {
+        for (; ; known += CAPACITY) {
+          const keys = Array.from({ length: CAPACITY }, (_, i) => mix(BigInt(known + i) + (ids << 32n)));
+          await learn(table, keys, new Float32Array(CAPACITY * 4));
+        }
+      };
+      await expect(fill()).rejects.toMatchObject({ code: "table_full" });
+      expect(table.stores.reduce((sum, { rows }) => sum + rows, 0)).toBe(known);
+    }
+  });
+
   it("detects a gradient that is not finite in any shard", async () => {
     const table = sharded(specOf("exact", sgd), 3);
     const keys = ids.slice(0, 9);

@@ -72,6 +72,7 @@ export {
   remove,
   removeRow,
   reserve,
+  room,
   rowCapacity,
   rowCount,
   rowOf,
