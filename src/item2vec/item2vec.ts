@@ -97,6 +97,9 @@ function readerOf({ data, model, field, sequenceBy, negatives }: Item2vecOptions
   return sequencesOfEvents(files, { spec, field, sequenceBy, negatives });
 }
 
+/** The kernel's numbers have 32 bits. */
+const MOST = 2 ** 32 - 1;
+
 function settingsOf(given: Given<Item2vecSettings>): Item2vecSettings {
   const names = Object.keys(item2vecDefaults) as (keyof Item2vecSettings)[];
   const settings = Object.fromEntries(
@@ -107,6 +110,7 @@ function settingsOf(given: Given<Item2vecSettings>): Item2vecSettings {
     const value = settings[name as keyof typeof least];
     if (!Number.isSafeInteger(value) || value < bound)
       throw new HashbrookError("usage", `${name} ${value}: must be a whole number of at least ${bound}`);
+    if (value > MOST) throw new HashbrookError("usage", `${name} ${value}: at most ${MOST}`);
   }
   if (dim > DIM) throw new HashbrookError("usage", `dim ${dim}: at most ${DIM}`);
   if (!(settings.rate > 0) || !(settings.sample >= 0) || !Number.isFinite(settings.exponent))

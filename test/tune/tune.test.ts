@@ -184,11 +184,19 @@ it("reports errors with codes", async () => {
   expect(await codeOf({ time: "0.01s", out: place("time") })).toBe("time_too_short");
 });
 
-it("says why all candidates failed", async () => {
+it("says why all candidates failed, also if an earlier version's ledger has a rung without any: a TypeError", async () => {
   const set = ["tables.*.optimizer.ftrl.alpha=1e38"];
-  const asked = tune({ ...options, set, budget: undefined, out: place("failing") });
-  await expect(asked).rejects.toThrow(expect.objectContaining({ code: "diverged" }));
-  await expect(asked).rejects.toThrow(/alpha=1e\+38: batch /);
+  const out = place("failing");
+  const failed = async () => {
+    const asked = tune({ ...options, set, budget: undefined, out });
+    await expect(asked).rejects.toThrow(expect.objectContaining({ code: "diverged" }));
+    await expect(asked).rejects.toThrow(/alpha=1e\+38: batch /);
+  };
+  await failed();
+  const standing = { from: 0, to: 1000, auc: 0.6, logloss: 0.5, normalized_entropy: 1, auc_difference: 0, auc_se: 0 };
+  const row = { kind: "rung", name: "reference", rung: 0, events: 1000, of: 0, ...standing, kept: true };
+  new Ledger(out).append({ ...row, timing: { seconds: 1 } });
+  await failed();
 });
 
 it("names the smallest budget that a candidate fits", async () => {
