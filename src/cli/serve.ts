@@ -91,7 +91,7 @@ export async function serve(
     const { precision, dims, explore: explorer } = flags;
     impressions = await openLog(flags, metrics);
     const log = flags.log?.requests ?? false;
-    const listeners = { ...options, log, metrics, impressions, explorer };
+    const listeners = { ...options, log, metrics, impressions, explorer, warn };
     const url = await listen(createServer(models, listeners), flags.port, "--port");
     const load = (path: string) => Scorer.load(path, { precision, dims, threads, prior: explorer?.prior });
     const admin = adminTokens && createAdminServer(models, { tokens: adminTokens, load, log, tls: options.tls });

@@ -34,11 +34,19 @@ export class DirectorySink implements LogSink {
   private readonly files: Files;
   private readonly fileBytes: number;
   private number = 0;
-  private open: { readonly file: number; readonly path: string; readonly since: number; size: number } | null = null;
+  private open: {
+    readonly file: number;
+    readonly path: string;
+    readonly since: number;
+    size: number;
+    lines: number;
+  } | null = null;
   /** There is something to sync. */
   private dirty = false;
-  /** Sizes of finished files that could not be renamed yet, by path. */
-  private readonly ended = new Map<string, number>();
+  /** Finished files that could not be renamed yet, by path. */
+  private readonly ended = new Map<string, { readonly size: number; readonly lines: number }>();
+  /** Lines of files that somebody removed, since this was asked last. */
+  private removed = 0;
 
   /** @throws HashbrookError log_write if nothing can be written there */
   constructor(directory: string, options: DirectorySinkOptions) {
@@ -46,10 +54,7 @@ export class DirectorySink implements LogSink {
     this.options = options;
     this.files = options.files ?? nodeFiles;
     this.fileBytes = options.fileBytes ?? FILE_BYTES;
-    this.trying(directory, () => {
-      this.files.mkdir(directory);
-      this.open = this.begin();
-    });
+    this.open = this.trying(directory, () => this.begin());
     this.finish();
     this.adopt();
   }
@@ -63,6 +68,7 @@ export class DirectorySink implements LogSink {
     });
     const open = this.open!;
     open.size += bytes.length;
+    open.lines += lines.count;
     this.dirty = true;
     // The lines are in it even if renaming fails: `tick` retries that, and reports it.
     if (open.size >= this.fileBytes) quietly(() => this.finish());
@@ -70,13 +76,20 @@ export class DirectorySink implements LogSink {
 
   tick(): void {
     const { open, dirty } = this;
-    if (open && this.options.now() - open.since >= FILE_MS) {
+    // What is written to a file without a name is lost.
+    if (open && (this.options.now() - open.since >= FILE_MS || !this.files.stat(open.path + PART))) {
       this.finish();
       return;
     }
     this.dirty = false;
     if (open && dirty) this.trying(open.path, () => this.files.fsync(open.file));
     this.name();
+  }
+
+  lost(): number {
+    const { removed } = this;
+    this.removed = 0;
+    return removed;
   }
 
   async close(): Promise<void> {
@@ -87,7 +100,8 @@ export class DirectorySink implements LogSink {
     const number = String(this.number++).padStart(6, "0");
     const since = this.options.now();
     const path = join(this.directory, `impressions-${nameTime(since)}-${this.options.writer}-${number}.jsonl`);
-    return { file: this.files.open(path + PART, "wx"), path, since, size: 0 };
+    this.files.mkdir(this.directory);
+    return { file: this.files.open(path + PART, "wx"), path, since, size: 0, lines: 0 };
   }
 
   /** Finishes the current file. */
@@ -97,16 +111,22 @@ export class DirectorySink implements LogSink {
     this.dirty = false;
     if (open) {
       quietly(() => files.close(open.file));
-      this.ended.set(open.path, open.size);
+      this.ended.set(open.path, open);
     }
     this.name();
   }
 
-  /** Renames finished files; empty ones are removed. */
+  /** Renames finished files; empty ones are removed. @throws HashbrookError log_write also if somebody has removed one */
   private name(): void {
-    for (const [path, size] of this.ended) {
-      this.trying(path, () => this.complete(path + PART, size));
+    for (const [path, { size, lines }] of this.ended) {
+      const found = this.trying(path, () => this.complete(path + PART, size));
       this.ended.delete(path);
+      if (found || lines === 0) continue;
+      this.removed += lines;
+      throw new HashbrookError(
+        "log_write",
+        `${path}${PART}: was removed while it was written: ${lines} lines are lost`,
+      );
     }
   }
 
@@ -119,8 +139,8 @@ export class DirectorySink implements LogSink {
     }
   }
 
-  /** @param size default: without an incomplete last line */
-  private complete(part: string, size?: number): void {
+  /** @param size default: without an incomplete last line @returns whether there is such a file */
+  private complete(part: string, size?: number): boolean {
     const { files } = this;
     const left = files.stat(part);
     if (left && size === 0) files.remove(part);
@@ -131,12 +151,15 @@ export class DirectorySink implements LogSink {
       });
       files.rename(part, part.slice(0, -PART.length));
     }
-    files.syncDirectory(this.directory);
+    // It may have its final name already, if only syncing failed.
+    const there = left !== undefined || files.stat(part.slice(0, -PART.length)) !== undefined;
+    if (there) files.syncDirectory(this.directory);
+    return there;
   }
 
-  private trying(path: string, step: () => void): void {
+  private trying<T>(path: string, step: () => T): T {
     try {
-      step();
+      return step();
     } catch (error) {
       const { message, hint } = writeError(path, error);
       throw new HashbrookError("log_write", message, { hint, cause: error });

@@ -9,7 +9,7 @@ export interface Written {
   readonly written: number;
   /** Lines or requests over the size limit. */
   readonly tooLong: number;
-  /** Not accepted by the disk or the topic. */
+  /** Not accepted by the disk or the topic, or written and then removed. */
   readonly failed: number;
   /** Why. */
   readonly error: PlainError | undefined;
@@ -62,7 +62,8 @@ export class LogWriter {
   }
 
   private told(tooLong: number): Written {
-    const { written, failed, error } = this;
+    const { written, error } = this;
+    const failed = this.failed + this.sink.lost();
     this.written = this.failed = 0;
     this.error = undefined;
     return { written, tooLong, failed, error };

@@ -54,7 +54,7 @@ export class Recorder implements Impressions {
   constructor(writer: Writer, options: RecorderOptions) {
     this.writer = writer;
     this.options = { queueBytes: QUEUE_BYTES, ...options };
-    this.ticking = setInterval(() => void this.settle(writer.tick(), 0, 0), TICK_MS);
+    this.ticking = setInterval(() => void this.tick(), TICK_MS);
     this.ticking.unref();
   }
 
@@ -99,6 +99,11 @@ export class Recorder implements Impressions {
     this.next.push({ request, body, scores, calibrated, model, time: wallTime(), drawn });
     if (this.nextBytes >= HANDED_BYTES) this.hand();
     else this.timer ??= setTimeout(() => this.hand(), HANDED_MS);
+  }
+
+  /** Makes what was written durable; called once a second. */
+  tick(): Promise<void> {
+    return this.settle(this.writer.tick(), 0, 0);
   }
 
   /** Waits until everything accepted is written, and the log is complete. */

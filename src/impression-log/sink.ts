@@ -9,6 +9,8 @@ export interface LogSink {
   write(lines: Lines, keys: readonly string[]): Promise<void>;
   /** Called about once a second: makes what was written durable. @throws HashbrookError log_write */
   tick(): void;
+  /** Number of lines that were written and then lost, since it was asked last. */
+  lost(): number;
   /** Makes everything durable, under its final name. @throws HashbrookError log_write */
   close(): Promise<void>;
 }

@@ -28,6 +28,10 @@ export class TopicSink implements LogSink {
 
   tick(): void {}
 
+  lost(): number {
+    return 0;
+  }
+
   async close(): Promise<void> {
     await this.producer.close();
   }

@@ -40,6 +40,8 @@ export interface ServerOptions extends AppOptions {
    * limit.
    */
   readonly rateLimit?: number | undefined;
+  /** Called with what goes wrong beside answering requests, once until it works again. Default: only metrics count it. */
+  readonly warn?: ((text: string) => void) | undefined;
 }
 
 const MAX_QUEUE = 256;
@@ -94,7 +96,7 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
   };
   app.decorateRequest("scored", 0);
   app.decorateRequest("model", "");
-  const shadows = new Shadows(metrics);
+  const shadows = new Shadows(metrics, options.warn ?? (() => {}));
   const scored: RouteContext["scored"] = (request, model, body, answered) => {
     request.scored = answered.scores.length;
     metrics.traffic.scored(answered.scores.subarray(0, SHOWN));

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Files, nodeFiles } from "../../src/core/files.js";
@@ -150,6 +150,28 @@ describe("a server's impression log", () => {
       expect(linesIn(folder)).toHaveLength(4);
     },
   );
+
+  it("is begun again if its directory is removed, and what it had is counted and reported: it was lost in silence", async () => {
+    const { folder, notes, recorder, sink, score } = logging();
+    const writer = recorder as unknown as { hand(): void; last: Promise<unknown> };
+    const written = async (id: string) => {
+      await score(id, body);
+      writer.hand();
+      await writer.last;
+    };
+    await written("r-1");
+    rmSync(folder, { recursive: true });
+    await recorder.tick();
+    expect(notes).toEqual([
+      expect.stringMatching(/was removed while it was written: 2 lines are lost; scoring continues/),
+    ]);
+    expect(recorder.counts.dropped.write).toBe(2);
+    await written("r-2");
+    expect(notes[1]).toBe("impression log: writing again");
+    await recorder.close();
+    expect(linesIn(folder).map((line) => JSON.parse(line).hashbrook.request)).toEqual(["r-2", "r-2"]);
+    expect(sink.lost()).toBe(0);
+  });
 
   it("is split into files by size and age, which are renamed when complete", async () => {
     const { folder, clock, sink, recorder, score } = logging({}, nodeFiles, 800);

@@ -30,6 +30,7 @@ export class ServeMetrics {
   private readonly freshnessSummary: Summary;
   private readonly refusals: Counter<"reason">;
   private readonly shadowDifference: Summary<"model">;
+  private readonly shadowFailures: Counter<"model">;
 
   constructor() {
     const registers = [this.registry];
@@ -78,6 +79,12 @@ export class ServeMetrics {
       percentiles: [0.5, 0.99],
       registers,
     });
+    this.shadowFailures = new Counter({
+      name: "hashbrook_shadow_failures_total",
+      help: "Requests that a shadow could not score; clients were answered nevertheless",
+      labelNames: ["model"],
+      registers,
+    });
   }
 
   /** Counts an answered score request. */
@@ -104,6 +111,11 @@ export class ServeMetrics {
   /** Records a shadow's answer. @param difference mean absolute difference to the probabilities answered */
   shadowed(model: string, difference: number): void {
     this.shadowDifference.observe({ model }, difference);
+  }
+
+  /** Counts a request that a shadow could not score. */
+  shadowFailed(model: string): void {
+    this.shadowFailures.inc({ model });
   }
 
   /** Adds the counts of the log of impressions. @internal */

@@ -9,10 +9,15 @@ const MOST = 4;
 /** Has shadows score answered requests afterwards: metrics and the log report the differences. */
 export class Shadows {
   private readonly metrics: ServeMetrics;
+  private readonly warn: (text: string) => void;
   private underWay = 0;
+  /** Names of models whose shadow failed last. */
+  private readonly failing = new Set<string>();
 
-  constructor(metrics: ServeMetrics) {
+  /** @param warn called when a model's shadow begins to fail */
+  constructor(metrics: ServeMetrics, warn: (text: string) => void) {
     this.metrics = metrics;
+    this.warn = warn;
   }
 
   /**
@@ -27,12 +32,18 @@ export class Shadows {
       const { scores, model } = await shadow.scored(body);
       const differences = scores.map((score, i) => Math.abs(score - answered.scores[i]));
       this.metrics.shadowed(name, differences.reduce((sum, difference) => sum + difference, 0) / differences.length);
+      this.failing.delete(name);
       log.info({
         shadow: { model: name, version: model.version, scores: Array.from(scores) },
         answered: { version: answered.model.version, scores: Array.from(answered.scores) },
       });
     } catch (error) {
-      log.warn({ shadow: { model: name, error: (error as Error).message } });
+      const { message } = error as Error;
+      this.metrics.shadowFailed(name);
+      if (!this.failing.has(name))
+        this.warn(`model ${name}: its shadow cannot score, which answers nobody: ${message}`);
+      this.failing.add(name);
+      log.warn({ shadow: { model: name, error: message } });
     } finally {
       this.underWay--;
     }

@@ -17,6 +17,7 @@ let files: Awaited<ReturnType<typeof twoVersions>>;
 let models: Models;
 let app: FastifyInstance;
 let admin: FastifyInstance;
+const warnings: string[] = [];
 
 beforeAll(async () => {
   files = await twoVersions();
@@ -25,7 +26,7 @@ beforeAll(async () => {
     models.add(new ServedModel(name, { scorer: await Scorer.load(source), source }));
   await add("ads", files.older);
   await add("feed", files.newer);
-  app = createServer(models, { maxEventLoopDelay: 0 });
+  app = createServer(models, { maxEventLoopDelay: 0, warn: (text) => warnings.push(text) });
   admin = createAdminServer(models, { tokens: [TOKEN], load: (path) => Scorer.load(path) });
 });
 afterAll(async () => {
@@ -145,6 +146,31 @@ describe("a server of several models", () => {
     await control("ads:labels", { shadow: null, canary: 2000, canary_share: 1 });
     expect(await ask("", "anybody")).toMatchObject({ version: 2000 });
     await control("ads:labels", { canary: null });
+    await control("ads:unload", { version: 2000 });
+  });
+
+  it("counts what a shadow cannot score, and says it once: only --log had it", async () => {
+    await control("ads:load", { checkpoint: files.newer, label: "shadow" });
+    const shadow = models.model("ads").shadow!;
+    const { scored } = shadow;
+    shadow.scored = () => Promise.reject(new Error("out of memory"));
+    const ask = async () => {
+      const headers = { "content-type": "application/json" };
+      const { statusCode } = await app.inject({
+        method: "POST",
+        url: "/v1/models/ads:score",
+        payload: files.body,
+        headers,
+      });
+      expect(statusCode).toBe(200);
+      return (await app.inject("/metrics")).body;
+    };
+    await ask();
+    expect(await ask()).toMatch(/^hashbrook_shadow_failures_total\{model="ads"\} 2$/m);
+    expect(warnings).toEqual(["model ads: its shadow cannot score, which answers nobody: out of memory"]);
+    shadow.scored = scored;
+    await ask();
+    await control("ads:labels", { shadow: null });
     await control("ads:unload", { version: 2000 });
   });
 
