@@ -126,6 +126,7 @@ class ParquetReader extends RowsReader {
   static async open(name: string, path: string): Promise<ParquetReader> {
     const { parquetMetadataAsync } = await import("hyparquet");
     const readerOf = async (file: TableFile) => {
+      if (file.bytes(file.size - 4, 4).toString("latin1") === "PARE") throw new Error("the file is encrypted");
       const buffer = bufferOf(file);
       const metadata = await parquetMetadataAsync(buffer, { parsers });
       metadata.schema.forEach(keepDigits);

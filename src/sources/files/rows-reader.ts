@@ -66,8 +66,15 @@ export async function behindRows<R extends RowsReader>(reader: R, name: string, 
 export function rowsDamaged(name: string, what: string, codecs: string, cause: unknown): HashbrookError {
   if (cause instanceof HashbrookError) return cause;
   const why = cause instanceof Error ? `: ${cause.message}` : "";
-  return new HashbrookError("source_unreadable", `${name}: ${what}${why}`, {
-    hint: `check that the file is complete and its compression one of ${codecs}; write it again, or convert it to JSON lines`,
-    cause,
-  });
+  const hint =
+    unsupported.find(([sign]) => sign.test(why))?.[1] ??
+    `check that the file is complete and its compression one of ${codecs}; write it again, or convert it to JSON lines`;
+  return new HashbrookError("source_unreadable", `${name}: ${what}${why}`, { hint, cause });
 }
+
+/** What is not supported although the file is whole, in the words of its reader, and what to do. */
+const unsupported: readonly (readonly [RegExp, string])[] = [
+  [/Unrecognized type/, "a column has a type that cannot be read, such as run ends or views: write its plain values"],
+  [/file is encrypted/, "keys are not supported: write it without encryption"],
+  [/file is empty/, "write it again: even a table without rows has a schema"],
+];

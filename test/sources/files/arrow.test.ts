@@ -5,6 +5,7 @@ import { openArrow } from "../../../src/sources/files/arrow.js";
 import { readHead } from "../../../src/sources/files/fingerprint.js";
 import { inputsOf } from "../../../src/sources/files/inputs.js";
 import { openParquet } from "../../../src/sources/files/parquet.js";
+import { rowsDamaged } from "../../../src/sources/files/rows-reader.js";
 import { temporary } from "../../e2e/hashbrook.js";
 import { readAll, rowsOf } from "./written-rows.js";
 
@@ -53,6 +54,17 @@ describe("an Arrow file", () => {
           .join(""),
       );
     await expect(contentOf(file, 0, rows.length + 1)).rejects.toMatchObject({ code: "source_changed" });
+  });
+
+  it("with a type that apache-arrow does not know is said to have one: its compression was suspected", () => {
+    // As apache-arrow says it of run-end encoded columns (22).
+    const error = rowsDamaged(
+      "a.arrow",
+      "cannot be read",
+      "lz4, zstd",
+      new Error('Unrecognized type: "undefined" (22)'),
+    );
+    expect(error.hint).toMatch(/^a column has a type that cannot be read, such as run ends/);
   });
 
   it("that is invalid, truncated or damaged is reported", async () => {

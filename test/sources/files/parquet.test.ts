@@ -121,6 +121,19 @@ describe("a Parquet file", () => {
     await expect(contentOf(empty)).rejects.toMatchObject({
       code: "source_unreadable",
       message: expect.stringContaining("the file is empty: 0 bytes"),
+      hint: expect.stringContaining("a schema"),
+    });
+  });
+
+  it("that is encrypted is reported as such: its magic bytes were called invalid, its compression suspected", async () => {
+    const encrypted = join(temporary(), "encrypted.parquet");
+    const bytes = readFileSync(join(FIXTURES, "none.parquet"));
+    for (const at of [0, bytes.length - 4]) bytes.write("PARE", at, "latin1");
+    writeFileSync(encrypted, bytes);
+    await expect(contentOf(encrypted)).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: expect.stringContaining("the file is encrypted"),
+      hint: "keys are not supported: write it without encryption",
     });
   });
 
