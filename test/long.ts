@@ -138,4 +138,5 @@ export const LONG = [
   "migrate/prune",
   "encodings/composed",
   "model/numbers",
+  "train/workers/retry",
 ].map((name) => `test/${name}.test.ts`);

@@ -10,7 +10,12 @@ export interface RetryOptions {
 }
 
 const UNREACHABLE = new Set(["kafka_unreachable", "store_unreachable"]);
-const LATE_MS = 5_000;
+/**
+ * An answer is late after this many ticks. A tick passes only if the event loop runs: during a long step of learning, answers
+ * wait here, not at the broker.
+ */
+const LATE_TICKS = 5;
+const TICK_MS = 1_000;
 const RETRY_MS = 1_000;
 
 /**
@@ -20,7 +25,8 @@ const RETRY_MS = 1_000;
  * @throws HashbrookError kafka_unreachable, store_unreachable only after `stop`; all others at once
  */
 export async function retried<T>(what: string, work: () => Promise<T>, { stop, waiting }: RetryOptions): Promise<T> {
-  const late = setInterval(() => waiting(`${what}: no answer`), LATE_MS);
+  let ticks = 0;
+  const late = setInterval(() => ++ticks % LATE_TICKS === 0 && waiting(`${what}: no answer`), TICK_MS);
   try {
     for (;;) {
       try {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { HashbrookError } from "../../../src/core/errors.js";
 import { RetryingSink, retried } from "../../../src/train/workers/retry.js";
@@ -32,6 +33,18 @@ it("an outage is retried until the work succeeds, and its reason is reported", a
   expect(await retried("publishing", work, options)).toBe("done");
   expect(calls).toEqual([2, 1, 0]);
   expect(reasons).toEqual([...Array(2).fill("publishing: kafka:9092: no answer"), null]);
+});
+
+it("an answer that comes while the thread computes is not late: it was said that there was none", async () => {
+  const { reasons, retry: options } = retry();
+  const work = async () => {
+    // Learning a batch may take that long; then timers come before what sockets have received.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_500);
+    await sleep(1);
+    return "done";
+  };
+  expect(await retried("publishing", work, options)).toBe("done");
+  expect(reasons).toEqual([null]);
 });
 
 it("other errors, and an outage after the stop, are thrown", async () => {
