@@ -205,7 +205,11 @@ tower: deep_crossing
     ["another field", { model: spec, field: "itm", sequenceBy: "who" }, /neither a field nor a column/],
     ["no dimension", { dim: 0 }, /at least 1/],
     ["a window of more than 32 bits, which was 5", { window: 2 ** 32 + 5 }, /window 4294967301: at most 4294967295/],
-    ["more negatives than 32 bits count, which were 1", { negative: 2 ** 32 + 1 }, /negative 4294967297: at most 4294967295/],
+    [
+      "more negatives than 32 bits count, which were 1",
+      { negative: 2 ** 32 + 1 },
+      /negative 4294967297: at most 4294967295/,
+    ],
   ])("refuses %s", async (_, options, message) => {
     await expect(item2vec({ data: file("a b\n"), out: folder(), ...options })).rejects.toThrow(message);
   });

@@ -1,6 +1,7 @@
 import type { MessagePort, TransferListItem, Worker } from "node:worker_threads";
 import { fromPlainError, HashbrookError, type PlainError, toPlainError } from "../../core/errors.js";
 import { NumberedList } from "../../core/numbered-list.js";
+import { type Refusal, refusalOf } from "../../core/system-errors.js";
 
 /** The calls to a thread, by name: what is sent, the answer, and partial answers before it. */
 export type Calls = Readonly<Record<string, readonly [sent: unknown, answer: unknown, part?: unknown]>>;
@@ -53,13 +54,13 @@ export class ThreadCalls<C extends Calls> {
     this.worker = worker;
     this.what = what;
     worker.on("message", (message: AnswerMessage) => this.settle(message));
-    let cause = "";
+    let cause: Error | undefined;
     worker.on("error", (error) => {
-      cause = `: ${error.message}`;
+      cause = error;
     });
     this.ended = new Promise((resolve) => {
       worker.on("exit", (code) => {
-        this.end(cause || ` with code ${code}`);
+        this.end(cause ? `: ${cause.message}` : ` with code ${code}`, refusalOf(cause));
         resolve();
       });
     });
@@ -71,7 +72,8 @@ export class ThreadCalls<C extends Calls> {
 
   /**
    * @param heard receives partial answers
-   * @throws HashbrookError what went wrong in the thread; internal if it has ended
+   * @throws HashbrookError what went wrong in the thread; if it has ended, runtime_unavailable if the system refused it
+   *   something, else internal
    */
   call<N extends keyof C & string>(
     name: N,
@@ -103,9 +105,11 @@ export class ThreadCalls<C extends Calls> {
     else waiting?.resolve(message.answer);
   }
 
-  private end(how: string): void {
+  /** @param refusal what the system refused, if that ended the thread */
+  private end(how: string, refusal: Refusal | null): void {
     const { open } = this;
-    this.dead = new HashbrookError("internal", `${this.what} ended${how}`);
+    const code = refusal ? "runtime_unavailable" : "internal";
+    this.dead = new HashbrookError(code, `${this.what} ended${how}`, { hint: refusal?.hint });
     for (const { reject } of open) reject(this.dead);
     open.clear();
   }
