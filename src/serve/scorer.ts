@@ -81,7 +81,7 @@ export interface FollowOptions extends WorkerOptions {
 
 /** The state of a scorer; `version` and `spec_hash` are null before a first snapshot. */
 export interface Health {
-  /** There is a model, and it is fresh enough. */
+  /** There is a model, it is fresh enough, and there is a thread to score with it. */
   readonly ready: boolean;
   /** The version that would answer now. */
   readonly version: ModelVersion | null;
@@ -258,7 +258,7 @@ export class Scorer {
     const fresh = (replica?.staleness ?? 0) <= this.maxStaleness;
     const { version, passedOver } = this;
     const held = replica?.held ?? this.held;
-    return { ready: this.current() !== null && fresh, version, replica, passedOver, held };
+    return { ready: this.current() !== null && fresh && !this.dispatcher.gone, version, replica, passedOver, held };
   }
 
   /**

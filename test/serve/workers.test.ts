@@ -208,13 +208,41 @@ describe("in threads", () => {
       }),
     ]);
     const failed = first.filter((result) => result.status === "rejected");
-    expect(failed.map(({ reason }) => reason)).toMatchObject([{ code: "internal", message: /a scoring thread ended/ }]);
+    expect(failed.map(({ reason }) => reason)).toMatchObject([
+      { code: "not_ready", message: /a scoring thread ended/ },
+    ]);
     for (let i = 0; i < 4; i++) {
       const answers = await Promise.all([threads.score(few), threads.score(few)]);
       expect(answers.map(({ scores }) => scores)).toEqual([expected, expected]);
     }
     await hosted.apply([], trainer.examples);
     await hosted.close();
+    await trainer.model.close();
+  });
+
+  it("a thread that ends again and again keeps no share of the requests, and without any the server is unready", async () => {
+    const own = new ScoringThreads(2);
+    const host = own.host();
+    const { dispatcher, open, score } = world(host);
+    const trainer = await trainerOf(tower("exact"));
+    await open(trainer);
+    const few = [candidate(new Rng(1))];
+    const expected = await trainer.answers(few);
+    const { threads } = own as unknown as { threads: { calls: Calls }[] };
+    const end = async (i: number) => {
+      while (!host.lanes[i].gone) {
+        await threads[i].calls.worker.terminate();
+        await sleep(1);
+      }
+    };
+    await end(0);
+    expect(dispatcher.gone).toBe(false);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => score(few)));
+    expect(answers.map(({ scores }) => scores)).toEqual(Array(20).fill(expected));
+    await end(1);
+    expect(dispatcher.gone).toBe(true);
+    await expect(score(few)).rejects.toMatchObject({ code: "not_ready", status: 503 });
+    await own.close();
     await trainer.model.close();
   });
 

@@ -30,6 +30,8 @@ export interface TurnResult {
 
 /** A place where requests are scored, one run at a time. */
 export interface Lane {
+  /** It has ended for good: it is given no more requests. */
+  readonly gone?: boolean;
   /**
    * Takes requests, drops some, and runs: at least once, at most until none are left or another turn waits.
    * @param told called during the turn with what is finished, and every few milliseconds as a sign of life
@@ -118,11 +120,18 @@ export class Dispatcher {
     });
   }
 
+  /** No lane is left that could score. */
+  get gone(): boolean {
+    return this.places.every(({ lane }) => lane.gone);
+  }
+
   /** Gives every lane that can take more its next turn, idle ones first. */
   private give(): void {
     this.refuseLate();
+    if (this.gone) for (const { reject } of this.queue.splice(0)) reject(ended("every scoring thread has ended"));
+    const places = this.places.filter(({ lane }) => !lane.gone);
     for (let turns = 0; turns < MOST_TURNS; turns++) {
-      const free = this.places.filter(
+      const free = places.filter(
         (place) => place.turns === turns && (turns === 0 || place.left > 0 || isLong(place) || this.full),
       );
       free.forEach((place, i) => {
@@ -188,6 +197,11 @@ export class Dispatcher {
     for (const id of late) given.take(id);
     return late;
   }
+}
+
+/** The error of a request that no thread is left to score, or whose thread has ended. */
+export function ended(what: string, cause?: unknown): HashbrookError {
+  return new HashbrookError("not_ready", what, { hint: "try again, or ask another server", cause });
 }
 
 function isLong({ given }: Place): boolean {

@@ -11,7 +11,7 @@ import type { TableFacts } from "../live/fill.js";
 import { together, type UnseenIds } from "../live/unseen.js";
 import type { ModelCalls, ScoringCalls, SharedModel } from "../models/model-calls.js";
 import { SharedValue } from "../models/shared-value.js";
-import type { Lane } from "./dispatcher.js";
+import { ended, type Lane } from "./dispatcher.js";
 import { Gate } from "./gate.js";
 import type { Current, Host, HostedCheckpoint, HostedModel } from "./host.js";
 import { packAsks, unpackOutcomes } from "./packing.js";
@@ -42,9 +42,19 @@ class ScoringThread {
     await this.ready;
     const packed = packAsks(asked);
     const sent = { host, model, asked: packed, dropped };
-    const answer = await this.call("turn", sent, [packed.bytes.buffer], (part) => told(unpackOutcomes(part)));
-    this.starts = 0;
-    return unpackOutcomes(answer);
+    const { calls } = this;
+    try {
+      const answer = await this.call("turn", sent, [packed.bytes.buffer], (part) => told(unpackOutcomes(part)));
+      this.starts = 0;
+      return unpackOutcomes(answer);
+    } catch (error) {
+      throw calls.alive ? error : ended((error as Error).message, error);
+    }
+  }
+
+  /** It has died, and is not restarted. */
+  get gone(): boolean {
+    return !this.calls.alive && this.starts >= MOST_STARTS;
   }
 
   async attach(model: SharedModel): Promise<void> {
@@ -115,8 +125,14 @@ export class ScoringThreads {
     const host = this.nextHost++;
     let current: () => Current | null = () => null;
     const model = () => (current()?.model as ThreadModel | undefined)?.shared.id ?? null;
+    const { holder } = this;
     const lanes = this.threads.map((thread): Lane => {
-      return { turn: (...asked) => thread.turn(host, model(), ...asked) };
+      return {
+        turn: (...asked) => thread.turn(host, model(), ...asked),
+        get gone() {
+          return thread.gone || !holder.alive;
+        },
+      };
     });
     return {
       lanes,
