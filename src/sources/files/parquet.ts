@@ -2,6 +2,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { AsyncBuffer, ColumnData, Compressors, FileMetaData, SchemaElement } from "hyparquet";
 import type { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
+import { lz4DecompressBlock } from "../kafka/lz4.js";
 import type { Reader } from "../reader.js";
 import { lineOf } from "./json-lines.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
@@ -18,6 +19,7 @@ const compressors: Compressors = {
   GZIP: (bytes) => gunzipSync(bytes),
   BROTLI: (bytes) => brotliDecompressSync(bytes),
   ZSTD: (bytes) => zstdDecompress(bytes),
+  LZ4_RAW: lz4DecompressBlock,
 };
 
 /** Converts times to numbers, in milliseconds since 1970, as in events. */
@@ -230,4 +232,4 @@ function bufferOf(file: TableFile): AsyncBuffer {
 }
 
 const damaged = (name: string, what: string, cause: unknown): HashbrookError =>
-  rowsDamaged(name, what, "snappy, gzip, zstd, brotli, none", cause);
+  rowsDamaged(name, what, "snappy, gzip, zstd, brotli, lz4 (raw), none", cause);

@@ -21,6 +21,17 @@ export function lz4Decompress(source: Buffer): Buffer {
   return output.content();
 }
 
+/**
+ * The content of an LZ4 block, which does not tell its own length.
+ * @param length of the content, in bytes
+ * @throws Error when the content has another length
+ */
+export function lz4DecompressBlock(source: Uint8Array, length: number): Buffer {
+  const content = Buffer.alloc(length);
+  if (decompressBlock(source, content, 0, source.length, 0) !== length) throw new Error("an LZ4 block is damaged");
+  return content;
+}
+
 function readFrame(source: Buffer, start: number, output: Output): number {
   if (source.length < start + 7 || source.readUInt32LE(start) !== MAGIC) throw new Error("not an LZ4 frame");
   const flags = source[start + 4];

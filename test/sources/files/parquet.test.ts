@@ -15,7 +15,7 @@ const contentOf = async (file: string, offset = 0, row = 0): Promise<string> =>
   readAll(await openParquet(file, file, offset, row));
 
 describe("a Parquet file", () => {
-  it.each(["none", "snappy", "gzip", "zstd", "brotli"])(
+  it.each(["none", "snappy", "gzip", "zstd", "brotli", "lz4"])(
     "compressed by %s is read as pyarrow wrote it",
     async (codec) => {
       expect(rowsOf(await contentOf(join(FIXTURES, `${codec}.parquet`)))).toEqual(rowsOf(lines));
