@@ -50,7 +50,7 @@ const DIM = 4096;
 /**
  * Learns vectors of ids from the sequences they occur in (word2vec; Barkan & Koenigstein 2016 for items), and writes them for
  * `train --init-table`.
- * @throws HashbrookError usage, spec_invalid, source_missing, source_unreadable, table_full
+ * @throws HashbrookError usage, spec_invalid, source_missing, source_unreadable, table_full, diverged
  */
 export async function item2vec(options: Item2vecOptions): Promise<Item2vecReport> {
   checkArguments("item2vec", options, {
@@ -65,9 +65,13 @@ export async function item2vec(options: Item2vecOptions): Promise<Item2vecReport
   const sequences = reader.take(settings.minCount);
   if (sequences.tokens.length === 0)
     throw new HashbrookError("usage", "no sequence has two ids with enough occurrences", {
-      hint: `lower --min-count, which is ${settings.minCount}`,
+      hint: `a line has the ids of one sequence${settings.minCount > 1 ? `; or lower --min-count, which is ${settings.minCount}` : ""}`,
     });
   const vectors = await learnVectors(sequences, settings, options.onProgress);
+  if (!vectors.every(Number.isFinite))
+    throw new HashbrookError("diverged", "vectors have grown beyond all numbers", {
+      hint: `lower --rate, which is ${settings.rate}`,
+    });
   const { ids, counts } = sequences;
   const words = sequences.tokens.length - sequences.sequences;
   const facts = { ids: ids.length, dim: settings.dim, sequences: sequences.sequences, words, settings };

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -155,6 +155,20 @@ describe("item2vec", () => {
     };
     expect(await bytes(1)).toBe(await bytes(1));
     expect(await bytes(1)).not.toBe(await bytes(2));
+  });
+
+  it("vectors that have diverged are not written: they were NaN, and the command succeeded", async () => {
+    const [data, out] = [file("a b c d e f\n".repeat(200)), join(folder(), "vectors")];
+    await expect(item2vec({ data, out, rate: 1e6 })).rejects.toMatchObject({
+      code: "diverged",
+      hint: expect.stringContaining("--rate"),
+    });
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it("a file with one id a line is not said to need a lower --min-count than 1", async () => {
+    const attempt = item2vec({ data: file("a\n\nb\n"), out: folder(), minCount: 1 });
+    await expect(attempt).rejects.toMatchObject({ code: "usage", hint: "a line has the ids of one sequence" });
   });
 
   it("reads sequences with any separators, and counts them", async () => {
