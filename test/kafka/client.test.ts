@@ -152,6 +152,12 @@ describeKafka("Kafka: errors", (kafka) => {
     }
   });
 
+  it("a login at a listener without one is said to be too much: the hint was to check the password", async () => {
+    const sasl = { mechanism: "plain", username: "alice", password: "alice-secret" } as const;
+    const error = await failure(KafkaAdmin.open({ ...kafka.options, sasl, retries: 0 }), "kafka_auth");
+    expect(error.hint).toContain("takes no login");
+  });
+
   it.each(["plain", "scram-sha-256", "scram-sha-512"] as const)(
     "%s accepts the right password only",
     async (mechanism) => {

@@ -21,6 +21,11 @@ interface Kind {
 const kinds: readonly Kind[] = [
   {
     code: "kafka_auth",
+    sign: /ILLEGAL_SASL_STATE/,
+    hint: "this listener takes no login: unset KAFKA_USERNAME and KAFKA_PASSWORD, or use the port of one that does",
+  },
+  {
+    code: "kafka_auth",
     sign: /AUTHORIZATION_FAILED/,
     hint: "the user lacks a right: READ and DESCRIBE of the topic (and READ of the group) to read it, WRITE to write it; or KAFKA_USERNAME is another user's",
   },

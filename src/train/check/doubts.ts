@@ -23,7 +23,7 @@ const NO_EVENTS: Warning = {
   code: "no_events",
   field: null,
   message: "no event was read: the data are empty",
-  hint: "did the command that makes them fail? Nothing was learned or scored",
+  hint: "did the command that makes them fail, or does --from begin behind the topic's messages? Nothing was learned or scored",
 };
 
 /** The parts of a batch and its metadata that are examined. */
