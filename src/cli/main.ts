@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { errorFacts } from "../core/errors.js";
 import { hashbrook } from "./program.js";
+import { endAsFirstProcess } from "./signals.js";
 
 // A failed write to standard error or output does not end a running trainer or server: neither if the disk of their
 // logs is full, nor if the reader has exited (`| head`). A report lost this way is mentioned on standard error and sets
@@ -12,5 +13,6 @@ process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
   process.stderr.write(`hashbrook: the standard output cannot be written: ${message}\n`);
 });
 
+endAsFirstProcess();
 const status = await hashbrook(process.argv.slice(2));
 if (status !== 0) process.exitCode = status;
