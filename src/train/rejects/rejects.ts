@@ -17,13 +17,14 @@ export function rejectSamples(firsts: ReadonlyMap<string, RejectedRow>): Record<
   return Object.fromEntries(list.map(([code, reject]) => [code, sampleOf(reject)]));
 }
 
-function sampleOf({ file, row, column, value, expected }: RejectedRow): RejectSample {
-  return { file, row, column: column || null, value, expected };
+/** A topic's messages have no row, only an offset. */
+function sampleOf({ file, row, offset, column, value, expected }: RejectedRow): RejectSample {
+  return { file, row: row > 0 ? row : offset, column: column || null, value, expected };
 }
 
 /** `ads.tsv:2: click: bad_label: "yes", expected 1 (positive), or 0 or -1`. */
 export function sampleText(code: string, { file, row, column, value, expected }: RejectSample): string {
-  const place = [row > 0 ? `${file}:${row}` : file, ...(column ? [column] : []), code].join(": ");
+  const place = [`${file}:${row}`, ...(column ? [column] : []), code].join(": ");
   const found = value === null ? "" : value === "" ? "empty, " : `${column ? JSON.stringify(value) : value}, `;
   return `${place}: ${found}expected ${expected}`;
 }
