@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type RejectedEvent, RejectedWriter } from "../../src/checkpoints/rejected.js";
+import { anyCharacter } from "../code-points.js";
 import fc from "../properties.js";
 import { FaultyFiles } from "./faulty-files.js";
 import { errorOf, quickFiles, temporaryDirectory } from "./samples.js";
@@ -41,7 +42,7 @@ describe("RejectedWriter", () => {
         fc.array(
           fc.oneof(
             fc.uint8Array(),
-            fc.string({ unit: "binary" }).map((s) => Buffer.from(s)),
+            fc.string({ unit: anyCharacter }).map((s) => Buffer.from(s)),
           ),
         ),
         (raws) => {

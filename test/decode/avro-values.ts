@@ -1,5 +1,6 @@
 // Random Avro schemas with values: encoded by avsc, and as the JSON that an application would write.
 import avsc from "avsc";
+import { anyCharacter } from "../code-points.js";
 import fc from "../properties.js";
 
 export type Schema = string | { readonly [key: string]: unknown } | readonly Schema[];
@@ -16,7 +17,7 @@ interface Drawn {
 }
 
 const text = fc.oneof(
-  fc.string({ unit: "binary", maxLength: 40 }),
+  fc.string({ unit: anyCharacter, maxLength: 40 }),
   fc.constantFrom("", "a", "b|c", '"\\', "\n\u0001", "a".repeat(70)),
 );
 const quoted = (avro: string): Value => ({ avro, json: JSON.stringify(avro) });
@@ -39,7 +40,7 @@ const scalars: readonly fc.Arbitrary<Drawn>[] = [
   fc.constant({ schema: "string", value: text.map(quoted) }),
   fc.constant({
     schema: "bytes",
-    value: fc.string({ unit: "binary", maxLength: 40 }).map((written) => ({
+    value: fc.string({ unit: anyCharacter, maxLength: 40 }).map((written) => ({
       avro: Buffer.from(written),
       json: JSON.stringify(written),
     })),
