@@ -63,13 +63,20 @@ function unseparated(file: string, lines: readonly string[]): HashbrookError {
   const width = (line: string) => line.split(long!).length;
   if (long !== undefined && lines.every((line) => width(line) === width(lines[0])))
     return new HashbrookError("source_unreadable", `${file}: columns are separated by ${JSON.stringify(long)}`, {
-      hint: `a separator has one character: sed 's/${long}/\\t/g' FILE > FILE.tsv`,
+      hint: `a separator has one character: ${replacing(file, `sed 's/${long}/\\t/g'`)} > FILE.tsv`,
     });
   return unknown(
     file,
     `lines are neither JSON objects nor rows with equally many columns ${BREAKS}`,
     "events: { format: … }",
   );
+}
+
+/** A shell's command for the text of a file, which may be compressed. */
+function replacing(file: string, sed: string): string {
+  if (file.endsWith(".gz")) return `gzip -dc FILE | ${sed}`;
+  if (file.endsWith(".zst")) return `zstd -dc FILE | ${sed}`;
+  return `${sed} FILE`;
 }
 
 function severalLines(file: string, what: string, hint: string): HashbrookError {

@@ -111,6 +111,14 @@ describe("the event format", () => {
     });
   });
 
+  it("of several characters in a compressed file is not to be replaced by sed in the compressed bytes", async () => {
+    const packed = join(folder, "ratings.dat.gz");
+    writeFileSync(packed, gzipSync(events((i) => `${i % 30}::${i % 11}::${1 + (i % 5)}`).join("\n")));
+    await expect(draftSpec({ data: packed })).rejects.toMatchObject({
+      hint: "a separator has one character: gzip -dc FILE | sed 's/::/\\t/g' > FILE.tsv",
+    });
+  });
+
   it("refuses files without events: prose, an empty file, a compressed one under another name", async () => {
     const prose = events((i) => (i % 2 ? "once upon a time" : "there, was, nothing"));
     await expect(draftSpec({ data: file(prose) })).rejects.toMatchObject({ code: "source_unreadable" });
