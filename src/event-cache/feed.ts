@@ -55,9 +55,12 @@ export class CacheFeed {
     this.inputs = inputs;
     this.options = options;
     this.source = sourceOf(inputs);
-    for (const cache of new Set(inputs.map((input) => input.cache))) {
+    const caches = new Set(inputs.map((input) => input.cache));
+    for (const cache of caches) {
       cache.refuseOther(options.spec);
       cache.refuseMissing(options.kept ?? []);
+    }
+    for (const cache of caches) {
       this.readers.set(cache, new BlockReader(cache, options.layout, options.memory));
     }
     this.texts = options.kept ? new KeptTexts(options.kept, KEPT_BYTES) : null;

@@ -90,18 +90,27 @@ class CacheMaker {
   }
 
   async run(): Promise<MadeCache | null> {
-    await this.source.open({ file: 0, offset: 0, row: 0 });
-    this.decoder.startAt(0, 0);
-    do {
-      if (!(await this.readFile())) return null;
-    } while (await this.nextFile());
-    await this.source.close();
+    try {
+      if (!(await this.readFiles())) return null;
+    } finally {
+      await this.source.close();
+    }
     const bytes = this.writer.finish(this.spec, this.decoder.layout.capacity, this.options.kept);
     return { ...this.writer.size, bytes, content: this.content };
   }
 
   discard(): void {
     this.writer.discard();
+  }
+
+  /** @returns false if stopped */
+  private async readFiles(): Promise<boolean> {
+    await this.source.open({ file: 0, offset: 0, row: 0 });
+    this.decoder.startAt(0, 0);
+    do {
+      if (!(await this.readFile())) return false;
+    } while (await this.nextFile());
+    return true;
   }
 
   /** @returns false if stopped */
