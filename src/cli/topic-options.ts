@@ -39,7 +39,7 @@ export function topicOptions(): Option[] {
       .default("kafkajs"),
     new Option(
       "--from <place>",
-      "where a new run starts: earliest, latest, a time, or an offset for each partition: 0,17,3",
+      "where a new run starts: earliest, latest, a time (UTC without a zone), or an offset for each partition: 0,17,3",
     )
       .argParser(startOf)
       .default({ at: "earliest" }, "earliest"),
@@ -98,9 +98,18 @@ function stopOf(text: string): TopicStop {
   return text === "end" ? { at: "end" } : { at: "time", time: timeOf(text, "end,") };
 }
 
-/** @param or other accepted values, for the message */
+const TIME = /^(\d{4}-\d\d-\d\d)([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d:?\d\d)?$/;
+
+/** A time without a zone is in UTC, as in events. @param or other accepted values, for the message */
 function timeOf(text: string, or: string): number {
-  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  const [, date, clock = "T00:00", , , zone = "Z"] = TIME.exec(text) ?? [];
+  const time = isDate(date) ? Date.parse(`${date}${clock.replace(" ", "T")}${zone}`) : Number.NaN;
   if (Number.isNaN(time)) throw new InvalidArgumentError(`It must be ${or} or a time such as 2026-11-24T06:00:00Z.`);
   return time;
+}
+
+/** Whether there is such a day: Date.parse takes February 30 for March 2. */
+function isDate(date: string | undefined): boolean {
+  const time = date === undefined ? Number.NaN : Date.parse(date);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(date!);
 }
