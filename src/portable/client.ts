@@ -145,6 +145,7 @@ export class Client {
       if (left <= 0) throw new ClientError("deadline_exceeded", `${path}: no response within ${timeoutMs} ms`);
       const outcome = await this.ask(path, request, { left, signal, requestId });
       if (!(outcome instanceof ClientError)) return outcome.answer;
+      signal?.throwIfAborted();
       const wait = this.waitFor(outcome, attempt);
       const retried = outcome.status === null ? outcome.code === "unreachable" : RETRIED.has(outcome.status);
       if (!retried || attempt >= retries || systemClock.now() + wait >= deadline) throw outcome;

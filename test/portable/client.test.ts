@@ -110,6 +110,18 @@ describe("hashbrook/client", () => {
     expect(wrong.seen).toHaveLength(1);
   });
 
+  it("rejects with the signal's reason also if it is aborted when a refusal has just arrived", async () => {
+    const stop = new AbortController();
+    const refused = async () => {
+      stop.abort(new Error("no longer wanted"));
+      return new Response("", { status: 503, headers: { "retry-after": "3600" } });
+    };
+    const client = new Client("http://localhost:1", { fetch: refused });
+    expect(await errorOf(client.score(REQUEST, { signal: stop.signal }))).toMatchObject({
+      message: "no longer wanted",
+    });
+  });
+
   it("fails at its deadline, on the caller's signal, and if no server responds", async () => {
     const silent = await listen(() => {});
     const late = await errorOf(new Client(silent).score(REQUEST, { timeoutMs: 50 }));
