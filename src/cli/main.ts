@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { errorFacts } from "../core/errors.js";
+import { endAsFirstProcess } from "./first-process.js";
 import { hashbrook } from "./program.js";
-import { endAsFirstProcess } from "./signals.js";
 
 // A failed write to standard error or output does not end a running trainer or server: neither if the disk of their
 // logs is full, nor if the reader has exited (`| head`). A report lost this way is mentioned on standard error and sets

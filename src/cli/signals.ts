@@ -20,18 +20,6 @@ export function tellStopped({ reason }: AbortSignal, out: string): void {
   if (out !== "-") process.stderr.write(`hashbrook: stopped before ${out} was complete: ${out} is unchanged\n`);
 }
 
-/**
- * Ends the first process of a container at Ctrl-C and SIGTERM until a command handles them itself, while a model is
- * loaded for example: the kernel does not end that process by a signal without a handler.
- */
-export function endAsFirstProcess(): void {
-  if (process.pid !== 1) return;
-  const end = (name: NodeJS.Signals) => {
-    if (process.listenerCount(name) === 1) process.exit(statusOf(name));
-  };
-  process.on("SIGINT", end).on("SIGTERM", end);
-}
-
 function statusOf(name: NodeJS.Signals): number {
   return name === "SIGINT" ? 130 : 143;
 }

@@ -139,12 +139,15 @@ function rungRows({ rung, events, placed, reference }: RungResult, seconds: numb
 
 const rounded = (seconds: number): number => Number(seconds.toFixed(3));
 
-/** The rungs whose rows are complete. Rows of one that a crash cut short are dropped. */
+/**
+ * The rungs whose rows are complete. Rows of one that a crash cut short are dropped, as are those without candidates, which
+ * earlier versions wrote if all had failed: they are trained again, and fail with their reasons.
+ */
 function rungsOf({ ledger }: Session, { schedule }: Plan): RungResult[] {
   const decided: RungResult[] = [];
   for (let rung = 0; rung < schedule.rungs.length; rung++) {
     const rows = ledger.of("rung").filter((row) => row.rung === rung);
-    if (rows.length === 0 || rows.length < (rows[0].of as number) + 1) {
+    if (rows.length === 0 || rows[0].of === 0 || rows.length < (rows[0].of as number) + 1) {
       if (rows.length > 0) ledger.truncate(rows[0].row);
       break;
     }

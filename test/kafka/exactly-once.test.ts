@@ -26,7 +26,9 @@ const MINUTES = 60_000;
 /** What does not depend on restarts, speed or reserved capacity: metrics, counts, tables. */
 function stableFigures({ tables, ...report }: Report): object {
   const { seconds: _, examples_per_second, examples_this_run, checkpoint, passed_over, bytes_total, ...rest } = report;
-  return { ...rest, tables: tables.map(({ bytes, ...table }) => table) };
+  // Each life of a run has samples of its own.
+  const rejected_samples = Object.entries(rest.rejected_samples).map(([code, { row, ...sample }]) => [code, sample]);
+  return { ...rest, rejected_samples, tables: tables.map(({ bytes, ...table }) => table) };
 }
 
 describeBroker("exactly once", () => {
