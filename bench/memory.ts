@@ -52,10 +52,10 @@ function bigFile(bytes: number): string {
   const block = readFileSync(criteoLike(20_000));
   const path = join(tmpdir(), "hashbrook-bench", `criteo-like-${bytes}.tsv`);
   if (existsSync(path)) return path;
-  const file = openSync(`${path}.tmp`, "w");
+  const file = openSync(`${path}.${process.pid}.tmp`, "w");
   for (let written = 0; written < bytes; written += block.length) writeSync(file, block);
   closeSync(file);
-  renameSync(`${path}.tmp`, path);
+  renameSync(`${path}.${process.pid}.tmp`, path);
   return path;
 }
 

@@ -205,13 +205,13 @@ async function simulatedFile(rows: number): Promise<string> {
   const path = join(FOLDER, `simulated-${rows}-7.tsv`);
   if (existsSync(path)) return path;
   mkdirSync(FOLDER, { recursive: true });
-  const stream = createWriteStream(`${path}.tmp`);
+  const stream = createWriteStream(`${path}.${process.pid}.tmp`);
   const write = async (bytes: Uint8Array) => {
     if (!stream.write(Uint8Array.from(bytes))) await new Promise<void>((resolve) => stream.once("drain", resolve));
   };
   await simulate({ rows, seed: 7, format: "tsv", write });
   await new Promise<void>((resolve) => stream.end(resolve));
-  renameSync(`${path}.tmp`, path);
+  renameSync(`${path}.${process.pid}.tmp`, path);
   return path;
 }
 
@@ -258,8 +258,8 @@ function ciaoFolds(file: string, folds: number, limit: number): Pass[] {
 /** Many processes need the files, and the first one creates them. */
 function writeOnce(path: string, lines: readonly string[]): void {
   if (existsSync(path)) return;
-  writeFileSync(`${path}.tmp`, `${lines.join("\n")}\n`);
-  renameSync(`${path}.tmp`, path);
+  writeFileSync(`${path}.${process.pid}.tmp`, `${lines.join("\n")}\n`);
+  renameSync(`${path}.${process.pid}.tmp`, path);
 }
 
 function shuffle(lines: string[], rng: Rng): void {

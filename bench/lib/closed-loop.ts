@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, percentile, postOf } from "./connection.js";
 import { loadProgram, sendBy } from "./load-program.js";
+
+const TURNS = 20;
+const PAUSE_MS = 500;
 
 /** Results of a closed loop of connections: each sends its next request when it has its response. */
 export interface Load {
@@ -16,11 +20,7 @@ export interface Load {
  */
 export async function closedLoop(url: string, body: Uint8Array, connections: number, ms: number): Promise<Load> {
   const program = loadProgram();
-  if (program) {
-    const { good, p50, p99 } = await sendBy(program, url, body, { connections, perSecond: 0, warmMs: 0, ms });
-    if (good === 0) throw new Error(`${url}: every request was refused`);
-    return { requests_per_second: Math.round((1000 * good) / ms), p50, p99 };
-  }
+  if (program) return closedLoopBy(program, url, body, connections, ms);
   const request = postOf(url, body);
   const times: number[] = [];
   const all = await Connection.openAll(url, connections);
@@ -44,4 +44,20 @@ export async function closedLoop(url: string, body: Uint8Array, connections: num
   const seconds = (performance.now() - started) / 1000;
   const requests_per_second = Math.round(times.length / seconds);
   return { requests_per_second, p50: percentile(times, 0.5), p99: percentile(times, 0.99) };
+}
+
+/** A server that has just started on a busy machine may refuse everything for longer than a short loop takes. */
+async function closedLoopBy(
+  program: string,
+  url: string,
+  body: Uint8Array,
+  connections: number,
+  ms: number,
+): Promise<Load> {
+  for (let turn = 0; turn < TURNS; turn++) {
+    const { good, p50, p99 } = await sendBy(program, url, body, { connections, perSecond: 0, warmMs: 0, ms });
+    if (good > 0) return { requests_per_second: Math.round((1000 * good) / ms), p50, p99 };
+    await sleep(PAUSE_MS);
+  }
+  throw new Error(`${url}: every request was refused`);
 }

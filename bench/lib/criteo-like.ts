@@ -32,12 +32,12 @@ export function criteoLike(rows: number): string {
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
   const rng = new Rng(12345);
-  const file = openSync(`${path}.tmp`, "w");
+  const file = openSync(`${path}.${process.pid}.tmp`, "w");
   for (let written = 0; written < rows; written += BLOCK) {
     const block = Array.from({ length: Math.min(BLOCK, rows - written) }, () => row(rng));
     writeSync(file, `${block.join("\n")}\n`);
   }
   closeSync(file);
-  renameSync(`${path}.tmp`, path);
+  renameSync(`${path}.${process.pid}.tmp`, path);
   return path;
 }

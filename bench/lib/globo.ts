@@ -18,11 +18,11 @@ export function globo(clicks: number, format: "tsv" | "json" = "tsv"): string | 
   const path = join(folder, `globo-${clicks}.${format}`);
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
-  const file = openSync(`${path}.tmp`, "w");
+  const file = openSync(`${path}.${process.pid}.tmp`, "w");
   execFileSync(process.execPath, [tool, "--clicks", String(clicks), "--format", format], {
     stdio: ["ignore", file, "inherit"],
   });
   closeSync(file);
-  renameSync(`${path}.tmp`, path);
+  renameSync(`${path}.${process.pid}.tmp`, path);
   return path;
 }

@@ -49,8 +49,8 @@ export function histories(source: HistorySource, most = Number.POSITIVE_INFINITY
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
   const lines = gunzipSync(readFileSync(data)).toString().trim().split("\n");
-  writeFileSync(`${path}.tmp`, [...events(read(lines).slice(0, most))].join(""));
-  renameSync(`${path}.tmp`, path);
+  writeFileSync(`${path}.${process.pid}.tmp`, [...events(read(lines).slice(0, most))].join(""));
+  renameSync(`${path}.${process.pid}.tmp`, path);
   return path;
 }
 

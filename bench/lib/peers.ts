@@ -69,8 +69,8 @@ export function fwumiousWabbit(binary: string, text: string, args: string, ...op
 export function peersText(data: string, preset: string): string {
   const path = data.replace(/\.tsv$/, "-short.vw");
   if (existsSync(path)) return path;
-  const options = ["--preset", preset, "--names", "short", "--in", data, "--out", `${path}.tmp`];
+  const options = ["--preset", preset, "--names", "short", "--in", data, "--out", `${path}.${process.pid}.tmp`];
   execFileSync(process.execPath, ["bench/peers/to-vw.mjs", ...options]);
-  renameSync(`${path}.tmp`, path);
+  renameSync(`${path}.${process.pid}.tmp`, path);
   return path;
 }
