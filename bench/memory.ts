@@ -1,18 +1,9 @@
 import { spawn } from "node:child_process";
-import {
-  closeSync,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { criteoLike } from "./lib/criteo-like.js";
+import { madeOnce } from "./lib/made-once.js";
 
 /** A 4 GB file read to its end: resident memory must stay flat, at tables + at most 600 MB. */
 export async function run({ smoke }: { smoke: boolean }): Promise<object> {
@@ -51,12 +42,11 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
 function bigFile(bytes: number): string {
   const block = readFileSync(criteoLike(20_000));
   const path = join(tmpdir(), "hashbrook-bench", `criteo-like-${bytes}.tsv`);
-  if (existsSync(path)) return path;
-  const file = openSync(`${path}.${process.pid}.tmp`, "w");
-  for (let written = 0; written < bytes; written += block.length) writeSync(file, block);
-  closeSync(file);
-  renameSync(`${path}.${process.pid}.tmp`, path);
-  return path;
+  return madeOnce(path, (part) => {
+    const file = openSync(part, "w");
+    for (let written = 0; written < bytes; written += block.length) writeSync(file, block);
+    closeSync(file);
+  });
 }
 
 function residentBytes(pid: number): number {

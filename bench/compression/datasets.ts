@@ -5,6 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { Rng } from "../../src/core/rng.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { globo } from "../lib/globo.js";
+import { madeOnce } from "../lib/made-once.js";
 import { DATA } from "../lib/run.js";
 
 /** One pass: what is learned, and what is scored after it; null: every event is scored before it is learned. */
@@ -257,9 +258,7 @@ function ciaoFolds(file: string, folds: number, limit: number): Pass[] {
 
 /** Many processes need the files, and the first one creates them. */
 function writeOnce(path: string, lines: readonly string[]): void {
-  if (existsSync(path)) return;
-  writeFileSync(`${path}.${process.pid}.tmp`, `${lines.join("\n")}\n`);
-  renameSync(`${path}.${process.pid}.tmp`, path);
+  madeOnce(path, (part) => writeFileSync(part, `${lines.join("\n")}\n`));
 }
 
 function shuffle(lines: string[], rng: Rng): void {

@@ -1,7 +1,8 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng } from "../../src/core/rng.js";
+import { madeOnce } from "./made-once.js";
 
 const CARDINALITIES = Array.from({ length: 26 }, (_, i) => 10 ** (1 + (i % 6)));
 
@@ -27,17 +28,13 @@ function row(rng: Rng): string {
 
 /** Writes a file of `rows` Criteo-like rows under the temporary folder, once, and returns its path. */
 export function criteoLike(rows: number): string {
-  const folder = join(tmpdir(), "hashbrook-bench");
-  const path = join(folder, `criteo-like-${rows}.tsv`);
-  if (existsSync(path)) return path;
-  mkdirSync(folder, { recursive: true });
-  const rng = new Rng(12345);
-  const file = openSync(`${path}.${process.pid}.tmp`, "w");
-  for (let written = 0; written < rows; written += BLOCK) {
-    const block = Array.from({ length: Math.min(BLOCK, rows - written) }, () => row(rng));
-    writeSync(file, `${block.join("\n")}\n`);
-  }
-  closeSync(file);
-  renameSync(`${path}.${process.pid}.tmp`, path);
-  return path;
+  return madeOnce(join(tmpdir(), "hashbrook-bench", `criteo-like-${rows}.tsv`), (part) => {
+    const rng = new Rng(12345);
+    const file = openSync(part, "w");
+    for (let written = 0; written < rows; written += BLOCK) {
+      const block = Array.from({ length: Math.min(BLOCK, rows - written) }, () => row(rng));
+      writeSync(file, `${block.join("\n")}\n`);
+    }
+    closeSync(file);
+  });
 }

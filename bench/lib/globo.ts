@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, renameSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { madeOnce } from "./made-once.js";
 import { DATA } from "./run.js";
 
 /**
@@ -14,15 +15,11 @@ export function globo(clicks: number, format: "tsv" | "json" = "tsv"): string | 
     console.error("skipped: no Globo data under ../shared/data");
     return null;
   }
-  const folder = join(tmpdir(), "hashbrook-bench");
-  const path = join(folder, `globo-${clicks}.${format}`);
-  if (existsSync(path)) return path;
-  mkdirSync(folder, { recursive: true });
-  const file = openSync(`${path}.${process.pid}.tmp`, "w");
-  execFileSync(process.execPath, [tool, "--clicks", String(clicks), "--format", format], {
-    stdio: ["ignore", file, "inherit"],
+  return madeOnce(join(tmpdir(), "hashbrook-bench", `globo-${clicks}.${format}`), (part) => {
+    const file = openSync(part, "w");
+    execFileSync(process.execPath, [tool, "--clicks", String(clicks), "--format", format], {
+      stdio: ["ignore", file, "inherit"],
+    });
+    closeSync(file);
   });
-  closeSync(file);
-  renameSync(`${path}.${process.pid}.tmp`, path);
-  return path;
 }

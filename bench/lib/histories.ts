@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { Rng } from "../../src/core/rng.js";
+import { madeOnce } from "./made-once.js";
 import { DATA } from "./run.js";
 
 /** A user took an item. */
@@ -44,14 +45,10 @@ export function histories(source: HistorySource, most = Number.POSITIVE_INFINITY
     console.error(`skipped: no ${file} under ../shared/data`);
     return null;
   }
-  const folder = join(tmpdir(), "hashbrook-bench");
-  const path = join(folder, `${source}-${most}.tsv`);
-  if (existsSync(path)) return path;
-  mkdirSync(folder, { recursive: true });
-  const lines = gunzipSync(readFileSync(data)).toString().trim().split("\n");
-  writeFileSync(`${path}.${process.pid}.tmp`, [...events(read(lines).slice(0, most))].join(""));
-  renameSync(`${path}.${process.pid}.tmp`, path);
-  return path;
+  return madeOnce(join(tmpdir(), "hashbrook-bench", `${source}-${most}.tsv`), (part) => {
+    const lines = gunzipSync(readFileSync(data)).toString().trim().split("\n");
+    writeFileSync(part, [...events(read(lines).slice(0, most))].join(""));
+  });
 }
 
 function timed([, ...lines]: readonly string[]): Taken[] {

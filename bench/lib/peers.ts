@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, existsSync, openSync, readSync, renameSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import type { Report } from "../../src/train/metrics/report.js";
+import { madeOnce } from "./made-once.js";
 import type { Measured } from "./measured.js";
 import { round, trainOnce } from "./run.js";
 
@@ -67,10 +68,8 @@ export function fwumiousWabbit(binary: string, text: string, args: string, ...op
 
 /** The same events as Vowpal Wabbit text, with names of one letter, written once. @param preset of to-vw.mjs */
 export function peersText(data: string, preset: string): string {
-  const path = data.replace(/\.tsv$/, "-short.vw");
-  if (existsSync(path)) return path;
-  const options = ["--preset", preset, "--names", "short", "--in", data, "--out", `${path}.${process.pid}.tmp`];
-  execFileSync(process.execPath, ["bench/peers/to-vw.mjs", ...options]);
-  renameSync(`${path}.${process.pid}.tmp`, path);
-  return path;
+  return madeOnce(data.replace(/\.tsv$/, "-short.vw"), (part) => {
+    const options = ["--preset", preset, "--names", "short", "--in", data, "--out", part];
+    execFileSync(process.execPath, ["bench/peers/to-vw.mjs", ...options]);
+  });
 }
