@@ -26,10 +26,9 @@ import {
 } from "./serve-options.js";
 import { stopSignal } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
+import { warn } from "./warn.js";
 
 const LOG_SHARE = 0.1;
-
-const warn = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
 
 export function serveCommand(): Command {
   const command = new Command("serve");

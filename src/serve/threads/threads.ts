@@ -58,7 +58,7 @@ class ScoringThread {
   }
 
   async attach(model: SharedModel): Promise<void> {
-    if (!this.calls.alive && this.starts >= MOST_STARTS) return;
+    if (this.gone) return;
     await this.call("attach", { model, reader: this.reader });
   }
 

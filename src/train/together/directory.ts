@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { TOGETHER, type TogetherFile } from "../../checkpoints/together-file.js";
 import { writeFileAtomically } from "../../core/atomic-file.js";
@@ -19,7 +19,7 @@ export function writeTogether(
   before: TogetherFile | null,
   resume: boolean,
 ): void {
-  if (existsSync(directory) && nodeFiles.list(directory).some((name) => name.startsWith("checkpoint-")))
+  if (holdsModel(directory))
     throw new HashbrookError("output_exists", `${directory}: already holds a single model`, {
       hint: "train several models into another --out directory",
     });
@@ -45,12 +45,15 @@ export function writeTogether(
 /** Before the list is written: if the run cannot begin, it must still name what the directory holds. */
 function refuseHeld(contenders: readonly ContenderOptions[]): void {
   for (const { out } of contenders) {
-    if (!nodeFiles.list(out).some((name) => name.startsWith("checkpoint-"))) continue;
+    if (!holdsModel(out)) continue;
     throw new HashbrookError("output_exists", `${out}: already holds a model`, {
       hint: "continue with --resume, or train into another --out directory",
     });
   }
 }
+
+const holdsModel = (directory: string): boolean =>
+  nodeFiles.list(directory).some((name) => name.startsWith("checkpoint-"));
 
 type Models = TogetherFile["models"];
 
