@@ -115,7 +115,7 @@ export { createServer, type ServerOptions } from "./serve/server.js";
 export type { OnLost } from "./sources/kafka/kafka-log-options.js";
 export type { TopicSpec, TopicStart, TopicStop } from "./sources/kafka/open-topic.js";
 export type { KafkaOptions, SaslMechanism } from "./sources/kafka/options.js";
-export { type Produced, type ProduceOptions, produce } from "./sources/kafka/produce.js";
+export { type Produced, type ProduceOptions, type ProduceReport, produce } from "./sources/kafka/produce.js";
 export {
   type SimulatedFacts,
   type SimulatedSink,

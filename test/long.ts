@@ -24,6 +24,7 @@ export const LONG = [
   "checkpoints/chain",
   "kafka/resume",
   "e2e/epochs",
+  "e2e/stopped",
   "e2e/pipes",
   "runtimes/onnxruntime",
   "runtimes/telemetry",

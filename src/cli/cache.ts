@@ -3,7 +3,7 @@ import { systemClock } from "../core/clock.js";
 import { grouped } from "../core/digits.js";
 import { type CacheReport, cacheEvents } from "../event-cache/command.js";
 import { bytes, count } from "./progress.js";
-import { stopSignal, tellStopped } from "./signals.js";
+import { stopSignal, tellUnchanged } from "./signals.js";
 
 interface Flags {
   model: string;
@@ -58,7 +58,7 @@ async function run(flags: Flags): Promise<void> {
         process.stderr.write(`${done}${count(rows)} events · ${bytes(size)}\n`);
       },
     });
-    if (!report) return tellStopped(signal, flags.out);
+    if (!report) return tellUnchanged(signal, flags.out);
     const seconds = (systemClock.now() - started) / 1000;
     process.stdout.write(flags.json ? `${JSON.stringify({ ...report, seconds })}\n` : `${cacheText(report)}\n`);
   } finally {

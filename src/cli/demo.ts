@@ -12,7 +12,7 @@ import { listening } from "./listen.js";
 import { counting, host, port, seed } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { serve } from "./serve.js";
-import { stopSignal } from "./signals.js";
+import { stopSignal, tellStopped } from "./signals.js";
 import { printReport } from "./summary.js";
 
 interface Flags {
@@ -50,7 +50,7 @@ async function run(flags: Flags): Promise<void> {
   progress.end();
   printReport(report, false);
   process.stdout.write(LEGEND);
-  if (signal.aborted) return;
+  if (signal.aborted) return tellStopped(signal, "anything was served");
   const body = await exampleRequest(flags.seed);
   const checkpoint = [{ name: undefined, source: flags.out }];
   // The data are simulated, so no token is needed.

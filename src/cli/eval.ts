@@ -7,7 +7,7 @@ import { evaluate } from "../train/run.js";
 import { policyLines } from "./ips.js";
 import { DIMS, dims, notEmpty, threads, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
-import { stopSignal } from "./signals.js";
+import { stopSignal, tellStopped } from "./signals.js";
 import { printReport, tellPassedOver } from "./summary.js";
 import { tellWarnings } from "./warnings.js";
 
@@ -81,6 +81,7 @@ async function run(flags: Flags): Promise<void> {
     });
     progress.end();
     printReport(report, flags.json ?? false);
+    if (report.ended_by === "stopped") tellStopped(signal, "the end of the data: the report is on the events before");
   } finally {
     release();
   }
@@ -99,6 +100,7 @@ async function judge({ checkpoint, data, rewards, dims, json, ...others }: Flags
     const report = await judgePolicy({ log: data, rewards, checkpoint, policy, dims, signal });
     tellPassedOver(report.passed_over);
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : policyLines(report));
+    if (report.ended_by === "stopped") tellStopped(signal, "the end of the log: the report is on the requests before");
   } finally {
     release();
   }

@@ -14,7 +14,7 @@ import {
 } from "../exports/export-model.js";
 import { cutCheckpoint } from "../migrate/cut.js";
 import { DIMS, dims } from "./options.js";
-import { stopSignal, tellStopped } from "./signals.js";
+import { stopSignal, tellUnchanged } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 
 interface Flags {
@@ -86,7 +86,7 @@ async function write(
     });
     const report = { ...exported, passed_over: [...skipped, ...exported.passed_over] };
     tellPassedOver(report.passed_over);
-    if (stopped_before !== null) return tellStopped(signal, stopped_before);
+    if (stopped_before !== null) return tellUnchanged(signal, stopped_before);
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : report.files.map((path) => `${path}\n`).join(""));
   } finally {
     release();

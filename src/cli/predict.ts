@@ -3,7 +3,7 @@ import type { Report } from "../train/metrics/report.js";
 import { type PredictionFormat, predictionFormats } from "../train/prediction/lines.js";
 import { predict } from "../train/run.js";
 import { DIMS, dims, threads, wholeNumber } from "./options.js";
-import { stopSignal, tellStopped } from "./signals.js";
+import { stopSignal, tellUnchanged } from "./signals.js";
 import { printReport, tellPassedOver } from "./summary.js";
 
 interface Flags {
@@ -63,7 +63,7 @@ async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   try {
     const report = await predict({ ...flags, signal });
-    if (report.ended_by === "stopped") tellStopped(signal, flags.out);
+    if (report.ended_by === "stopped") tellUnchanged(signal, flags.out);
     if (flags.json) return printReport(report, true);
     tellPassedOver(report.passed_over);
     if (report.ended_by === "stopped") return;

@@ -5,7 +5,7 @@ import { kafkaOptions } from "../sources/kafka/options.js";
 import { type Produced, produce } from "../sources/kafka/produce.js";
 import { brokers, counting, KAFKA_ENVIRONMENT, positive, topicName, wholeNumber } from "./options.js";
 import { bytes, count } from "./progress.js";
-import { stopSignal } from "./signals.js";
+import { stopSignal, tellStopped } from "./signals.js";
 
 interface Flags {
   kafka: string;
@@ -46,7 +46,8 @@ export function produceCommand(): Command {
       "after",
       `
 Lines go to the partitions in turn, or by key, and keep their order within each; their timestamp is the time of sending.
-Empty lines are skipped. A lost connection causes no duplicates; Ctrl-C finishes the current batch.
+Empty lines are skipped. A lost connection causes no duplicates; Ctrl-C finishes the current batch
+and exits with 130.
 
 ${KAFKA_ENVIRONMENT}
 
@@ -64,6 +65,7 @@ async function run({ kafka, ...flags }: Flags): Promise<void> {
     progress.end();
     if (flags.json) process.stdout.write(`${JSON.stringify(sent)}\n`);
     else process.stderr.write(`${line(sent)}\n`);
+    if (sent.ended_by === "stopped") tellStopped(signal, "all of the data was sent");
   } finally {
     release();
   }

@@ -4,7 +4,7 @@ import { HashbrookError } from "../core/errors.js";
 import { replay } from "../train/replay.js";
 import { KAFKA_ENVIRONMENT } from "./options.js";
 import { progressReporter } from "./progress.js";
-import { stopSignal } from "./signals.js";
+import { stopSignal, tellStopped } from "./signals.js";
 import { printReport, tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
 
@@ -47,6 +47,8 @@ async function run(flags: Flags): Promise<void> {
     const report = await replay({ model, out, topic: { ...topic, group }, lingerMs, signal, ...heard });
     progress.end();
     printReport(report, flags.json ?? false);
+    if (report.ended_by === "stopped")
+      tellStopped(signal, "the end of the range: continue with hashbrook train --resume");
   } finally {
     release();
   }

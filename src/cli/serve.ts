@@ -101,7 +101,7 @@ export async function serve(
     onReady(url);
     await stopped(signal);
     models.draining = true;
-    if (signal.reason === "SIGTERM") await new Promise((resolve) => setTimeout(resolve, flags.drainMs ?? 0));
+    if (signal.reason !== "SIGINT") await new Promise((resolve) => setTimeout(resolve, flags.drainMs ?? 0));
   } finally {
     await Promise.all(apps.map((app) => app.close()));
     await impressions?.close();

@@ -1,25 +1,46 @@
+import { constants } from "node:os";
+import { basename } from "node:path";
+
+/** The signals that stop a command; a closed terminal sends SIGHUP. */
+export const STOPPING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /**
- * Aborts at the first Ctrl-C or SIGTERM, with the signal's name as its reason; the second one ends the process at once.
+ * Aborts at the first Ctrl-C, SIGTERM or SIGHUP, with the signal's name as its reason; a second Ctrl-C or SIGTERM
+ * ends the process at once. Under `nohup`, SIGHUP has no effect.
  */
 export function stopSignal(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
+    // A shell that ends may send SIGHUP twice, and systemd sends it after SIGTERM: a second one is no new request.
+    if (name === "SIGHUP" && (controller.signal.aborted || underNohup())) return;
     if (controller.signal.aborted) process.exit(statusOf(name));
     controller.abort(name);
   };
-  process.on("SIGINT", stop).on("SIGTERM", stop);
+  for (const name of STOPPING) process.on(name, stop);
   const release = () => {
-    process.off("SIGINT", stop).off("SIGTERM", stop);
+    for (const name of STOPPING) process.off(name, stop);
   };
   return { signal: controller.signal, release };
 }
 
-/** Reports that a command was stopped before its output was complete, and exits with its signal's status. */
-export function tellStopped({ reason }: AbortSignal, out: string): void {
-  process.exitCode = statusOf(reason as NodeJS.Signals);
-  if (out !== "-") process.stderr.write(`hashbrook: stopped before ${out} was complete: ${out} is unchanged\n`);
+/** Node restores the default action of every signal when it starts; only the shell's variable `_` still tells. */
+function underNohup(): boolean {
+  return basename(process.env._ ?? "") === "nohup";
 }
 
-function statusOf(name: NodeJS.Signals): number {
-  return name === "SIGINT" ? 130 : 143;
+/** Reports that a command was stopped before `what`, and exits with its signal's status. */
+export function tellStopped({ reason }: AbortSignal, what: string): void {
+  process.exitCode = statusOf(reason as NodeJS.Signals);
+  process.stderr.write(`hashbrook: stopped before ${what}\n`);
+}
+
+/** The same for an output that is left as it was; nothing is said about standard output. */
+export function tellUnchanged(signal: AbortSignal, out: string): void {
+  if (out === "-") process.exitCode = statusOf(signal.reason as NodeJS.Signals);
+  else tellStopped(signal, `${out} was complete: ${out} is unchanged`);
+}
+
+/** The exit status of a process that a signal ends, as shells show it. */
+export function statusOf(name: NodeJS.Signals): number {
+  return 128 + constants.signals[name];
 }

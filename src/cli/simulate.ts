@@ -8,7 +8,7 @@ import { Output, writeOut } from "../core/output.js";
 import { type SimulatedFacts, simulate } from "../sources/simulator/run.js";
 import { duration, seed, wholeNumber } from "./options.js";
 import { count, figure } from "./progress.js";
-import { stopSignal, tellStopped } from "./signals.js";
+import { stopSignal, tellUnchanged } from "./signals.js";
 
 interface Flags {
   rows: number;
@@ -80,7 +80,7 @@ async function run(flags: Flags): Promise<void> {
     print(flags, facts, (systemClock.now() - started) / 1000);
   } catch (error) {
     if (error !== STOPPED) throw error;
-    tellStopped(signal, flags.out ?? flags.impressions ?? flags.clicks ?? "-");
+    tellUnchanged(signal, flags.out ?? flags.impressions ?? flags.clicks ?? "-");
   } finally {
     for (const output of outputs) output.discard();
     release();

@@ -59,7 +59,6 @@ export async function launchLanes(count: number, flags: Launch, topic: TopicSpec
   const ownerLine = withoutFlags(line, [...PORTS, "--owners"]);
   const ownerArgs = (k: number) => [...ownerLine, "--owner", `${k}/${owners}`, "--rounds-topic", rounds];
   const { signal, release } = stopSignal();
-  process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
   const members = Array.from({ length: count }, (_, k) => new ChildMember(k, args(k)));
   const holders = Array.from({ length: owners }, (_, k) => new ChildMember(count + k, ownerArgs(k)));
   process.exitCode = await endOf(members, holders, signal);

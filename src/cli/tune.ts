@@ -7,7 +7,7 @@ import { filesOnly, metrics } from "../tune/question.js";
 import { strategies } from "../tune/strategies/index.js";
 import { profileOf, tune } from "../tune/tune.js";
 import { brokers, counting, seed, threads, topicName, wholeNumber } from "./options.js";
-import { stopSignal } from "./signals.js";
+import { statusOf, stopSignal } from "./signals.js";
 import { budget, time } from "./tune-options.js";
 import { tuneProgress } from "./tune-progress.js";
 import { againText, profileText, tuneText } from "./tune-text.js";
@@ -116,7 +116,7 @@ async function run(flags: Flags): Promise<void> {
     if (!signal.aborted) throw error;
     const { message, hint } = error as HashbrookError;
     process.stderr.write(`hashbrook: ${message}${hint ? `\n  ${hint}` : ""}\n`);
-    process.exitCode = signal.reason === "SIGINT" ? 130 : 143;
+    process.exitCode = statusOf(signal.reason as NodeJS.Signals);
   } finally {
     release();
   }

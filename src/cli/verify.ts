@@ -4,7 +4,7 @@ import { errorFacts } from "../core/errors.js";
 import { type ScoreDifference, type VerifyReport, verifyLog } from "../impression-log/verify.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
 import { DIMS, dims, each, eventLog } from "./options.js";
-import { stopSignal } from "./signals.js";
+import { stopSignal, tellStopped } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 
 interface Flags {
@@ -52,6 +52,8 @@ async function run({ json, ...flags }: Flags): Promise<void> {
       process.stderr.write(`hashbrook: ${differenceText(report.difference)}\n`);
     }
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : text(report));
+    if (report.ended_by === "stopped")
+      tellStopped(signal, "the end of the log: the report is on the candidates before");
   } finally {
     release();
   }

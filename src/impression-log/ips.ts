@@ -42,6 +42,8 @@ export interface PolicyReport extends PolicyValue {
   readonly incomplete: number;
   /** Requests with the id of an earlier one: left out, since their rewards cannot be told apart. */
   readonly repeated: number;
+  /** What ended it: the end of the log, or the signal. */
+  readonly ended_by: "end" | "stopped";
   /** Damaged checkpoints that were skipped. */
   readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
   /** Duration. */
@@ -66,16 +68,16 @@ export async function judgePolicy(options: JudgeOptions): Promise<PolicyReport> 
   const started = systemClock.now();
   const text = options.policy ?? "greedy";
   const policy = policyOf(text);
-  const rewards = options.rewards ? await readRewards(options.rewards) : null;
+  const rewards = options.rewards ? await readRewards(options.rewards, options.signal) : null;
   const scorer = await LogScorer.open(options.checkpoint, { dims: options.dims });
   try {
     const judge = new Judge(scorer, policy, rewards);
-    await judge.read(options);
+    const ended_by = await judge.read(options);
     const passed_over = scorer.skipped.map(({ path, reason }) => ({ path, reason }));
     const { spec, examples, specHash } = scorer;
     const seconds = (systemClock.now() - started) / 1000;
     const model = { model: spec.name, version: examples, spec_hash: specHash, policy: text };
-    return { ...model, ...judge.report(), passed_over, seconds };
+    return { ...model, ...judge.report(ended_by), ended_by, passed_over, seconds };
   } finally {
     await scorer.close();
   }
@@ -113,9 +115,9 @@ class Judge {
     this.rewards = rewards;
   }
 
-  async read({ log, signal }: JudgeOptions): Promise<void> {
+  async read({ log, signal }: JudgeOptions): Promise<PolicyReport["ended_by"]> {
     for await (const lines of linesOf(log)) {
-      if (signal?.aborted) break;
+      if (signal?.aborted) return this.stopped();
       for (const line of lines) {
         this.take({ line, impression: readImpression(line.bytes, placeOf(line)) });
         if (this.waiting >= SCORED) await this.judge();
@@ -123,12 +125,18 @@ class Judge {
     }
     if (this.request.length > 0) this.incomplete++;
     await this.judge();
+    return "end";
   }
 
-  report() {
+  private async stopped(): Promise<"stopped"> {
+    await this.judge();
+    return "stopped";
+  }
+
+  report(ended_by: PolicyReport["ended_by"]) {
     const { incomplete, repeated, estimates } = this;
     const { requests } = estimates;
-    if (requests > 0) return { ...estimates.value(), requests, incomplete, repeated };
+    if (requests > 0 || ended_by === "stopped") return { ...estimates.value(), requests, incomplete, repeated };
     throw new HashbrookError("nothing_verified", "no request of the log can be evaluated", {
       hint: `${incomplete} requests lack candidates; only complete requests can be evaluated`,
     });

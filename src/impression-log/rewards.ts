@@ -9,12 +9,14 @@ export type Rewards = ReadonlyMap<bigint, number>;
 /**
  * Reads rewards: a JSON object per line, or a table with a header (tabs or commas, without quotes), with `id`, the event's, and
  * `reward` (default 1). The rewards of one id are summed.
+ * @param signal ends it early
  * @throws HashbrookError source_missing, source_unreadable naming file and line
  */
-export async function readRewards(files: readonly string[]): Promise<Rewards> {
+export async function readRewards(files: readonly string[], signal?: AbortSignal): Promise<Rewards> {
   const rewards = new Map<bigint, number>();
   let table: Table | null = null;
   for await (const lines of linesOf(files)) {
+    if (signal?.aborted) break;
     for (const line of lines) {
       const text = line.bytes.toString().replace(/\r$/, "");
       const isHeader = line.line === 1 && !text.startsWith("{");

@@ -65,6 +65,8 @@ export interface VerifyReport {
   readonly others: readonly OtherVersion[];
   /** The first difference, after which nothing was verified; null: there is none. */
   readonly difference: ScoreDifference | null;
+  /** What ended it: the end of the log, the first difference, or the signal. */
+  readonly ended_by: "end" | "difference" | "stopped";
   /** Damaged checkpoints that were skipped. */
   readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
   /** Duration. */
@@ -82,9 +84,8 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const scorer = await LogScorer.open(options.checkpoint, options);
   try {
     const verifier = new Verifier(scorer, options);
-    for await (const lines of linesOf(options.log))
-      if (options.signal?.aborted || !(await verifier.takes(lines))) break;
-    return verifier.report((systemClock.now() - started) / 1000);
+    const ended_by = await verifier.read(options);
+    return verifier.report(ended_by, (systemClock.now() - started) / 1000);
   } finally {
     await scorer.close();
   }
@@ -102,8 +103,17 @@ class Verifier {
     this.as = as;
   }
 
+  /** @returns what ended it */
+  async read({ log, signal }: VerifyOptions): Promise<VerifyReport["ended_by"]> {
+    for await (const lines of linesOf(log)) {
+      if (signal?.aborted) return "stopped";
+      if (!(await this.takes(lines))) return "difference";
+    }
+    return "end";
+  }
+
   /** @returns false at the first difference */
-  async takes(lines: readonly LogLine[]): Promise<boolean> {
+  private async takes(lines: readonly LogLine[]): Promise<boolean> {
     const own = lines.flatMap((line) => {
       const impression = readImpression(line.bytes, placeOf(line));
       return this.isOwn(impression) ? [{ line, impression }] : [];
@@ -117,13 +127,13 @@ class Verifier {
     return true;
   }
 
-  report(seconds: number): VerifyReport {
+  report(ended_by: VerifyReport["ended_by"], seconds: number): VerifyReport {
     const { scorer, verified, difference } = this;
     const others = [...this.others.values()];
-    if (verified === 0 && !difference) throw nothing(scorer, others);
+    if (verified === 0 && ended_by === "end") throw nothing(scorer, others);
     const model = { model: scorer.spec.name, version: scorer.examples, spec_hash: scorer.specHash };
     const passed_over = scorer.skipped.map(({ path, reason }) => ({ path, reason }));
-    return { ...model, verified, others, difference, passed_over, seconds };
+    return { ...model, verified, others, difference, ended_by, passed_over, seconds };
   }
 
   private isOwn({ model, version, spec_hash, precision, dims }: Impression): boolean {

@@ -82,7 +82,7 @@ describeKafka("hashbrook produce", (kafka) => {
     expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining("--key 3")]);
   });
 
-  it("Ctrl-C ends it cleanly, with everything sent reported and in the topic", async () => {
+  it("Ctrl-C ends it as incomplete (the status was 0), with everything sent reported and in the topic", async () => {
     const topic = await kafka.topic();
     const args = ["produce", "--kafka", kafka.brokers, "--topic", topic, "--data", "simulate:10000000", "--json"];
     const child = start([...args, "--rate", "2000"]);
@@ -90,8 +90,9 @@ describeKafka("hashbrook produce", (kafka) => {
     await once(child.stderr!, "data");
     child.kill("SIGINT");
     const { status, stdout } = await outcome;
-    expect(status).toBe(0);
-    const { messages } = JSON.parse(stdout.trim());
+    expect(status).toBe(130);
+    const { messages, ended_by } = JSON.parse(stdout.trim());
+    expect(ended_by).toBe("stopped");
     expect(messages).toBeGreaterThan(0);
     expect(await kafka.read(topic)).toHaveLength(messages);
   });

@@ -39,7 +39,7 @@ export interface ProduceOptions {
   readonly clock?: Clock;
 }
 
-/** What was sent. */
+/** What was sent so far. */
 export interface Produced {
   /** The topic's name. */
   readonly topic: string;
@@ -55,6 +55,12 @@ export interface Produced {
   readonly messages_per_second: number;
 }
 
+/** What was sent in all. */
+export interface ProduceReport extends Produced {
+  /** "end" of the data or of `limit`, or "stopped" by the signal. */
+  readonly ended_by: "end" | "stopped";
+}
+
 const TICK_MS = 20;
 /** Messages per send if there is no rate. */
 const RUN = 5000;
@@ -64,7 +70,7 @@ const RUN = 5000;
  * @throws HashbrookError kafka_unreachable, kafka_auth, kafka_topic_missing, kafka_failed; source_missing,
  *   source_unreadable; usage
  */
-export async function produce(options: ProduceOptions): Promise<Produced> {
+export async function produce(options: ProduceOptions): Promise<ProduceReport> {
   checkArguments("produce", options, { kafka: "kafka", topic: "text", data: "texts" });
   const { kafka, topic, rate } = options;
   if (rate !== undefined && !(rate > 0)) throw new HashbrookError("usage", "--rate: must be above 0");
@@ -73,11 +79,9 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
   const producer = await KafkaProducer.open(kafka, topic, { compression: options.compression ?? "none" });
   const pace = new Pace(options, partitions);
   try {
-    for await (const records of runs(options, source, partitions)) {
-      await pace.send(records, producer);
-      if (pace.ended) break;
-    }
-    return pace.produced();
+    for await (const records of runs(options, source, partitions))
+      if (!(await pace.send(records, producer))) return { ...pace.produced(), ended_by: "stopped" };
+    return { ...pace.produced(), ended_by: "end" };
   } finally {
     await source.close();
     await producer.close();
@@ -129,12 +133,10 @@ class Pace {
     this.#started = this.#clock.now();
   }
 
-  get ended(): boolean {
-    return this.#options.signal?.aborted ?? false;
-  }
-
-  async send(records: readonly KafkaRecord[], producer: KafkaProducer): Promise<void> {
-    for (let from = 0; from < records.length && !this.ended; ) {
+  /** @returns false if it was stopped before all were sent */
+  async send(records: readonly KafkaRecord[], producer: KafkaProducer): Promise<boolean> {
+    for (let from = 0; from < records.length; ) {
+      if (this.#options.signal?.aborted) return false;
       const due = this.#due();
       if (due === 0) {
         await sleep(TICK_MS, undefined, { signal: this.#options.signal }).catch(() => {});
@@ -147,6 +149,7 @@ class Pace {
       for (const { value } of now) this.#bytes += value?.length ?? 0;
       this.#options.onProgress?.(this.produced());
     }
+    return true;
   }
 
   /** Messages that are due by now and have not been sent. */
