@@ -16,9 +16,12 @@ export function unreachable(url: string, why: string, cause?: unknown): Hashbroo
   });
 }
 
+/** Whether a response with this status says: not now. */
+export const isTemporary = (status: number): boolean => status === 408 || status === 429 || status >= 500;
+
 /** An unexpected response: neither the object nor "not found". */
 export function answerError(url: string, status: number): HashbrookError {
-  if (status === 408 || status === 429 || status >= 500) return unreachable(url, `responded with status ${status}`);
+  if (isTemporary(status)) return unreachable(url, `responded with status ${status}`);
   const hint =
     status === 401 || status === 403
       ? "check the credentials and their permissions: see docs/OPERATIONS.md for their variables"

@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { AwsClient } from "aws4fetch";
 import { isPlainHttp, withoutSecrets } from "../core/address.js";
 import { HashbrookError } from "../core/errors.js";
-import { answerError, reasonOf, unreachable } from "./errors.js";
+import { answerError, isTemporary, reasonOf, unreachable } from "./errors.js";
 import { readOver } from "./http-reader.js";
 import type { ObjectStore, ReadOptions, StoredObject, WriteOptions } from "./object-store.js";
 
@@ -18,6 +19,8 @@ export interface S3Options {
 const FOR_EVER = "public, max-age=31536000, immutable";
 const A_SECOND = "public, max-age=1";
 const RETRIES = 3;
+/** Before a write is repeated, at most; twice as long before the next time. */
+const RETRY_MS = 50;
 /** Concurrent removals. */
 const AT_ONCE = 16;
 
@@ -25,6 +28,8 @@ const AT_ONCE = 16;
 export class S3Store implements ObjectStore {
   readonly url: string;
   private readonly client: AwsClient;
+  /** Does not repeat a request: whether a write was repeated must be known. */
+  private readonly once: AwsClient;
   /** Of the bucket, with a slash at its end. */
   private readonly base: string;
   /** Empty, or with a slash at its end. */
@@ -36,9 +41,9 @@ export class S3Store implements ObjectStore {
     this.base = endpoint
       ? `${endpoint.replace(/\/+$/, "")}/${bucket}/`
       : `https://${bucket}.s3.${region}.amazonaws.com/`;
-    this.client = new AwsClient({ ...credentials, region, service: "s3", retries: RETRIES } as ConstructorParameters<
-      typeof AwsClient
-    >[0]);
+    const client = (retries: number) =>
+      new AwsClient({ ...credentials, region, service: "s3", retries } as ConstructorParameters<typeof AwsClient>[0]);
+    [this.client, this.once] = [client(RETRIES), client(0)];
   }
 
   read(key: string, options: ReadOptions = {}): Promise<StoredObject | "known" | null> {
@@ -51,17 +56,30 @@ export class S3Store implements ObjectStore {
       "cache-control": immutable ? FOR_EVER : A_SECOND,
       ...(only === "absent" ? { "if-none-match": "*" } : only && { "if-match": only.tag }),
     };
-    const response = await this.ask(this.addressOf(key), {
-      method: "PUT",
-      headers,
-      body: bytes as Uint8Array<ArrayBuffer>,
-    });
-    await response.arrayBuffer();
+    const { response, repeated } = await this.put(this.addressOf(key), headers, bytes);
+    if (response.status === 412 && repeated) return this.ownTag(key, bytes);
     if (response.status === 412 || (only && response.status === 404)) return null;
     // Two conditional writes at the same time: both may be retried.
     if (response.status === 409) throw unreachable(this.addressOf(key), "is being written by another process");
     if (!response.ok) throw answerError(this.addressOf(key), response.status);
     return response.headers.get("etag") ?? "";
+  }
+
+  /** Repeats a write while the store says: not now. */
+  private async put(address: string, headers: Record<string, string>, bytes: Uint8Array) {
+    for (let attempt = 0; ; attempt++) {
+      const request = { method: "PUT", headers, body: bytes as Uint8Array<ArrayBuffer> };
+      const response = await this.ask(address, request, this.once);
+      await response.arrayBuffer();
+      if (attempt === RETRIES || !isTemporary(response.status)) return { response, repeated: attempt > 0 };
+      await sleep(RETRY_MS * 2 ** attempt);
+    }
+  }
+
+  /** A store may apply a write and nevertheless answer with an error. @returns null if the object is another one */
+  private async ownTag(key: string, bytes: Uint8Array): Promise<string | null> {
+    const found = await this.read(key);
+    return found && found !== "known" && Buffer.compare(found.bytes, bytes) === 0 ? found.tag : null;
   }
 
   async list(): Promise<string[]> {
@@ -89,9 +107,9 @@ export class S3Store implements ObjectStore {
     if (!response.ok && response.status !== 404) throw answerError(this.addressOf(key), response.status);
   }
 
-  private async ask(address: string, request: RequestInit): Promise<Response> {
+  private async ask(address: string, request: RequestInit, client = this.client): Promise<Response> {
     try {
-      return await this.client.fetch(address, request);
+      return await client.fetch(address, request);
     } catch (error) {
       throw unreachable(address, reasonOf(error), error);
     }

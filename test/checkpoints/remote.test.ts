@@ -9,6 +9,7 @@ import type { HashbrookError } from "../../src/core/errors.js";
 import { DirectoryStore } from "../../src/object-store/directory-store.js";
 import type { ObjectReader, ObjectStore, StoredObject } from "../../src/object-store/object-store.js";
 import { openReader } from "../../src/object-store/open-store.js";
+import { doubtfulStore } from "../object-store/doubtful-store.js";
 import { fileServer } from "../object-store/file-server.js";
 import { content, temporaryDirectory } from "./samples.js";
 
@@ -153,6 +154,15 @@ describe("a checkpoint in a store", () => {
     });
     await expect(pushCheckpoint(run(6), cleaning)).rejects.toMatchObject({ code: "checkpoint_locked" });
     expect(await pullCheckpoint(store, join(temporaryDirectory(), "run"))).toMatchObject({ examples: 500 });
+  });
+
+  it("is pushed to a bucket that answers with errors after it has written: it was said to be locked", async () => {
+    const [from, store] = [run(3), await doubtfulStore()];
+    expect(await pushCheckpoint(from, store)).toMatchObject({ examples: 300 });
+    const to = join(temporaryDirectory(), "run");
+    await pullCheckpoint(store, to);
+    expect(newest(to)).toEqual(newest(from));
+    expect(await pushCheckpoint(run(4, from), store)).toMatchObject({ examples: 400 });
   });
 
   it("can be pulled over HTTP", async () => {

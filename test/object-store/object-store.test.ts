@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { DirectoryStore } from "../../src/object-store/directory-store.js";
 import type { ObjectStore } from "../../src/object-store/object-store.js";
 import { openReader, openStore } from "../../src/object-store/open-store.js";
+import { doubtfulStore } from "./doubtful-store.js";
 import { fileServer } from "./file-server.js";
 import { describeS3 } from "./s3-server.js";
 
@@ -115,6 +116,24 @@ describe("objects over HTTP", () => {
     const known = openReader(url, { HASHBROOK_LOG_TOKEN: "secret" });
     await expect(known.read("head.json")).rejects.toMatchObject({ code: "store_unreachable" });
     expect(asked).toEqual([undefined, "Bearer secret"]);
+  });
+});
+
+describe("a bucket that applies a write and answers with an error", () => {
+  const only = "absent" as const;
+
+  it("has written it: the repeated write was taken for somebody else's", async () => {
+    const store = await doubtfulStore();
+    const tag = await store.write("head.json", bytes("mine"), { only, immutable: false });
+    expect(await store.read("head.json")).toEqual({ bytes: bytes("mine"), tag });
+    expect(await store.write("head.json", bytes("other"), { only, immutable: false })).toBeNull();
+    expect(await store.write("head.json", bytes("more"), { only: { tag: tag! }, immutable: false })).not.toBeNull();
+  });
+
+  it("has not, if somebody else has written since", async () => {
+    const store = await doubtfulStore((objects, key) => objects.set(key, Buffer.from("theirs")));
+    expect(await store.write("head.json", bytes("mine"), { only, immutable: false })).toBeNull();
+    expect(await store.read("head.json")).toMatchObject({ bytes: bytes("theirs") });
   });
 });
 
