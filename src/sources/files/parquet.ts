@@ -5,6 +5,7 @@ import { zstdDecompress } from "../../core/zstd.js";
 import { lz4DecompressBlock } from "../kafka/lz4.js";
 import type { Reader } from "../reader.js";
 import { lineOf } from "./json-lines.js";
+import { checkPages, chunksOf } from "./parquet-pages.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 import { TableFile } from "./table-file.js";
 
@@ -107,7 +108,6 @@ export async function* parquetObjects(name: string, path: string): AsyncGenerato
 class ParquetReader extends RowsReader {
   private readonly name: string;
   private readonly file: TableFile;
-  private readonly buffer: AsyncBuffer;
   private readonly metadata: FileMetaData;
   private group = 0;
   private rows = 0;
@@ -116,11 +116,10 @@ class ParquetReader extends RowsReader {
   /** Columns of the next rows, of which some were returned already; null: the next rows are not decoded yet. */
   private columns: DecodedColumns | null = null;
 
-  private constructor(name: string, file: TableFile, buffer: AsyncBuffer, metadata: FileMetaData) {
+  private constructor(name: string, file: TableFile, metadata: FileMetaData) {
     super();
     this.name = name;
     this.file = file;
-    this.buffer = buffer;
     this.metadata = metadata;
     this.groupEnd = rowsOf(metadata, 0);
   }
@@ -129,10 +128,9 @@ class ParquetReader extends RowsReader {
     const { parquetMetadataAsync } = await import("hyparquet");
     const readerOf = async (file: TableFile) => {
       if (file.bytes(file.size - 4, 4).toString("latin1") === "PARE") throw new Error("the file is encrypted");
-      const buffer = bufferOf(file);
-      const metadata = await parquetMetadataAsync(buffer, { parsers });
+      const metadata = await parquetMetadataAsync(bufferOf(file), { parsers });
       metadata.schema.forEach(keepDigits);
-      return new ParquetReader(name, file, buffer, metadata);
+      return new ParquetReader(name, file, metadata);
     };
     return TableFile.open(name, path, readerOf, (cause) => damaged(name, "cannot read the Parquet footer", cause));
   }
@@ -179,13 +177,27 @@ class ParquetReader extends RowsReader {
   /** Decodes the first FIRST_ROWS rows of the file, or the rest of the current row group. */
   private async decoded(): Promise<DecodedColumns> {
     const { parquetRead, parquetSchema } = await import("hyparquet");
-    const { rows, groupEnd, buffer: file, metadata } = this;
+    const { rows, groupEnd, metadata } = this;
+    const file = await this.checkedGroup();
     const end = rows === 0 ? Math.min(FIRST_ROWS, groupEnd) : groupEnd;
     const names = parquetSchema(metadata).children.map(({ element }) => element.name);
     const columns = new DecodedColumns(names, end);
     const onChunk = (values: ColumnData) => columns.add(values);
     await parquetRead({ file, metadata, compressors, parsers, rowStart: rows, rowEnd: end, onChunk });
     return columns;
+  }
+
+  /** The file, whose pages of the current row group are compared with their checksums when they are read. */
+  private async checkedGroup(): Promise<AsyncBuffer> {
+    const { parquetHeader } = await import("hyparquet/src/column.js");
+    const unchecked = new Set(chunksOf(this.metadata, this.group));
+    return bufferOf(this.file, (bytes, from) => {
+      for (const chunk of unchecked) {
+        if (chunk.start < from || chunk.end > from + bytes.length) continue;
+        checkPages(bytes.subarray(chunk.start - from, chunk.end - from), parquetHeader);
+        unchecked.delete(chunk);
+      }
+    });
   }
 
   protected unreadable(cause: unknown): HashbrookError {
@@ -226,9 +238,15 @@ function rowsOf({ row_groups }: FileMetaData, group: number): number {
   return Number(row_groups[group]?.num_rows ?? 0);
 }
 
-function bufferOf(file: TableFile): AsyncBuffer {
+/** @param check is given everything that is read, with its position */
+function bufferOf(file: TableFile, check: (bytes: Uint8Array, from: number) => void = () => {}): AsyncBuffer {
   const byteLength = file.size;
-  return { byteLength, slice: (start, end = byteLength) => file.bytes(start, end - start).buffer };
+  const slice = (start: number, end = byteLength) => {
+    const bytes = file.bytes(start, end - start);
+    check(bytes, start);
+    return bytes.buffer;
+  };
+  return { byteLength, slice };
 }
 
 const damaged = (name: string, what: string, cause: unknown): HashbrookError =>

@@ -115,6 +115,29 @@ describe("a Parquet file", () => {
     });
   });
 
+  it.each(["checksums-1.0.parquet", "checksums-2.0.parquet"])(
+    "with checksums is compared with them: a flipped byte was learned as another value (%s)",
+    async (name) => {
+      const bytes = readFileSync(join(FIXTURES, name));
+      expect(rowsOf(await contentOf(join(FIXTURES, name)))).toEqual(rowsOf(lines));
+      const file = join(temporary(), "flipped.parquet");
+      const price = Buffer.alloc(8);
+      // Of the first and of the last row group.
+      for (const row of [101, 590]) {
+        price.writeDoubleLE(row / 8);
+        const at = bytes.indexOf(price);
+        expect(at).toBeGreaterThan(0);
+        const flipped = Buffer.from(bytes);
+        flipped[at + 5] ^= 1;
+        writeFileSync(file, flipped);
+        await expect(contentOf(file)).rejects.toMatchObject({
+          code: "source_unreadable",
+          message: expect.stringMatching(/row group [13] of 3 .*checksum/),
+        });
+      }
+    },
+  );
+
   it("of 0 bytes is reported as empty: the error was about an offset in a DataView", async () => {
     const empty = join(temporary(), "empty.parquet");
     writeFileSync(empty, "");
