@@ -1,7 +1,6 @@
 import type { Batch } from "../core/batch.js";
 import { type Block, bytesOf, type SavedBlocks, savedBytes, savedNumbers } from "../core/blocks.js";
 import { keepOf } from "../core/half-life.js";
-import { hex64 } from "../core/hash.js";
 import type { CalibrationState } from "../delta-log/state.js";
 import { sigmoid } from "../metrics/kernel.js";
 import type { Span } from "../metrics/split.js";
@@ -12,18 +11,20 @@ import { isotonic } from "./isotonic.js";
 import { platt } from "./platt.js";
 import { SLICE, Slice, type Totals } from "./slice.js";
 import { SliceIndex } from "./slice-index.js";
+import { MOST_NAME, sliceNames } from "./slice-names.js";
 
 const KEYS = "calibration/keys";
 const SLICES = "calibration/slices";
 const NAMES = "calibration/names";
-/** Longest name of a slice, in characters. */
-const MOST_NAME = 64;
 /** Number of f64 per slice that a replica gets beside its curve: `Totals`. */
 const TOTALS = 5;
 
 /** How well a slice's recent predictions were calibrated. */
 export interface SliceReport {
-  /** The field's value (its key as 16 hex digits if the value is not known); null: all events. */
+  /**
+   * The field's value (its key as 16 hex digits if the value is not known, "VALUE… KEY" if the text may be that of several
+   * values: its first 64 characters for example); null: all events.
+   */
   readonly slice: string | null;
   /** Number of events, decayed: those of `half_life` events ago count half. */
   readonly events: number;
@@ -126,11 +127,11 @@ export class Calibrator {
 
   /** The calibration of every slice, that of all events first. */
   report(): SliceReport[] {
-    const { keys } = this.index;
+    const names = sliceNames(this.names, this.index.keys);
     const totals = this.told ?? this.slices.map((slice) => slice.totals);
     return totals.map(({ events, positive, predicted, calibrated }, i) => {
       const ratio = (sum: number) => (positive > 0 ? sum / positive : null);
-      const slice = i === 0 ? null : this.names[i - 1] || hex64(keys[i - 1]);
+      const slice = i === 0 ? null : names[i - 1];
       return { slice, events, actual: positive, raw: ratio(predicted), calibrated: ratio(calibrated) };
     });
   }

@@ -236,6 +236,20 @@ it("creates slices for values in the order they occur, up to the limit, with the
   expect(calibrator.unnamed(batch)).toEqual([]);
 });
 
+it("names slices whose values are equal in their first characters apart: they shared a metric's label", () => {
+  const calibrator = Calibrator.of(by("platt"))!;
+  const { logits, batch } = events(300, new Rng(7), (x) => x, 6);
+  const long = `https://example.org/${"x".repeat(60)}`;
+  const texts = ["de", `${long}/a`, `${long}/b`, "not UTF-8: \ufffd", "not UTF-8: \ufffd", "(none)"];
+  for (const r of calibrator.unnamed(batch)) calibrator.name(batch, r, texts[Number(batch.keys(0)[2 * r + 1] - 77n)]);
+  teach(calibrator, { logits, batch });
+  const names = calibrator.report().map(({ slice }) => slice);
+  expect(new Set(names).size).toBe(7);
+  expect(names).toContain("de");
+  expect(names).toContain("(none)");
+  expect(names).toContain(`${long.slice(0, 64)}… 000000000000004e`);
+});
+
 it("ignores events that were learned before, and scores that are not finite", () => {
   const { logits, batch } = events(200, new Rng(8), (x) => x);
   logits[5] = Number.NaN;

@@ -28,7 +28,7 @@ export function checkPages(chunk: Uint8Array, readHeader: (reader: DataReader) =
     const { crc, compressed_page_size: size } = readHeader(reader);
     if (crc === undefined) return;
     const page = chunk.subarray(reader.offset, reader.offset + size);
-    if (size <= 0 || crc32(page) !== crc >>> 0) throw new Error("a page does not match its checksum");
+    if (size < 0 || crc32(page) !== crc >>> 0) throw new Error("a page does not match its checksum");
     reader.offset += size;
   }
 }
