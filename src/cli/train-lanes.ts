@@ -5,6 +5,7 @@ import { writeFileAtomically } from "../core/atomic-file.js";
 import { systemClock } from "../core/clock.js";
 import { errorFacts, HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
+import { processFlags } from "../core/node-flags.js";
 import { withAdmin } from "../sources/kafka/admin.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import { loadSpec } from "../spec/parse.js";
@@ -159,7 +160,7 @@ class ChildMember {
     // In a process group of its own: the launcher handles Ctrl-C and decides who ends when. A second signal would end
     // them without a checkpoint.
     const options = { stdio: stdio as "inherit", detached: true };
-    const child = spawn(process.execPath, [process.argv[1], ...this.args, ...resumes], options);
+    const child = spawn(process.execPath, [...processFlags(), process.argv[1], ...this.args, ...resumes], options);
     this.child = child;
     this.said = "";
     child.stderr?.on("data", (bytes) => {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SHARE_ENV, type Transferable, Worker } from "node:worker_threads";
 import { builtFile } from "./built-file.js";
 import { HashbrookError } from "./errors.js";
+import { threadFlags } from "./node-flags.js";
 
 /** A thread's report at the end of a task: whether it can run another one. */
 export type TaskEnd = "reusable" | "spent";
@@ -32,7 +33,7 @@ export class Thread {
     this.entry = entry;
     // Credentials are read from the environment in threads: a kept thread must not use those of the time it was
     // started.
-    this.worker = new Worker(builtFile(entry), { env: SHARE_ENV, ...(execArgv && { execArgv }) });
+    this.worker = new Worker(builtFile(entry), { env: SHARE_ENV, execArgv });
     this.worker.on("message", (how: TaskEnd) => this.ended(how));
     this.worker.on("error", (error) => this.die(error));
     this.worker.on("exit", (code) => this.die(new HashbrookError("internal", `${entry} ended with code ${code}`)));
@@ -41,9 +42,9 @@ export class Thread {
   /**
    * An idle thread, or a new one.
    * @param entry the file of its module, below `dist`
-   * @param execArgv Node's flags for a new one. Default: the process's
+   * @param execArgv Node's flags for a new one. Default: the process's, as far as they are for threads
    */
-  static take(entry: string, execArgv?: string[]): Thread {
+  static take(entry: string, execArgv = threadFlags()): Thread {
     const [kept] = idle.get(entry) ?? [];
     return kept?.taken() ?? new Thread(entry, execArgv);
   }

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { builtFile } from "../core/built-file.js";
 import { wallTime } from "../core/clock.js";
+import { threadFlags } from "../core/node-flags.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { Answered, Impressions, LogCounts } from "../serve/impressions.js";
 import { ThreadCalls } from "../serve/threads/thread-calls.js";
@@ -64,7 +65,7 @@ export class Recorder implements Impressions {
    * @throws HashbrookError usage, log_write, kafka_… if it cannot be written
    */
   static async open(to: string, serving: Serving, options: RecorderOptions): Promise<Recorder> {
-    const worker = new Worker(builtFile("impression-log/log-worker.js"));
+    const worker = new Worker(builtFile("impression-log/log-worker.js"), { execArgv: threadFlags() });
     const calls = new ThreadCalls<LogCalls>(worker, "the writer thread of the impression log");
     try {
       await calls.call("open", { to, serving });

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/store.js";
@@ -31,6 +32,12 @@ const line = (kafka: TestKafka, topic: string, out: string, ...more: string[]) =
 
 async function learned(kafka: TestKafka, topic: string, ...more: string[]) {
   return learnedBy(fourLanes(), kafka, topic, ...more);
+}
+
+/** The command lines of a process's children, up to the program. */
+function flagsOfChildren(pid: number): string[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+  return children.map((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").split("main.js")[0]);
 }
 
 /** The command line of a run without an end. */
@@ -223,10 +230,17 @@ describeKafka("lanes of several processes", (kafka) => {
     const events = await rows(600);
     const out = temporary();
     const times = ["--linger-ms", "30", "--checkpoint-seconds", "2"];
-    const launcher = start(endless(laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2", ...times)));
+    const line = laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2", ...times);
+    // Its `--import` kills nobody.
+    const launcher = start(endless(line), "0 before");
     const all = waitForLog(launcher, /"examples":600,.*"unsaved":0,/);
     const end = ended(launcher);
     await waitForLog(launcher, /"ready":true/);
+    // The launcher's flags.
+    expect(flagsOfChildren(launcher.pid!)).toEqual([
+      expect.stringContaining("kill-at"),
+      expect.stringContaining("kill-at"),
+    ]);
     await kafka.produce(
       topic,
       events.map((value, i) => ({ value, partition: i % (LANES - 1) })),

@@ -1,6 +1,7 @@
 import { SHARE_ENV, Worker } from "node:worker_threads";
 import { Calibrator, type SliceReport } from "../../calibration/calibrator.js";
 import { builtFile } from "../../core/built-file.js";
+import { threadFlags } from "../../core/node-flags.js";
 import type { CalibrationState, ServingState } from "../../delta-log/state.js";
 import type { Dims } from "../../spec/cut.js";
 import { specHash } from "../../spec/hash.js";
@@ -87,7 +88,7 @@ class ScoringThread {
     this.starts++;
     this.turns = new TurnCount();
     const file = builtFile("serve/threads/scoring-worker.js");
-    const worker = new Worker(file, { env: SHARE_ENV, workerData: this.turns.memory });
+    const worker = new Worker(file, { env: SHARE_ENV, execArgv: threadFlags(), workerData: this.turns.memory });
     const calls = new ThreadCalls<ScoringCalls>(worker, "a scoring thread");
     void calls.ended.then(() => this.restart());
     return calls;
@@ -112,7 +113,7 @@ export class ScoringThreads {
 
   /** @param count number of scoring threads */
   constructor(count: number) {
-    const holder = new Worker(builtFile("serve/models/model-worker.js"), { env: SHARE_ENV });
+    const holder = new Worker(builtFile("serve/models/model-worker.js"), { env: SHARE_ENV, execArgv: threadFlags() });
     this.holder = new ThreadCalls(holder, "the model thread");
     this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
   }
