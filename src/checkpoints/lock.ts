@@ -1,8 +1,7 @@
-import { readFileSync, readlinkSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { errorCode, type Files, quietly } from "../core/files.js";
+import { isAlive, machineName, startTime } from "../core/processes.js";
 import { checksumOf } from "./checksum.js";
 
 /** Identifies a process: a pid is reused, a pid with its start time is not. */
@@ -27,38 +26,12 @@ export const systemProcesses: Processes = {
     // A pid of another boot or container means nothing here. That owner is most likely gone (a restarted container); if
     // not, it stops at its next save, which finds its lock taken.
     if (id.machine !== machine()) return false;
-    return id.started === 0 ? answersSignal(id.pid) : startTime(id.pid) === id.started;
+    return isAlive(id.pid, id.started);
   },
 };
 
-/** Field 22 of /proc/PID/stat; undefined when there is no such process, it is a zombie, or the system has no /proc. */
-function startTime(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The command's name (field 2, in parentheses) may contain spaces and parentheses: count from the last one.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const [state, started] = [fields[0], fields[19]];
-    return state === "Z" || state === "X" ? undefined : Number(started);
-  } catch {
-    return undefined;
-  }
-}
-
-function answersSignal(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) === "EPERM";
-  }
-}
-
 function machine(): string {
-  let name = hostname();
-  quietly(() => {
-    name = readFileSync("/proc/sys/kernel/random/boot_id", "latin1") + readlinkSync("/proc/self/ns/pid");
-  });
-  return checksumOf(new TextEncoder().encode(name)).slice(0, 8);
+  return checksumOf(new TextEncoder().encode(machineName())).slice(0, 8);
 }
 
 /**

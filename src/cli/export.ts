@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { Skipped } from "../checkpoints/store.js";
+import { removeTemporary, temporaryFor } from "../core/temporary.js";
 import { type Precision, precisions } from "../delta-log/precision.js";
 import {
   defaultFormats,
@@ -57,38 +58,38 @@ scorer.hbd            with --format scorer: the whole model for hashbrook/scorer
     .action(run);
 }
 
+type Whole = Omit<Flags, "dims">;
+
 async function run({ dims, ...flags }: Flags): Promise<void> {
-  if (dims === undefined) return write(flags);
-  const folder = mkdtempSync(join(tmpdir(), "hashbrook-cut-"));
+  const { signal, release } = stopSignal();
   try {
-    const { passed_over } = await cutCheckpoint({ checkpoint: flags.checkpoint, dims, out: folder });
-    await write({ ...flags, checkpoint: folder }, passed_over);
+    await (dims === undefined ? write(flags, signal) : writeCut(flags, dims, signal));
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    release();
+  }
+}
+
+async function writeCut(flags: Whole, dims: Record<string, number>, signal: AbortSignal): Promise<void> {
+  const folder = temporaryFor(join(tmpdir(), "hashbrook-cut"));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+    const { passed_over } = await cutCheckpoint({ checkpoint: flags.checkpoint, dims, out: folder });
+    await write({ ...flags, checkpoint: folder }, signal, passed_over);
+  } finally {
+    removeTemporary(folder);
   }
 }
 
 /** @param skipped damaged checkpoints that were skipped to make the one that is exported */
 async function write(
-  { checkpoint, out, format, onnx, precision, nonzero, json }: Omit<Flags, "dims">,
+  { checkpoint, out, format: formats, onnx, precision, nonzero, json }: Whole,
+  signal: AbortSignal,
   skipped: readonly Skipped[] = [],
 ): Promise<void> {
-  const { signal, release } = stopSignal();
-  try {
-    const { stopped_before, ...exported } = await exportModel({
-      checkpoint,
-      out,
-      formats: format,
-      onnx,
-      precision,
-      nonzero,
-      signal,
-    });
-    const report = { ...exported, passed_over: [...skipped, ...exported.passed_over] };
-    tellPassedOver(report.passed_over);
-    if (stopped_before !== null) return tellUnchanged(signal, stopped_before);
-    process.stdout.write(json ? `${JSON.stringify(report)}\n` : report.files.map((path) => `${path}\n`).join(""));
-  } finally {
-    release();
-  }
+  const options = { checkpoint, out, formats, onnx, precision, nonzero, signal };
+  const { stopped_before, ...exported } = await exportModel(options);
+  const report = { ...exported, passed_over: [...skipped, ...exported.passed_over] };
+  tellPassedOver(report.passed_over);
+  if (stopped_before !== null) return tellUnchanged(signal, stopped_before);
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : report.files.map((path) => `${path}\n`).join(""));
 }

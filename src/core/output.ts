@@ -7,15 +7,15 @@ import {
   openSync,
   readlinkSync,
   renameSync,
-  rmSync,
   type Stats,
   statSync,
   writeSync,
 } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "./errors.js";
 import { errorCode, nodeFiles, outputError, quietly } from "./files.js";
+import { keepTemporary, removeTemporary, temporaryFor } from "./temporary.js";
 
 /** Between attempts to write into a full pipe. */
 const FULL_MS = 5;
@@ -25,15 +25,6 @@ const MAX_LINKS = 40;
 export interface OutputFile {
   readonly name: string;
   readonly file: number;
-}
-
-/** Temporary files of incomplete outputs, removed when the process exits. */
-const temporaries = new Set<string>();
-let count = 0;
-
-function removeTemporaries(): void {
-  for (const path of temporaries) quietly(() => rmSync(path, { force: true }));
-  temporaries.clear();
 }
 
 /**
@@ -68,10 +59,8 @@ export class Output implements OutputFile {
       const found = statSync(path, { throwIfNoEntry: false });
       if (found && !found.isFile()) return new Output(path, openSync(path, "w"), null);
       const target = linkedTo(path);
-      const temporary = join(dirname(target), `.${basename(target)}.${process.pid}-${++count}.tmp`);
-      if (count === 1) process.once("exit", removeTemporaries);
+      const temporary = temporaryFor(target);
       const file = openSync(temporary, "wx");
-      temporaries.add(temporary);
       if (found) quietly(() => fchmodSync(file, found.mode & 0o7777));
       return new Output(path, file, { temporary, target });
     } catch (cause) {
@@ -90,7 +79,7 @@ export class Output implements OutputFile {
       this.close();
       if (!beside) return;
       renameSync(beside.temporary, beside.target);
-      temporaries.delete(beside.temporary);
+      keepTemporary(beside.temporary);
       nodeFiles.syncDirectory(dirname(beside.target));
     } catch (cause) {
       this.discard();
@@ -101,9 +90,7 @@ export class Output implements OutputFile {
   /** Removes the temporary file, leaving the name as it was. No effect after `commit`. */
   discard(): void {
     quietly(() => this.close());
-    const { beside } = this;
-    if (!beside || !temporaries.delete(beside.temporary)) return;
-    quietly(() => rmSync(beside.temporary, { force: true }));
+    if (this.beside) removeTemporary(this.beside.temporary);
   }
 
   private close(): void {

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   linkSync,
@@ -7,9 +9,11 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { nodeFiles } from "../../src/core/files.js";
 import { Output, refuseInputs, writeOut } from "../../src/core/output.js";
@@ -46,6 +50,29 @@ describe("an output", () => {
       nodeFiles.syncDirectory = syncDirectory;
     }
     expect(synced).toEqual([true]);
+  });
+
+  it("removes what killed processes have left of it, and nothing of living ones: it stayed for ever", async () => {
+    const directory = folder();
+    const path = join(directory, "scores.txt");
+    const program = `import { Output } from "./dist/core/output.js"; Output.open(process.argv[1]); setInterval(() => {}, 1e6);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program, path], { stdio: "ignore" });
+    while (readdirSync(directory).length === 0) await sleep(20);
+    const [, machine] = /-([0-9a-f]{8})-1\.tmp$/.exec(readdirSync(directory)[0])!;
+    const elsewhere = machine === "00000000" ? "11111111" : "00000000";
+    // Of a dead process here and on another machine, of an earlier version, and of another output.
+    const made = [`999999999-1-${machine}-1`, `1-1-${elsewhere}-1`, `1-2-${elsewhere}-1`, "77-1", "78-1"];
+    const names = [...made.map((owner) => `.scores.txt.${owner}.tmp`), `.scores.999999999-1-${machine}-1.tmp`];
+    for (const name of names) writeFileSync(join(directory, name), "");
+    for (const at of [2, 4]) utimesSync(join(directory, names[at]), 1, 1);
+    const left = () => readdirSync(directory).filter((name) => name !== "scores.txt");
+    Output.open(path).commit();
+    expect(left()).toHaveLength(4);
+    expect(left()).toEqual(expect.arrayContaining([names[1], names[3], names[5]]));
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    Output.open(path).commit();
+    expect(left().sort()).toEqual([names[1], names[3], names[5]].sort());
   });
 
   it("that is discarded leaves the previous file, or nothing", async () => {
