@@ -22,6 +22,7 @@ export const KAFKA_VERSION = "4.4.0";
 const LOG4J_VERSION = "2.25.5";
 const CLUSTER_ID = "aGFzaGJyb29rLXRlc3QtMQ";
 const START_MS = 90_000;
+const STARTS = 2;
 const FIRST_PORT = 12_000;
 const PORTS = 20_000;
 const STATE = "broker.json";
@@ -144,14 +145,19 @@ async function start(options, jvm) {
   const ca = tls ? await certify(dir) : null;
   writeFileSync(join(dir, "server.properties"), properties(settings));
   writeFileSync(join(dir, "log4j2.xml"), log4j(join(dir, "broker.log")));
-  const pid = launch(dir, jvm);
   const saslBrokers = sasl ? `127.0.0.1:${sasl}` : null;
   const tlsBrokers = tls ? `127.0.0.1:${tls}` : null;
   const brokers = `${host}:${client}`;
-  const facts = { brokers, saslBrokers, tlsBrokers, ca, pid, dir, host, port: client, ports };
-  writeFileSync(join(dir, STATE), JSON.stringify(facts));
-  await untilAnswering(facts);
-  return facts;
+  const end = Date.now() + START_MS;
+  for (let starts = 1; ; starts++) {
+    const child = launch(dir, jvm);
+    const facts = { brokers, saslBrokers, tlsBrokers, ca, pid: child.pid, dir, host, port: client, ports };
+    writeFileSync(join(dir, STATE), JSON.stringify(facts));
+    const problem = await whyNotAnswering(child, facts, end);
+    if (!problem) return facts;
+    if (starts === STARTS || Date.now() > end) throw new Error(problem);
+    console.error(`${problem}\nit is started again`);
+  }
 }
 
 /** Creates a key and a self-signed certificate for 127.0.0.1. @returns the certificate's path (PEM) */
@@ -174,18 +180,17 @@ function launch(dir, jvm) {
   const args = [...heap, log, "-cp", classpath(), "kafka.Kafka", join(dir, "server.properties")];
   const child = spawn("java", args, { cwd: dir, detached: true, stdio: ["ignore", out, out] });
   child.unref();
-  return child.pid;
+  return child;
 }
 
-async function untilAnswering({ pid, host, port, dir }) {
-  for (const end = Date.now() + START_MS; Date.now() < end; await sleep(50)) {
-    if (await answersKafka(host, port)) return;
-    if (!isAlive(pid)) break;
-  }
-  const alive = isAlive(pid);
-  if (alive) process.kill(pid, "SIGKILL");
+/** Waits until a broker answers. @returns null, or why it does not; then it has ended */
+async function whyNotAnswering(child, { host, port, dir }, end) {
+  const ending = () => child.signalCode ?? child.exitCode;
+  for (; Date.now() < end && ending() === null; await sleep(50)) if (await answersKafka(host, port)) return null;
+  const what = ending() === null ? `did not answer within ${START_MS / 1000} s` : `ended (${ending()})`;
+  await killBroker(child);
   const text = ["broker.out", "broker.log"].map((name) => tail(join(dir, name))).join("\n");
-  throw new Error(`the broker ${alive ? `did not answer within ${START_MS / 1000} s` : "ended"}:\n${text}`);
+  return `the broker ${what}:\n${text}`;
 }
 
 /** Whether the port answers ApiVersions, the first request of every Kafka client. */
