@@ -122,7 +122,7 @@ export class Scorer {
     this.current = current;
     this.host = host;
     host.answer(current);
-    this.dispatcher = new Dispatcher(host.lanes, mostJoined);
+    this.dispatcher = new Dispatcher(host.lanes, mostJoined, host.near);
     this.end = async () => {
       await end();
       await host.close();

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import type { ServingState } from "../../src/delta-log/state.js";
 import type { ModelCalls } from "../../src/serve/models/model-calls.js";
-import { Dispatcher } from "../../src/serve/threads/dispatcher.js";
+import { Dispatcher, type NearLane } from "../../src/serve/threads/dispatcher.js";
 import type { Current, Host, HostedModel } from "../../src/serve/threads/host.js";
 import { LocalHost } from "../../src/serve/threads/local-host.js";
 import type { ThreadCalls } from "../../src/serve/threads/thread-calls.js";
@@ -16,11 +16,11 @@ import { bodyOf, candidate, trainerOf } from "./trainer.js";
 type Calls = { readonly worker: Worker };
 type Trainer = Awaited<ReturnType<typeof trainerOf>>;
 
-/** A host with the models that it serves. */
-function world(host: Host) {
+/** A host with the models that it serves. @param near scores a few requests */
+function world(host: Host, near?: NearLane) {
   const now: { current: Current | null } = { current: null };
   host.answer(() => now.current);
-  const dispatcher = new Dispatcher(host.lanes);
+  const dispatcher = new Dispatcher(host.lanes, undefined, near);
   return {
     host,
     dispatcher,
@@ -45,9 +45,33 @@ function world(host: Host) {
   };
 }
 
+/** A host's lane in this thread that takes a few requests whatever else the thread does, and counts its turns. */
+class EagerLane implements NearLane {
+  turns = 0;
+  ready = true;
+  private readonly lane: NearLane;
+
+  constructor({ near }: Host) {
+    this.lane = near!;
+  }
+
+  async turn(...asked: Parameters<NearLane["turn"]>) {
+    this.turns++;
+    this.ready = false;
+    try {
+      return await this.lane.turn(...asked);
+    } finally {
+      this.ready = true;
+    }
+  }
+}
+
 const pool = new ScoringThreads(2);
 const threads = world(pool.host());
 const local = world(new LocalHost());
+const nearHost = pool.host();
+const eager = new EagerLane(nearHost);
+const near = world(nearHost, eager);
 afterAll(async () => {
   await threads.dispatcher.close();
   await pool.close();
@@ -56,7 +80,7 @@ afterAll(async () => {
 it.each(servedSpecs)("threads score bit for bit like predict, whatever is scored together: %s", async (_, yaml) => {
   const trainer = await trainerOf(yaml);
   for (let i = 0; i < 3; i++) await trainer.learn();
-  const hosted = [await threads.open(trainer), await local.open(trainer)];
+  const hosted = [await threads.open(trainer), await local.open(trainer), await near.open(trainer)];
   const rng = new Rng(5);
   const asked = Array.from({ length: 24 }, () => Array.from({ length: 1 + rng.below(130) }, () => candidate(rng)));
   const check = async () => {
@@ -70,6 +94,12 @@ it.each(servedSpecs)("threads score bit for bit like predict, whatever is scored
     }
     expect(all[0]).toEqual(all[1]);
     expect(all[0].every(Boolean)).toBe(trainer.model.calibrator !== null);
+    const before = eager.turns;
+    for (const [i, candidates] of asked.entries()) {
+      const few = candidates.slice(0, 10);
+      expect((await near.score(few)).scores).toEqual(expected[i].slice(0, few.length));
+    }
+    expect(eager.turns).toBe(before + asked.length);
   };
   await check();
   await trainer.learn();
@@ -94,6 +124,8 @@ describe("while entries are applied every few milliseconds", () => {
     ["threads", threads, 0],
     ["threads, large ones", threads, 10_000],
     ["the calling thread", local, 0],
+    ["both", near, 0],
+    ["both, large ones", near, 10_000],
   ])("all scores of a response come from one version, in %s", async (_, { open, score, change }, more) => {
     const trainer = await trainerOf(tower("exact"));
     await trainer.learn();

@@ -1,4 +1,5 @@
 import { batchLayout } from "../../core/batch.js";
+import { systemClock } from "../../core/clock.js";
 import type { CalibrationState } from "../../delta-log/state.js";
 import { createModel } from "../../model/create.js";
 import type { UnseenIds } from "../live/unseen.js";
@@ -10,6 +11,9 @@ import { SharedValue } from "./shared-value.js";
 
 /** Row counts of the runs that warm a model up. */
 const WARM_ROWS = [1, 64, CAPACITY];
+/** Runs of a few rows, of which the fastest counts. */
+const TIMED_RUNS = 5;
+const FEW_ROWS = 8;
 
 /** A model held by another thread, to score with. */
 export class AttachedModel {
@@ -54,6 +58,22 @@ export class AttachedModel {
     this.gate.leave();
   }
 
+  /** It is being changed: `enter` would wait. */
+  get changing(): boolean {
+    return this.gate.closed;
+  }
+
+  /** How long it takes to score a few rows, in ms. */
+  async shortRunMs(): Promise<number> {
+    let fastest = Number.POSITIVE_INFINITY;
+    for (let run = 0; run < TIMED_RUNS; run++) {
+      const started = systemClock.now();
+      await this.run(FEW_ROWS);
+      fastest = Math.min(fastest, systemClock.now() - started);
+    }
+    return fastest;
+  }
+
   get unseen(): UnseenIds[] {
     return this.scoring.unseen.counts;
   }
@@ -63,13 +83,16 @@ export class AttachedModel {
   }
 
   private async warm(): Promise<void> {
+    for (const rows of WARM_ROWS) await this.run(rows);
+  }
+
+  /** Scores empty candidates. */
+  private async run(rows: number): Promise<void> {
     const empty = Buffer.from("{}");
     try {
       this.enter();
-      for (const rows of WARM_ROWS) {
-        this.scoring.requests.readParts(empty, new Array<Buffer>(rows).fill(empty));
-        await this.scoring.predict(rows);
-      }
+      this.scoring.requests.readParts(empty, new Array<Buffer>(rows).fill(empty));
+      await this.scoring.predict(rows);
     } finally {
       this.leave();
     }

@@ -39,6 +39,14 @@ export interface Lane {
   turn(asked: readonly Ask[], dropped: readonly number[], told: (result: TurnResult) => void): Promise<TurnResult>;
 }
 
+/** A place in the dispatcher's own thread: a few requests are scored there before they could be handed over to another. */
+export interface NearLane {
+  /** It can score now, and does it quickly. */
+  readonly ready: boolean;
+  /** Scores all of them. */
+  turn(asked: readonly Ask[]): Promise<TurnResult>;
+}
+
 interface Pending extends Ask {
   readonly options: ScoreOptions;
   readonly resolve: (scored: Scored) => void;
@@ -61,6 +69,10 @@ const FULL_BYTES = SHORT_BYTES;
  */
 const JOIN_MS = 0.5;
 
+/** Most requests that are scored near, and their bytes: waking another thread, and being woken by it, takes as long. */
+const NEAR_ASKED = 8;
+const NEAR_BYTES = 4 << 10;
+
 /** A lane and its current work. */
 interface Place {
   readonly lane: Lane;
@@ -73,21 +85,28 @@ interface Place {
 /** Distributes requests to lanes: at once to an idle one, and to a busy one everything that has come since its last turn. */
 export class Dispatcher {
   private readonly places: readonly Place[];
+  private readonly near: NearLane | undefined;
   private readonly mostAsked: number;
   private queue: Pending[] = [];
   private next = 0;
   private planned = false;
+  /** Requests that are scored near. */
+  private nearby = 0;
   private readonly rest: (() => void)[] = [];
 
-  /** @param mostAsked most requests that a lane is given in a turn */
-  constructor(lanes: readonly Lane[], mostAsked = MOST_ASKED) {
+  /**
+   * @param mostAsked most requests that a lane is given in a turn
+   * @param near scores a few requests at once
+   */
+  constructor(lanes: readonly Lane[], mostAsked = MOST_ASKED, near?: NearLane) {
     this.mostAsked = mostAsked;
+    this.near = near;
     this.places = lanes.map((lane) => ({ lane, given: new NumberedList(), turns: 0, left: 0 }));
   }
 
   /** Requests that have not been answered. */
   get waiting(): number {
-    return this.places.reduce((sum, { given }) => sum + given.size, this.queue.length);
+    return this.places.reduce((sum, { given }) => sum + given.size, this.queue.length + this.nearby);
   }
 
   /** @throws HashbrookError whatever is wrong with the request; deadline_exceeded; request_aborted */
@@ -129,6 +148,7 @@ export class Dispatcher {
   private give(): void {
     this.refuseLate();
     if (this.gone) for (const { reject } of this.queue.splice(0)) reject(ended("every scoring thread has ended"));
+    if (this.near && this.few && this.near.ready) void this.scoreNear(this.near, this.queue.splice(0));
     const places = this.places.filter(({ lane }) => !lane.gone);
     for (let turns = 0; turns < MOST_TURNS; turns++) {
       const free = places.filter(
@@ -146,12 +166,37 @@ export class Dispatcher {
 
   /** Whether what waits is worth a run of its own. */
   private get full(): boolean {
+    return this.hasBytes(FULL_BYTES);
+  }
+
+  /** Whether a run of what waits is over soon. */
+  private get few(): boolean {
+    const { length } = this.queue;
+    return length > 0 && length <= Math.min(NEAR_ASKED, this.mostAsked) && !this.hasBytes(NEAR_BYTES);
+  }
+
+  /** Whether the queue's bodies have at least this many bytes. */
+  private hasBytes(count: number): boolean {
     let bytes = 0;
     for (const { body } of this.queue) {
       bytes += body.byteLength;
-      if (bytes >= FULL_BYTES) return true;
+      if (bytes >= count) return true;
     }
     return false;
+  }
+
+  private async scoreNear(near: NearLane, asked: readonly Pending[]): Promise<void> {
+    const given = new NumberedList<Pending>();
+    for (const pending of asked) given.add(pending);
+    this.nearby += asked.length;
+    try {
+      const { outcomes } = await near.turn(asked);
+      for (const outcome of outcomes) settle(given, outcome);
+    } catch (error) {
+      for (const { reject } of given) reject(error);
+    }
+    this.nearby -= asked.length;
+    if (this.waiting === 0) for (const resolve of this.rest.splice(0)) resolve();
   }
 
   private async turn(place: Place, asked: readonly Pending[], dropped: readonly number[]): Promise<void> {

@@ -48,6 +48,11 @@ export class Gate {
     return this.places[MOVES];
   }
 
+  /** A reader would have to wait. */
+  get closed(): boolean {
+    return Atomics.load(this.places, WRITER) !== 0;
+  }
+
   /** Blocks changes until `leave`. */
   enter(): void {
     const { places, place } = this;

@@ -5,7 +5,7 @@ import type { CompiledSpec } from "../../spec/compiled.js";
 import type { Found, Question } from "../embeddings/ask.js";
 import type { TableFacts } from "../live/fill.js";
 import type { ServedQuality } from "../live/quality.js";
-import type { Lane } from "./dispatcher.js";
+import type { Lane, NearLane } from "./dispatcher.js";
 
 /** A model that answers, in whatever thread. */
 export interface HostedModel extends ReplicaModel {
@@ -32,6 +32,8 @@ export interface HostedCheckpoint extends Current {
 /** Holds models and scores requests with them: in the calling thread, or in other threads. */
 export interface Host {
   readonly lanes: readonly Lane[];
+  /** In the calling thread, beside lanes in other threads. */
+  readonly near?: NearLane | undefined;
   /** Sets how to find the model that answers; called before every run. */
   answer(current: () => Current | null): void;
   /**

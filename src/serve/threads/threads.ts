@@ -15,6 +15,7 @@ import { SharedValue } from "../models/shared-value.js";
 import { ended, type Lane } from "./dispatcher.js";
 import { Gate } from "./gate.js";
 import type { Current, Host, HostedCheckpoint, HostedModel } from "./host.js";
+import { NearModels } from "./near-models.js";
 import { packAsks, unpackOutcomes } from "./packing.js";
 import { ThreadCalls } from "./thread-calls.js";
 import { TurnCount } from "./turn-count.js";
@@ -107,6 +108,7 @@ class ScoringThread {
 export class ScoringThreads {
   private readonly threads: readonly ScoringThread[];
   private readonly holder: ThreadCalls<ModelCalls>;
+  private readonly near: NearModels;
   private readonly models = new Map<number, SharedModel>();
   private nextModel = 0;
   private nextHost = 0;
@@ -116,6 +118,7 @@ export class ScoringThreads {
     const holder = new Worker(builtFile("serve/models/model-worker.js"), { env: SHARE_ENV, execArgv: threadFlags() });
     this.holder = new ThreadCalls(holder, "the model thread");
     this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
+    this.near = new NearModels(count);
   }
 
   /**
@@ -137,6 +140,7 @@ export class ScoringThreads {
     });
     return {
       lanes,
+      near: this.near.lane(model),
       answer: (now) => {
         current = now;
       },
@@ -166,7 +170,7 @@ export class ScoringThreads {
       this.holder.call("fill", { id }),
       ...this.threads.map((thread) => thread.unseen(id)),
     ]);
-    return { tables, unseen: together(unseen) };
+    return { tables, unseen: together([...unseen, this.near.unseen(id)]) };
   }
 
   /** Applies the parts of an update, which become visible together. */
@@ -177,6 +181,7 @@ export class ScoringThreads {
   async drop(id: number): Promise<void> {
     this.models.delete(id);
     for (const thread of this.threads) await thread.detach(id);
+    await this.near.detach(id);
     if (this.holder.alive) await this.holder.call("close", { id });
   }
 
@@ -195,13 +200,13 @@ export class ScoringThreads {
   }
 
   private opening(precision: ServingPrecision | undefined) {
-    return { id: this.nextModel++, readers: this.threads.length, precision };
+    return { id: this.nextModel++, readers: this.threads.length + 1, precision };
   }
 
   private async take(shared: SharedModel): Promise<ThreadModel> {
     this.models.set(shared.id, shared);
     try {
-      await Promise.all(this.threads.map((thread) => thread.attach(shared)));
+      await Promise.all([...this.threads, this.near].map((thread) => thread.attach(shared)));
     } catch (error) {
       // A watched run is loaded again later: this copy must not stay.
       await this.drop(shared.id);

@@ -152,6 +152,47 @@ it("requests that arrive in consecutive turns of the event loop are handed over 
   expect(await Promise.all(scores)).toHaveLength(4);
 });
 
+it("a few short requests are scored in the dispatcher's thread if that can take them, others by a lane: waking one took longer than scoring", async () => {
+  const near = { ready: true, asked: [] as number[], turn: nearTurn };
+  async function nearTurn(asked: Parameters<Lane["turn"]>[0]): Promise<TurnResult> {
+    near.asked.push(asked.length);
+    return { outcomes: outcomesOf(asked.map(({ id }) => id)), open: 0 };
+  }
+  const lane = new HeldLane();
+  const dispatcher = new Dispatcher([lane], undefined, near);
+  const ask = async (count: number, bytes: number) => {
+    const scores = Array.from({ length: count }, () => dispatcher.score(new Uint8Array(bytes), {}));
+    await passed();
+    await passed();
+    return scores;
+  };
+  const few = await ask(8, 10);
+  expect((await Promise.all(few)).map(({ id }) => id)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect([near.asked, lane.asked]).toEqual([[8], []]);
+  const [many, long] = [await ask(9, 10), await ask(1, 5000)];
+  near.ready = false;
+  const busy = await ask(1, 10);
+  expect([near.asked, lane.asked]).toEqual([[8], [9]]);
+  await lane.end([8, 9, 10, 11, 12, 13, 14, 15, 16], 0);
+  expect(lane.asked).toEqual([9, 2]);
+  await lane.end([17, 18], 0);
+  await dispatcher.close();
+  expect(await Promise.all([...many, ...long, ...busy])).toHaveLength(11);
+});
+
+it("an error of the dispatcher's own lane is the requests' error, and later ones are scored", async () => {
+  let fails = true;
+  const turn = async (asked: Parameters<Lane["turn"]>[0]): Promise<TurnResult> => {
+    if (fails) throw new Error("it failed");
+    return { outcomes: outcomesOf(asked.map(({ id }) => id)), open: 0 };
+  };
+  const dispatcher = new Dispatcher([new HeldLane()], undefined, { ready: true, turn });
+  await expect(dispatcher.score(new Uint8Array(10), {})).rejects.toThrow("it failed");
+  fails = false;
+  expect((await dispatcher.score(new Uint8Array(10), {})).id).toBe(1);
+  expect(dispatcher.waiting).toBe(0);
+});
+
 it("requests that keep arriving do not delay earlier ones", async () => {
   const { lane, scores } = await turnByTurn(4, 0.3);
   expect(lane.asked).toEqual([3]);
