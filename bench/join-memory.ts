@@ -10,9 +10,11 @@ import { median, round } from "./lib/run.js";
 
 /** Impressions per second. */
 const RATE = 50_000;
-const WINDOW = 900_000;
-/** Clicks continue after the impressions, as in a running service: for this many seconds, longer than a batch waits. */
-const AHEAD = 1_000;
+/** Seconds for which clicks count, and by which they may be late. A smoke run's are few, so that it needs few clicks. */
+const WAIT = { window: 900, lateness: 60 };
+const SHORT = { window: 9, lateness: 1 };
+/** Clicks continue after the impressions, as in a running service, for a little longer than a batch waits. */
+const AHEAD = 1.05;
 const PIECE = 2_500;
 const SAMPLE_MS = 2_000;
 const TICKS = 100;
@@ -31,15 +33,17 @@ export async function run({
   const folder = mkdtempSync(join(tmpdir(), "hashbrook-join-memory-"));
   try {
     const rows = Math.round(minutes * 60 * RATE);
-    const stream = await FeedbackStream.simulated(RATE, WINDOW);
-    const trainer = start(folder);
+    const wait = smoke ? SHORT : WAIT;
+    const stream = await FeedbackStream.simulated(RATE, 1000 * wait.window);
+    const ahead = Math.round(AHEAD * (wait.window + wait.lateness) * RATE);
+    const trainer = start(folder, wait);
     const samples: Sample[] = [];
     const timer = setInterval(() => samples.push(sampleOf(trainer.pid)), SAMPLE_MS);
     const clicks = createWriteStream(trainer.clicks);
     const [offered, report] = await Promise.all([
       paced(stream, rows, trainer.stdin),
       trainer.report,
-      told(stream.clicksOn(rows + AHEAD * RATE), clicks),
+      told(stream.clicksOn(rows + ahead), clicks),
     ]);
     clearInterval(timer);
     if (report.join.joined !== stream.clicks(rows)) throw new Error("some clicks were not joined");
@@ -63,10 +67,10 @@ interface TrainReport {
   readonly join: { readonly joined: number };
 }
 
-function start(folder: string) {
+function start(folder: string, wait: typeof WAIT) {
   const clicks = join(folder, "clicks");
   execFileSync("mkfifo", [clicks]);
-  const inputs = ["--model", specOf(folder), "--data", "-", "--clicks", clicks, "--out", join(folder, "run")];
+  const inputs = ["--model", specOf(folder, wait), "--data", "-", "--clicks", clicks, "--out", join(folder, "run")];
   const args = ["dist/cli/main.js", "train", ...inputs, "--checkpoint-seconds", "30", "--json"];
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "ignore"] });
   let stdout = "";
@@ -107,8 +111,10 @@ function told(pieces: Iterable<Buffer>, to: NodeJS.WritableStream): Promise<void
   });
 }
 
-function specOf(folder: string): string {
-  const joined = readFileSync("features/ads-demo-join.yaml", "utf8");
+function specOf(folder: string, { window, lateness }: typeof WAIT): string {
+  const joined = readFileSync("features/ads-demo-join.yaml", "utf8")
+    .replace("window: 15m", `window: ${window}s`)
+    .replace("lateness: 1m", `lateness: ${lateness}s`);
   const clicks = joined.slice(joined.indexOf("join:"), joined.indexOf("fields:"));
   const label = `label: { field: label, time: ts_ms, id: event_id, oracle: oracle }\n${clicks}`;
   const path = join(folder, "lr.yaml");
