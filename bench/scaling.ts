@@ -22,6 +22,10 @@ const WARM = 2;
 const LAST = 2 * WARM;
 /** Rounds in the topic of events: more than eight processes do in that time. */
 const LENGTH = 30;
+/** In a smoke run, where all processes do all rounds. */
+const FEW = LAST + 2;
+/** A smoke run's layers: those of the model would take half of its processes' time. */
+const SMALL = "residual: [32, 16]";
 /** Rounds of a process that only follows: for compilation, and as many that are measured. */
 const FOLLOWED = 8;
 /** Bits per second of a whole core's network. */
@@ -69,7 +73,7 @@ export function run({ smoke }: { smoke: boolean }): Promise<object | null> {
   const [quotas, links] = [new Quotas(), new Links()];
   const use = async (broker: BrokerFacts, folder: string) => {
     const bench = { broker, folder, quotas, links, smoke };
-    await load(kafkaOptions(broker.brokers), EVENTS, criteoLike(LENGTH * LANES * rowsOf(smoke)), LANES);
+    await load(kafkaOptions(broker.brokers), EVENTS, criteoLike((smoke ? FEW : LENGTH) * LANES * rowsOf(smoke)), LANES);
     await load(kafkaOptions(broker.brokers), FEWER, criteoLike((LAST + 1) * LANES * rowsOf(smoke)), LANES);
     return measured(bench);
   };
@@ -158,8 +162,9 @@ async function ownedCosts(bench: Bench): Promise<Costs> {
   return costsOf(marks.slice(WARM - 1, LAST), OWNED_SHARE);
 }
 
-/** Of a round, between the first and the last of some marks. */
+/** Of a round, between the first and the last of some marks; NaN without two, as in a smoke run that is over before its second progress. */
 function costsOf(marks: readonly Mark[], share: number): Costs {
+  if (marks.length < 2) return { seconds: Number.NaN, waiting: Number.NaN };
   const [before, after, rounds] = [marks[0], marks[marks.length - 1], marks.length - 1];
   const computed = Math.max(...after.processor.map((seconds, k) => seconds - before.processor[k]));
   const seconds = (after.at - before.at) * share;
@@ -229,7 +234,8 @@ function started(
 function modelOf({ folder, smoke }: Bench, shards?: number): string {
   const path = join(folder, shards ? "split.yaml" : "lanes.yaml");
   const plain = readFileSync("features/criteo-deep-crossing.yaml", "utf8");
-  const spec = shards ? plain.replaceAll("dim: 16,", `dim: 16, shards: ${shards},`) : plain;
+  const sized = smoke ? plain.replace(/residual: \[.*?\]/, SMALL) : plain;
+  const spec = shards ? sized.replaceAll("dim: 16,", `dim: 16, shards: ${shards},`) : sized;
   writeFileSync(path, `${spec}train: { lanes: ${LANES}, round: ${rowsOf(smoke)}, warmup: 0, gradients: bf16 }\n`);
   return path;
 }

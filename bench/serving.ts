@@ -63,7 +63,7 @@ function partsOf(options: Options, inside: (name: string) => string): Record<str
   };
   return {
     decode: async () => ({ decode: await decoding(TEN, specOf(openCheckpoint(out())), smoke ? 20 : 400) }),
-    one: () => one(out(), smoke ? 1000 : 10_000, ms),
+    one: () => one(out(), { many: smoke ? 1000 : 10_000, turns: smoke ? 1 : 5, ms }),
     hundred: () => hundred(out(), ms),
     unjoined: () => apart(out(), ms),
     many: async () => ({ fields_39_tower_512_256: await many(inside("many-"), options) }),
@@ -73,7 +73,8 @@ function partsOf(options: Options, inside: (name: string) => string): Record<str
 
 const body = (count: number) => bodyOf(TEN, count);
 
-async function one(out: string, large: number, ms: number): Promise<object> {
+async function one(out: string, size: { many: number; turns: number; ms: number }): Promise<object> {
+  const { ms } = size;
   const still = await withServer(constant(), async ({ url }) => {
     await closedLoop(url, body(1), 16, ms / 2);
     return closedLoop(url, body(1), 64, ms);
@@ -88,7 +89,7 @@ async function one(out: string, large: number, ms: number): Promise<object> {
     one_candidate_64_connections: found,
     of_constant: ratio(found.requests_per_second, still.requests_per_second),
     one_candidate_alone: alone,
-    ...(await lateness(out, { ...rates, many: large, ms: ms / 2 })),
+    ...(await lateness(out, { ...rates, ...size, ms: ms / 2 })),
   };
 }
 

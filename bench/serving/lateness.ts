@@ -3,7 +3,6 @@ import { openLoop } from "../lib/open-loop.js";
 import { bodyOf, served } from "./model.js";
 import { constant, type Running, server, withServer } from "./servers.js";
 
-const ROUNDS = 5;
 const model = served(10, 5000, [256, 256]);
 
 /** How requests of one candidate are sent. */
@@ -15,11 +14,12 @@ interface Sending {
   /** Candidates of the concurrent requests. */
   readonly many: number;
   readonly ms: number;
+  readonly turns: number;
 }
 
 /**
  * Latency of one candidate: at a rate, and with two concurrent clients of large requests. A server that returns a constant gets
- * the same load alternately with ours: its latency is that of the machine and the client. Medians of five turns each, and the median ratio of adjacent ones.
+ * the same load alternately with ours: its latency is that of the machine and the client. Medians of the turns, and the median ratio of adjacent ones.
  */
 export async function lateness(out: string, sending: Sending): Promise<object> {
   return withServer(constant(), (still) =>
@@ -30,7 +30,7 @@ export async function lateness(out: string, sending: Sending): Promise<object> {
       }
       const turns: Record<"still" | "ours", Asked>[] = [];
       const own: Percentiles[] = [];
-      for (let turn = 0; turn < ROUNDS; turn++) {
+      for (let turn = 0; turn < sending.turns; turn++) {
         turns.push({ still: await asked(still, sending), ours: await asked(ours, sending) });
         own.push(await openLoop(still.url, bodyOf(model, 1), 0.7 * sending.constantPeak, sending.ms));
       }

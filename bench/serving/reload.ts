@@ -7,7 +7,7 @@ import { server, withServer } from "./servers.js";
 
 /** A watched run gets a newer checkpoint during requests at a rate: latency and memory before, during the switch, and after. */
 export async function reload(folder: string, { smoke }: { smoke: boolean }): Promise<object> {
-  const [events, ms, rate] = smoke ? [3000, 1500, 50] : [200_000, 6000, 1000];
+  const [events, ms, rate] = smoke ? [3000, 500, 50] : [200_000, 6000, 1000];
   const model = served(10, 1_000_003, [256, 256]);
   const run = trained(model, folder, events, events / 2);
   const watched = join(folder, "watched");
