@@ -1,9 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Report } from "../../src/train/metrics/report.js";
+import { trainLanes } from "../../src/train/run.js";
 import { digests, ended, run, start, temporary } from "../e2e/hashbrook.js";
 import type { TestKafka } from "./harness.js";
 import { rows } from "./trainers.js";
@@ -95,6 +96,28 @@ export async function learnedBy(model: string, kafka: TestKafka, topic: string, 
   const outcome = line.includes("--processes") ? await ended(start(line)) : await run(line);
   expect(outcome, outcome.stderr).toMatchObject({ status: 0 });
   return { report: reportOf(outcome), files: digests(out) };
+}
+
+/** The same for shares of lanes and owners in this process, each in a thread of its own: most of a short run is the start of its processes. */
+export async function learnedByShares(
+  model: string,
+  { options: kafka }: TestKafka,
+  topic: string,
+  { processes, owners = 0, takeoverMs }: { processes: number; owners?: number; takeoverMs?: number },
+) {
+  const out = temporary();
+  const from = { kafka, topic, group: topic, start: { at: "earliest" }, stop: { at: "end" }, onLost: "stop" } as const;
+  const shared = { model, out, topic: from, roundsTopic: `${topic}.${basename(out)}`, threads: 1 };
+  const sharesOf = (of: number) => Array.from({ length: of }, (_, number) => ({ number, of }));
+  const done = new AbortController();
+  const held = sharesOf(owners).map((owner) => trainLanes({ ...shared, owner, signal: done.signal }));
+  const ownersOf = owners > 0 ? { owners } : {};
+  const [report] = await Promise.all(
+    sharesOf(processes).map((lane) => trainLanes({ ...shared, ...ownersOf, lane, takeoverMs })),
+  );
+  done.abort();
+  await Promise.all(held);
+  return { report: report!, files: digests(out) };
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   LANES,
   laneLine,
   learnedBy,
+  learnedByShares,
   reportOf,
   topicOf,
   WHOLE_ROUNDS,
@@ -57,7 +58,10 @@ describeKafka("lanes of several processes", (kafka) => {
     const alone = await learnedBy(model, kafka, topic);
     expect(alone.report).toMatchObject({ examples: 900, skipped: 0, ended_by: "end" });
     for (const processes of PROCESSES) {
-      const several = await learnedBy(model, kafka, topic, "--processes", String(processes));
+      const several =
+        processes === 2
+          ? await learnedBy(model, kafka, topic, "--processes", "2")
+          : await learnedByShares(model, kafka, topic, { processes });
       expect(several.report.examples).toBe(900);
       expect(several.files).toEqual(alone.files);
     }
@@ -110,7 +114,7 @@ describeKafka("lanes of several processes", (kafka) => {
     const topic = await topicOf(kafka, 1500);
     const model = fourLanes(`${WHOLE_ROUNDS}, gradients: bf16`);
     const alone = await learnedBy(model, kafka, topic);
-    const together = await learnedBy(model, kafka, topic, "--processes", "2", "--takeover-ms", "0");
+    const together = await learnedByShares(model, kafka, topic, { processes: 2, takeoverMs: 0 });
     expect(together.files).toEqual(alone.files);
   }, 180_000);
 
@@ -192,8 +196,10 @@ describeKafka("lanes of several processes", (kafka) => {
       );
     await send(400, 4);
     const [alone, several, rounds] = [temporary(), temporary(), `${topic}.rounds`];
-    const examples = async (out: string, ...more: string[]) =>
-      reportOf(await ended(start(line(kafka, topic, out, "--resume", ...more)))).examples;
+    const examples = async (out: string, ...more: string[]) => {
+      const args = line(kafka, topic, out, "--resume", ...more);
+      return reportOf(await (more.includes("--processes") ? ended(start(args)) : run(args))).examples;
+    };
     const member = ["--lane", "0/1", "--rounds-topic", rounds];
     expect([await examples(alone), await examples(several, ...member)]).toEqual([400, 400]);
     await kafka.addPartitions(topic, 6);

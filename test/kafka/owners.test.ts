@@ -3,19 +3,28 @@ import { expect, it } from "vitest";
 import type { Report } from "../../src/train/metrics/report.js";
 import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
-import { killed, laneLine, learnedBy, reportOf, splitTables, topicOf, WHOLE_ROUNDS } from "./lane-runs.js";
+import {
+  killed,
+  laneLine,
+  learnedBy,
+  learnedByShares,
+  reportOf,
+  splitTables,
+  topicOf,
+  WHOLE_ROUNDS,
+} from "./lane-runs.js";
 import { waitForLog } from "./trainers.js";
 
 /** Each owner and each process of lanes once; fifty in `npm run test:soak`. */
 const KILLS = Number(process.env.HASHBROOK_KILLS ?? 4);
 
-/** Processes and owners, by the precision of gradients; all with each in `npm run test:soak`. Two and two are below, in f32. */
+/** Processes and owners, by the precision of gradients; all with each in `npm run test:soak`. Two and two are below, in f32, as processes. */
 const ALL = [
-  ["1", "1"],
-  ["2", "2"],
-  ["2", "4"],
+  { processes: 1, owners: 1 },
+  { processes: 2, owners: 2 },
+  { processes: 2, owners: 4 },
 ];
-const SHARES: readonly [string, readonly string[][]][] = process.env.HASHBROOK_SEED
+const SHARES: readonly [string, typeof ALL][] = process.env.HASHBROOK_SEED
   ? [
       ["", ALL],
       [", gradients: bf16", ALL],
@@ -35,8 +44,8 @@ describeKafka("owners of shards", (kafka) => {
       const alone = await learnedBy(model, kafka, topic);
       expect(alone.report).toMatchObject({ examples: 800, skipped: 0, ended_by: "end" });
       expect(Object.keys(alone.files).join("\n")).toContain("/table-user.4.safetensors");
-      for (const [processes, owners] of some) {
-        const several = await learnedBy(model, kafka, topic, "--processes", processes, "--owners", owners);
+      for (const shares of some) {
+        const several = await learnedByShares(model, kafka, topic, shares);
         expect(sizesOf(several.report)).toEqual(sizesOf(alone.report));
         expect(several.files).toEqual(alone.files);
       }
@@ -44,8 +53,8 @@ describeKafka("owners of shards", (kafka) => {
   }, 600_000);
 
   it("write a checkpoint at Ctrl-C, which reaches the whole process group, and resume with another number of owners", async () => {
-    const topic = await topicOf(kafka, 1800);
-    const model = splitTables();
+    const topic = await topicOf(kafka, 5000);
+    const model = splitTables(WHOLE_ROUNDS);
     const alone = await learnedBy(model, kafka, topic);
     const out = temporary();
     const args = laneLine(kafka, topic, out, model, "--processes", "2");
@@ -57,7 +66,7 @@ describeKafka("owners of shards", (kafka) => {
     const stopped = await end;
     expect(stopped, stopped.stderr).toMatchObject({ status: 0 });
     expect(reportOf(stopped).ended_by).toBe("stopped");
-    expect(reportOf(stopped).examples).toBeLessThan(1800);
+    expect(reportOf(stopped).examples).toBeLessThan(5000);
     const resumed = await ended(start([...args, "--owners", "3", "--resume"]));
     expect(resumed, resumed.stderr).toMatchObject({ status: 0 });
     expect(digests(out)).toEqual(alone.files);

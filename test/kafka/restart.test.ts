@@ -13,7 +13,7 @@ import {
   startBroker,
   stopBroker,
 } from "./harness.js";
-import { fourLanes, laneLine, splitTables, unevenly } from "./lane-runs.js";
+import { fourLanes, laneLine, splitTables, unevenly, WHOLE_ROUNDS } from "./lane-runs.js";
 import { rows, training, waitForLog } from "./trainers.js";
 
 describeBroker("when the broker", () => {
@@ -90,19 +90,19 @@ describeBroker("when the broker", () => {
   }, 180_000);
 
   it.each([
-    ["lanes of several processes", "lanes", fourLanes, ["--processes", "2"]],
-    ["lanes and owners", "owned", splitTables, ["--processes", "2", "--owners", "2"]],
+    ["lanes of several processes", "lanes", fourLanes(WHOLE_ROUNDS), ["--processes", "2"]],
+    ["lanes and owners", "owned", splitTables(WHOLE_ROUNDS), ["--processes", "2", "--owners", "2"]],
   ] as const)(
     "is killed and restarted under %s: the bytes are those of an undisturbed run",
     async (_, topic, spec, processes) => {
       const options = kafkaOptions(broker.brokers);
       await withAdmin(options, (admin) => admin.createTopic(topic, 6));
       const producer = await KafkaProducer.open(options, topic);
-      await producer.send(await unevenly(1500));
+      await producer.send(await unevenly(5000));
       await producer.close();
       const [calm, out] = [temporary(), temporary()];
-      expect(await run(laneLine(broker, topic, calm, spec()))).toMatchObject({ status: 0 });
-      const launcher = start(laneLine(broker, topic, out, spec(), ...processes));
+      expect(await run(laneLine(broker, topic, calm, spec))).toMatchObject({ status: 0 });
+      const launcher = start(laneLine(broker, topic, out, spec, ...processes));
       const end = ended(launcher);
       await waitForLog(launcher, /"examples":[1-9]/);
       await killBroker(broker);
