@@ -66,7 +66,7 @@ class EagerLane implements NearLane {
   }
 }
 
-const pool = new ScoringThreads(2);
+const pool = new ScoringThreads(2, Number.POSITIVE_INFINITY);
 const threads = world(pool.host());
 const local = world(new LocalHost());
 const nearHost = pool.host();

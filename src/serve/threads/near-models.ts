@@ -15,29 +15,33 @@ const BUSY_MS = 5;
 /** Models that another thread holds, to score with in the calling thread, too. */
 export class NearModels {
   private readonly reader: number;
+  private readonly mostMs: number;
+  /** Those that are fast enough. */
   private readonly models = new Map<number, AttachedModel>();
-  private readonly quick = new Set<AttachedModel>();
   private readonly loop = new LoopLoad();
   /** The turn in progress. */
   private turn: Promise<unknown> | null = null;
 
-  /** @param reader its number among the models' readers */
-  constructor(reader: number) {
+  /**
+   * @param reader its number among the models' readers
+   * @param mostMs longest run of a few rows
+   */
+  constructor(reader: number, mostMs = MOST_MS) {
     this.reader = reader;
+    this.mostMs = mostMs;
   }
 
   /** A model is used here from now on if it is fast enough. */
   async attach(shared: SharedModel): Promise<void> {
     const attached = await AttachedModel.attach(shared, this.reader);
-    this.models.set(shared.id, attached);
-    if ((await attached.shortRunMs()) <= MOST_MS) this.quick.add(attached);
+    if ((await attached.shortRunMs()) <= this.mostMs) this.models.set(shared.id, attached);
+    else await attached.close();
   }
 
   async detach(id: number): Promise<void> {
     const attached = this.models.get(id);
     if (!attached) return;
     this.models.delete(id);
-    this.quick.delete(attached);
     await this.turn?.catch(() => undefined);
     await attached.close();
   }
@@ -55,7 +59,7 @@ export class NearModels {
       return current?.enter() ?? null;
     };
     const engine = new Engine({ enter, leave: () => current?.leave(), now: () => systemClock.now() });
-    const ready = () => this.turn === null && this.loop.share < MOST_BUSY && this.isQuick(this.attached(model()));
+    const ready = () => this.turn === null && this.loop.share < MOST_BUSY && this.isOpen(this.attached(model()));
     return {
       get ready() {
         return ready();
@@ -68,8 +72,8 @@ export class NearModels {
     return id === null ? undefined : this.models.get(id);
   }
 
-  private isQuick(model: AttachedModel | undefined): boolean {
-    return model !== undefined && this.quick.has(model) && !model.changing;
+  private isOpen(model: AttachedModel | undefined): boolean {
+    return model !== undefined && !model.changing;
   }
 
   private async inTurn<T>(step: () => Promise<T>): Promise<T> {

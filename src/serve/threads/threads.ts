@@ -113,12 +113,15 @@ export class ScoringThreads {
   private nextModel = 0;
   private nextHost = 0;
 
-  /** @param count number of scoring threads */
-  constructor(count: number) {
+  /**
+   * @param count number of scoring threads
+   * @param nearMs longest run of a few rows (ms) for which the calling thread scores a few requests itself
+   */
+  constructor(count: number, nearMs?: number) {
     const holder = new Worker(builtFile("serve/models/model-worker.js"), { env: SHARE_ENV, execArgv: threadFlags() });
     this.holder = new ThreadCalls(holder, "the model thread");
     this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
-    this.near = new NearModels(count);
+    this.near = new NearModels(count, nearMs);
   }
 
   /**
