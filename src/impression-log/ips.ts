@@ -1,5 +1,6 @@
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import { LargeSet } from "../core/large-map.js";
 import { xxh64 } from "../kernels/hash.js";
 import { Explorer } from "../serve/explore/policy.js";
 import type { Dims } from "../spec/cut.js";
@@ -105,7 +106,7 @@ class Judge {
   private incomplete = 0;
   private repeated = 0;
   /** Hashes of the ids of the requests that are evaluated. */
-  private readonly seen = new Set<bigint>();
+  private readonly seen = new LargeSet<bigint>();
   /** The last request whose first candidates are missing from the log. */
   private headless = "";
 

@@ -1,10 +1,11 @@
 import { HashbrookError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
+import { LargeMap } from "../core/large-map.js";
 import { xxh64 } from "../kernels/hash.js";
 import { type LogLine, linesOf, placeOf } from "./log-lines.js";
 
 /** Rewards by the hash of their events' ids. */
-export type Rewards = ReadonlyMap<bigint, number>;
+export type Rewards = Pick<LargeMap<bigint, number>, "get">;
 
 /**
  * Reads rewards: a JSON object per line, or a table with a header (tabs or commas, without quotes), with `id`, the event's, and
@@ -13,7 +14,7 @@ export type Rewards = ReadonlyMap<bigint, number>;
  * @throws HashbrookError source_missing, source_unreadable naming file and line
  */
 export async function readRewards(files: readonly string[], signal?: AbortSignal): Promise<Rewards> {
-  const rewards = new Map<bigint, number>();
+  const rewards = new LargeMap<bigint, number>();
   let table: Table | null = null;
   for await (const lines of linesOf(files)) {
     if (signal?.aborted) break;

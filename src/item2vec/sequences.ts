@@ -1,3 +1,5 @@
+import { LargeMap } from "../core/large-map.js";
+
 /** Sequences of numbered ids. */
 export interface Sequences {
   /** By number, the id's text: in descending order of frequency, equal ones by first occurrence. */
@@ -14,7 +16,7 @@ const END = 0xffffffff;
 
 /** Collects sequences and numbers their ids. */
 export class SequenceReader {
-  private readonly numbers = new Map<string, number>();
+  private readonly numbers = new LargeMap<string, number>();
   private counts = new Uint32Array(1024);
   private tokens = new Uint32Array(65536);
   private length = 0;

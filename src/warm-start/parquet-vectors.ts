@@ -1,5 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import { joined } from "../core/joined.js";
+import { LargeSet } from "../core/large-map.js";
 import { parquetObjects } from "../sources/files/parquet.js";
 import type { IdVectors } from "./id-vectors.js";
 
@@ -14,7 +15,7 @@ type Row = Readonly<Record<string, unknown>>;
  * finite
  */
 export async function readParquetVectors(path: string): Promise<IdVectors> {
-  const ids = new Set<string>();
+  const ids = new LargeSet<string>();
   const groups: Float32Array[] = [];
   let columns: Columns | undefined;
   let dim = 0;
@@ -50,7 +51,13 @@ const isId = (value: unknown): value is string | number | bigint =>
   typeof value === "string" || typeof value === "bigint" || Number.isSafeInteger(value);
 
 /** A row group's vectors; its ids are added to the earlier ones. */
-function vectorsOf(path: string, rows: readonly Row[], columns: Columns, ids: Set<string>, dim: number): Float32Array {
+function vectorsOf(
+  path: string,
+  rows: readonly Row[],
+  columns: Columns,
+  ids: LargeSet<string>,
+  dim: number,
+): Float32Array {
   const vectors = new Float32Array(rows.length * dim);
   rows.forEach((row, i) => {
     const place = `row ${ids.size + 1}`;
