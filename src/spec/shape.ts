@@ -149,7 +149,7 @@ class Reader {
     if (!isMap(node)) return this.wrongType(node, "a map of keys", shape, path);
     if (shape.open) this.understood = false;
     const properties = shape.properties ?? {};
-    const value: Record<string, unknown> = {};
+    const members = new Map<string, unknown>();
     for (const pair of node.items as Pair<Node, Node | null>[]) {
       const key = isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
       const at = inside(path, key);
@@ -157,14 +157,14 @@ class Reader {
       this.problems.locate(at, keyPlace);
       const [known, inner] = this.property(key, shape, node);
       if (known !== key && !shape.open) this.problems.add(at, "unknown key", this.keyHint(key, shape), keyPlace);
-      if (inner) value[known] = this.read(pair.value, inner, at);
+      if (inner) members.set(known, this.read(pair.value, inner, at));
     }
     for (const name of shape.required ?? []) {
-      if (name in value) continue;
+      if (members.has(name)) continue;
       this.understood = false;
       this.problems.add(path, `"${name}" is missing`, `add ${name}: ${properties[name].description}`);
     }
-    return value;
+    return Object.fromEntries(members);
   }
 
   /**

@@ -44,34 +44,39 @@ export function fit(
   const { small, tuned } = split(tables, budget);
   const kept = Object.fromEntries(small.map(({ table, bytes }) => [table.name, bytes]));
   const left = budget - small.reduce((sum, { bytes }) => sum + bytes, 0);
-  const bounds: Record<string, { least?: number; most?: number }> = {};
+  const bounds = new Map<string, { least?: number; most?: number }>();
   let room = left;
   const least = Math.min(LEAST_BYTES, left / tuned.length / 4);
   for (let i = 0; i < TRIES; i++) {
     const document = full.copy();
     for (const { table, bytes } of small) put(document, table, { options: table.options }, bytes, kept);
     const parts = tuned.map(
-      (table) => [table.name, partOf(table, proposal, { least, ...bounds[table.name] })] as const,
+      (table) => [table.name, partOf(table, proposal, { least, ...bounds.get(table.name) })] as const,
     );
     const bytes = sharedOut(room, Object.fromEntries(parts));
     if (bytes === null) return null;
     for (const table of tuned)
-      put(document, table, proposal.tables[table.name] ?? { options: table.options }, bytes[table.name], kept);
+      put(document, table, own(proposal.tables, table.name) ?? { options: table.options }, bytes[table.name], kept);
     for (const [path, value] of Object.entries(proposal.values ?? {})) document.set(pathParts(path), value);
     const spec = accepted(document);
     if (spec === null) return null;
     const found = newBounds(spec, tuned, bytes);
     const taken = mostBytes(spec);
     if (taken <= budget && found.length === 0) return { document, spec, bytes: taken };
-    for (const [name, bound] of found) bounds[name] = { ...bounds[name], ...bound };
+    for (const [name, bound] of found) bounds.set(name, { ...bounds.get(name), ...bound });
     if (taken > budget) room -= taken - budget;
     if (!(room > 0)) return null;
   }
   return null;
 }
 
+/** What a table's name stands for, and not what every object has under it (constructor). */
+function own<T>(of: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(of, name) ? of[name] : undefined;
+}
+
 function partOf(table: TunedTable, { tables }: Proposal, bound: { least?: number; most?: number } = {}): Part {
-  const { weight = table.bytes, most = Number.POSITIVE_INFINITY } = tables[table.name] ?? {};
+  const { weight = table.bytes, most = Number.POSITIVE_INFINITY } = own(tables, table.name) ?? {};
   return { weight, least: bound.least, most: Math.min(most, bound.most ?? Number.POSITIVE_INFINITY) };
 }
 
@@ -97,7 +102,9 @@ function put(
   document.comment(
     path,
     reason ??
-      (name in kept ? `room for all of its ${grouped(table.ids)} ids, and some to spare` : "as many ids as fit"),
+      (Object.hasOwn(kept, name)
+        ? `room for all of its ${grouped(table.ids)} ids, and some to spare`
+        : "as many ids as fit"),
   );
 }
 

@@ -66,7 +66,7 @@ export interface Part {
 /** Divides `budget` bytes by weights, within each one's bounds. null if not all get what they need. */
 export function sharedOut(budget: number, parts: Readonly<Record<string, Part>>): Record<string, number> | null {
   const open = new Set(Object.keys(parts));
-  const shares: Record<string, number> = {};
+  const shares = new Map<string, number>();
   let left = budget;
   // First those that need more than their part, then those that can use less: each changes the rest for the others.
   for (const bound of ["least", "most"] as const) {
@@ -76,7 +76,7 @@ export function sharedOut(budget: number, parts: Readonly<Record<string, Part>>)
       for (const name of open) {
         const { weight, [bound]: limit } = parts[name];
         if (limit === undefined || (bound === "least" ? weight * each >= limit : weight * each <= limit)) continue;
-        shares[name] = limit;
+        shares.set(name, limit);
         left -= limit;
         open.delete(name);
         bounded = true;
@@ -85,6 +85,6 @@ export function sharedOut(budget: number, parts: Readonly<Record<string, Part>>)
   }
   if (left < 0) return null;
   const each = left / [...open].reduce((sum, name) => sum + parts[name].weight, 0);
-  for (const name of open) shares[name] = parts[name].weight * each;
-  return Object.fromEntries(Object.entries(shares).map(([name, bytes]) => [name, Math.floor(bytes)]));
+  for (const name of open) shares.set(name, parts[name].weight * each);
+  return Object.fromEntries([...shares].map(([name, bytes]) => [name, Math.floor(bytes)]));
 }

@@ -628,3 +628,8 @@ test("any corruption of a spec gives spec_invalid with a position", () => {
     { numRuns: 300 },
   );
 });
+
+test("a table may have any name that is allowed: __proto__ was said to be undefined", () => {
+  const text = good.replaceAll("ids", "__proto__").replaceAll("small", "constructor");
+  expect(parseSpec(text, "f.yaml").tables.map(({ name }) => name)).toEqual(["__proto__", "constructor"]);
+});

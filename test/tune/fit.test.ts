@@ -11,8 +11,8 @@ import { strategies } from "../../src/tune/strategies/index.js";
 import type { Problem, Proposal } from "../../src/tune/strategies/strategy.js";
 import { fullDocument, isCrowded, split, tunedTables } from "../../src/tune/tables.js";
 
-async function setUp(file: string, rows: number) {
-  const full = fullDocument(new SpecDocument(readFileSync(file, "utf8")));
+async function setUp(file: string, rows: number, text = readFileSync(file, "utf8")) {
+  const full = fullDocument(new SpecDocument(text));
   const spec = compileDocument(full, file);
   const profile = await readProfile(spec, { data: [`simulate:${rows}:7`] });
   return { full, spec, profile, tables: tunedTables(full, spec, profile) };
@@ -53,4 +53,17 @@ it("detects specs whose tables lack room for all ids", () => {
   };
   expect(crowded(0.1)).toEqual(new Set([true, false]));
   expect(crowded(10)).toEqual(new Set([false]));
+});
+
+it("fits tables with names that every object has, which a proposal does not mention: they got no bytes, or a function's options", async () => {
+  const file = "features/ads-demo.yaml";
+  const [first, second] = demo.tables.map(({ name }) => name);
+  const named = (name: string) => new RegExp(`(?<=table: |^  )${name}(?=:|,| )`, "gm");
+  const text = readFileSync(file, "utf8").replace(named(first), "__proto__").replace(named(second), "constructor");
+  const renamed = await setUp(file, 20_000, text);
+  expect(renamed.tables.slice(0, 2).map(({ name }) => name)).toEqual(["__proto__", "constructor"]);
+  const budget = Math.floor(0.5 * demo.tables.reduce((sum, { bytes }) => sum + bytes, 0));
+  const bytesOf = ({ full, tables }: typeof demo) => fit(full, tables, { name: "none", tables: {} }, budget)?.bytes;
+  expect(bytesOf(demo)).toBeGreaterThan(0);
+  expect(bytesOf(renamed)).toBe(bytesOf(demo));
 });

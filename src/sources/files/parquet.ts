@@ -46,6 +46,13 @@ function keepDigits(element: SchemaElement): void {
   else element.logical_type = { type: "GEOMETRY" };
 }
 
+/** hyparquet makes objects of structs, in which a member of this name would be lost. */
+function refuseLostMembers({ row_groups }: FileMetaData): void {
+  const paths = row_groups.flatMap(({ columns }) => columns.map(({ meta_data: meta }) => meta?.path_in_schema ?? []));
+  const lost = paths.find((path) => path.includes("__proto__", 1));
+  if (lost) throw new Error(`${lost.join(".")}: a member of a struct cannot be named __proto__`);
+}
+
 /** An integer from its two's complement in bytes, the highest first. */
 function integerOf(bytes: Uint8Array | undefined): bigint | undefined {
   return (
@@ -130,6 +137,7 @@ class ParquetReader extends RowsReader {
       if (file.bytes(file.size - 4, 4).toString("latin1") === "PARE") throw new Error("the file is encrypted");
       const metadata = await parquetMetadataAsync(bufferOf(file), { parsers });
       metadata.schema.forEach(keepDigits);
+      refuseLostMembers(metadata);
       return new ParquetReader(name, file, metadata);
     };
     return TableFile.open(name, path, readerOf, (cause) => damaged(name, "cannot read the Parquet footer", cause));
@@ -225,7 +233,9 @@ class DecodedColumns {
   }
 
   objects(from: number, end: number): Record<string, unknown>[] {
-    const rows = Array.from({ length: end - from }, (): Record<string, unknown> => ({}));
+    // In an ordinary object, a column named __proto__ would be lost.
+    const none = this.parts.has("__proto__") ? null : Object.prototype;
+    const rows = Array.from({ length: end - from }, (): Record<string, unknown> => Object.create(none));
     for (const [name, parts] of this.parts)
       for (const { rowStart, rowEnd, columnData } of parts)
         for (let row = Math.max(from, rowStart); row < Math.min(end, rowEnd); row++)

@@ -34,6 +34,17 @@ describe("an Arrow file", () => {
     expect(await contentOf(join(FIXTURES, "exact.arrow"))).toBe(await readAll(await openParquet(parquet, parquet, 0)));
   });
 
+  it("has members and keys of any name: of a map's key `size` the value was the number of its keys", async () => {
+    const rows = (await contentOf(join(FIXTURES, "names.arrow"))).trimEnd().split("\n");
+    expect(rows).toEqual(
+      [true, false].map(
+        (label, i) =>
+          `{"label":${label},"__proto__":"p${i}","constructor":"c${i}","site":{"constructor":${i},"toString":"s"},` +
+          `"attributes":{"size":${i},"constructor":7},"inner":{"__proto__":${i},"id":3}}`,
+      ),
+    );
+  });
+
   it("is resumed in the middle of a row, and identified by its first bytes", async () => {
     const file = join(FIXTURES, "zstd.arrow");
     const whole = await contentOf(file);

@@ -1,6 +1,7 @@
 import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { openArrow } from "../../../src/sources/files/arrow.js";
 import { readHead } from "../../../src/sources/files/fingerprint.js";
 import { inputsOf } from "../../../src/sources/files/inputs.js";
 import { openParquet } from "../../../src/sources/files/parquet.js";
@@ -96,6 +97,15 @@ describe("a Parquet file", () => {
     // {"label":false,"text":"x…"}
     expect(bytes.reduce((sum, count) => sum + count)).toBe(600 * 1_000_026 - 200);
     expect(ends).toHaveLength(600);
+  });
+
+  it("has columns of any name; a struct's member __proto__ is refused: both were left out", async () => {
+    const arrow = await readAll(await openArrow("names", "test/fixtures/arrow/names.arrow", 0));
+    expect(await contentOf(join(FIXTURES, "names.parquet"))).toBe(arrow.replaceAll(/,"inner":{[^}]*}/g, ""));
+    await expect(contentOf(join(FIXTURES, "names-lost.parquet"))).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: expect.stringContaining("inner.__proto__: a member of a struct cannot be named __proto__"),
+    });
   });
 
   it("that is truncated or damaged is reported with the row group", async () => {
