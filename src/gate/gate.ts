@@ -5,6 +5,7 @@ import type { ScoreSums } from "../metrics/score-cells.js";
 import type { CompiledSpec, GateBound, GateSpec } from "../spec/compiled.js";
 import { Baselines, isOutside, LARGEST } from "./baselines.js";
 import { FieldWatch } from "./field-watch.js";
+import { SampleSizes } from "./sample.js";
 import { ofEvents, Readings, readEvents, type Signal } from "./signals.js";
 
 /** A signal that left its bounds. */
@@ -82,9 +83,13 @@ export class Gate {
   private current: GateState = { hold: null, holds: 0, lifted: 0, good: 0, recovered: 0 };
   private readonly names: readonly Signal[];
   private readonly found: Readings;
+  /** Of the open window; without weights in the spec, its sums say it all. */
+  private readonly sizes = new SampleSizes();
+  private readonly weighted: boolean;
 
   constructor(spec: CompiledSpec) {
     this.spec = spec.gate!;
+    this.weighted = spec.label.weight !== null;
     this.fields = new FieldWatch(spec);
     this.names = [...ofEvents, ...this.fields.signals];
     this.found = new Readings(this.names.length);
@@ -120,6 +125,7 @@ export class Gate {
   add(batch: Batch, rejects: number, seen: Seen): boolean {
     this.before ??= NOTHING;
     this.fields.add(batch);
+    if (this.weighted) this.sizes.add(batch);
     this.events += batch.rows;
     this.rejects += rejects;
     const part = (this.events + this.rejects) / this.spec.window;
@@ -127,7 +133,8 @@ export class Gate {
     if (!whole && (this.looked || part * EARLY < 1)) return false;
     this.looked = true;
     const { events, found } = this;
-    readEvents({ events, rejects: this.rejects, scores: since(seen.scores, this.before) }, found, ln);
+    const scores = since(seen.scores, this.before);
+    readEvents({ events, rejects: this.rejects, scores, sample: this.sizes.of(scores) }, found, ln);
     this.fields.read(found, ofEvents.length);
     const breaches = this.baselines.breaches(found, part);
     if (whole) breaches.push(...this.slices(seen.slices()));
@@ -163,6 +170,7 @@ export class Gate {
       f64("gate/window", Float64Array.of(...head, ...sums)),
       f64("gate/usual", usual),
       f64("gate/baselines", this.baselines.data),
+      ...(this.weighted ? [f64("gate/weights", this.sizes.sums)] : []),
       u32("gate/known", known),
       u32("gate/current", current),
     ];
@@ -190,6 +198,8 @@ export class Gate {
     sums.set(rest);
     usual.set(numbers("gate/usual", usual));
     this.baselines.data.set(numbers("gate/baselines", this.baselines.data));
+    // Checkpoints of earlier versions have none.
+    if (this.weighted && blocks.has("gate/weights")) this.sizes.sums.set(numbers("gate/weights", this.sizes.sums));
     words("gate/known", known);
     words("gate/current", current);
   }
@@ -215,6 +225,7 @@ export class Gate {
     this.events = 0;
     this.rejects = 0;
     this.looked = false;
+    this.sizes.begin();
     if (learn) this.fields.usual.set(this.baselines.usual());
     this.fields.begin(learn);
   }

@@ -1,4 +1,5 @@
 import type { ScoreSums } from "../metrics/score-cells.js";
+import type { Sample } from "./sample.js";
 
 /** A kind of signal: how much it may vary by chance, and how large a change matters. */
 export interface Kind {
@@ -74,15 +75,20 @@ export interface Window {
   readonly events: number;
   readonly rejects: number;
   readonly scores: ScoreSums;
+  readonly sample: Sample;
 }
 
 /** Writes the signals that do not belong to a field, as the first ones. @param ln the natural logarithm */
-export function readEvents({ events, rejects, scores }: Window, into: Readings, ln: (x: number) => number): void {
+export function readEvents(
+  { events, rejects, scores, sample }: Window,
+  into: Readings,
+  ln: (x: number) => number,
+): void {
   const { weight, positive, predicted, loss } = scores;
   const p = positive / weight;
   const entropy = -(p * ln(p) + (1 - p) * ln(1 - p));
   into.put(0, rejects / (events + rejects), events + rejects);
-  into.put(1, p, weight);
-  into.put(2, predicted / positive, positive);
-  into.put(3, loss / weight / entropy, Math.min(positive, weight - positive));
+  into.put(1, p, sample.events);
+  into.put(2, predicted / positive, sample.positives);
+  into.put(3, loss / weight / entropy, Math.min(sample.positives, sample.negatives));
 }

@@ -7,12 +7,12 @@ import { compiledFromJson, specHash } from "../../src/spec/compile.js";
 import { keyColumn } from "../../src/spec/key-column.js";
 import { parseSpec } from "../../src/spec/parse.js";
 
-const specOf = (gate: string) =>
+const specOf = (gate: string, label = "field: y") =>
   parseSpec(
     `
 name: g
 events: { format: json }
-label: { field: y }
+label: { ${label} }
 fields:
   - { name: user, type: categorical, table: t }
   - { name: hour, type: categorical, table: t }
@@ -40,8 +40,8 @@ interface Feed {
 }
 
 /** A gate, and a stream for it in batches of 500. */
-function watched(gate: string, seed = 1) {
-  const spec = specOf(gate);
+function watched(gate: string, seed = 1, label?: string) {
+  const spec = specOf(gate, label);
   const layout = batchLayout(spec, spec.batch);
   const [user, hour] = ["user", "hour"].map((name) => keyColumn(spec, name));
   const rng = new Rng(seed);
@@ -55,6 +55,8 @@ function watched(gate: string, seed = 1) {
     const batch = new Batch(layout, 500, new ArrayBuffer(layout.bytes));
     const { offsets } = batch.bag(0);
     for (let r = 0; r < 500; r++) {
+      batch.labels[r] = Number(r % 10 === 0);
+      batch.weights[r] = 1 + (r % 3);
       const at = r * user.singles;
       const none = rng.uniform() < noUser;
       batch.keys(0)[at + user.cell] = none ? user.missing : id(offset + Math.floor(800 * rng.uniform() ** 2));
@@ -129,8 +131,8 @@ describe("a gate with learned bounds", () => {
     expect(names(many(gate, 5000, { noUser: 1 }))).toContain("missing(user)");
   });
 
-  it("continues identically from its blocks", () => {
-    const [one, other] = [watched("gate: hold", 5), watched("gate: hold", 5)];
+  it.each(["field: y", "field: y, weight: w"])("continues identically from its blocks (%s)", (label) => {
+    const [one, other] = [watched("gate: hold", 5, label), watched("gate: hold", 5, label)];
     one.many(one.gate, 51_500);
     other.many(other.gate, 51_500);
     const again = new Gate(one.spec);
@@ -141,6 +143,24 @@ describe("a gate with learned bounds", () => {
     expect(again.state).toEqual(other.gate.state);
     expect(again.blocks()).toEqual(other.gate.blocks());
   });
+});
+
+it("a gate that nothing can be learned from does not judge: of weight 100, five events were 500", () => {
+  const { spec } = watched("gate: { window: 100, warmup: 2 }", 1, "field: y, weight: w");
+  const layout = batchLayout(spec, spec.batch);
+  const gate = new Gate(spec);
+  let scores: ScoreSums = { weight: 0, positive: 0, predicted: 0, loss: 0 };
+  for (let window = 0; window < 12; window++) {
+    // 99 of 104 events are rejected, or without weight.
+    const batch = new Batch(layout, 104, new ArrayBuffer(layout.bytes));
+    const positives = window < 10 ? 2 : 5;
+    batch.weights.fill(100, 0, 5);
+    batch.labels.fill(1, 0, positives);
+    const { weight, positive } = scores;
+    scores = { ...scores, weight: weight + 500, positive: positive + 100 * positives, predicted: positive, loss: 0 };
+    gate.add(batch, 0, { scores, examples: 104 * (window + 1), slices: () => [] });
+  }
+  expect(names(gate)).toBeUndefined();
 });
 
 describe("configured bounds", () => {
