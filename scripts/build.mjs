@@ -1,7 +1,8 @@
 // Builds the package into dist/: AssemblyScript kernels, ONNX Runtime for this platform, TypeScript, and bundles of the modules loaded at a start.
-import { execFileSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { build } from "rolldown";
 import { bundleForBrowsers } from "./browser.mjs";
@@ -35,14 +36,34 @@ const common = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--z
 const memory = ["--initialMemory", "16", "--maximumMemory", "65536"];
 const transform = ["--transform", "./scripts/layouts.mjs"];
 const threads = ["--enable", "threads", "--sharedMemory"];
-for (const name of readdirSync(ASSEMBLY)) {
-  if (only && only !== name) continue;
-  const entry = join(ASSEMBLY, name, "index.ts");
-  if (!existsSync(entry)) continue;
-  compile(entry, join(OUT, `${name}.wasm`), []);
-  if (SHARED.includes(name)) compile(entry, join(OUT, `${name}-shared.wasm`), threads);
+const kernels = readdirSync(ASSEMBLY).filter((name) => existsSync(join(ASSEMBLY, name, "index.ts")));
+const compiled = (name, suffix, more) => () =>
+  compile(join(ASSEMBLY, name, "index.ts"), join(OUT, `${name}${suffix}.wasm`), more);
+const jobs = kernels
+  .filter((name) => !only || only === name)
+  .flatMap((name) => [compiled(name, "", []), ...(SHARED.includes(name) ? [compiled(name, "-shared", threads)] : [])]);
+// From the last name on: the largest kernels, those of table, begin among the first.
+await sideBySide(only ? jobs : [...jobs.reverse(), makeRest]);
+
+/** Runs jobs in this order, as many at a time as there are processors. */
+async function sideBySide(jobs) {
+  const waiting = [...jobs];
+  const worker = async () => {
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) await job();
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
 }
-if (!only) {
+
+/** Runs a program of Node. @throws Error if it fails */
+function run(...args) {
+  const child = spawn(process.execPath, args, { stdio: "inherit" });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => (code === 0 ? resolve() : reject(new Error(`${args[0]}: exit ${code}`))));
+  });
+}
+
+async function makeRest() {
   layOnnxruntime(thisPlatform());
   const sources = hashOfAll();
   if (!isMade(sources)) await makeAll(sources);
@@ -69,7 +90,7 @@ function hashOfAll() {
 async function makeAll(sources) {
   rmSync(MADE, { force: true });
   removeStale();
-  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
+  await run("node_modules/typescript/bin/tsc", "-p", "tsconfig.json");
   for (const page of ["serve/page", "report/page"]) cpSync(`src/${page}`, `dist/${page}`, { recursive: true });
   await bundle();
   BUNDLES[0][0].forEach(layCommonJs);
@@ -78,7 +99,7 @@ async function makeAll(sources) {
 }
 
 /** Compiles a kernel, unless it was built from the same sources: `NAME.wasm.made` has their hash. */
-function compile(entry, target, more) {
+async function compile(entry, target, more) {
   const options = ["--enable", "simd", ...common, ...transform, ...memory, ...more];
   const made = hashOf(
     [...sourcesOf(entry), "scripts/layouts.mjs", "node_modules/assemblyscript/package.json"],
@@ -86,8 +107,7 @@ function compile(entry, target, more) {
   );
   const stamp = `${target}.made`;
   if (!only && existsSync(target) && existsSync(stamp) && readFileSync(stamp, "utf8") === made) return;
-  const compiler = "node_modules/assemblyscript/bin/asc.js";
-  execFileSync(process.execPath, [compiler, entry, "-o", target, ...options], { stdio: "inherit" });
+  await run("node_modules/assemblyscript/bin/asc.js", entry, "-o", target, ...options);
   writeFileSync(stamp, made);
 }
 
