@@ -28,3 +28,10 @@ export function tooShort(name: string, place: number, end: number, unit: "byte" 
     },
   );
 }
+
+/** The error for a file that became shorter while it was read. */
+export function shrunk(name: string): HashbrookError {
+  return new HashbrookError("source_unreadable", `${name}: became shorter while it was read`, {
+    hint: "restore it; a file that is replaced must be renamed into place, not written over",
+  });
+}

@@ -57,6 +57,19 @@ export async function behind<R extends Reader>(reader: R, name: string, offset: 
   }
 }
 
+/** The next `size` bytes of a reader, fewer if it ends before; it is closed. */
+export async function headOf(reader: Reader, size: number): Promise<Uint8Array> {
+  const head = new Uint8Array(size);
+  try {
+    let length = 0;
+    for (let count = -1; count !== 0 && length < size; length += count)
+      count = await reader.read(head.subarray(length));
+    return head.subarray(0, length);
+  } finally {
+    reader.close();
+  }
+}
+
 /** @returns how many bytes there were */
 async function skip(reader: Reader, offset: number): Promise<number> {
   const scratch = new Uint8Array(Math.min(offset, 1 << 18));

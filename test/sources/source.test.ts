@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, openSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -221,6 +221,18 @@ describe("errors name the input and a fix", () => {
     return { thrown: undefined, bytes };
   };
   const packed = gzipSync(contents[0]);
+
+  it("a file that became shorter while it was read: its rest was taken for the end", async () => {
+    const source = open(put("shorter.tsv", "1\ta\n".repeat(1000)));
+    await source.open(START);
+    await source.read(new Uint8Array(100));
+    truncateSync(join(folder, "shorter.tsv"), 50);
+    await expect(source.read(new Uint8Array(100))).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: "shorter.tsv: became shorter while it was read",
+    });
+    await source.close();
+  });
 
   it("a truncated .gz, after its readable content", async () => {
     const { thrown, bytes } = await readAll(put("cut.tsv.gz", packed.subarray(0, packed.length >> 1)));

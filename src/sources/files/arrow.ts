@@ -1,9 +1,9 @@
 import { fstatSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import type { AsyncRecordBatchFileReader, AsyncRecordBatchStreamReader, RecordBatch } from "apache-arrow";
+import type { AsyncRecordBatchFileReader, AsyncRecordBatchStreamReader, Data, RecordBatch } from "apache-arrow";
 import { HashbrookError } from "../../core/errors.js";
 import { zstdDecompress } from "../../core/zstd.js";
-import { systemFailure } from "../failure.js";
+import { shrunk, systemFailure } from "../failure.js";
 import { lz4Decompress } from "../kafka/lz4.js";
 import type { Reader } from "../reader.js";
 import { jsonOf } from "./json-lines.js";
@@ -52,7 +52,7 @@ class ArrowReader extends RowsReader {
   private readonly name: string;
   private readonly file: FileHandle;
   private readonly size: number;
-  private readonly batches: AsyncIterator<RecordBatch>;
+  private readonly reader: BatchReader;
   /** Number of rows, known only in the file format. */
   private readonly total: number | undefined;
   private batch: RecordBatch | null = null;
@@ -65,8 +65,8 @@ class ArrowReader extends RowsReader {
     this.name = name;
     this.file = file;
     this.size = fstatSync(file.fd).size;
-    this.batches = reader[Symbol.asyncIterator]();
-    this.total = "numRecordBatches" in reader ? reader.numRecordBatches : undefined;
+    this.reader = reader;
+    this.total = reader.isFile() ? (reader as AsyncRecordBatchFileReader).numRecordBatches : undefined;
   }
 
   static async open(name: string, path: string): Promise<ArrowReader> {
@@ -75,7 +75,8 @@ class ArrowReader extends RowsReader {
       throw systemFailure(name, cause);
     });
     try {
-      const reader: BatchReader = await RecordBatchReader.from(file);
+      await checkEnds(file);
+      const reader: BatchReader = await RecordBatchReader.from(guarded(name, file));
       await reader.open();
       if (!reader.schema) throw new Error("no schema found");
       return new ArrowReader(name, file, reader);
@@ -138,10 +139,62 @@ class ArrowReader extends RowsReader {
   }
 
   private async nextBatch(): Promise<void> {
-    const { done, value } = await this.batches.next();
-    this.ended = done === true;
-    this.batch = done ? null : value;
+    const batch = await (this.total === undefined ? this.nextOfStream() : this.nextOfFile(this.total));
+    batch?.data.children.forEach(checkLength);
+    batch?.data.children.forEach(shortIndices);
+    this.ended = batch === null;
+    this.batch = batch;
   }
+
+  private async nextOfStream(): Promise<RecordBatch | null> {
+    const { done, value } = await (this.reader as AsyncRecordBatchStreamReader).next();
+    return done ? null : value;
+  }
+
+  /** By its number: the library's iterator does not end at a message that is no record batch. */
+  private async nextOfFile(total: number): Promise<RecordBatch | null> {
+    if (this.before === total) return null;
+    const batch = await (this.reader as AsyncRecordBatchFileReader).readRecordBatch(this.before);
+    if (batch === null) throw new Error("no record batch is where the footer says");
+    return batch;
+  }
+}
+
+const MAGIC = "ARROW1";
+
+/** Checks that what begins as the file format also ends so: the library takes any last bytes for a footer. */
+async function checkEnds(file: FileHandle): Promise<void> {
+  const { size } = await file.stat();
+  const at = async (position: number) =>
+    (await file.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, position)).buffer.toString("latin1");
+  const head = await at(0);
+  if (head.startsWith("FEA1")) throw new Error("the file is Feather version 1");
+  if (head === MAGIC && (await at(Math.max(0, size - MAGIC.length))) !== MAGIC)
+    throw new Error("the footer at its end is missing: the file was cut short, or its writer did not close it");
+}
+
+/** Makes a file's reads fail at its end: the library repeats those that return nothing. */
+function guarded(name: string, file: FileHandle): FileHandle {
+  const read = async (bytes: Uint8Array, offset: number, length: number, position: number) => {
+    const result = await file.read(bytes, offset, length, position);
+    if (result.bytesRead === 0 && length > 0) throw shrunk(name);
+    return result;
+  };
+  return { fd: file.fd, stat: () => file.stat(), read, close: () => file.close() } as unknown as FileHandle;
+}
+
+/** Checks that a column has its rows: the library takes a damaged number of rows, and fills up columns with nulls. */
+function checkLength({ length, values, valueOffsets }: Data): void {
+  if ((valueOffsets?.length ?? 8 * (values?.byteLength ?? length)) < length)
+    throw new Error(`a column is shorter than ${length} rows`);
+}
+
+/** Converts a dictionary's indices of 64 bits, which the library does not look up, to 32, here and in all children. */
+function shortIndices(data: Data): void {
+  const { values, dictionary } = data;
+  if (dictionary && (values instanceof BigInt64Array || values instanceof BigUint64Array))
+    Object.assign(data, { values: Int32Array.from(values, Number) });
+  for (const child of data.children) shortIndices(child);
 }
 
 /** Rows of a batch as JSON lines, without members that are null. */

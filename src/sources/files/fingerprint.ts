@@ -1,7 +1,7 @@
 import { HashbrookError } from "../../core/errors.js";
 import { hex64 } from "../../core/hash.js";
 import { xxh64 } from "../../kernels/hash.js";
-import type { Input } from "../reader.js";
+import { headOf, type Input } from "../reader.js";
 
 /** Bytes of content that identify a file. */
 export const HEAD = 1 << 16;
@@ -43,10 +43,5 @@ export function changed(message: string): HashbrookError {
 
 /** The first `bytes` bytes of an input's content; fewer if it is shorter. */
 export async function readHead(input: Input, bytes: number): Promise<Uint8Array> {
-  const head = new Uint8Array(bytes);
-  const reader = await input.open(0);
-  let length = 0;
-  for (let count = -1; count !== 0 && length < bytes; length += count) count = await reader.read(head.subarray(length));
-  reader.close();
-  return head.subarray(0, length);
+  return headOf(await input.open(0), bytes);
 }

@@ -136,6 +136,9 @@ class ParquetReader extends RowsReader {
     const readerOf = async (file: TableFile) => {
       if (file.bytes(file.size - 4, 4).toString("latin1") === "PARE") throw new Error("the file is encrypted");
       const metadata = await parquetMetadataAsync(bufferOf(file), { parsers });
+      // The footer is plain if only columns are encrypted.
+      if (metadata.row_groups.some(({ columns }) => columns.some((column) => column.crypto_metadata)))
+        throw new Error("columns of the file are encrypted");
       metadata.schema.forEach(keepDigits);
       refuseLostMembers(metadata);
       return new ParquetReader(name, file, metadata);

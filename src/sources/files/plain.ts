@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { systemFailure, tooShort } from "../failure.js";
+import { HashbrookError } from "../../core/errors.js";
+import { shrunk, systemFailure, tooShort } from "../failure.js";
 import type { Reader } from "../reader.js";
 
 /** Maximum size of one read call; the operating system accepts at most 2 GiB. */
@@ -9,6 +10,8 @@ const MAX_READ = 1 << 30;
 export class PlainReader implements Reader {
   readonly #name: string;
   readonly #file: number;
+  /** Size when it was opened, in bytes; it may have grown since. */
+  readonly #size: number;
   #at: number;
 
   constructor(name: string, path: string, offset: number) {
@@ -19,19 +22,20 @@ export class PlainReader implements Reader {
     } catch (cause) {
       throw systemFailure(name, cause);
     }
-    const { size } = fstatSync(this.#file);
-    if (size >= offset) return;
+    this.#size = fstatSync(this.#file).size;
+    if (this.#size >= offset) return;
     closeSync(this.#file);
-    throw tooShort(name, offset, size);
+    throw tooShort(name, offset, this.#size);
   }
 
   read(target: Uint8Array): number {
     try {
       const count = readSync(this.#file, target, 0, Math.min(target.length, MAX_READ), this.#at);
+      if (count === 0 && target.length > 0 && this.#at < this.#size) throw shrunk(this.#name);
       this.#at += count;
       return count;
     } catch (cause) {
-      throw systemFailure(this.#name, cause);
+      throw cause instanceof HashbrookError ? cause : systemFailure(this.#name, cause);
     }
   }
 

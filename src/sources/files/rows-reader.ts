@@ -75,6 +75,7 @@ export function rowsDamaged(name: string, what: string, codecs: string, cause: u
 /** What is not supported although the file is whole, in the words of its reader, and what to do. */
 const unsupported: readonly (readonly [RegExp, string])[] = [
   [/Unrecognized type/, "a column has a type that cannot be read, such as run ends or views: write its plain values"],
-  [/file is encrypted/, "keys are not supported: write it without encryption"],
+  [/file (?:is|are) encrypted/, "keys are not supported: write it without encryption"],
+  [/Feather version 1/, "write version 2, the Arrow IPC file format: pandas and pyarrow do so unless told otherwise"],
   [/file is empty/, "write it again: even a table without rows has a schema"],
 ];

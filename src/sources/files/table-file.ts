@@ -1,13 +1,15 @@
 import { type Files, nodeFiles, readFully } from "../../core/files.js";
-import { systemFailure } from "../failure.js";
+import { shrunk, systemFailure } from "../failure.js";
 
 /** A file with random access, for table formats. */
 export class TableFile {
   readonly size: number;
+  private readonly name: string;
   private readonly files: Files;
   private readonly file: number;
 
-  private constructor(files: Files, file: number, size: number) {
+  private constructor(name: string, files: Files, file: number, size: number) {
+    this.name = name;
     this.files = files;
     this.file = file;
     this.size = size;
@@ -34,17 +36,20 @@ export class TableFile {
     let size: number | undefined;
     try {
       size = files.stat(path)?.bytes ?? 0;
-      return await readerOf(new TableFile(files, file, size));
+      return await readerOf(new TableFile(name, files, file, size));
     } catch (cause) {
       files.close(file);
       throw damaged(size === 0 ? new Error("the file is empty: 0 bytes") : cause);
     }
   }
 
-  /** Up to `size` bytes at position `from`; fewer at the end of the file. */
+  /**
+   * Up to `size` bytes at position `from`; fewer at the end of the file.
+   * @throws HashbrookError source_unreadable if it has become shorter
+   */
   bytes(from: number, size: number): Buffer<ArrayBuffer> {
     const bytes = Buffer.alloc(Math.max(0, Math.min(size, this.size - from)));
-    readFully(this.files, this.file, bytes, from);
+    if (readFully(this.files, this.file, bytes, from) < bytes.length) throw shrunk(this.name);
     return bytes;
   }
 

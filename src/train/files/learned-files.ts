@@ -2,7 +2,7 @@ import { HashbrookError } from "../../core/errors.js";
 import { hex64 } from "../../core/hash.js";
 import { xxh64 } from "../../kernels/hash.js";
 import { HEAD, parseFingerprint, readHead } from "../../sources/files/fingerprint.js";
-import type { Input } from "../../sources/reader.js";
+import { headOf, type Input } from "../../sources/reader.js";
 import type { FilePosition } from "../job.js";
 import type { Pass } from "./pass.js";
 
@@ -140,16 +140,11 @@ export async function hasMore(
 
 /** The bytes before and after a position, if they exist. */
 async function bytesAround(input: Input, offset: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(2);
   try {
-    const reader = await input.open(Math.max(0, offset - 1));
-    let length = 0;
-    for (let count = -1; count !== 0 && length < 2; length += count) count = await reader.read(bytes.subarray(length));
-    reader.close();
-    return bytes.subarray(0, length);
+    return await headOf(await input.open(Math.max(0, offset - 1)), 2);
   } catch (error) {
     // Shorter than what was learned: nothing is new in it.
-    if (error instanceof HashbrookError && error.code === "source_changed") return bytes.subarray(0, 0);
+    if (error instanceof HashbrookError && error.code === "source_changed") return new Uint8Array(0);
     throw error;
   }
 }

@@ -21,6 +21,9 @@ async function contentOf(file: string, offset = 0, row = 0): Promise<string> {
   return text;
 }
 
+/** In pyarrow's metadata of a record batch: its type (3, at 1) and version. */
+const RECORD_BATCH = Buffer.from([0, 3, 4, 0, 0x18]);
+
 describe("an Arrow file", () => {
   it.each(["plain.arrow", "lz4.arrow", "zstd.arrow", "default.feather", "stream.arrows"])(
     "%s is read as pyarrow wrote it",
@@ -94,5 +97,50 @@ describe("an Arrow file", () => {
         hint: expect.stringContaining("lz4, zstd"),
       });
     await expect(contentOf(join(folder, "missing.arrow"))).rejects.toMatchObject({ code: "source_missing" });
+  });
+
+  it("that was cut where a record batch ends, before its footer, is reported: its first rows were taken for all", async () => {
+    const file = join(temporary(), "cut.arrow");
+    cpSync(join(FIXTURES, "plain.arrow"), file);
+    const footer = readFileSync(file).readInt32LE(readFileSync(file).length - 10);
+    truncateSync(file, readFileSync(file).length - 10 - footer);
+    await expect(contentOf(file)).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: expect.stringContaining("the footer at its end is missing"),
+    });
+  });
+
+  it("that became shorter while it was read is reported: its reader never ended", async () => {
+    const file = join(temporary(), "shorter.arrow");
+    cpSync(join(FIXTURES, "plain.arrow"), file);
+    const reader = await openArrow(file, file, 0);
+    truncateSync(file, 100);
+    await expect(readAll(reader)).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: `${file}: became shorter while it was read`,
+    });
+  });
+
+  it("whose footer points at what is no record batch is reported: its reader never ended", async () => {
+    const file = join(temporary(), "header.arrow");
+    const bytes = readFileSync(join(FIXTURES, "plain.arrow"));
+    for (let at = bytes.indexOf(RECORD_BATCH); at >= 0; at = bytes.indexOf(RECORD_BATCH, at + 1)) bytes[at + 1] = 0;
+    writeFileSync(file, bytes);
+    await expect(contentOf(file)).rejects.toMatchObject({ code: "source_unreadable" });
+  });
+
+  it("of Feather's first version is said to be that: its compression was suspected", async () => {
+    const file = join(temporary(), "old.feather");
+    writeFileSync(file, `FEA1${" ".repeat(400)}FEA1`);
+    await expect(contentOf(file)).rejects.toMatchObject({
+      message: `${file}: not an Arrow IPC file: the file is Feather version 1`,
+      hint: expect.stringMatching(/^write version 2/),
+    });
+  });
+
+  it("has the values of a dictionary with indices of 64 bits: they were not looked up", async () => {
+    expect(await contentOf(join(FIXTURES, "dictionary-64.arrow"))).toBe(
+      '{"signed":"a","unsigned":"a"}\n{"signed":"b","unsigned":"b"}\n{}\n{"signed":"a","unsigned":"a"}\n',
+    );
   });
 });

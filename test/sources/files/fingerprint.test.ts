@@ -2,6 +2,8 @@ import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { fingerprint } from "../../../src/sources/files/fingerprint.js";
+import { inputsOf } from "../../../src/sources/files/inputs.js";
 import { openSource } from "../../../src/sources/source.js";
 import { sampleLines, temporaryFolder } from "../samples.js";
 
@@ -33,6 +35,17 @@ describe("fingerprints", () => {
   it("of a compressed file are of its content", async () => {
     const [plain] = await fingerprintsOf("part-0.tsv");
     expect(await fingerprintsOf("part-0.tsv.gz")).toEqual([`${plain}.gz`]);
+  });
+
+  it("leave no file open that cannot be read: its descriptor stayed open as long as the process", async () => {
+    let closed = 0;
+    const read = () => Promise.reject(new Error("damaged"));
+    const input = {
+      ...inputsOf("part-0.tsv", folder)[0],
+      open: async () => ({ read, consumed: 0, close: () => void closed++ }),
+    };
+    await expect(fingerprint(input)).rejects.toThrow("damaged");
+    expect(closed).toBe(1);
   });
 
   it("remain valid when lines were appended, files were added, or the folder was moved", async () => {

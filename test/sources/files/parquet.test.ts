@@ -170,6 +170,21 @@ describe("a Parquet file", () => {
     });
   });
 
+  it("whose columns are encrypted and whose footer is not is reported as such: its compression was suspected", async () => {
+    await expect(contentOf(join(FIXTURES, "encrypted-column.parquet"))).rejects.toMatchObject({
+      message: expect.stringContaining("columns of the file are encrypted"),
+      hint: "keys are not supported: write it without encryption",
+    });
+  });
+
+  it("that became shorter while it was read is reported: its end was taken for zeros", async () => {
+    const file = join(temporary(), "shorter.parquet");
+    cpSync(join(FIXTURES, "none.parquet"), file);
+    const reader = await openParquet(file, file, 0);
+    truncateSync(file, 100);
+    await expect(readAll(reader)).rejects.toMatchObject({ message: `${file}: became shorter while it was read` });
+  });
+
   it("is refused if the spec's format is not json", async () => {
     const data = join(FIXTURES, "none.parquet");
     await expect(report(["train", "--model", "features/criteo-lr.yaml", "--data", data, "--out", "x"])).rejects.toThrow(
