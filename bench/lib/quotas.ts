@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { background } from "./background.js";
 
@@ -35,9 +35,9 @@ export class Quotas {
     return background(args, ["sh", "-c", 'echo $$ > "$0" && exec "$@"', procs, ...by]);
   }
 
-  /** Removes the groups; their processes have ended. */
+  /** Removes the groups. What still runs in them, after a failure, is killed: it would keep its network link, too. */
   close(): void {
-    for (const group of this.groups) rmdirSync(group);
+    for (const group of this.groups) remove(group);
     this.groups.clear();
   }
 
@@ -52,4 +52,13 @@ export class Quotas {
     } else writeFileSync(join(group, "cpu.max"), `${quota} ${PERIOD_US}`);
     return group;
   }
+}
+
+/** A process that was killed is in its group for some milliseconds more. */
+function remove(group: string): void {
+  const running = () => readFileSync(join(group, "cgroup.procs"), "utf8").split("\n").filter(Boolean);
+  for (const pid of running()) process.kill(Number(pid), "SIGKILL");
+  const turn = new Int32Array(new SharedArrayBuffer(4));
+  for (let turns = 0; turns < 100 && running().length > 0; turns++) Atomics.wait(turn, 0, 0, 20);
+  rmdirSync(group);
 }

@@ -16,8 +16,8 @@ import { DEEP_CROSSING, LR, training } from "./trainers.js";
 
 /** Fifty in `npm run test:soak`; HASHBROOK_KILLS=1000 takes two hours. */
 const KILLS = Number(process.env.HASHBROOK_KILLS ?? 12);
-/** Enough for every life to make progress. */
-const EVENTS = 6000 * KILLS;
+/** Enough for every life to make progress: in four checkpoints at most, of 1,024 events each. */
+const EVENTS = 4000 * KILLS;
 /** For the model that is compared byte for byte with a run without kills. */
 const LR_KILLS = process.env.HASHBROOK_SEED ? 8 : 4;
 const PARTITIONS = 4;

@@ -138,7 +138,7 @@ describe("while entries are applied every few milliseconds", () => {
       void expected.set(trainer.examples, { few: await trainer.answers(few), many: await trainer.answers(many) });
     await note();
     const states = [];
-    for (let i = 0; i < 30; i++) {
+    for (let i = 0; i < 16; i++) {
       await trainer.learn();
       await note();
       const delta = trainer.delta();

@@ -24,7 +24,7 @@ beforeAll(async () => {
   const lr = readFileSync("features/ads-demo-lr.yaml", "utf8")
     .replace("rows: 4_194_304", "rows: 65_536")
     .concat("train: { batch: 512 }\n");
-  const tower = readFileSync("features/ads-demo.yaml", "utf8");
+  const tower = readFileSync("features/ads-demo.yaml", "utf8").replace(/residual: \[[^\]]*\]/, "residual: [16]");
   writeFileSync(spec("lr"), lr);
   writeFileSync(spec("lr-fast"), lr.replace("alpha: 0.1", "alpha: 3"));
   writeFileSync(spec("lr-narrow"), narrow(lr));
