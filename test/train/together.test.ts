@@ -130,6 +130,25 @@ describe("rounds", () => {
     expect(played[1].map(facts)).toEqual(played[0].map(facts));
   });
 
+  it("compare the same events although a model rejects some of them: later ones moved into the next block", async () => {
+    const rejected = new Set(Array.from({ length: 300 }, (_, i) => (i * 7919 + 11) % ROWS));
+    const lines = (await simulated(ROWS, 6)).trimEnd().split("\n");
+    const broken = lines.map((line, i) => (rejected.has(i) ? line.split("\t").with(-3, "dear").join("\t") : line));
+    const file = join(folder, "rejected.tsv");
+    writeFileSync(file, `${broken.join("\n")}\n`);
+    const counted: number[][] = [];
+    const onRound = ({ contenders: each }: Round) => {
+      counted.splice(0, 2, ...each.map(({ scores }) => scores.blocks.map(({ events }) => events)));
+      return undefined;
+    };
+    await together({ which: ["lr-narrow", "lr"], data: file, roundExamples: 2000, onRound });
+    const inBlock = (b: number) => [...rejected].filter((row) => Math.floor(row / 512) === b).length;
+    const [narrow, whole] = counted;
+    expect(narrow.length).toBeGreaterThan(10);
+    expect(narrow).toEqual(narrow.map(() => 512));
+    expect(whole).toEqual(whole.map((_, b) => 512 - inBlock(b)));
+  });
+
   it("may drop a contender that has not saved anything, or all of them", async () => {
     const verdicts = [{ drop: ["lr-fast"], discard: true }, { stop: true }];
     const onRound = ({ round }: Round) => verdicts[round - 1];

@@ -20,3 +20,14 @@ export function firstOf(starts: readonly StreamStart[]): StreamStart {
 export function messagesOf(position: StreamPosition): number {
   return "messages" in position ? position.messages : 0;
 }
+
+/**
+ * Events of the stream before a position, the same for every model that is there, whichever events it could read: a
+ * topic's messages, and in files the lines that it learned or rejected.
+ */
+export function placeIn(
+  position: StreamPosition | null,
+  { examples, rejected }: { readonly examples: number; readonly rejected: number },
+): number {
+  return position && "messages" in position ? position.messages : examples + rejected;
+}

@@ -3,7 +3,7 @@ import { HashbrookError } from "../../core/errors.js";
 import { ScoreBlocks } from "../../metrics/score-blocks.js";
 import type { Span } from "../../metrics/split.js";
 import type { EndedBy, SourceState } from "../consumer.js";
-import { isBefore } from "../files/position.js";
+import { isBefore, placeIn } from "../files/position.js";
 import type { Job, StreamPosition } from "../job.js";
 import type { Report } from "../metrics/report.js";
 import type { DecodedBatch } from "../stream.js";
@@ -17,6 +17,8 @@ export class Contender {
   readonly trainer: Trainer;
   private readonly blocks = new ScoreBlocks();
   private since = 0;
+  /** Of the batch being learned: events of the stream before it, and for each one it rejects the rows before that. */
+  private current: { readonly place: number; readonly gaps: readonly number[] } = { place: 0, gaps: [] };
   /** The position it starts after; null once that is reached. */
   private startsAt: StreamPosition | null = null;
   private streamAt: StreamPosition | null = null;
@@ -52,10 +54,9 @@ export class Contender {
     this.since = since;
   }
 
-  /** Number of events it has received, learned and rejected. */
+  /** Where it is in the stream: see `placeIn`. */
   get place(): number {
-    const { examples, rejected } = this.trainer.runMetrics;
-    return examples + rejected;
+    return placeIn(this.startsAt ?? this.streamAt, this.trainer.runMetrics);
   }
 
   get examples(): number {
@@ -65,6 +66,7 @@ export class Contender {
   /** Learns a batch, unless it has learned it already. @throws checkpoint_mismatch; as `Trainer.consume` */
   async consume(decoded: DecodedBatch, source: SourceState): Promise<void> {
     const { startsAt, streamAt } = this;
+    this.current = { place: this.place, gaps: gapsOf(decoded, streamAt) };
     this.streamAt = decoded.position;
     if (startsAt) {
       if (!isBefore(startsAt, decoded.position)) return;
@@ -92,15 +94,38 @@ export class Contender {
     { labels, weights }: { labels: Float32Array; weights: Float32Array },
     seen: readonly Span[],
   ): void {
-    const { place } = this;
-    let from = Math.max(0, this.since - place);
+    let last = 0;
     for (const span of [...seen, { from: logits.length, to: logits.length }]) {
-      const to = Math.max(from, span.from);
-      const rows = [from, to] as const;
-      this.blocks.add(place + from, logits.subarray(...rows), labels.subarray(...rows), weights.subarray(...rows));
-      from = Math.max(from, span.to);
+      for (const { from, to, place } of this.unbroken(last, span.from)) {
+        const rows = [Math.min(to, Math.max(from, from + this.since - place)), to] as const;
+        const first = place + rows[0] - from;
+        this.blocks.add(first, logits.subarray(...rows), labels.subarray(...rows), weights.subarray(...rows));
+      }
+      last = span.to;
     }
   }
+
+  /** Rows of the batch in pieces without a rejected event between them, and each one's place. */
+  private *unbroken(start: number, end: number): Generator<Span & { readonly place: number }> {
+    const { place, gaps } = this.current;
+    let from = start;
+    for (const [i, gap] of [...gaps, end].entries()) {
+      const to = Math.min(gap, end);
+      if (to <= from) continue;
+      yield { from, to, place: place + i + from };
+      from = to;
+    }
+  }
+}
+
+/**
+ * For every reject of a batch, the number of its rows before it. Empty if that is not known: for messages, and where not
+ * every line was an event. The rows' places are then off by at most the batch's rejects.
+ */
+function gapsOf({ rejects, rows, position }: DecodedBatch, before: StreamPosition | null): number[] {
+  if (!before || "messages" in before || "messages" in position) return [];
+  const lines = position.file === before.file ? position.row - before.row : -1;
+  return lines === rows + rejects.length ? rejects.map(({ row }, i) => row - before.row - 1 - i) : [];
 }
 
 function within(): HashbrookError {

@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { systemClock } from "../../core/clock.js";
 import { fromPlainError, HashbrookError, type PlainError } from "../../core/errors.js";
 import { Thread } from "../../core/thread-pool.js";
+import { placeIn } from "../files/position.js";
 import type { Job } from "../job.js";
 import type { Report } from "../metrics/report.js";
 import type { DecodeTask } from "../workers/decoding.js";
@@ -152,7 +153,7 @@ export class TogetherRun {
     if (this.aborted) return;
     this.began = true;
     const { starts } = followed;
-    const since = Math.max(...starts.map(({ examples, rejected }) => examples + rejected));
+    const since = Math.max(...starts.map((start) => placeIn(start.position, start)));
     const behind = Math.max(...starts.map(({ examples }) => Math.floor(examples / roundExamples)));
     this.round = behind;
     this.rounds.fill(behind);
