@@ -8,7 +8,7 @@ import { policyLines } from "./ips.js";
 import { DIMS, dims, notEmpty, threads, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";
 import { stopSignal, tellStopped } from "./signals.js";
-import { printReport, tellPassedOver } from "./summary.js";
+import { printReport, tellPassedOver, tellUnfinished } from "./summary.js";
 import { tellWarnings } from "./warnings.js";
 
 interface Flags {
@@ -99,6 +99,7 @@ async function judge({ checkpoint, data, rewards, dims, json, ...others }: Flags
   try {
     const report = await judgePolicy({ log: data, rewards, checkpoint, policy, dims, signal });
     tellPassedOver(report.passed_over);
+    tellUnfinished(report.unfinished);
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : policyLines(report));
     if (report.ended_by === "stopped") tellStopped(signal, "the end of the log: the report is on the requests before");
   } finally {

@@ -25,6 +25,14 @@ export function tellPassedOver(skipped: Report["passed_over"]): void {
   for (const { path, reason } of skipped) process.stderr.write(`hashbrook: skipped checkpoint ${path}: ${reason}\n`);
 }
 
+/** Reports on standard error which files of a log were not read because they are not complete. */
+export function tellUnfinished(paths: readonly string[]): void {
+  for (const path of paths)
+    process.stderr.write(
+      `hashbrook: skipped ${path}: a server is writing it, or was killed; the next one that logs there completes what is over an hour old\n`,
+    );
+}
+
 /** Reports on standard error what is valid in a model spec, but rarely meant. */
 export function tellSpecWarning({ message, hint }: SpecWarning): void {
   process.stderr.write(`warning: ${message}\n  ${hint}\n`);

@@ -5,7 +5,7 @@ import { type ScoreDifference, type VerifyReport, verifyLog } from "../impressio
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
 import { DIMS, dims, each, eventLog } from "./options.js";
 import { stopSignal, tellStopped } from "./signals.js";
-import { tellPassedOver } from "./summary.js";
+import { tellPassedOver, tellUnfinished } from "./summary.js";
 
 interface Flags {
   log: string[];
@@ -47,6 +47,7 @@ async function run({ json, ...flags }: Flags): Promise<void> {
   try {
     const report = await verifyLog({ ...flags, signal });
     tellPassedOver(report.passed_over);
+    tellUnfinished(report.unfinished);
     if (report.difference) {
       process.exitCode = errorFacts.scores_differ.exit;
       process.stderr.write(`hashbrook: ${differenceText(report.difference)}\n`);

@@ -7,7 +7,7 @@ import type { Dims } from "../spec/cut.js";
 import { eventId } from "./compose.js";
 import { PolicyEstimates, type PolicyValue } from "./estimates.js";
 import { type Impression, readImpression } from "./impression.js";
-import { type LogLine, linesOf, placeOf } from "./log-lines.js";
+import { type LogLine, linesOf, placeOf, unfinishedOf } from "./log-lines.js";
 import { LogScorer, type Rescored } from "./log-scorer.js";
 import { type Rewards, readRewards } from "./rewards.js";
 
@@ -45,6 +45,8 @@ export interface PolicyReport extends PolicyValue {
   readonly repeated: number;
   /** What ended it: the end of the log, or the signal. */
   readonly ended_by: "end" | "stopped";
+  /** Incomplete files of the log's directories, which were not read: a server is writing them, or was killed. */
+  readonly unfinished: readonly string[];
   /** Damaged checkpoints that were skipped. */
   readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
   /** Duration. */
@@ -73,12 +75,13 @@ export async function judgePolicy(options: JudgeOptions): Promise<PolicyReport> 
   const scorer = await LogScorer.open(options.checkpoint, { dims: options.dims });
   try {
     const judge = new Judge(scorer, policy, rewards);
+    const unfinished = unfinishedOf(options.log);
     const ended_by = await judge.read(options);
     const passed_over = scorer.skipped.map(({ path, reason }) => ({ path, reason }));
     const { spec, examples, specHash } = scorer;
     const seconds = (systemClock.now() - started) / 1000;
     const model = { model: spec.name, version: examples, spec_hash: specHash, policy: text };
-    return { ...model, ...judge.report(ended_by), ended_by, passed_over, seconds };
+    return { ...model, ...judge.report(ended_by), ended_by, unfinished, passed_over, seconds };
   } finally {
     await scorer.close();
   }

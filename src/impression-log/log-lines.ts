@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { inputsFor, sourceOf } from "../sources/source.js";
+import { PART } from "./directory-sink.js";
 
 /** A line of a log, and its position. Its bytes are the caller's. */
 export interface LogLine {
@@ -44,8 +45,24 @@ export async function* linesOf(log: readonly string[]): AsyncGenerator<readonly 
 
 const isTopic = (place: string) => place.startsWith("kafka://");
 
+/**
+ * Files in a log's directories that are not complete, and therefore not read: a server is writing them, or was killed.
+ */
+export function unfinishedOf(log: readonly string[]): string[] {
+  return log
+    .filter((place) => !isTopic(place) && isDirectory(place))
+    .flatMap((directory) => {
+      const names = nodeFiles
+        .list(directory)
+        .filter((name) => name.endsWith(PART) && NAME.test(name.slice(0, -PART.length)));
+      return names.map((name) => join(directory, name));
+    });
+}
+
+const isDirectory = (place: string) => existsSync(place) && statSync(place).isDirectory();
+
 function filesOf(place: string): string[] {
-  if (!existsSync(place) || !statSync(place).isDirectory()) return [place];
+  if (!isDirectory(place)) return [place];
   const names = nodeFiles.list(place).filter((name) => NAME.test(name));
   if (names.length > 0) return names.map((name) => join(place, name));
   throw new HashbrookError("source_missing", `${place}: contains no file of an impression log`, {

@@ -2,7 +2,7 @@ import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Dims } from "../spec/cut.js";
 import { type Impression, readImpression } from "./impression.js";
-import { type LogLine, linesOf, placeOf } from "./log-lines.js";
+import { type LogLine, linesOf, placeOf, unfinishedOf } from "./log-lines.js";
 import { LogScorer, type Rescored, type ScoreAs } from "./log-scorer.js";
 
 /** What to verify, and with what. */
@@ -67,6 +67,8 @@ export interface VerifyReport {
   readonly difference: ScoreDifference | null;
   /** What ended it: the end of the log, the first difference, or the signal. */
   readonly ended_by: "end" | "difference" | "stopped";
+  /** Incomplete files of the log's directories, which were not read: a server is writing them, or was killed. */
+  readonly unfinished: readonly string[];
   /** Damaged checkpoints that were skipped. */
   readonly passed_over: readonly { readonly path: string; readonly reason: string }[];
   /** Duration. */
@@ -84,8 +86,9 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const scorer = await LogScorer.open(options.checkpoint, options);
   try {
     const verifier = new Verifier(scorer, options);
+    const unfinished = unfinishedOf(options.log);
     const ended_by = await verifier.read(options);
-    return verifier.report(ended_by, (systemClock.now() - started) / 1000);
+    return { ...verifier.report(ended_by), unfinished, seconds: (systemClock.now() - started) / 1000 };
   } finally {
     await scorer.close();
   }
@@ -127,13 +130,13 @@ class Verifier {
     return true;
   }
 
-  report(ended_by: VerifyReport["ended_by"], seconds: number): VerifyReport {
+  report(ended_by: VerifyReport["ended_by"]): Omit<VerifyReport, "unfinished" | "seconds"> {
     const { scorer, verified, difference } = this;
     const others = [...this.others.values()];
     if (verified === 0 && ended_by === "end") throw nothing(scorer, others);
     const model = { model: scorer.spec.name, version: scorer.examples, spec_hash: scorer.specHash };
     const passed_over = scorer.skipped.map(({ path, reason }) => ({ path, reason }));
-    return { ...model, verified, others, difference, ended_by, passed_over, seconds };
+    return { ...model, verified, others, difference, ended_by, passed_over };
   }
 
   private isOwn({ model, version, spec_hash, precision, dims }: Impression): boolean {

@@ -5,7 +5,7 @@ import { hashbrook } from "../../src/cli/program.js";
 import { verifyLog } from "../../src/impression-log/verify.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { predict, train } from "../../src/train/run.js";
-import { temporary } from "../e2e/hashbrook.js";
+import { run, temporary } from "../e2e/hashbrook.js";
 import { event, shop, twoVersions } from "../serve/served.js";
 import { logged } from "./logged.js";
 
@@ -116,6 +116,20 @@ describe("verify", () => {
     await expect(verify(foreign)).rejects.toMatchObject({
       message: `${foreign}:5: not a line of an impression log`,
     });
+  });
+
+  it("names the unfinished file of a killed server, which was skipped without a word", async () => {
+    const folder = temporary();
+    const names = ["A", "B"].map((time) => join(folder, `impressions-${time}-w-000000.jsonl`));
+    writeFileSync(names[0], lines.join("\n"));
+    writeFileSync(`${names[1]}.part`, lines[0]);
+    writeFileSync(join(folder, "other.part"), "");
+    expect(await verify(folder)).toMatchObject({ verified: lines.length, unfinished: [`${names[1]}.part`] });
+    expect(await verify(names[0])).toMatchObject({ unfinished: [] });
+    const { stderr } = await run(["verify", "--log", folder, "--checkpoint", served.checkpoint]);
+    expect(stderr).toMatch(
+      /^hashbrook: skipped .*impressions-B-w-000000\.jsonl\.part: a server is writing it, or was killed/,
+    );
   });
 
   it("recognizes a server's dims in any order", async () => {
