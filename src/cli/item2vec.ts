@@ -94,13 +94,12 @@ async function run({ data, neighbors, top, json, out, ...flags }: Flags): Promis
 }
 
 function teller(): (progress: Item2vecProgress) => void {
-  const start = systemClock.now();
-  let last = start;
-  return ({ epoch, words, done }) => {
+  let last = systemClock.now();
+  return ({ epoch, words, seconds, done }) => {
     const now = systemClock.now();
     if (now - last < PROGRESS_MS) return;
     last = now;
-    const rate = (words / (now - start)) * 1000;
-    process.stderr.write(`${Math.floor(done * 100)} % · epoch ${epoch} · ${count(words)} ids, ${count(rate)}/s\n`);
+    const rate = count(words / seconds);
+    process.stderr.write(`${Math.floor(done * 100)} % · epoch ${epoch} · ${count(words)} ids, ${rate}/s\n`);
   };
 }

@@ -1,3 +1,4 @@
+import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { Rng } from "../core/rng.js";
 import { type Word2vecKernel, word2vecKernel } from "../kernels/word2vec.js";
@@ -44,8 +45,10 @@ export const item2vecDefaults: Item2vecSettings = {
 export interface Item2vecProgress {
   /** The current pass, from 1. */
   readonly epoch: number;
-  /** Occurrences processed, over all epochs. */
+  /** Occurrences of ids processed, over all epochs. */
   readonly words: number;
+  /** Since learning began: without the time that reading took. */
+  readonly seconds: number;
   /** Share of all work, 0 to 1. */
   readonly done: number;
 }
@@ -82,14 +85,17 @@ export async function learnVectors(
   const all = epochs * sequences.tokens.length;
   const rng = new Rng(settings.seed + 1);
   let [passed, words] = [0, 0];
+  const started = systemClock.now();
   for (let epoch = 1; epoch <= epochs; epoch++) {
     for (const [from, to] of chunks) {
       const rate = settings.rate * Math.max(LEAST_RATE, 1 - passed / all);
-      new Uint32Array(memory.buffer, kernel.idsAt() >>> 0, to - from).set(sequences.tokens.subarray(from, to));
+      const tokens = sequences.tokens.subarray(from, to);
+      new Uint32Array(memory.buffer, kernel.idsAt() >>> 0, to - from).set(tokens);
       kernel.train(to - from, (BigInt(rng.below(2 ** 32)) << 32n) | BigInt(rng.below(2 ** 32)), rate);
       passed += to - from;
-      words = passed;
-      const told = onProgress({ epoch, words, done: passed / all });
+      words += tokens.reduce((sum, token) => sum + Number(token !== END), 0);
+      const seconds = (systemClock.now() - started) / 1000;
+      const told = onProgress({ epoch, words, seconds, done: passed / all });
       if (told) await told;
     }
   }

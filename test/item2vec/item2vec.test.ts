@@ -9,6 +9,7 @@ import { Rng } from "../../src/core/rng.js";
 import { Decoder } from "../../src/decode/decoder.js";
 import { toHalf } from "../../src/delta-log/precision.js";
 import { item2vec, neighboursOf } from "../../src/item2vec/item2vec.js";
+import type { Item2vecProgress } from "../../src/item2vec/learn.js";
 import { word2vecKernel } from "../../src/kernels/word2vec.js";
 import { createModel } from "../../src/model/create.js";
 import { keysOf } from "../../src/spec/keys.js";
@@ -144,6 +145,13 @@ describe("item2vec", () => {
     expect(purity(vectors)).toBeGreaterThanOrEqual(0.95);
     const [nearest] = neighboursOf(out, "c3-7", 1);
     expect(nearest.id).toMatch(/^c3-/);
+  });
+
+  it("reports the ids learned so far, and for how long: the ends of sequences counted as ids", async () => {
+    const [data, epochs, told] = [file(planted(300)), 2, [] as Item2vecProgress[]];
+    const onProgress = (progress: Item2vecProgress) => void told.push(progress);
+    const { words } = await item2vec({ data, out: folder(), epochs, sample: 0, onProgress });
+    expect(told.at(-1)).toEqual({ epoch: epochs, words: words * epochs, seconds: expect.any(Number), done: 1 });
   });
 
   it("gives the same bytes for the same seed, different ones for another", async () => {

@@ -67,3 +67,18 @@ it("fits tables with names that every object has, which a proposal does not ment
   expect(bytesOf(demo)).toBeGreaterThan(0);
   expect(bytesOf(renamed)).toBe(bytesOf(demo));
 });
+
+it("proposes no longer vectors than a table has: where others have more than two components, one of dim 1 got two", async () => {
+  const file = "features/ads-demo.yaml";
+  const text = readFileSync(file, "utf8").replace("context: { dim: 8", "context: { dim: 1");
+  const set = await setUp(file, 20_000, text);
+  const budget = Math.floor(0.1 * set.tables.reduce((sum, { bytes }) => sum + bytes, 0));
+  const problem = { spec: set.spec, byEvent: false, tables: set.tables, budget, random: new Rng(1) };
+  const proposals = strategies.flatMap((strategy) => [...strategy.propose(problem)]);
+  const dims = proposals.flatMap(({ name, tables: { context } }) => {
+    const options = typeof context?.options === "function" ? context.options(1e6) : context?.options;
+    return /-dim-/.test(name) ? [[name, (options as { dim?: number })?.dim]] : [];
+  });
+  expect(dims.length).toBeGreaterThan(1);
+  expect(dims.filter(([, dim]) => dim !== 1)).toEqual([]);
+});

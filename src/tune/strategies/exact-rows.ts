@@ -61,7 +61,7 @@ function* smallerDims(problem: Problem): Iterable<Proposal> {
   const most = Math.max(...problem.tables.map(({ dim }) => dim));
   for (const divisor of [2, 4]) {
     if (most / divisor < 2) continue;
-    const dimOf = ({ dim }: TunedTable) => Math.max(2, Math.round(dim / divisor));
+    const dimOf = ({ dim }: TunedTable) => Math.min(dim, Math.max(2, Math.round(dim / divisor)));
     yield proposal(problem, `admission-f32-dim-${most / divisor}`, byRepeated(problem.tables), (table) => ({
       ...table.options,
       ...admitted,
