@@ -11,7 +11,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
 }
 
 function simulator(smoke: boolean): object {
-  const rows = smoke ? 20_000 : 2_000_000;
+  const rows = smoke ? 5_000 : 2_000_000;
   const data = `simulate:${rows}:7`;
   const deep = trainOnce("features/ads-demo.yaml", data);
   const lr = trainOnce("features/ads-demo-lr.yaml", data);

@@ -33,7 +33,7 @@ export async function run({ smoke }: { smoke: boolean }): Promise<object> {
 }
 
 async function measure(model: Served, out: string, to: string, share: number, smoke: boolean): Promise<object> {
-  const [rounds, ms] = smoke ? [2, 200] : [15, 1000];
+  const [rounds, ms] = smoke ? [2, 80] : [15, 1000];
   return withServer(server(out), (off) =>
     withServer(server(out, "--log", to, "--log-share", String(share)), async (on) => {
       const turn = async ({ url, processor }: Running, candidates: number, connections: number) => {

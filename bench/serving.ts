@@ -55,7 +55,7 @@ export async function run(options: Options): Promise<object> {
 
 function partsOf(options: Options, inside: (name: string) => string): Record<string, () => Promise<object>> {
   const { smoke } = options;
-  const ms = smoke ? 300 : 4000;
+  const ms = smoke ? 150 : 4000;
   let run: string | undefined;
   const out = () => {
     run ??= trained(TEN, inside("ten-"), 2560);
