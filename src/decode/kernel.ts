@@ -1,3 +1,4 @@
+import { fixedPoint, twosComplement } from "../core/fixed-point.js";
 import { instantiate } from "../kernels/wasm.js";
 
 /** How a scan ended. */
@@ -91,11 +92,16 @@ export function scanKernel(): { memory: WebAssembly.Memory; kernel: ScanKernel }
   const number = (at: number, size: number): number => {
     return Number(Buffer.from(memory.buffer, at >>> 0, size >>> 0).toString("latin1"));
   };
-  const text = (x: number, to: number): number => {
-    const written = Buffer.from(String(x), "latin1");
+  const write = (digits: string, to: number): number => {
+    const written = Buffer.from(digits, "latin1");
     new Uint8Array(memory.buffer).set(written, to >>> 0);
     return written.length;
   };
-  const { memory, kernel } = instantiate<ScanKernel>("scan", { number, text });
+  const text = (x: number, to: number): number => write(String(x), to);
+  const decimal = (at: number, size: number, places: number, to: number): number => {
+    const value = twosComplement(new Uint8Array(memory.buffer, at >>> 0, size));
+    return write(fixedPoint(value, places), to);
+  };
+  const { memory, kernel } = instantiate<ScanKernel>("scan", { number, text, decimal });
   return { memory, kernel };
 }

@@ -1,3 +1,4 @@
+import { fixedPoint, twosComplement } from "../core/fixed-point.js";
 import type { AnyType } from "./types.js";
 
 /** Bytes that are not a value of their schema. */
@@ -172,17 +173,5 @@ const timeOf =
 
 function textOf(decimal: number | undefined, read: (from: AvroBytes) => Buffer): Write {
   if (decimal === undefined) return (from) => JSON.stringify(read(from).toString());
-  return (from) => {
-    const bytes = read(from);
-    const value = bytes.length === 0 ? 0n : BigInt.asIntN(8 * bytes.length, BigInt(`0x${bytes.toString("hex")}`));
-    return fixedPoint(value, decimal);
-  };
-}
-
-/** value ÷ 10^places, without zeros at its end. */
-function fixedPoint(value: bigint, places: number): string {
-  const digits = String(value < 0n ? -value : value).padStart(places + 1, "0");
-  const behind = digits.slice(digits.length - places).replace(/0+$/, "");
-  const whole = `${value < 0n ? "-" : ""}${digits.slice(0, digits.length - places)}`;
-  return places === 0 || behind === "" ? whole : `${whole}.${behind}`;
+  return (from) => fixedPoint(twosComplement(read(from)), decimal);
 }

@@ -4,6 +4,8 @@ import { type AnyType, type RecordType, SchemaProblem } from "./types.js";
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 const DAY = 86_400_000;
 const MOST_FIXED = 1 << 20;
+/** Digits of a decimal behind its point: those of 256 bits. */
+const MOST_PLACES = 77;
 
 const primitives: ReadonlyMap<string, AnyType> = new Map(
   Object.entries({
@@ -124,7 +126,7 @@ function fixedOf(schema: Record<string, unknown>, at: string): AnyType {
 function logical({ logicalType, scale = 0 }: Record<string, unknown>, type: AnyType): AnyType {
   if (type.kind === "integer") return times.get(logicalType) ?? type;
   const isDecimal = logicalType === "decimal" && (type.kind === "text" || type.kind === "fixed");
-  return isDecimal && Number.isInteger(scale) && Number(scale) >= 0 && Number(scale) <= 18
+  return isDecimal && Number.isInteger(scale) && Number(scale) >= 0 && Number(scale) <= MOST_PLACES
     ? { ...type, decimal: Number(scale) }
     : type;
 }

@@ -96,6 +96,36 @@ describe("with a fixed schema", () => {
     ]);
   });
 
+  it.each([
+    ["12340000000000000000", 18, "12.34"],
+    ["-9223372036854775809", 2, "-92233720368547758.09"],
+    ["5".padEnd(40, "0"), 38, "50"],
+    ["-7", 38, `-0.${"7".padStart(38, "0")}`],
+    ["9".repeat(76), 77, `0.0${"9".repeat(76)}`],
+    [`-${"9".repeat(76)}`, 0, `-${"9".repeat(76)}`],
+  ])(
+    "reads the decimal %s with %i places as %s: beyond 64 bits, its bytes were taken for a text",
+    (whole, scale, json) => {
+      const decimal = { type: "fixed", name: "Price", size: 32, logicalType: "decimal", precision: 76, scale };
+      const priced = avroSpecs(
+        {
+          type: "record",
+          name: "Sale",
+          fields: [
+            { name: "label", type: "int" },
+            { name: "price", type: decimal },
+          ],
+        },
+        [categorical("price")],
+        "label",
+      );
+      const bytes = Buffer.from(BigInt.asUintN(256, BigInt(whole)).toString(16).padStart(64, "0"), "hex");
+      const { rows } = messages(priced.binary, [Buffer.concat([Buffer.of(2), bytes])]);
+      const line = Buffer.from(`{"label":1,"price":${json}}`);
+      expect(rows).toEqual(messages(priced.json, [line]).rows);
+    },
+  );
+
   it("rejects or decodes any bytes, and continues", () => {
     const inner = { ...{ label: 0, time: 5, user: null, tags: ["x"], price: Buffer.of(1), kind: "A" }, next: null };
     const whole = event({ next: { Click: inner } });

@@ -3,9 +3,14 @@ export function lineOf(row: Readonly<Record<string, unknown>>): string {
   return `${jsonOf(row)}\n`;
 }
 
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Bytes as text; those that are not UTF-8 are replaced. */
+export const textOf = (bytes: Uint8Array): string => utf8.decode(bytes);
+
 export function jsonOf(value: unknown): string {
   if (typeof value === "bigint") return String(value);
-  if (value instanceof Uint8Array) return JSON.stringify(new TextDecoder().decode(value));
+  if (value instanceof Uint8Array) return JSON.stringify(textOf(value));
   if (Array.isArray(value) || ArrayBuffer.isView(value)) return `[${[...(value as number[])].map(jsonOf).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   const members = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);

@@ -1,10 +1,11 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { AsyncBuffer, ColumnData, Compressors, FileMetaData, SchemaElement } from "hyparquet";
 import type { HashbrookError } from "../../core/errors.js";
+import { twosComplement } from "../../core/fixed-point.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import { lz4DecompressBlock } from "../kafka/lz4.js";
 import type { Reader } from "../reader.js";
-import { lineOf } from "./json-lines.js";
+import { lineOf, textOf } from "./json-lines.js";
 import { checkPages, chunksOf } from "./parquet-pages.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 import { TableFile } from "./table-file.js";
@@ -23,13 +24,15 @@ const compressors: Compressors = {
   LZ4_RAW: lz4DecompressBlock,
 };
 
-/** Converts times to numbers, in milliseconds since 1970, as in events. */
+/** Converts times to numbers, in milliseconds since 1970, and bytes to texts, as in events. */
 const parsers = {
   timestampFromMilliseconds: (time: bigint) => Number(time),
   timestampFromMicroseconds: (time: bigint) => Number(time) / 1e3,
   timestampFromNanoseconds: (time: bigint) => Number(time / 1000n) / 1e3,
   dateFromDays: (days: number) => days * 86_400_000,
-  geometryFromBytes: integerOf,
+  stringFromBytes: (bytes: Uint8Array | undefined) => bytes && textOf(bytes),
+  jsonFromBytes: (bytes: Uint8Array | undefined) => bytes && JSON.parse(textOf(bytes)),
+  geometryFromBytes: (bytes: Uint8Array | undefined) => bytes && twosComplement(bytes),
 };
 
 /**
@@ -51,17 +54,6 @@ function refuseLostMembers({ row_groups }: FileMetaData): void {
   const paths = row_groups.flatMap(({ columns }) => columns.map(({ meta_data: meta }) => meta?.path_in_schema ?? []));
   const lost = paths.find((path) => path.includes("__proto__", 1));
   if (lost) throw new Error(`${lost.join(".")}: a member of a struct cannot be named __proto__`);
-}
-
-/** An integer from its two's complement in bytes, the highest first. */
-function integerOf(bytes: Uint8Array | undefined): bigint | undefined {
-  return (
-    bytes &&
-    BigInt.asIntN(
-      8 * bytes.length,
-      bytes.reduce((high, byte) => (high << 8n) | BigInt(byte), 0n),
-    )
-  );
 }
 
 /**

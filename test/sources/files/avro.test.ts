@@ -106,6 +106,17 @@ describe("an Avro file", () => {
   };
   const LINE = '{"label":1,"at":-0.001,"price":-1,"next":{"label":0,"at":0,"price":0.01,"next":null}}\n';
 
+  it("has decimals of 38 places as numbers: beyond 18 places, their bytes were taken for a text", async () => {
+    const decimal = { type: "fixed", name: "Price", size: 32, logicalType: "decimal", precision: 76, scale: 38 };
+    const path = join(temporary(), "big.avro");
+    const records = [125n * 10n ** 37n, -5n].map((value) =>
+      Buffer.from(BigInt.asUintN(256, value).toString(16).padStart(64, "0"), "hex"),
+    );
+    const sale = { type: "record", name: "Sale", fields: [{ name: "price", type: decimal }] };
+    writeFileSync(path, container(sale, "null", [records]));
+    expect(await contentOf(path)).toBe(`{"price":12.5}\n{"price":-0.${"5".padStart(38, "0")}}\n`);
+  });
+
   it("is resumed in the middle of a row, and identified by its first rows", async () => {
     const path = file();
     const whole = await contentOf(path);

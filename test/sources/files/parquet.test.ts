@@ -85,6 +85,12 @@ describe("a Parquet file", () => {
     expect(rows.map(({ bytes }) => bytes)).toEqual(["ab", "\ufffd\u0000", undefined, "", "é", "x"]);
   });
 
+  it("keeps U+FEFF at the beginning of a text: it was dropped, so that the text had another key than in JSON", async () => {
+    const rows = (await contentOf(join(FIXTURES, "marked.parquet"))).trimEnd().split("\n");
+    const texts = ["\ufeffa", "a", "\ufeff", "b\ufeff"];
+    expect(rows).toEqual(texts.map((a, i) => JSON.stringify({ a, some: texts[i % 2], bytes: a })));
+  });
+
   it("with a row group of more than 512 MiB of lines is read: it ended with `Invalid string length`", async () => {
     const reader = await openParquet("", join(FIXTURES, "large-group.parquet"), 0);
     const target = new Uint8Array(1 << 20);

@@ -1,7 +1,7 @@
 // Primitives of Avro's binary encoding. Every function takes the address at which a value begins and returns the
 // address after it, 0 if the bytes do not match the schema; the value read is in the variables below.
 import { BYTES, NAME_BYTES, Name, Type } from "./types";
-import { fixedPointText } from "./written";
+import { fixedPointText, longDecimalText, MOST_DECIMAL, SHORT_PLACES } from "./written";
 
 /** The end of the bytes. */
 let end: usize = 0;
@@ -119,8 +119,21 @@ export function timeOf(type: Type): f64 {
   return (<f64>integer * <f64>type.times) / <f64>type.parts;
 }
 
-/** Writes the number represented by the bytes last read. @returns false if it has more than 64 bits */
+/**
+ * Writes the number represented by the bytes last read.
+ * @returns false if it has more than 8 * MOST_DECIMAL bits, or there is no room for it
+ */
 export function decimal(type: Type): bool {
+  const places = type.decimal - 1;
+  if (places <= SHORT_PLACES && isShort()) return fixedPointText(short, places);
+  return textSize <= MOST_DECIMAL && longDecimalText(text, textSize, places);
+}
+
+/** The number last found by `isShort`. */
+let short: i64 = 0;
+
+/** Whether the number represented by the bytes last read has 64 bits at most. */
+function isShort(): bool {
   // Sign extension: all ones if the first bit is set.
   const sign = textSize ? <u64>(<i64>load<i8>(text) >> 63) : 0;
   let value = sign;
@@ -129,5 +142,6 @@ export function decimal(type: Type): bool {
     value = (value << 8) | load<u8>(text + i);
   }
   if (textSize > 8 && <i64>(value ^ sign) < 0) return false;
-  return fixedPointText(<i64>value, type.decimal - 1);
+  short = <i64>value;
+  return true;
 }

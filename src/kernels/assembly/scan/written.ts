@@ -5,8 +5,18 @@ import { plan, scratchEnd, setScratchEnd } from "./plan";
 @external("env", "text")
 declare function hostText(x: f64, to: usize): usize;
 
+/** The two's complement of `size` bytes at `at`, divided by 10^places, written to `to`. @returns its size */
+@external("env", "decimal")
+declare function hostDecimal(at: usize, size: usize, places: u32, to: usize): usize;
+
 /** Maximum size of a number's text. */
 const NUMBER_BYTES: usize = 32;
+/** Digits behind the point that fit into it. */
+export const SHORT_PLACES: u32 = 18;
+/** Bytes of the longest decimal: up to 77 digits, in front of the point or behind it. */
+export const MOST_DECIMAL: u32 = 32;
+/** Maximum size of its text. */
+const LONG_BYTES: usize = 96;
 /** Limit of decimal digits converted without the host: fifteen are always distinguishable. */
 const EXACT: f64 = 1e15;
 const SAFE: f64 = 9007199254740992;
@@ -113,6 +123,14 @@ export function fixedPointText(value: i64, places: u32): bool {
     behind--;
   }
   decimalText(value < 0, digits, behind);
+  return true;
+}
+
+/** Writes the two's complement of up to MOST_DECIMAL bytes, divided by 10^places, without trailing zeros. */
+export function longDecimalText(at: usize, size: usize, places: u32): bool {
+  if (!hasRoom(LONG_BYTES)) return false;
+  textAt = scratchEnd;
+  setScratchEnd(scratchEnd + hostDecimal(at, size, places, scratchEnd));
   return true;
 }
 
