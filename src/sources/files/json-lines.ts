@@ -8,7 +8,19 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Bytes as text; those that are not UTF-8 are replaced. */
 export const textOf = (bytes: Uint8Array): string => utf8.decode(bytes);
 
+/** A value that was written as JSON, and keeps the digits of its numbers. */
+export class WrittenJson {
+  readonly text: string;
+
+  /** @throws SyntaxError if the text is not JSON */
+  constructor(text: string) {
+    JSON.parse(text);
+    this.text = text.replace(/[\r\n]/g, " ");
+  }
+}
+
 export function jsonOf(value: unknown): string {
+  if (value instanceof WrittenJson) return value.text;
   if (typeof value === "bigint") return String(value);
   if (value instanceof Uint8Array) return JSON.stringify(textOf(value));
   if (Array.isArray(value) || ArrayBuffer.isView(value)) return `[${[...(value as number[])].map(jsonOf).join(",")}]`;

@@ -1,11 +1,11 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import type { AsyncBuffer, ColumnData, Compressors, FileMetaData, SchemaElement } from "hyparquet";
+import type { AsyncBuffer, ColumnData, Compressors, FileMetaData, ParquetParsers, SchemaElement } from "hyparquet";
 import type { HashbrookError } from "../../core/errors.js";
 import { twosComplement } from "../../core/fixed-point.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import { lz4DecompressBlock } from "../kafka/lz4.js";
 import type { Reader } from "../reader.js";
-import { lineOf, textOf } from "./json-lines.js";
+import { lineOf, textOf, WrittenJson } from "./json-lines.js";
 import { checkPages, chunksOf } from "./parquet-pages.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 import { TableFile } from "./table-file.js";
@@ -31,7 +31,7 @@ const parsers = {
   timestampFromNanoseconds: (time: bigint) => Number(time / 1000n) / 1e3,
   dateFromDays: (days: number) => days * 86_400_000,
   stringFromBytes: (bytes: Uint8Array | undefined) => bytes && textOf(bytes),
-  jsonFromBytes: (bytes: Uint8Array | undefined) => bytes && JSON.parse(textOf(bytes)),
+  jsonFromBytes: (bytes: Uint8Array | undefined) => bytes && new WrittenJson(textOf(bytes)),
   geometryFromBytes: (bytes: Uint8Array | undefined) => bytes && twosComplement(bytes),
 };
 
@@ -95,7 +95,8 @@ export async function openParquet(name: string, path: string, offset: number, ro
  * @throws HashbrookError source_missing, source_unreadable
  */
 export async function* parquetObjects(name: string, path: string): AsyncGenerator<readonly Record<string, unknown>[]> {
-  const reader = await ParquetReader.open(name, path);
+  const jsonFromBytes = (bytes: Uint8Array | undefined) => bytes && JSON.parse(textOf(bytes));
+  const reader = await ParquetReader.open(name, path, { ...parsers, jsonFromBytes });
   try {
     for (let rows = await reader.nextObjects(); rows !== null; rows = await reader.nextObjects())
       if (rows.length > 0) yield rows;
@@ -108,6 +109,7 @@ class ParquetReader extends RowsReader {
   private readonly name: string;
   private readonly file: TableFile;
   private readonly metadata: FileMetaData;
+  private readonly parsers: Partial<ParquetParsers>;
   private group = 0;
   private rows = 0;
   /** Number of rows in all row groups up to and including the current one. */
@@ -115,15 +117,16 @@ class ParquetReader extends RowsReader {
   /** Columns of the next rows, of which some were returned already; null: the next rows are not decoded yet. */
   private columns: DecodedColumns | null = null;
 
-  private constructor(name: string, file: TableFile, metadata: FileMetaData) {
+  private constructor(name: string, file: TableFile, metadata: FileMetaData, given: Partial<ParquetParsers>) {
     super();
+    this.parsers = given;
     this.name = name;
     this.file = file;
     this.metadata = metadata;
     this.groupEnd = rowsOf(metadata, 0);
   }
 
-  static async open(name: string, path: string): Promise<ParquetReader> {
+  static async open(name: string, path: string, given: Partial<ParquetParsers> = parsers): Promise<ParquetReader> {
     const { parquetMetadataAsync } = await import("hyparquet");
     const readerOf = async (file: TableFile) => {
       if (file.bytes(file.size - 4, 4).toString("latin1") === "PARE") throw new Error("the file is encrypted");
@@ -133,7 +136,7 @@ class ParquetReader extends RowsReader {
         throw new Error("columns of the file are encrypted");
       metadata.schema.forEach(keepDigits);
       refuseLostMembers(metadata);
-      return new ParquetReader(name, file, metadata);
+      return new ParquetReader(name, file, metadata, given);
     };
     return TableFile.open(name, path, readerOf, (cause) => damaged(name, "cannot read the Parquet footer", cause));
   }
@@ -180,7 +183,7 @@ class ParquetReader extends RowsReader {
   /** Decodes the first FIRST_ROWS rows of the file, or the rest of the current row group. */
   private async decoded(): Promise<DecodedColumns> {
     const { parquetRead, parquetSchema } = await import("hyparquet");
-    const { rows, groupEnd, metadata } = this;
+    const { rows, groupEnd, metadata, parsers } = this;
     const file = await this.checkedGroup();
     const end = rows === 0 ? Math.min(FIRST_ROWS, groupEnd) : groupEnd;
     const names = parquetSchema(metadata).children.map(({ element }) => element.name);

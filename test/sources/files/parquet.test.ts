@@ -85,6 +85,16 @@ describe("a Parquet file", () => {
     expect(rows.map(({ bytes }) => bytes)).toEqual(["ab", "\ufffd\u0000", undefined, "", "é", "x"]);
   });
 
+  it("has columns of JSON as they were written: ids beyond 2^53 in them were rounded, so that two were one", async () => {
+    expect((await contentOf(join(FIXTURES, "json.parquet"))).trimEnd().split("\n")).toEqual([
+      '{"event":{"id": 9007199254740993, "price": 1.10}}',
+      '{"event":{   "id": 1  }}',
+      "{}",
+      '{"event":null}',
+      '{"event":["a\\nb", 0.5]}',
+    ]);
+  });
+
   it("keeps U+FEFF at the beginning of a text: it was dropped, so that the text had another key than in JSON", async () => {
     const rows = (await contentOf(join(FIXTURES, "marked.parquet"))).trimEnd().split("\n");
     const texts = ["\ufeffa", "a", "\ufeff", "b\ufeff"];
