@@ -24,6 +24,7 @@ const LoadBody = strict({
 });
 const UnloadBody = strict({ version: named });
 const RollbackBody = strict({ version: Type.Optional(named) });
+const WatchBody = strict({});
 const LabelsBody = Type.Object(
   {
     stable: Type.Optional(named),
@@ -105,8 +106,9 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
     await model.rollback(wanted);
     return model.state();
   });
-  app.post<Named<unknown>>(`${PATH}::watch`, async ({ params }) => {
-    const model = models.model(params.name);
+  app.post<Named<unknown>>(`${PATH}::watch`, async (request) => {
+    const model = models.model(request.params.name);
+    checked(request, request.body ?? {}, WatchBody, "body", ENDPOINTS);
     await model.stable.goOn();
     return model.state();
   });

@@ -1,4 +1,5 @@
 import { mkdtempSync } from "node:fs";
+import { METHODS } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,6 +66,24 @@ const refused: [what: string, text: string, status: number, code: string][] = [
   ["a wrong method", request("GET /v1/score?x=1"), 405, "method_not_allowed"],
   ["another wrong method", request("DELETE /metrics"), 405, "method_not_allowed"],
   ["a method of WebDAV", request("PROPFIND /metrics"), 405, "method_not_allowed"],
+  [
+    "a method that needs a content type, where it was asked for one",
+    request(METHODS.includes("QUERY") ? "QUERY /metrics" : "PUT /metrics"),
+    405,
+    "method_not_allowed",
+  ],
+  [
+    "a wrong method, whose content type was judged",
+    request("POST /metrics", ["Content-Type: nonsense", "Content-Length: 2"], "{}"),
+    405,
+    "method_not_allowed",
+  ],
+  [
+    "no such endpoint, whose body was called too large",
+    request("POST /v1/nothing", ["Content-Type: application/json", "Content-Length: 5000"], "x".repeat(5000)),
+    404,
+    "not_found",
+  ],
   ["another content type", post([], "{}", "text/plain"), 415, "unsupported_media_type"],
   ["no content type", request("POST /v1/score", ["Content-Length: 2"], "{}"), 415, "unsupported_media_type"],
   ["a compressed body", post(["Content-Encoding: gzip"], "\x1f\x8b"), 415, "unsupported_media_type"],

@@ -99,11 +99,17 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
   app.addContentTypeParser("application/json", (request: FastifyRequest, payload: Readable) =>
     readBody(request, payload, options.bodyLimit ?? BODY_LIMIT),
   );
-  app.setNotFoundHandler((request, reply) => {
+  const answerNotFound = (request: FastifyRequest, reply: FastifyReply) => {
     const allowed = methods.of(request.url.split("?")[0]);
     const { status, allow, body } = noEndpoint(request.method, request.url, allowed, hint);
     if (allow !== undefined) reply.header("allow", allow);
     return reply.code(status).send(body);
+  };
+  app.setNotFoundHandler(answerNotFound);
+  // Before its body, type and method are judged: there is nothing that they could be right for.
+  app.addHook("onRequest", (request, reply, done) => {
+    if (request.is404) answerNotFound(request, reply);
+    else done();
   });
   app.setErrorHandler(answerError(hint));
   return app;

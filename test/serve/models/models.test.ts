@@ -211,6 +211,13 @@ describe("a server of several models", () => {
     });
   });
 
+  it("refuses members that :watch does not read: they were dropped", async () => {
+    expect(await control("feed:watch", { version: 2000 })).toMatchObject({
+      status: 400,
+      error: "body: must NOT have additional properties: version",
+    });
+  });
+
   it("refuses admin requests without the token", async () => {
     expect(await control("ads:rollback", undefined, "another token, of 32 characters")).toMatchObject({
       status: 401,
