@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, quietly, withFile, writeError, writeFile, writeFully } from "../core/files.js";
 import type { DeltaSink, Entry, WriterFacts } from "./delta-log.js";
-import { epochOf, fileName, type Listing, listLog, readFrames, writerName } from "./directory.js";
+import { epochOf, fileName, type Listing, listLog, readFrames, UNFINISHED, writerName } from "./directory.js";
 import { sealFrame } from "./frame.js";
 
 /** Snapshots kept; deltas up to the oldest of them are removed. */
@@ -63,11 +63,13 @@ export class DirectorySink implements DeltaSink {
   private takeOver(number: number): void {
     const { files, directory } = this;
     files.mkdir(directory);
-    const { deltas, snapshots, writers } = listLog(files, directory);
+    const { deltas, snapshots, writers, unfinished } = listLog(files, directory);
     const stale = [...deltas, ...snapshots].filter((file) => file.number >= number && this.isEarlier(file));
     for (const { name } of stale.reverse()) files.remove(join(directory, name));
     writeFile(files, join(directory, writerName(this.writer.epoch, number)), new Uint8Array());
     files.syncDirectory(directory);
+    // Of earlier writers, which can no longer write entries.
+    for (const name of unfinished) files.remove(join(directory, name));
     for (const { name } of writers)
       if (name !== writerName(this.writer.epoch, number)) files.remove(join(directory, name));
   }
@@ -95,7 +97,7 @@ export class DirectorySink implements DeltaSink {
   private write(path: string, entry: Entry): void {
     const { files } = this;
     const { epoch, now } = this.writer;
-    const temporary = `${path}.tmp`;
+    const temporary = path + UNFINISHED;
     try {
       withFile(files, temporary, "w", (file) => {
         let at = 0;

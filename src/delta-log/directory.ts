@@ -22,10 +22,15 @@ export interface Listing {
   readonly deltas: readonly LogFile[];
   readonly snapshots: readonly LogFile[];
   readonly writers: readonly WriterMark[];
+  /** Names of entries that are being written, or were when their writer was killed. */
+  readonly unfinished: readonly string[];
 }
 
 const FILE = /^(delta|snapshot)-(\d{12,})\.hbd$/;
 const WRITER = /^writer-(\d{12,})-(\d{12,})$/;
+
+/** What the name of an entry ends with until it is complete. */
+export const UNFINISHED = ".tmp";
 
 const digits = (number: number): string => String(number).padStart(12, "0");
 
@@ -36,7 +41,9 @@ export function listLog(files: Files, directory: string): Listing {
   const deltas: LogFile[] = [];
   const snapshots: LogFile[] = [];
   const writers: WriterMark[] = [];
-  for (const name of files.list(directory)) {
+  const names = files.list(directory);
+  const unfinished = names.filter((name) => name.endsWith(UNFINISHED) && FILE.test(name.slice(0, -UNFINISHED.length)));
+  for (const name of names) {
     const [, kind, number] = FILE.exec(name) ?? [];
     if (kind === "delta") deltas.push({ name, kind, number: Number(number) });
     else if (kind === "snapshot") snapshots.push({ name, kind, number: Number(number) });
@@ -45,7 +52,7 @@ export function listLog(files: Files, directory: string): Listing {
   }
   const byNumber = (a: LogFile, b: LogFile) => a.number - b.number;
   writers.sort((a, b) => a.epoch - b.epoch || b.number - a.number);
-  return { deltas: deltas.sort(byNumber), snapshots: snapshots.sort(byNumber), writers };
+  return { deltas: deltas.sort(byNumber), snapshots: snapshots.sort(byNumber), writers, unfinished };
 }
 
 /**

@@ -38,6 +38,19 @@ describe("the log in a directory", () => {
     ]);
   });
 
+  it("loses what a killed writer has left of an entry when the next one writes: it stayed for ever", async () => {
+    const log = directory();
+    const trainer = new TinyTrainer();
+    const first = publisherTo(new DirectorySink(log, { epoch: 1, now }));
+    await publish(first, trainer, 0);
+    const left = ["delta-000000000007.hbd.tmp", "snapshot-000000000004.hbd.tmp"];
+    for (const name of [...left, "notes.tmp"]) writeFileSync(join(log, name), "half");
+    const second = publisherTo(new DirectorySink(log, { epoch: 2, now }));
+    second.restore(first.state());
+    await publish(second, trainer, 1);
+    expect(readdirSync(log).filter((name) => name.endsWith(".tmp"))).toEqual(["notes.tmp"]);
+  });
+
   it("is followed live, by late replicas, past damage, and across a writer that restarts from an earlier state", async () => {
     const log = directory();
     const source = () => new DirectorySource(log, { pollMs: 2 });
