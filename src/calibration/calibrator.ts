@@ -30,6 +30,8 @@ export interface SliceReport {
   readonly events: number;
   /** Positives among them, weighted. */
   readonly actual: number;
+  /** How many events of the slice's mean weight that is. */
+  readonly positives: number;
   /** Sum of raw probabilities ÷ positives; null without positives. */
   readonly raw: number | null;
   /** The same for calibrated probabilities. */
@@ -129,10 +131,11 @@ export class Calibrator {
   report(): SliceReport[] {
     const names = sliceNames(this.names, this.index.keys);
     const totals = this.told ?? this.slices.map((slice) => slice.totals);
-    return totals.map(({ events, positive, predicted, calibrated }, i) => {
+    return totals.map(({ events, weight, positive, predicted, calibrated }, i) => {
       const ratio = (sum: number) => (positive > 0 ? sum / positive : null);
       const slice = i === 0 ? null : names[i - 1];
-      return { slice, events, actual: positive, raw: ratio(predicted), calibrated: ratio(calibrated) };
+      const positives = positive > 0 ? positive * (events / weight) : 0;
+      return { slice, events, actual: positive, positives, raw: ratio(predicted), calibrated: ratio(calibrated) };
     });
   }
 

@@ -44,7 +44,8 @@ export interface GateState {
 /** A slice of a calibration. */
 export interface SliceRatio {
   readonly slice: string | null;
-  readonly actual: number;
+  /** In units of the slice's mean weight. */
+  readonly positives: number;
   readonly calibrated: number | null;
 }
 
@@ -234,8 +235,8 @@ export class Gate {
     const bound: GateBound | undefined = this.spec.bounds.slice_calibration;
     if (!bound) return [];
     const { least = null, most = null } = bound;
-    return slices.flatMap(({ slice, actual, calibrated: value }) => {
-      if (slice === null || value === null || actual < FEW_POSITIVES) return [];
+    return slices.flatMap(({ slice, positives, calibrated: value }) => {
+      if (slice === null || value === null || positives < FEW_POSITIVES) return [];
       return isOutside(value, bound) ? [{ signal: `slice_calibration(${slice})`, value, least, most }] : [];
     });
   }

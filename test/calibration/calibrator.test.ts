@@ -250,6 +250,22 @@ it("names slices whose values are equal in their first characters apart: they sh
   expect(names).toContain(`${long.slice(0, 64)}… 000000000000004e`);
 });
 
+it("counts the positives of weighted events as events: with weights of 10, the gate judged slices with a tenth of its 100", () => {
+  const calibrators = [1, 10].map((weight) => {
+    const calibrator = Calibrator.of(by("platt"))!;
+    const { logits, batch } = events(300, new Rng(7), (x) => x);
+    batch.weights.fill(weight);
+    teach(calibrator, { logits, batch });
+    return calibrator.report();
+  });
+  const [light, heavy] = calibrators;
+  for (const [i, { actual, positives }] of heavy.entries()) {
+    expect(positives).toBeCloseTo(light[i].positives, 9);
+    expect(actual).toBeCloseTo(10 * positives, 9);
+    expect(light[i].actual).toBe(light[i].positives);
+  }
+});
+
 it("ignores events that were learned before, and scores that are not finite", () => {
   const { logits, batch } = events(200, new Rng(8), (x) => x);
   logits[5] = Number.NaN;

@@ -73,7 +73,11 @@ function watched(gate: string, seed = 1, label?: string) {
       loss: scores.loss - (rate > 0 ? 450 * (rate * Math.log(rate) + (1 - rate) * Math.log(1 - rate)) : 0),
     };
     examples += 500;
-    return one.add(batch, rejects, { scores, examples, slices: () => [{ slice: "de", actual: 200, calibrated: 1.5 }] });
+    return one.add(batch, rejects, {
+      scores,
+      examples,
+      slices: () => [{ slice: "de", positives: 200, calibrated: 1.5 }],
+    });
   };
   const many = (one: Gate, events: number, feed?: Feed) => {
     for (const end = examples + events; examples < end && !one.hold; ) add(one, feed);

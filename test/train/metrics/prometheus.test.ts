@@ -81,9 +81,9 @@ it("freshness quantiles are those of the latest ages", () => {
 it("predicted over actual is exported by slice, that of all events without a name", async () => {
   const metrics = new TrainMetrics();
   const slices = [
-    { slice: null, events: 9, actual: 2, raw: 1.5, calibrated: 1.25 },
-    { slice: 'a "phone"', events: 1, actual: 0, raw: null, calibrated: null },
-    { slice: "tv", events: 1, actual: 1, raw: 0.5, calibrated: 0.75 },
+    { slice: null, events: 9, actual: 2, positives: 2, raw: 1.5, calibrated: 1.25 },
+    { slice: 'a "phone"', events: 1, actual: 0, positives: 0, raw: null, calibrated: null },
+    { slice: "tv", events: 1, actual: 1, positives: 1, raw: 0.5, calibrated: 0.75 },
   ];
   metrics.show({ ...progress, slices, left_out: 7 });
   const text = await metrics.text();
