@@ -209,10 +209,10 @@ export class Decoder {
 
   /** @returns false while the file's beginning is incomplete */
   #beginFile(): boolean {
-    const names = beginFile(this.#input, this.#header);
-    if (!names) return false;
-    if (names.length > 0) this.#nameColumns(names);
-    this.#row = names.length > 0 ? 1 : 0;
+    const header = beginFile(this.#input, this.#header);
+    if (!header) return false;
+    if (header.names.length > 0) this.#nameColumns(header.names);
+    this.#row = header.lines;
     this.#atStart = false;
     return true;
   }

@@ -9,6 +9,8 @@ import { MAX_ROW } from "./reject.js";
 const MEND = "name the columns in the file's first line as in the spec, or set events.header to false";
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+const NEWLINE = 10;
+const QUOTE = 34;
 
 /** How a file's first line names its columns. */
 export interface HeaderOptions {
@@ -19,36 +21,65 @@ export interface HeaderOptions {
   readonly needed: readonly string[];
 }
 
+/** A file's header. */
+export interface Header {
+  /** Columns; none if the file has no header or no content. */
+  readonly names: readonly string[];
+  /** Number of its lines. */
+  readonly lines: number;
+}
+
+const NO_HEADER: Header = { names: [], lines: 0 };
+
 /**
  * Skips the byte order mark and the header of a file, which must be text.
  * @param header null: it has none
- * @returns its columns; an empty list if it has no header or no content; null while its beginning is incomplete
+ * @returns null while its beginning is incomplete
  * @throws HashbrookError source_unreadable
  */
-export function beginFile(input: ScanInput, header: HeaderOptions | null): readonly string[] | null {
+export function beginFile(input: ScanInput, header: HeaderOptions | null): Header | null {
   const first = input.bytes(input.read, input.end).subarray(0, 3);
   const foreign = notText(input.bytes(input.read, input.end).subarray(0, TELLING_BYTES));
   if (foreign) throw foreign;
   const marked = first.every((byte, i) => byte === BYTE_ORDER_MARK[i]);
   if (first.length < 3 && marked && !input.ended) return null;
-  if (header && input.limit <= input.read && !input.ended) {
-    if (input.unread > MAX_ROW) throw new HashbrookError("source_unreadable", "header: longer than 4 MiB");
-    return null;
-  }
-  if (first.length === 3 && marked) input.advance(input.read + 3);
-  return header && input.unread > 0 ? readHeader(input, header) : [];
+  const from = input.read + (first.length === 3 && marked ? 3 : 0);
+  if (header && !input.ended && !hasHeader(input, from, header)) return null;
+  input.advance(from);
+  return header && input.unread > 0 ? readHeader(input, header) : NO_HEADER;
 }
 
-function readHeader(input: ScanInput, { separator, quoted, needed }: HeaderOptions): readonly string[] {
-  const length = input.bytes(input.read, input.limit).indexOf(10);
-  const names = cellsIn(headerLine(input.bytes(input.read, input.read + length)), separator, quoted);
-  checkHeader(names, needed);
+/** @throws HashbrookError source_unreadable when its first line is too long */
+function hasHeader(input: ScanInput, from: number, header: HeaderOptions): boolean {
+  if (input.limit > from && headerLength(input.bytes(from, input.limit), header) !== null) return true;
+  if (input.unread <= MAX_ROW) return false;
+  if (input.limit > from) return true;
+  throw new HashbrookError("source_unreadable", "header: longer than 4 MiB");
+}
+
+function readHeader(input: ScanInput, header: HeaderOptions): Header {
+  const bytes = input.bytes(input.read, input.limit);
+  const length = headerLength(bytes, header) ?? bytes.indexOf(NEWLINE);
+  const text = headerText(bytes.subarray(0, length));
+  const names = cellsIn(text, header.separator, header.quoted);
+  checkHeader(names, header.needed);
   input.advance(input.read + length + 1);
-  return names;
+  return { names, lines: text.split("\n").length };
+}
+
+/** Bytes before the newline that ends the header; null if the bytes end within a quoted name. */
+function headerLength(bytes: Uint8Array, { separator, quoted }: HeaderOptions): number | null {
+  let inside = false;
+  for (let i = 0, before = separator.charCodeAt(0); i < bytes.length; before = bytes[i++]) {
+    const opens = before === separator.charCodeAt(0) || before === QUOTE;
+    if (quoted && bytes[i] === QUOTE && (inside || opens)) inside = !inside;
+    if (bytes[i] === NEWLINE && !inside) return i;
+  }
+  return null;
 }
 
 /** A header's text. @throws HashbrookError source_unreadable when it is not UTF-8 */
-function headerLine(bytes: Uint8Array): string {
+function headerText(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -129,6 +160,8 @@ function hintFor(name: string, names: readonly string[]): string {
   if (other)
     return `if its columns are separated by ${JSON.stringify(other)}, set events: { separator: ${JSON.stringify(other)} }`;
   const near = nearest(name, names);
+  if (names.some((other) => other.includes("\r") && !other.includes("\n")))
+    return "its lines end in carriage returns alone; convert it: tr '\\r' '\\n' < FILE > FILE.txt";
   // A single letter is similar to any other.
   if (near === undefined || (near.length < 3 && near.toLowerCase() !== name.toLowerCase())) return MEND;
   return `did you mean "${near}"? Column names in the spec must equal those of the header`;

@@ -54,6 +54,23 @@ describe("a header", () => {
     }
   });
 
+  it("may have line breaks in quoted names: its first line alone was read, and its columns not found", () => {
+    const text = '\ufefflabel,"say ""a\nb""","a",b\r\n1,"9",x,y\n0,9,z\n';
+    for (const chunk of [1, 7, 100]) {
+      const [{ batch, rejects, row }] = feed(new Decoder(spec("csv"), { capacity: 9 }), Buffer.from(text), [chunk]);
+      expect(batch.rows).toBe(1);
+      expect(rejects).toMatchObject([{ code: "column_count", row: 4, offset: 40 }]);
+      expect(row).toBe(4);
+    }
+    const tsv = feed(new Decoder(spec("tsv"), { capacity: 9 }), file('label;a;b;"c\n1;x;y;z\n'));
+    expect(tsv[0].batch.rows).toBe(1);
+  });
+
+  it("with a quote that is never closed is its first line", () => {
+    const text = `label,"a,b\n${"1,x,y\n".repeat(1_000_000)}`;
+    expect(thrown(spec("csv"), Buffer.from(text))?.message).toContain('no column "a"');
+  });
+
   it("must name every column that is read exactly once", () => {
     const thrown = (text: string, options = {}) => {
       try {
@@ -77,6 +94,11 @@ describe("a header", () => {
       "header: not UTF-8",
     );
     expect(() => feed(decoder(), Buffer.alloc(5 << 20, 65), [100_000])).toThrow("header: longer than 4 MiB");
+  });
+
+  it("in a file whose lines end in carriage returns alone is reported with the remedy", () => {
+    const hint = expect.stringContaining("tr '\\r' '\\n'");
+    expect(thrown(spec("csv"), Buffer.from("label,a,b\r1,x,y\r"))).toMatchObject({ code: "source_unreadable", hint });
   });
 
   it("with another separator is reported with that separator", () => {
