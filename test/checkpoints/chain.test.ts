@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ChainWriter } from "../../src/checkpoints/chain-writer.js";
 import { Checkpoint } from "../../src/checkpoints/checkpoint.js";
 import { CHUNK_BYTES } from "../../src/checkpoints/manifest.js";
@@ -213,6 +213,15 @@ function expectBefore(store: CheckpointStore, damaged: number, what: string): vo
 }
 
 describe("damage in a chain", () => {
+  // Thousands of errors are expected here: most of the time of one is its stack.
+  const { stackTraceLimit } = Error;
+  beforeAll(() => {
+    Error.stackTraceLimit = 0;
+  });
+  afterAll(() => {
+    Error.stackTraceLimit = stackTraceLimit;
+  });
+
   it("is detected at every byte of every file", () => {
     const { store, files, put } = smallChain();
     for (const { name, path, data, examples } of files) {
