@@ -3,13 +3,12 @@ import * as fc from "fast-check";
 export * from "fast-check";
 
 const NAMED = 100;
-/** Under the second Node of .ci/run, fewer of the cases that the first one has run. */
-const [PART, LEAST] = process.env.OTHER_NODE === undefined ? [3, 15] : [10, 5];
+const LEAST = 15;
 
 /** A third of the runs that a test names, but no fewer than fifteen where it names as many; all of them in `npm run test:soak`. */
 function runs(named = NAMED): number {
   if (process.env.HASHBROOK_SEED !== undefined) return named;
-  return Math.max(Math.ceil(named / PART), Math.min(named, LEAST));
+  return Math.max(Math.ceil(named / 3), Math.min(named, LEAST));
 }
 
 /** fast-check's, with fewer runs. */
