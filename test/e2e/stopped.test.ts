@@ -60,6 +60,13 @@ it.each<[string, () => readonly [string[], string]]>([
   60_000,
 );
 
+it("demo that is stopped while it learns ends with the signal's status: it was 0, although it has served nothing", async () => {
+  const child = start(["demo", "--rows", "100000000", "--port", "0", "--out", temporary()]);
+  child.stderr!.on("data", (text) => !child.killed && /examples/.test(String(text)) && child.kill("SIGINT"));
+  const { status, stderr } = await ended(child);
+  expect([status, stderr]).toEqual([130, expect.stringMatching(/stopped before anything was served$/m)]);
+});
+
 it("train saves a last checkpoint when its terminal is closed (SIGHUP): it was killed by it", async () => {
   const out = temporary();
   const child = start(["train", "--model", LR, "--data", "simulate:100000000", "--out", out, "--json"]);
