@@ -216,17 +216,13 @@ function linesOf(batch: RecordBatch, from: number, end: number): string {
   return lines;
 }
 
-/** What tells an Arrow type apart, without the optional package: structs, decimals, dictionaries, maps, and types that contain others. */
+/** What tells an Arrow type apart, without the optional package: decimals, dictionaries, maps, and types that contain others. */
 interface ArrowType {
-  readonly typeId?: number;
   readonly scale?: number;
   readonly dictionary?: ArrowType;
   readonly keysSorted?: boolean;
   readonly children?: readonly { readonly name: string; readonly type: ArrowType }[] | null;
 }
-
-/** `typeId` of a struct. */
-const STRUCT = 13;
 
 /** Lists as arrays, structs and maps as objects, decimals as numbers. */
 function plain(value: unknown, type: ArrowType | undefined): unknown {
@@ -234,7 +230,8 @@ function plain(value: unknown, type: ArrowType | undefined): unknown {
   if (type?.dictionary) return plain(value, type.dictionary);
   if (value instanceof Uint32Array && type?.scale !== undefined) return decimalOf(value, type.scale);
   if (ArrayBuffer.isView(value)) return value;
-  if (type?.typeId === STRUCT || type?.keysSorted !== undefined) return plainMembers(value as Members, type);
+  // A struct or map: a proxy that says of nothing but its members that it has them.
+  if (!(Symbol.iterator in value)) return plainMembers(value as Members, type);
   const [items] = type?.children ?? [];
   return [...(value as Iterable<unknown>)].map((item) => plain(item, items?.type));
 }
@@ -242,9 +239,9 @@ function plain(value: unknown, type: ArrowType | undefined): unknown {
 /** A struct's or map's names and values. As an object, it has methods in place of members of the same name. */
 type Members = Iterable<readonly [name: unknown, value: unknown]>;
 
-function plainMembers(value: Members, type: ArrowType): object {
-  const fields = type.children ?? [];
-  const values = type.keysSorted === undefined ? undefined : fields[0]?.type.children?.[1].type;
+function plainMembers(value: Members, type: ArrowType | undefined): object {
+  const fields = type?.children ?? [];
+  const values = type?.keysSorted === undefined ? undefined : fields[0]?.type.children?.[1].type;
   const typeOf = (name: unknown) => values ?? fields.find((field) => field.name === name)?.type;
   return Object.fromEntries([...value].map(([name, member]) => [String(name), plain(member, typeOf(name))]));
 }

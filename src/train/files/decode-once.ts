@@ -2,6 +2,7 @@ import { readdirSync, rmSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HashbrookError } from "../../core/errors.js";
 import { nodeFiles, quietly } from "../../core/files.js";
+import { isAlive } from "../../core/processes.js";
 import { isCacheName } from "../../event-cache/names.js";
 import type { OpenOrMakeOptions } from "../../event-cache/open-or-make.js";
 import type { Input } from "../../sources/reader.js";
@@ -111,17 +112,8 @@ function removeStale(out: string): void {
   for (const name of namesIn(out)) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : Number.NaN;
     const directory = join(out, name);
-    const stale = pid === process.pid ? !inUse.has(directory) : pid > 0 && !isAlive(pid);
+    const stale = pid === process.pid ? !inUse.has(directory) : pid > 0 && !isAlive(pid, 0);
     if (stale) quietly(() => rmSync(directory, { recursive: true, force: true }));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 
