@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 
 /** The maximum size of a consumer's folder. */
@@ -32,12 +32,12 @@ let blanked = 0;
 /** Those of this platform, which a consumer gets unchanged. */
 const OWN = join("dist/onnxruntime/bin/napi-v6", process.platform, process.arch);
 
-/** Packs a copy of the build, so that concurrent tests are not affected. */
+/** Packs a copy of the build, so that concurrent tests are not affected; without what `npm run docs` may be installing under scripts. */
 beforeAll(() => {
   const stage = temporary("stage");
   const packed = manifest.files.filter((file) => !file.startsWith("!")).map((file) => file.split("/")[0]);
   for (const name of ["package.json", "README.md", "LICENSE", ...packed])
-    cpSync(name, join(stage, name), { recursive: true });
+    cpSync(name, join(stage, name), { recursive: true, filter: (path) => basename(path) !== "node_modules" });
   const onnxruntime = join(stage, "dist/onnxruntime");
   node("scripts/onnxruntime.mjs", "--all", "--into", onnxruntime);
   blankLibraries(join(onnxruntime, "bin/napi-v6"));
