@@ -1,4 +1,5 @@
 import type { Batch } from "../core/batch.js";
+import { LargeMap } from "../core/large-map.js";
 import { sigmoid } from "../metrics/kernel.js";
 import { type BinnedQuality, ScoreBins } from "../metrics/score-bins.js";
 import type { CompiledSpec } from "../spec/compiled.js";
@@ -31,7 +32,7 @@ interface Column {
   readonly field: string;
   readonly table: number;
   readonly index: number;
-  readonly ids: Map<bigint, number>;
+  readonly ids: LargeMap<bigint, number>;
   readonly counts: number[];
   readonly known: boolean[];
   /** Each event's id. */
@@ -52,7 +53,7 @@ export class IdGroups {
       cells.filter(({ kind }) => kind === "single").map(({ field }, index) => ({ field, table, index })),
     );
     const first = all.filter(({ field }, i) => all.findIndex((other) => other.field === field) === i);
-    this.columns = first.map((at) => ({ ...at, ids: new Map(), counts: [], known: [], of: [] }));
+    this.columns = first.map((at) => ({ ...at, ids: new LargeMap(), counts: [], known: [], of: [] }));
   }
 
   /** @param calibrated the logits after calibration; the raw ones if there is none */

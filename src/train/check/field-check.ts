@@ -1,3 +1,4 @@
+import { LargeSet } from "../../core/large-map.js";
 import { itemTexts, type KeptValue } from "../../decode/kept-rows.js";
 import { fieldOf } from "../../fields/index.js";
 import { type CompiledField, type Format, hasFeatures } from "../../spec/compiled.js";
@@ -32,7 +33,7 @@ const EXAMPLES = 3;
 export class FieldStats {
   private readonly field: SourceField;
   private readonly format: Format;
-  private readonly values = new Set<string>();
+  private readonly values = new LargeSet<string>();
   private rows = 0;
   private present = 0;
   private numbers = 0;
