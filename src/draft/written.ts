@@ -54,8 +54,8 @@ export function eventsOf({ file, lines }: Pick<Sample, "file" | "lines">, most: 
   const separator = separatorOf(lines.slice(0, LOOKED_AT));
   if (separator === undefined) throw unseparated(file, lines.slice(0, LOOKED_AT));
   const events = delimitedEvents(lines, separator, most);
-  if (events.rows > 0 || lines.length < 3) return events;
-  throw unknown(file, `no line after the first has the same columns ${BREAKS}`, "events: { format: csv }");
+  if (2 * events.rows >= Math.min(most, lines.length - 1) || lines.length < 3) return events;
+  throw unknown(file, `few lines have as many columns as the first ${BREAKS}`, "events: { format: csv }");
 }
 
 function unseparated(file: string, lines: readonly string[]): HashbrookError {

@@ -138,6 +138,7 @@ describe("the event format", () => {
       [all.flatMap((one) => JSON.stringify(one, null, 1).split("\n")), "no line is a JSON object", "jq -c ."],
       [["click,ad,text", ...events((i) => `${click(i)},a${i},"one\ntwo"`)], "line breaks in quotes", "by hand"],
       [["click,ad,text", ...events((i) => `"${click(i)}","a\n${i}","b"`)], "line breaks in quotes", "by hand"],
+      [['click,"the\nad",text', ...events((i) => `${click(i)},a${i},b`)], "line breaks in quotes", "by hand"],
       [[["click,ad", ...events((i) => `${click(i)},a${i}`), ""].join("\r").slice(0, -1)], "carriage returns", "tr"],
     ];
     for (const [lines, message, hint] of written) {
