@@ -42,7 +42,7 @@ import { stopSignal } from "./signals.js";
 import { tellStarted } from "./started.js";
 import { printReport, tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
-import { tellWarnings } from "./warnings.js";
+import { tellProgressWarnings } from "./warnings.js";
 
 interface Flags extends TopicFlags, PublishFlags, LateFlags, ProtectionFlags {
   serve?: number;
@@ -274,7 +274,7 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
       noted = true;
     }
     if (now.started) tellStarted(now.started);
-    tellWarnings(now.warnings);
+    tellProgressWarnings(now, topic?.topic);
     progress.show(now);
     beside?.show(now);
   };

@@ -1,4 +1,4 @@
-import type { Warning } from "../train/metrics/report.js";
+import type { Progress, Warning } from "../train/metrics/report.js";
 
 const shown = new Set<string>();
 
@@ -13,4 +13,17 @@ export function tellWarnings(warnings: readonly Warning[]): void {
     shown.add(kind);
     process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[2K" : ""}warning: ${message}\n  ${hint}\n`);
   }
+}
+
+/** Prints the warnings of a running `train`. @param topic its events */
+export function tellProgressWarnings({ warnings, source }: Progress, topic?: string): void {
+  tellWarnings(warnings);
+  if (topic !== undefined && source?.added) tellWarnings([partitionsAdded(topic, source.added)]);
+}
+
+function partitionsAdded(topic: string, added: number): Warning {
+  const partitions = added === 1 ? "1 partition was" : `${added} partitions were`;
+  const message = `topic ${topic}: ${partitions} added since the run began; the events in them are not learned`;
+  const hint = "stop it and continue with --resume, which reads them from their beginning";
+  return { code: "partitions_added", field: topic, message, hint };
 }

@@ -40,7 +40,10 @@ export interface PartitionedLog {
   wait(milliseconds: number): Promise<void>;
   /** Reports to the brokers how far the checkpoints are; for dashboards only. */
   commit(offsets: readonly bigint[]): Promise<void>;
-  /** Not ready, with the reason, while the connection is lost or another member of the group is the active one. */
-  readonly state: { readonly ready: boolean; readonly reason: string | null };
+  /**
+   * Not ready, with the reason, while the connection is lost or another member of the group is the active one. `added`:
+   * how many partitions were added since, which are not read; absent: none.
+   */
+  readonly state: { readonly ready: boolean; readonly reason: string | null; readonly added?: number };
   close(): Promise<void>;
 }

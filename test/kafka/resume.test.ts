@@ -157,3 +157,28 @@ describeKafka("a trainer that was killed", (kafka) => {
     await followerEquals(log, out);
   });
 });
+
+describeKafka("a topic that is given partitions while it is learned", (kafka) => {
+  it("is warned about, and is read whole after --resume: lag was 0 although half of the events were not learned", async () => {
+    const [topic, out] = [await kafka.topic(1), temporary()];
+    const events = (await rows(200)).map((value, i) => ({ value, partition: i % 2 }));
+    const child = start([...resuming(kafka, topic, out), "--json"]);
+    const exit = ended(child);
+    const learned = waitForLog(child, /"examples":100,/);
+    const warned = waitForLog(child, new RegExp(`warning: topic ${topic}: 1 partition was added .*\n.*--resume`));
+    await kafka.produce(
+      topic,
+      events.filter(({ partition }) => partition === 0),
+    );
+    await learned;
+    await kafka.addPartitions(topic, 2);
+    await kafka.produce(
+      topic,
+      events.filter(({ partition }) => partition === 1),
+    );
+    await warned;
+    child.kill("SIGTERM");
+    expect((await exit).status).toBe(0);
+    expect((await report([...resuming(kafka, topic, out), "--until", "end"])).examples).toBe(200);
+  });
+});

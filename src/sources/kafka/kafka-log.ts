@@ -13,6 +13,7 @@ import { batchDamaged, offsetsLost, topicReplaced, topicReplacedAnew, topicRepla
 import { openCluster } from "./open-cluster.js";
 import { chunksOf, gap, type Partition, type PartitionBatch, partitionAt } from "./partition.js";
 import { PlainConsumer } from "./plain-consumer.js";
+import { Waiters } from "./waiters.js";
 
 /**
  * Bytes of unprocessed messages in total, divided among partitions; a partition beyond its share is paused until half
@@ -21,7 +22,7 @@ import { PlainConsumer } from "./plain-consumer.js";
 const ROOM = 64 << 20;
 const LEAST_ROOM = 1 << 20;
 const MOST_ROOM = 4 << 20;
-/** How often the topic's id is requested, and the ends of partitions that are not read. */
+/** How often the topic's id and number of partitions are requested, and the ends of partitions that are not read. */
 const LOOK_MS = 1_000;
 
 /**
@@ -48,8 +49,10 @@ export class KafkaLog implements PartitionedLog {
   private learned = new LastMessages([]);
   private failure: HashbrookError | null = null;
   private lost = 0;
+  /** Partitions that the topic has beyond those that are read. */
+  private added = 0;
   /** Callers of `wait`. */
-  private readonly waiting = new Set<() => void>();
+  private readonly waiting = new Waiters();
 
   private constructor(options: KafkaLogOptions, admin: KafkaAdmin, cluster: TopicCluster, partitions: number) {
     this.options = options;
@@ -150,8 +153,10 @@ export class KafkaLog implements PartitionedLog {
     return this.options.only?.(partition) !== false || this.included.has(partition);
   }
 
-  get state(): { ready: boolean; reason: string | null } {
-    return this.failure ? { ready: false, reason: this.failure.message } : this.consumer.state;
+  get state(): PartitionedLog["state"] {
+    const { failure, added } = this;
+    const state = failure ? { ready: false, reason: failure.message } : this.consumer.state;
+    return added > 0 ? { ...state, added } : state;
   }
 
   head(partition: number): Chunk | undefined {
@@ -197,19 +202,7 @@ export class KafkaLog implements PartitionedLog {
 
   async wait(milliseconds: number): Promise<void> {
     if (this.failure) throw this.failure;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.waiting.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, milliseconds);
-      this.waiting.add(done);
-    });
-  }
-
-  private wake(): void {
-    for (const done of this.waiting) done();
+    await this.waiting.wait(milliseconds);
   }
 
   commit(offsets: readonly bigint[]): Promise<void> {
@@ -248,7 +241,7 @@ export class KafkaLog implements PartitionedLog {
     part.high = BigInt(batch.highWatermark);
     if (next <= part.next) {
       if (part.end <= part.next) this.learned.release(partition);
-      this.wake();
+      this.waiting.wake();
       return;
     }
     const chunks = chunksOf(batch, next);
@@ -265,7 +258,7 @@ export class KafkaLog implements PartitionedLog {
       part.paused = true;
       this.consumer.pause(partition);
     }
-    this.wake();
+    this.waiting.wake();
   }
 
   /** The network may be at fault, so a damaged batch is fetched once more. @returns whether a retry is pointless */
@@ -306,13 +299,14 @@ export class KafkaLog implements PartitionedLog {
 
   /** Checks that the topic still has the same id: another topic of the same name may have messages at any offset. */
   private async lookAtId(): Promise<void> {
-    const { id } = await this.cluster.topic();
+    const { id, leaders } = await this.cluster.topic();
+    this.added = leaders.length - this.partitions;
     if (this.id !== null && id !== null && id !== this.id) this.fail(topicReplacedAnew(this.topic, this.id, id));
     this.id ??= id;
   }
 
   private fail(failure: HashbrookError): void {
     this.failure = failure;
-    this.wake();
+    this.waiting.wake();
   }
 }

@@ -60,6 +60,8 @@ export interface SourceHealth {
   readonly reason: string | null;
   /** Messages not yet read, by partition. */
   readonly lag: readonly number[];
+  /** Partitions added since the run began, which are not read before `--resume`; absent: none. */
+  readonly added?: number;
 }
 
 /** A batch in one of the shared buffers. */
