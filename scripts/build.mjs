@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { build } from "rolldown";
 import { bundleForBrowsers } from "./browser.mjs";
@@ -37,22 +36,15 @@ const memory = ["--initialMemory", "16", "--maximumMemory", "65536"];
 const transform = ["--transform", "./scripts/layouts.mjs"];
 const threads = ["--enable", "threads", "--sharedMemory"];
 const kernels = readdirSync(ASSEMBLY).filter((name) => existsSync(join(ASSEMBLY, name, "index.ts")));
-const compiled = (name, suffix, more) => () =>
-  compile(join(ASSEMBLY, name, "index.ts"), join(OUT, `${name}${suffix}.wasm`), more);
-const jobs = kernels
-  .filter((name) => !only || only === name)
-  .flatMap((name) => [compiled(name, "", []), ...(SHARED.includes(name) ? [compiled(name, "-shared", threads)] : [])]);
-// From the last name on: the largest kernels, those of table, begin among the first.
-await sideBySide(only ? jobs : [...jobs.reverse(), makeRest]);
-
-/** Runs jobs in this order, as many at a time as there are processors. */
-async function sideBySide(jobs) {
-  const waiting = [...jobs];
-  const worker = async () => {
-    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) await job();
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+// TypeScript is compiled by another process meanwhile.
+const rest = only ? null : makeRest();
+for (const name of kernels) {
+  if (only && only !== name) continue;
+  const entry = join(ASSEMBLY, name, "index.ts");
+  await compile(entry, join(OUT, `${name}.wasm`), []);
+  if (SHARED.includes(name)) await compile(entry, join(OUT, `${name}-shared.wasm`), threads);
 }
+await rest;
 
 /** Runs a program of Node. @throws Error if it fails */
 function run(...args) {
@@ -107,7 +99,10 @@ async function compile(entry, target, more) {
   );
   const stamp = `${target}.made`;
   if (!only && existsSync(target) && existsSync(stamp) && readFileSync(stamp, "utf8") === made) return;
-  await run("node_modules/assemblyscript/bin/asc.js", entry, "-o", target, ...options);
+  // All of them in this process: starting the compiler takes longer than compiling a small kernel.
+  const { default: asc } = await import("assemblyscript/asc");
+  const { error, stderr } = await asc.main([entry, "-o", target, ...options]);
+  if (error) throw new Error(`${entry}: ${error.message}\n${stderr}`);
   writeFileSync(stamp, made);
 }
 
