@@ -193,6 +193,26 @@ it("an error of the dispatcher's own lane is the requests' error, and later ones
   expect(dispatcher.waiting).toBe(0);
 });
 
+it("an idle lane is given twenty requests before the event loop has read the others: it waited for all of them", async () => {
+  const lane = new HeldLane();
+  const dispatcher = new Dispatcher([lane]);
+  const scores = Array.from({ length: 30 }, () => dispatcher.score(new Uint8Array(10), {}));
+  expect(lane.asked).toEqual([20]);
+  await passed();
+  await passed();
+  expect(lane.asked).toEqual([20]);
+  await lane.end(
+    Array.from({ length: 20 }, (_, i) => i),
+    0,
+  );
+  expect(lane.asked).toEqual([20, 10]);
+  await lane.end(
+    Array.from({ length: 10 }, (_, i) => 20 + i),
+    0,
+  );
+  expect(await Promise.all(scores)).toHaveLength(30);
+});
+
 it("requests that keep arriving do not delay earlier ones", async () => {
   const { lane, scores } = await turnByTurn(4, 0.3);
   expect(lane.asked).toEqual([3]);
