@@ -39,12 +39,13 @@ export interface Lane {
   turn(asked: readonly Ask[], dropped: readonly number[], told: (result: TurnResult) => void): Promise<TurnResult>;
 }
 
-/** A place in the dispatcher's own thread: a few requests are scored there before they could be handed over to another. */
-export interface NearLane {
+/**
+ * A lane in the dispatcher's own thread: a few requests are scored there before they could be handed over to another. A
+ * turn scores all that it is given.
+ */
+export interface NearLane extends Lane {
   /** It can score now, and does it quickly. */
   readonly ready: boolean;
-  /** Scores all of them. */
-  turn(asked: readonly Ask[]): Promise<TurnResult>;
 }
 
 interface Pending extends Ask {
@@ -80,8 +81,8 @@ const NEAR_ASKED = 8;
 const NEAR_BYTES = 4 << 10;
 
 /** A lane and its current work. */
-interface Place {
-  readonly lane: Lane;
+interface Place<L extends Lane = Lane> {
+  readonly lane: L;
   readonly given: NumberedList<Pending>;
   turns: number;
   /** Requests it had left according to its last report. */
@@ -91,13 +92,11 @@ interface Place {
 /** Distributes requests to lanes: at once to an idle one, and to a busy one everything that has come since its last turn. */
 export class Dispatcher {
   private readonly places: readonly Place[];
-  private readonly near: NearLane | undefined;
+  private readonly near: Place<NearLane> | undefined;
   private readonly mostAsked: number;
   private queue: Pending[] = [];
   private next = 0;
   private planned = false;
-  /** Requests that are scored near. */
-  private nearby = 0;
   private readonly rest: (() => void)[] = [];
 
   /**
@@ -106,13 +105,14 @@ export class Dispatcher {
    */
   constructor(lanes: readonly Lane[], mostAsked = MOST_ASKED, near?: NearLane) {
     this.mostAsked = mostAsked;
-    this.near = near;
-    this.places = lanes.map((lane) => ({ lane, given: new NumberedList(), turns: 0, left: 0 }));
+    this.near = near && placeOf(near);
+    this.places = lanes.map(placeOf);
   }
 
   /** Requests that have not been answered. */
   get waiting(): number {
-    return this.places.reduce((sum, { given }) => sum + given.size, this.queue.length + this.nearby);
+    const near = this.near?.given.size ?? 0;
+    return this.places.reduce((sum, { given }) => sum + given.size, this.queue.length + near);
   }
 
   /** @throws HashbrookError whatever is wrong with the request; deadline_exceeded; request_aborted */
@@ -155,7 +155,7 @@ export class Dispatcher {
   private give(): void {
     this.refuseLate();
     if (this.gone) for (const { reject } of this.queue.splice(0)) reject(ended("every scoring thread has ended"));
-    if (this.near && this.few && this.near.ready) void this.scoreNear(this.near, this.queue.splice(0));
+    if (this.near && this.few && this.near.lane.ready) void this.turn(this.near, this.queue.splice(0), []);
     const places = this.places.filter(({ lane }) => !lane.gone);
     for (let turns = 0; turns < MOST_TURNS; turns++) {
       const free = places.filter(
@@ -194,20 +194,6 @@ export class Dispatcher {
       if (bytes >= count) return true;
     }
     return false;
-  }
-
-  private async scoreNear(near: NearLane, asked: readonly Pending[]): Promise<void> {
-    const given = new NumberedList<Pending>();
-    for (const pending of asked) given.add(pending);
-    this.nearby += asked.length;
-    try {
-      const { outcomes } = await near.turn(asked);
-      for (const outcome of outcomes) settle(given, outcome);
-    } catch (error) {
-      for (const { reject } of given) reject(error);
-    }
-    this.nearby -= asked.length;
-    if (this.waiting === 0) for (const resolve of this.rest.splice(0)) resolve();
   }
 
   private async turn(place: Place, asked: readonly Pending[], dropped: readonly number[]): Promise<void> {
@@ -254,6 +240,8 @@ export class Dispatcher {
     return late;
   }
 }
+
+const placeOf = <L extends Lane>(lane: L): Place<L> => ({ lane, given: new NumberedList(), turns: 0, left: 0 });
 
 /** The error of a request that no thread is left to score, or whose thread has ended. */
 export function ended(what: string, cause?: unknown): HashbrookError {
