@@ -44,13 +44,15 @@ for (const file of readdirSync("dist/kernels").filter((name) => name.endsWith(".
 
 cpSync("scripts/kafka-broker.mjs", "build/scripts/kafka-broker.mjs");
 
-let failed = 0;
+/** What those printed that failed: told last, as the results of the others are long. */
+const failed = [];
 /** The longest at a small size start first, so that the workers end together. */
 const LONG = ["serving", "scaling", "join-memory", "kafka", "compression", "deep-crossing", "serve-log", "together"];
 const waiting = names.length > 0 ? names : smoke ? [...new Set([...LONG, ...all])] : all;
 // Rates are measured without concurrent benches; results do not depend on them, and half of the time is spent waiting for brokers and servers.
 await Promise.all(Array.from({ length: smoke ? 3 : 1 }, worker));
-process.exit(failed > 0 ? 1 : 0);
+for (const { name, output } of failed) console.error(`${name}: FAILED\n${output}`);
+process.exit(failed.length > 0 ? 1 : 0);
 
 async function worker() {
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await measure(name);
@@ -62,14 +64,14 @@ async function measure(name) {
   writeFileSync(`build/run-${name}.mjs`, program);
   // Programs of a smoke run only connect to this machine: reading further certificate authorities takes 0.09 s of each start.
   const { NODE_EXTRA_CA_CERTS: _, ...local } = process.env;
-  const options = { stdio: ["ignore", "pipe", "inherit"], env: smoke ? local : process.env };
+  const options = { stdio: ["ignore", "pipe", "pipe"], env: smoke ? local : process.env };
   const child = spawn(process.execPath, [`build/run-${name}.mjs`], options);
   const ended = new Promise((resolve) => child.on("close", resolve));
-  const [output, status] = await Promise.all([text(child.stdout), ended]);
+  child.stderr.pipe(process.stderr, { end: false });
+  const [output, errors, status] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   const line = output.split("\n").find((text) => text.startsWith("RESULT "));
   if (status !== 0 || !line) {
-    console.error(`${name}: FAILED\n${output}`);
-    failed++;
+    failed.push({ name, output: `${output}${errors}` });
     return;
   }
   const result = JSON.parse(line.slice(7));

@@ -22,6 +22,12 @@ export const KAFKA_VERSION = "4.4.0";
 const LOG4J_VERSION = "2.25.5";
 const CLUSTER_ID = "aGFzaGJyb29rLXRlc3QtMQ";
 const START_MS = 90_000;
+/**
+ * How long a broker may be silent before its controller takes it for lost, and refuses new topics ("Replication-factor is
+ * invalid"): on a busy machine it pauses for seconds. One that is started again is not accepted for so long if it was killed.
+ */
+const SESSION_MS = 60_000;
+const RESTARTED_SESSION_MS = 3000;
 const STARTS = 2;
 const FIRST_PORT = 12_000;
 const PORTS = 20_000;
@@ -140,7 +146,7 @@ async function start(options, jvm) {
   const { rebalanceDelayMs = 0, host = "127.0.0.1" } = options;
   const settings = {
     ...{ data: join(dir, "data"), host, client, controller, sasl, tls, keystore: join(dir, KEYSTORE) },
-    rebalanceDelayMs,
+    ...{ rebalanceDelayMs, sessionMs: keep ? RESTARTED_SESSION_MS : SESSION_MS },
   };
   const ca = tls ? await certify(dir) : null;
   writeFileSync(join(dir, "server.properties"), properties(settings));
@@ -274,7 +280,9 @@ function isFree(port) {
   });
 }
 
-function properties({ data, host = "127.0.0.1", client, controller, sasl, tls, keystore, rebalanceDelayMs = 0 }) {
+function properties(settings) {
+  const { data, host = "127.0.0.1", client, controller, sasl, tls, keystore } = settings;
+  const { rebalanceDelayMs = 0, sessionMs = SESSION_MS } = settings;
   const login = "org.apache.kafka.common.security";
   const plainUsers = Object.entries(USERS).map(([name, password]) => `user_${name}="${password}"`);
   const outside = [sasl && `SASL://127.0.0.1:${sasl}`, tls && `TLS://127.0.0.1:${tls}`].filter(Boolean);
@@ -317,7 +325,7 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=${rebalanceDelayMs}
 group.min.session.timeout.ms=1000
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=${sessionMs}
 broker.heartbeat.interval.ms=500
 num.network.threads=2
 num.io.threads=2

@@ -53,7 +53,7 @@ describeKafka("owners of shards", (kafka) => {
   }, 600_000);
 
   it("write a checkpoint at Ctrl-C, which reaches the whole process group, and resume with another number of owners", async () => {
-    const topic = await topicOf(kafka, 5000);
+    const topic = await topicOf(kafka, 8000);
     const model = splitTables(WHOLE_ROUNDS);
     const alone = await learnedBy(model, kafka, topic);
     const out = temporary();
@@ -66,7 +66,7 @@ describeKafka("owners of shards", (kafka) => {
     const stopped = await end;
     expect(stopped, stopped.stderr).toMatchObject({ status: 0 });
     expect(reportOf(stopped).ended_by).toBe("stopped");
-    expect(reportOf(stopped).examples).toBeLessThan(5000);
+    expect(reportOf(stopped).examples).toBeLessThan(8000);
     const resumed = await ended(start([...args, "--owners", "3", "--resume"]));
     expect(resumed, resumed.stderr).toMatchObject({ status: 0 });
     expect(digests(out)).toEqual(alone.files);

@@ -89,16 +89,17 @@ describeBroker("when the broker", () => {
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ examples: 3000, rejected: 0, duplicates: 0 });
   }, 180_000);
 
+  // So many events that a second passes between the first progress with learned ones and the end.
   it.each([
-    ["lanes of several processes", "lanes", fourLanes(WHOLE_ROUNDS), ["--processes", "2"]],
-    ["lanes and owners", "owned", splitTables(WHOLE_ROUNDS), ["--processes", "2", "--owners", "2"]],
+    ["lanes of several processes", "lanes", 30_000, fourLanes(WHOLE_ROUNDS), ["--processes", "2"]],
+    ["lanes and owners", "owned", 9000, splitTables(WHOLE_ROUNDS), ["--processes", "2", "--owners", "2"]],
   ] as const)(
     "is killed and restarted under %s: the bytes are those of an undisturbed run",
-    async (_, topic, spec, processes) => {
+    async (_, topic, events, spec, processes) => {
       const options = kafkaOptions(broker.brokers);
       await withAdmin(options, (admin) => admin.createTopic(topic, 6));
       const producer = await KafkaProducer.open(options, topic);
-      await producer.send(await unevenly(5000));
+      await producer.send(await unevenly(events));
       await producer.close();
       const [calm, out] = [temporary(), temporary()];
       expect(await run(laneLine(broker, topic, calm, spec))).toMatchObject({ status: 0 });
