@@ -4,7 +4,7 @@ import type { OnnxNodes } from "../../graph/onnx-nodes.js";
 import type { RowChunk, RowStore, Table } from "../../tables/table.js";
 import { drawWeights } from "./initial.js";
 
-/** The row shared by ids without one of their own, in tables with admission (src/kernels/assembly/table/store.ts). */
+/** The row shared by ids without one of their own, in tables with admission (src/kernels/assembly/table/default-row.ts). */
 const DEFAULT_KEY = 0xffffffffffffffffn;
 
 /** The rows of one table in an ONNX model, and the nodes that find them. */

@@ -12,7 +12,8 @@ import { mix } from "./initial";
 import { workspace, workspaceOf } from "./memory";
 import { rowFor } from "./new-rows";
 import { NONE } from "./row-places";
-import { DEFAULT_KEY, rowOf } from "./store";
+import { DEFAULT_KEY } from "./default-row";
+import { rowOf } from "./store";
 
 const LINE_CELLS: usize = 16;
 /** Bytes of a bucket and of a line. */

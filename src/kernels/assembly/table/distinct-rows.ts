@@ -9,7 +9,9 @@ import { laneBytes, update, weights } from "./row-state";
 import { beginStep } from "./optimizers/index";
 import { hashOf, touchCandidate, touchIndex } from "./key-index";
 import { NONE, rowPtr, touchRow } from "./row-places";
-import { DEFAULT_KEY, exact, note, room, rowCount, rowOf, weightsOf } from "./store";
+import { note } from "./changed-rows";
+import { DEFAULT_KEY, weightsOf } from "./default-row";
+import { exact, room, rowCount, rowOf } from "./store";
 
 /** Row number of keys that are not admitted: their occurrences use the default row's place. */
 const NOT_ADMITTED: u32 = NONE - 1;

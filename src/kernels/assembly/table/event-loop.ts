@@ -4,20 +4,9 @@
 // part (wide.ts): its logit is added, and an event is learned by both or by neither.
 import { sigmoid } from "../metric/logistic";
 import { LINEAR, model, modelGradients, modelLogit, openPairs } from "./event-models";
-import {
-  batchRows,
-  beginBatch,
-  enterEvent,
-  fillUnborn,
-  importanceOf,
-  labelOf,
-  readEvent,
-  setLogit,
-  statesAt,
-  WARM,
-  warm,
-  weightsAt,
-} from "./events";
+import { batchRows, beginBatch, enterEvent, importanceOf, labelOf, setLogit } from "./event-batch";
+import { fillRowless, readEvent, statesAt, weightsAt } from "./events";
+import { PREFETCH, prefetch } from "./prefetch";
 import { usable, within } from "./lanes";
 import { beginLinear, learnLinear, openLinear, readLinear } from "./linear";
 import { workspace } from "./memory";
@@ -51,9 +40,9 @@ export function beginEvents(rows: u32): bool {
 }
 
 /**
- * Scores and learns events [from, to) of the batch one after the other; those with importance 0 are only scored. Call for
- * all of them in order, `from` being a multiple of WARM. Returns the number of skipped events, -1 if the table has no
- * room for new rows.
+ * Scores and learns events [from, to) of the batch one after the other; those with importance 0 are only scored. Call
+ * for all of them in order, `from` being a multiple of PREFETCH. Returns the number of skipped events, -1 if the table
+ * has no room for new rows.
  */
 export function learnEvents(from: u32, to: u32): i32 {
   let skipped: i32 = 0;
@@ -104,13 +93,13 @@ function read(r: u32, learning: bool): f32 {
 
 @inline
 function readPairs(r: u32, learning: bool): f32 {
-  if (r % WARM == 0) warm(r, min(r + WARM, batchRows));
+  if (r % PREFETCH == 0) prefetch(r, min(r + PREFETCH, batchRows));
   count = readEvent(r, learning);
   for (let i: u32 = 0; i < count; i++) {
     const state = <usize>load<u32>(statesAt + ((<usize>i) << 2));
     if (state) weights(state, weightsAt + <usize>i * laneBytes);
   }
-  fillUnborn();
+  fillRowless();
   return modelLogit(count);
 }
 

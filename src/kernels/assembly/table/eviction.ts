@@ -21,7 +21,10 @@ import { laneBytes, lanes, weights } from "./row-state";
 import { emptiesRows } from "./optimizers/index";
 import { touchIndex, unindex } from "./key-index";
 import { keyAt, NONE, rowAt, rowPtr } from "./row-places";
-import { DEFAULT_KEY, note, removeRow, rowCount } from "./store";
+import { note } from "./changed-rows";
+import { DEFAULT_KEY } from "./default-row";
+import { removeRow } from "./removal";
+import { rowCount } from "./store";
 
 const LRU: u32 = 1;
 const LFU: u32 = 2;

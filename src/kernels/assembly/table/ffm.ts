@@ -5,7 +5,8 @@
 // logit = sum of w x + sum over fields i < j of v_i(j) . v_j(i)
 // The gradient of v_i(j) is g v_j(i), that of a feature's row is x times its field's, that of w is g x; g = (p - y)
 // importance.
-import { cellsAt, singles, valuesAt, weightsAt } from "./events";
+import { singles } from "./event-batch";
+import { cellsAt, valuesAt, weightsAt } from "./events";
 import { addScaled, sumLanes } from "./lanes";
 import { workspace } from "./memory";
 import { dim, laneBytes, lanes } from "./row-state";

@@ -61,31 +61,14 @@ export { adamRestore, power1, power2 } from "./optimizers/adam";
 export { beginStep, configureOptimizer } from "./optimizers/index";
 export { indexAddress, probes, seedIndex } from "./key-index";
 export { packRows, rowPtr, rowsAddress } from "./row-places";
-export {
-  adoptBitmap,
-  adoptRows,
-  attach,
-  changesAddress,
-  isTouched,
-  keepAbsent,
-  open,
-  remove,
-  removeRow,
-  reserve,
-  room,
-  rowCapacity,
-  rowCount,
-  rowOf,
-  refresh,
-  rowsOf,
-  share,
-  setUnitRows,
-  settleMarks,
-  setBudget,
-  shareDefault,
-  track,
-  weightsOf,
-} from "./store";
-export { logits, openEvents, setBag, setConstant, setKeys, setParts } from "./events";
+export { changesAddress } from "./changed-rows";
+export { shareDefault, weightsOf } from "./default-row";
+export { setUnitRows } from "./initial-rows";
+export { adoptBitmap, isTouched, settleMarks, track } from "./learned-rows";
+export { attach, open, refresh, share } from "./opening";
+export { keepAbsent, remove, removeRow } from "./removal";
+export { adoptRows, reserve, room, rowCapacity, rowCount, rowOf, rowsOf, setBudget } from "./store";
+export { logits, setBag, setConstant, setKeys, setParts } from "./event-batch";
+export { openEvents } from "./events";
 export { beginEvents, learnEvents, openModel, scoreEvents, setFakeWeights } from "./event-loop";
 export { beginLinear, learnLinear, readLinear } from "./linear";

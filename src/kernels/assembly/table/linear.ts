@@ -1,27 +1,27 @@
 // Logistic regression, event by event: logit = sum of w x over the event's features, gradient of w = (p - y) importance
 // x. All weights of an event are read before any is updated; a row that occurs twice in an event is updated twice, one
 // after the other, each time with the weight that was read. Rows have one weight.
+import { batchRows, beginBatch } from "./event-batch";
 import {
-  batchRows,
-  beginBatch,
-  fillUnborn,
+  fillRowless,
   largest,
   readEvent,
   readEventByMask,
   settleSingles,
   statesAt,
-  unborn,
+  rowless,
   valuesAt,
-  WARM,
-  warmByMask,
   weightsAt,
 } from "./events";
+import { PREFETCH, prefetchByMask } from "./prefetch";
 import { MOST, sumLanes } from "./lanes";
 import { workspace } from "./memory";
 import { CALM, clip1, plain, update1, weight1 } from "./row-state";
 import * as ftrl from "./optimizers/ftrl";
 import { beginStep, FTRL, kind } from "./optimizers/index";
-import { blank, countLearned, exact, late, markLate, rowCapacity } from "./store";
+import { blank } from "./initial-rows";
+import { countLearned, late, markLate } from "./learned-rows";
+import { exact, rowCapacity } from "./store";
 import { learnWide, wide } from "./wide";
 
 // FTRL's hyper-parameters, for updating four rows at once.
@@ -61,7 +61,7 @@ export function beginLinear(rows: u32, learning: bool): bool {
 /** Reads event r, in order, and creates the rows it needs if it will be learned; returns its logit. */
 @inline
 export function readLinear(r: u32, learning: bool): f32 {
-  if (byMask && r % WARM == 0) warmByMask(r, min(r + WARM, batchRows));
+  if (byMask && r % PREFETCH == 0) prefetchByMask(r, min(r + PREFETCH, batchRows));
   count = byMask ? readEventByMask(r, learning) : readEvent(r, learning);
   return logitOf(count, r, learning, byMask);
 }
@@ -90,9 +90,9 @@ function logitOf(count: u32, r: u32, learning: bool, byMask: bool): f32 {
   pad(count);
   if (kind == FTRL && plain) {
     const sums = readFtrl(count, r, learning, byMask && !blank);
-    if (!unborn) return sumLanes(sums);
+    if (!rowless) return sumLanes(sums);
   } else readWeights(count);
-  fillUnborn();
+  fillRowless();
   return sumLanes(weighted(count));
 }
 
@@ -172,7 +172,7 @@ function readFtrl(count: u32, r: u32, learning: bool, settles: bool): v128 {
 
 /**
  * The weights of the four rows whose addresses are at `states`. A feature without a row (state 0) gets an arbitrary
- * number, which `fillUnborn` replaces.
+ * number, which `fillRowless` replaces.
  */
 @inline
 function weightsOf4(states: usize, beta: v128, invAlpha: v128, l1: v128, l2: v128): v128 {

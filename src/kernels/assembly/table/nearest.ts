@@ -2,7 +2,7 @@
 import { sumLanes } from "./lanes";
 import { lanes, weights } from "./row-state";
 import { rowPtr } from "./row-places";
-import { isTouched } from "./store";
+import { isTouched } from "./learned-rows";
 
 /**
  * out[row - from] (f32) = the dot product of a vector with the weights of the rows [from, to), divided by their length

@@ -5,19 +5,10 @@ import { metaBytes } from "./lifecycle";
 import { dim, heldBytes, hold, initialAt, initialise, laneBytes, serving } from "./row-state";
 import { index, touchIndex } from "./key-index";
 import { NONE, rowAt, rowPtr } from "./row-places";
-import {
-  makeState,
-  exact,
-  isTouched,
-  nextRow,
-  note,
-  reserve,
-  room,
-  rowCount,
-  rowOf,
-  touch,
-  scratchState,
-} from "./store";
+import { note } from "./changed-rows";
+import { makeState, scratchState } from "./initial-rows";
+import { isTouched, touch } from "./learned-rows";
+import { exact, nextRow, reserve, room, rowCount, rowOf } from "./store";
 
 /** Sum of prefetched bytes, stored so that the compiler does not remove the loads. */
 let warmth: u32 = 0;

@@ -8,7 +8,9 @@ import { copyFloats } from "./lanes";
 import { find, index, see, touchIndex, unindex } from "./key-index";
 import { keyAt, NONE, rowAt, rowPtr } from "./row-places";
 import { heldBytes, hold, laneBytes } from "./row-state";
-import { cutRows, nextRow, removeRow, rowCount, scratchState } from "./store";
+import { scratchState } from "./initial-rows";
+import { removeRow } from "./removal";
+import { setRowCount, nextRow, rowCount } from "./store";
 
 let first: u32 = 0;
 let newer: u32 = 0;
@@ -83,7 +85,7 @@ function append(key: u64): u32 {
 export function showStaged(): void {
   end = rowCount;
   next = newer;
-  cutRows(newer);
+  setRowCount(newer);
   see(NONE, newer, gone);
 }
 
