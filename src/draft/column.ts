@@ -37,7 +37,9 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const NULLS = new Set(["NA", "N/A", "n/a", "na", "null", "NULL", "None", "none", "nan", "NaN", "\\N", "-", "?"]);
 /** The comma of `4,5`, or of `1.234,50`; among some, whole numbers may have none. */
 const COMMA_NUMBER = /^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$/;
-const SEPARATORS = ["|", ";", ","];
+const SEPARATORS = ["|", ";", ",", " "];
+/** Ids of one kind differ in their number alone: `N4711`, `42`. */
+const ID = /^([A-Za-z_]*)\d{1,20}$/;
 /** A text column is a list only if at least this share of its values has more than one item. */
 const LISTS = 0.1;
 const SHORTEST_VECTOR = 4;
@@ -101,7 +103,7 @@ function itemsOf(lists: readonly (readonly string[])[]): Items {
   return { shape: vector ? "vector" : "list", counts, distinct: counts.size, length };
 }
 
-/** Recognises a text column as a list: its values have items in common. */
+/** Recognises a text column as a list: its values have items in common, or are ids of one kind, some more, some fewer. */
 function split(texts: readonly string[], distinct: number): Partial<Facts> {
   for (const separator of SEPARATORS) {
     const lists = texts.map((text) => text.split(separator));
@@ -110,7 +112,13 @@ function split(texts: readonly string[], distinct: number): Partial<Facts> {
     if (items.shape === "vector") return { ...items, separator };
     const total = lists.reduce((sum, list) => sum + list.length, 0);
     const plain = [...items.counts.keys()].every((item) => item.length <= 64 && item.trim() === item && item !== "");
-    if (plain && items.distinct < distinct && items.distinct <= total / 2) return { ...items, separator };
+    const recur = separator !== " " && items.distinct < distinct && items.distinct <= total / 2;
+    if ((plain && recur) || areIds(lists)) return { ...items, separator };
   }
   return {};
+}
+
+function areIds(lists: readonly (readonly string[])[]): boolean {
+  const kinds = new Set(lists.flat().map((item) => ID.exec(item)?.[1]));
+  return kinds.size === 1 && !kinds.has(undefined) && lists.some(({ length }) => length !== lists[0].length);
 }

@@ -6,7 +6,7 @@ import { parseSpec } from "../spec/parse.js";
 import { type CheckReport, check } from "../train/check/check.js";
 import { type Facts, factsOf, lastName, textOf } from "./column.js";
 import { type DraftField, fieldOf } from "./fields.js";
-import { labelOf } from "./label.js";
+import { labelledLists, labelOf } from "./label.js";
 import { tellsLabel } from "./leak.js";
 import { notesOf } from "./notes.js";
 import { firstLines } from "./sample.js";
@@ -84,7 +84,7 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
   const events = eventsOf({ file, lines }, rows);
   if (events.rows === 0) throw noEvents(file);
   const facts = events.columns.map(factsOf);
-  const roles = rolesOf(facts, { ...options, tower });
+  const roles = rolesOf(facts, { ...options, tower, lists: [...events.lists, ...labelledLists(facts)] });
   if (roles.fields.length === 0) throw nothingToLearn(file, roles.left);
   const name = options.name ?? nameOf(basename(file).replace(ENDINGS, ""));
   const spec = specText({ name, tower, events, small: whole, ...roles });
@@ -117,8 +117,10 @@ interface Roles extends Pick<SpecParts, "label" | "time" | "id" | "fields" | "le
   readonly telling: readonly string[];
 }
 
-function rolesOf(facts: readonly Facts[], options: Pick<DraftOptions, "label" | "positive" | "tower">): Roles {
-  const label = labelOf(facts, options.label, options.positive);
+type RoleOptions = Pick<DraftOptions, "label" | "positive" | "tower"> & { readonly lists: readonly string[] };
+
+function rolesOf(facts: readonly Facts[], options: RoleOptions): Roles {
+  const label = labelOf(facts, options);
   const time = timeOf(facts);
   const id = facts.find((one) => one.from !== time?.from && isId(one))?.from ?? null;
   const taken = new Set([label.from, time?.from, id]);

@@ -23,17 +23,26 @@ const NAMES =
 const GRADES = ["rating", "stars", "score", "grade"];
 /** Words for a positive label. */
 const YES = new Set("yes y true t click clicked buy bought purchase purchased pos positive 1".split(" "));
+const LABELLED = /^\S+-[01]( \S+-[01])*$/;
 /** A numeric column with more distinct values is not a grade. */
 const MOST_GRADES = 50;
 
+/** What is said of the label, and where else one may be. */
+interface LabelOptions {
+  /** Its column; undefined: one with a common label name, or the only one with two values. */
+  readonly label?: string | undefined;
+  /** The label value of positives; undefined: inferred from the values. */
+  readonly positive?: string | undefined;
+  /** Columns and members that list several items, each of which may have a label of its own. */
+  readonly lists: readonly string[];
+}
+
 /**
  * Finds the label.
- * @param wanted its column; undefined: one with a common label name, or the only one with two values
- * @param positive the label value of positives; undefined: inferred from the values
  * @throws HashbrookError usage if there is no such column, or if none or several could be the label
  */
-export function labelOf(columns: readonly Facts[], wanted?: string, positive?: string): DraftLabel {
-  const facts = wanted === undefined ? guessed(columns) : columns.find(({ from }) => from === wanted);
+export function labelOf(columns: readonly Facts[], { label: wanted, positive, lists }: LabelOptions): DraftLabel {
+  const facts = wanted === undefined ? guessed(columns, lists) : columns.find(({ from }) => from === wanted);
   if (!facts)
     throw new HashbrookError("usage", `no column "${wanted}"`, {
       hint: `columns: ${columns.map(({ from }) => from).join(", ")}`,
@@ -47,7 +56,16 @@ export function labelOf(columns: readonly Facts[], wanted?: string, positive?: s
 
 const placeOf = (names: readonly string[], { from }: Facts) => names.indexOf(lastName(from));
 
-function guessed(columns: readonly Facts[]): Facts {
+/** Columns of items with a label each, `N10-0 N11-1`. */
+export function labelledLists(columns: readonly Facts[]): string[] {
+  const isOne = ({ counts }: Facts) => {
+    const texts = [...counts.keys()];
+    return texts.some((text) => text.includes(" ")) && texts.every((text) => LABELLED.test(text));
+  };
+  return columns.filter((facts) => facts.shape === "text" && isOne(facts)).map(({ from }) => from);
+}
+
+function guessed(columns: readonly Facts[], lists: readonly string[]): Facts {
   const named = (names: readonly string[], fits: (facts: Facts) => unknown) =>
     columns
       .filter((facts) => placeOf(names, facts) >= 0 && fits(facts))
@@ -58,6 +76,10 @@ function guessed(columns: readonly Facts[]): Facts {
   const two = columns.filter((facts) => facts.distinct === 2 && binary(facts));
   // Without names the label is usually the first column.
   if (two.length === 1 || (two[0] === columns[0] && two[0].from === "c1")) return two[0];
+  if (lists.length > 0)
+    throw new HashbrookError("usage", `cannot infer the label column: ${lists[0]} lists several items in a line`, {
+      hint: 'an event has one label: write a line for each item (README: "A line for each candidate"), or give --label COLUMN',
+    });
   const candidates = two.length > 0 ? `these have two values: ${two.map(({ from }) => from).join(", ")}` : "";
   throw new HashbrookError("usage", "cannot infer the label column", {
     hint: `give --label COLUMN; ${candidates || `columns: ${columns.map(({ from }) => from).join(", ")}`}`,

@@ -22,6 +22,8 @@ export interface Events {
   readonly columns: readonly Column[];
   /** Columns and JSON members that a spec cannot name. */
   readonly unnamed: readonly string[];
+  /** Those of them that are lists of objects. */
+  readonly lists: readonly string[];
 }
 
 const SEPARATORS = ["\t", ",", ";", "|", "\x01"];
@@ -116,7 +118,7 @@ function delimitedEvents(lines: readonly string[], separator: string, most: numb
     .map((from, i) => ({ from, values: events.map((row) => row[i]) }))
     .filter((_, i) => !nameless[i]);
   const unnamed = new Set(names.filter((_, i) => nameless[i]).map((name) => name || "a column without a name"));
-  return { written, rows: events.length, columns, unnamed: [...unnamed] };
+  return { written, rows: events.length, columns, unnamed: [...unnamed], lists: [] };
 }
 
 /**
@@ -142,17 +144,17 @@ function jsonEvents(file: string, lines: readonly string[]): Events {
     throw severalLines(file, what, `convert it: jq -c ${filter} FILE > FILE.jsonl`);
   }
   const values = new Map<string, Value[]>();
-  const unnamed = new Set<string>();
+  const [unnamed, lists] = [new Set<string>(), new Set<string>()];
   const maps = mapsIn(rows);
   const add = (row: number, path: string, value: Value) => {
     if (!values.has(path)) values.set(path, []);
     values.get(path)![row] = value;
   };
   rows.forEach((row, i) => {
-    flatten(row, "", { maps, unnamed, add: (path, value) => add(i, path, value) });
+    flatten(row, "", { maps, unnamed, lists, add: (path, value) => add(i, path, value) });
   });
   const columns = [...values].map(([from, some]) => ({ from, values: Array.from(rows, (_, i) => some[i]) }));
-  return { written: { format: "json" }, rows: rows.length, columns, unnamed: [...unnamed] };
+  return { written: { format: "json" }, rows: rows.length, columns, unnamed: [...unnamed], lists: [...lists] };
 }
 
 type Row = { readonly [name: string]: unknown };
@@ -184,6 +186,7 @@ function mapsIn(rows: readonly Row[]): ReadonlySet<string> {
 interface Flattening {
   readonly maps: ReadonlySet<string>;
   readonly unnamed: Set<string>;
+  readonly lists: Set<string>;
   add(path: string, value: Value): void;
 }
 
@@ -191,6 +194,7 @@ function flatten(row: Row, prefix: string, to: Flattening): void {
   for (const [name, value] of Object.entries(row)) {
     const path = prefix + name;
     if (value === null) continue;
+    if (isObjects(value)) to.lists.add(path);
     if (name === "" || name.includes(".") || isObjects(value)) to.unnamed.add(path);
     else if (isObject(value) && !to.maps.has(path)) flatten(value, `${path}.`, to);
     else to.add(path, value as Value);

@@ -308,6 +308,17 @@ describe("the other columns", () => {
     expect(draft.notes).toEqual([expect.stringContaining("query has texts of several words")]);
   });
 
+  it("of ids between spaces are bags, also if few recur: a history was one category", async () => {
+    const history = (i: number) => Array.from({ length: i % 6 }, (_, at) => `N${i * 7 + at * 31}`).join(" ");
+    const draft = await drafted(["click,history,os", ...events((i) => `${click(i)},${history(i)},os ${i % 9}`)]);
+    expect([roleOf(draft, "history"), roleOf(draft, "os")]).toEqual(["bag", "categorical"]);
+    expect(draft.spec).toContain('separator: " "');
+    const row = [...events((i) => `1${i % 3} 2${i % 4} 3${i % 5} 4`)];
+    expect(roleOf(await drafted(["click,codes", ...row.map((codes, i) => `${click(i)},${codes}`)]), "codes")).toBe(
+      "categorical",
+    );
+  });
+
   it("of weights and counts have a note: both were fields and thresholds in silence", async () => {
     const weighted = ["click,ad,sample_weight", ...events((i) => `${click(i)},a${i % 9},${1 + (i % 40) / 4}`)];
     expect((await drafted(weighted)).notes).toEqual([expect.stringContaining("label's weight")]);
@@ -402,4 +413,23 @@ it.skipIf(!existsSync(shared)).each(real)("%s: every event fits", async (path, r
   expect(draft.check).toMatchObject({ rejected: 0, accepted: draft.rows });
   expect(draft.rows).toBeGreaterThan(1900);
   for (const [from, role] of Object.entries(roles)) expect([from, roleOf(draft, from)]).toEqual([from, role]);
+});
+
+describe("lines of several items with a label each", () => {
+  const shown = (i: number) => Array.from({ length: 2 + (i % 4) }, (_, at) => `N${i + at}-${click(i + at)}`).join(" ");
+  const asked = (i: number) => ({ user: `u${i % 30}`, candidates: [{ item: `a${i % 9}`, clicked: click(i) }] });
+
+  it.each([
+    ["shown", "impressions.csv", ["user,shown", ...events((i) => `u${i % 30},${shown(i)}`)]],
+    ["candidates", "requests.json", events((i) => JSON.stringify(asked(i)))],
+  ])(
+    "are reported with how to write them: the label of %s could not be inferred in silence",
+    async (name, at, lines) => {
+      await expect(draftSpec({ data: file(lines, at) })).rejects.toMatchObject({
+        code: "usage",
+        message: `cannot infer the label column: ${name} lists several items in a line`,
+        hint: expect.stringContaining("a line for each item"),
+      });
+    },
+  );
 });
