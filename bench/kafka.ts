@@ -9,7 +9,7 @@ import { createKafka, type KafkaOptions, kafkaOptions } from "../src/sources/kaf
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { loadSpec, parseSpec } from "../src/spec/parse.js";
 import type { Progress } from "../src/train/metrics/report.js";
-import { train } from "../src/train/run.js";
+import { train } from "../src/train/train.js";
 import { background, lastWords, residentMiB, said } from "./lib/background.js";
 import { withBroker } from "./lib/broker.js";
 import { globo } from "./lib/globo.js";

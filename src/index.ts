@@ -136,6 +136,7 @@ export type { ServingPrecision } from "./tables/table.js";
 export { type CheckOptions, type CheckReport, check } from "./train/check/check.js";
 export type { FieldCheck } from "./train/check/field-check.js";
 export type { ByReport } from "./train/evaluation/by-value.js";
+export { type EvaluateOptions, evaluate } from "./train/evaluation/evaluate.js";
 export type { GroupReport } from "./train/evaluation/group-auc.js";
 export type { PublishSpec } from "./train/job.js";
 export type { JoinCounts } from "./train/join/join-counts.js";
@@ -154,19 +155,10 @@ export type {
   Warning,
 } from "./train/metrics/report.js";
 export type { PredictionFormat } from "./train/prediction/lines.js";
+export { type PredictOptions, predict } from "./train/prediction/predict.js";
 export type { GateReport } from "./train/publishing/gatekeeper.js";
 export { publishStatus, type RolledBack, resumePublishing, rollBack } from "./train/publishing/operator.js";
 export { type ReplayedTopic, type ReplayOptions, replay } from "./train/replay.js";
-export {
-  type EvaluateOptions,
-  evaluate,
-  type LanesTrainOptions,
-  type PredictOptions,
-  predict,
-  type TrainOptions,
-  train,
-  trainLanes,
-} from "./train/run.js";
 export type { Given, StreamSettings, TrainSettings } from "./train/settings.js";
 export type {
   ContenderOptions,
@@ -181,6 +173,7 @@ export type {
   TogetherReport,
 } from "./train/together/options.js";
 export { trainTogether } from "./train/together/together.js";
+export { type LanesTrainOptions, type TrainOptions, train, trainLanes } from "./train/train.js";
 export type { SourceHealth } from "./train/workers/thread-messages.js";
 export { type AgainReport, tuneAgain } from "./tune/again.js";
 export type {

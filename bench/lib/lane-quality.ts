@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CompiledSpec, OptimizerSpec } from "../../src/spec/compiled.js";
-import { train } from "../../src/train/run.js";
+import { train } from "../../src/train/train.js";
 import { round } from "./run.js";
 
 const LANES = 4;

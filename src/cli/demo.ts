@@ -7,7 +7,7 @@ import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { simulate } from "../sources/simulator/run.js";
-import { train } from "../train/run.js";
+import { train } from "../train/train.js";
 import { listening } from "./listen.js";
 import { counting, host, port, seed } from "./options.js";
 import { progressReporter } from "./progress.js";

@@ -3,7 +3,7 @@ import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import { kebab } from "../core/texts.js";
 import { judgePolicy } from "../impression-log/ips.js";
-import { evaluate } from "../train/run.js";
+import { evaluate } from "../train/evaluation/evaluate.js";
 import { policyLines } from "./ips.js";
 import { DIMS, dims, notEmpty, threads, wholeNumber } from "./options.js";
 import { progressReporter } from "./progress.js";

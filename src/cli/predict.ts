@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import type { Report } from "../train/metrics/report.js";
 import { type PredictionFormat, predictionFormats } from "../train/prediction/lines.js";
-import { predict } from "../train/run.js";
+import { predict } from "../train/prediction/predict.js";
 import { DIMS, dims, threads, wholeNumber } from "./options.js";
 import { stopSignal, tellUnchanged } from "./signals.js";
 import { printReport, tellPassedOver } from "./summary.js";

@@ -1,7 +1,7 @@
 import { checkArguments } from "../core/arguments.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import type { Report } from "./metrics/report.js";
-import { type TrainOptions, train } from "./run.js";
+import { type TrainOptions, train } from "./train.js";
 
 /** The range of a topic to learn. */
 export interface ReplayedTopic extends Omit<TopicSpec, "group" | "stop"> {

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { simulate } from "../../src/sources/simulator/run.js";
-import { type TrainOptions, train } from "../../src/train/run.js";
+import { type TrainOptions, train } from "../../src/train/train.js";
 import { digests, endedAfterKills, kills, run, temporary } from "./hashbrook.js";
 
 const DAY = 3000;

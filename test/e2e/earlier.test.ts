@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { specHash } from "../../src/spec/hash.js";
 import { loadSpec } from "../../src/spec/parse.js";
-import { train } from "../../src/train/run.js";
+import { train } from "../../src/train/train.js";
 
 /** Checkpoints of 800 examples and what training them on to 2,000 gave, by the code of the commit it names. */
 const folder = "test/fixtures/earlier";

@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { cacheEvents } from "../../src/event-cache/command.js";
 import { simulate } from "../../src/sources/simulator/run.js";
-import { evaluate, type TrainOptions, train } from "../../src/train/run.js";
+import { evaluate } from "../../src/train/evaluation/evaluate.js";
+import { type TrainOptions, train } from "../../src/train/train.js";
 import { digests, endedAfterKills, kills, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
-import { evaluate, predict } from "../../src/train/run.js";
+import { evaluate } from "../../src/train/evaluation/evaluate.js";
+import { predict } from "../../src/train/prediction/predict.js";
 import { DEEP_CROSSING, LR } from "../small-specs.js";
 import { report, run, temporary } from "./hashbrook.js";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
-import { train } from "../../src/train/run.js";
+import { train } from "../../src/train/train.js";
 import { temporary } from "./hashbrook.js";
 
 const candidates = Array.from({ length: 50 }, (_, i) => ({ ad: `a${i}`, campaign: `c${i % 40}`, user: `u${i}` }));

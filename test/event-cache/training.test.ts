@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { cacheEvents } from "../../src/event-cache/command.js";
 import { simulate } from "../../src/sources/simulator/run.js";
+import { evaluate } from "../../src/train/evaluation/evaluate.js";
 import type { Report } from "../../src/train/metrics/report.js";
-import { evaluate, predict, type TrainOptions, train } from "../../src/train/run.js";
+import { predict } from "../../src/train/prediction/predict.js";
+import { type TrainOptions, train } from "../../src/train/train.js";
 import { digests, run, temporary } from "../e2e/hashbrook.js";
 
 const folder = temporary();

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Report } from "../../src/train/metrics/report.js";
-import { trainLanes } from "../../src/train/run.js";
+import { trainLanes } from "../../src/train/train.js";
 import { digests, ended, run, start, temporary } from "../e2e/hashbrook.js";
 import type { TestKafka } from "./harness.js";
 import { rows } from "./trainers.js";

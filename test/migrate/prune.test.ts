@@ -10,7 +10,8 @@ import { pruneCheckpoint } from "../../src/migrate/prune.js";
 import { specOf } from "../../src/model/load.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { parseSpec } from "../../src/spec/parse.js";
-import { evaluate, train } from "../../src/train/run.js";
+import { evaluate } from "../../src/train/evaluation/evaluate.js";
+import { train } from "../../src/train/train.js";
 import { openDistilled } from "../../src/warm-start/distil.js";
 
 const spec = (tower: string, encoding = "exact") =>

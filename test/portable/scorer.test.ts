@@ -10,7 +10,8 @@ import { exportModel } from "../../src/exports/export-model.js";
 import { Scorer } from "../../src/portable/node.js";
 import { Scorer as ServerScorer } from "../../src/serve/scorer.js";
 import { simulate } from "../../src/sources/simulator/run.js";
-import { predict, train } from "../../src/train/run.js";
+import { predict } from "../../src/train/prediction/predict.js";
+import { train } from "../../src/train/train.js";
 import { hasBrowser, openBrowser, serveFolders } from "./browser.js";
 
 const folder = mkdtempSync(join(tmpdir(), "portable-"));

@@ -8,7 +8,7 @@ import { RowDatabase } from "../../src/row-store/row-database.js";
 import { RowDirectory } from "../../src/row-store/row-directory.js";
 import { type LoadOptions, Scorer } from "../../src/serve/scorer.js";
 import { CachedStore } from "../../src/tables/cached-store.js";
-import { train } from "../../src/train/run.js";
+import { train } from "../../src/train/train.js";
 
 /** Tables of every encoding with rows, of several optimizers and precisions; rows are admitted and evicted. */
 const TABLES = `

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
-import { train } from "../../src/train/run.js";
+import { train } from "../../src/train/train.js";
 import { report, temporary } from "../e2e/hashbrook.js";
 import { LR } from "../small-specs.js";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { parseSpec } from "../../src/spec/parse.js";
-import { train } from "../../src/train/run.js";
+import { train } from "../../src/train/train.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hashbrook-test-"));
 const spec = parseSpec(

@@ -6,7 +6,7 @@ import type { Batch } from "../../src/core/batch.js";
 import type { Model } from "../../src/model/model.js";
 import { loadSpec } from "../../src/spec/parse.js";
 import { Divergence } from "../../src/train/divergence.js";
-import { train } from "../../src/train/run.js";
+import { train } from "../../src/train/train.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hashbrook-test-"));
 const spec = loadSpec("features/ads-demo-lr.yaml");

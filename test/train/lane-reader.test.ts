@@ -6,7 +6,7 @@ import type { TopicSpec } from "../../src/sources/kafka/open-topic.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { LaneReader, type LaneStart } from "../../src/train/lanes/lane-reader.js";
 import { packRecord, recordOf, unpackRecord } from "../../src/train/lanes/record.js";
-import { type TrainOptions, trainJob } from "../../src/train/run.js";
+import { type TrainOptions, trainJob } from "../../src/train/train.js";
 import { MemoryLog } from "./memory-log.js";
 
 const specOf = (events: string) =>

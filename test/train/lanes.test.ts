@@ -7,7 +7,7 @@ import { specHash } from "../../src/spec/hash.js";
 import { withLanes } from "../../src/spec/lanes.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { Takeover, takeoverAfter } from "../../src/train/lanes/takeover.js";
-import { type TrainOptions, train, trainJob } from "../../src/train/run.js";
+import { type TrainOptions, train, trainJob } from "../../src/train/train.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hashbrook-lanes-"));
 const DATA = "simulate:6000:5";

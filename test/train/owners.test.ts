@@ -12,7 +12,7 @@ import { OwnersClient } from "../../src/train/lanes/owners/owners-client.js";
 import { nameOf, partsOf, placeOf, unpackPush } from "../../src/train/lanes/owners/push.js";
 import { RoundOver } from "../../src/train/lanes/owners/round-over.js";
 import { isShardBlock, mostShards } from "../../src/train/lanes/owners/split-tables.js";
-import { trainJob } from "../../src/train/run.js";
+import { trainJob } from "../../src/train/train.js";
 
 const RUN = "spec topic";
 const SIZES = { rows: 7, capacity: 9, bytes: 100 };

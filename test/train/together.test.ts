@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type TrainOptions, train } from "../../src/train/run.js";
 import type { Round, TogetherOptions } from "../../src/train/together/options.js";
 import { trainTogether } from "../../src/train/together/together.js";
+import { type TrainOptions, train } from "../../src/train/train.js";
 import { digests, simulated, temporary } from "../e2e/hashbrook.js";
 
 const ROWS = 9000;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { cacheEvents } from "../../src/event-cache/command.js";
-import { train } from "../../src/train/run.js";
+import { train } from "../../src/train/train.js";
 import { tuneAgain } from "../../src/tune/again.js";
 import { Ledger } from "../../src/tune/ledger.js";
 import type { TuneOptions } from "../../src/tune/options.js";

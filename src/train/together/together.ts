@@ -5,7 +5,7 @@ import { HashbrookError } from "../../core/errors.js";
 import { loadSpec } from "../../spec/parse.js";
 import { learnsByEvent } from "../../towers/index.js";
 import type { Job } from "../job.js";
-import { trainJob } from "../run.js";
+import { trainJob } from "../train.js";
 import type { TogetherOptions, TogetherReport } from "./options.js";
 import { TogetherRun } from "./run.js";
 

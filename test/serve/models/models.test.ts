@@ -7,7 +7,7 @@ import { Models } from "../../../src/serve/models/models.js";
 import { ServedModel } from "../../../src/serve/models/served-model.js";
 import { Scorer } from "../../../src/serve/scorer.js";
 import { createServer } from "../../../src/serve/server.js";
-import { train } from "../../../src/train/run.js";
+import { train } from "../../../src/train/train.js";
 import { temporary } from "../../e2e/hashbrook.js";
 import { LR } from "../../small-specs.js";
 import { twoVersions } from "../served.js";

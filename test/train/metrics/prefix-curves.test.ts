@@ -7,8 +7,9 @@ import { cutCheckpoint } from "../../../src/migrate/cut.js";
 import { specOf } from "../../../src/model/load.js";
 import { Scorer } from "../../../src/serve/scorer.js";
 import { parseSpec } from "../../../src/spec/parse.js";
+import { evaluate } from "../../../src/train/evaluation/evaluate.js";
 import type { NestedReport } from "../../../src/train/metrics/prefix-curves.js";
-import { evaluate, train } from "../../../src/train/run.js";
+import { train } from "../../../src/train/train.js";
 
 const FIELDS = ["user", "ad", "device"];
 const spec = parseSpec(
