@@ -1,6 +1,8 @@
 import { type Batch, copyRows, keepRows } from "../core/batch.js";
 import { type Block, bytesOf, type SavedBlocks, savedBytes } from "../core/blocks.js";
 import { hashSecret } from "../core/chance.js";
+import type { Job } from "./job.js";
+import type { Resumed } from "./resume.js";
 
 /** The name of its block in a checkpoint. */
 export const DEDUP = "dedup/ids";
@@ -140,4 +142,14 @@ export class DedupWindow {
     }
     index[2 * hole] = 0;
   }
+}
+
+/** A run's window, as its checkpoint left it; null if it does not look for duplicates. */
+export function dedupOf({ spec, topic }: Job, resumed: Resumed): DedupWindow | null {
+  const { id_window } = spec.label;
+  // Messages are repeated by retries and replays upstream; files are not.
+  if (id_window === undefined || !topic || spec.lanes) return null;
+  const window = new DedupWindow(id_window);
+  if (resumed) window.restore(resumed.blocks);
+  return window;
 }

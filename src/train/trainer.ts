@@ -7,7 +7,7 @@ import { specHash } from "../spec/hash.js";
 import type { StartReport } from "../warm-start/report.js";
 import { Checkpointer } from "./checkpointer.js";
 import { type Consumer, type EndedBy, isOver, type SourceState } from "./consumer.js";
-import { DedupWindow } from "./dedup.js";
+import { type DedupWindow, dedupOf } from "./dedup.js";
 import { Divergence } from "./divergence.js";
 import { timesOf } from "./event-times.js";
 import type { Plan } from "./files/plan.js";
@@ -16,7 +16,6 @@ import type { Job, StreamPosition } from "./job.js";
 import { keepCurves } from "./metrics/prefix-curves.js";
 import type { EpochQuality, Progress, Report } from "./metrics/report.js";
 import { RunMetrics } from "./metrics/run-metrics.js";
-import type { RunMetricsState } from "./metrics/run-metrics-state.js";
 import { nameSlices } from "./metrics/slice-names.js";
 import { NegativeSampling } from "./negative-sampling.js";
 import type { OrderLog } from "./ordering/order-log.js";
@@ -25,14 +24,13 @@ import { Gatekeeper } from "./publishing/gatekeeper.js";
 import type { Publication } from "./publishing/publication.js";
 import { Settling } from "./publishing/settling.js";
 import { SetAside } from "./rejects/set-aside.js";
-import { type Beginning, begin, type TrainMeta } from "./resume.js";
+import { type Beginning, begin, type Resumed, type TrainMeta } from "./resume.js";
 import type { Scored } from "./scored.js";
 import { type Started, startModel } from "./start-model.js";
 import { settle, step } from "./step.js";
 import type { DecodedBatch } from "./stream.js";
 import type { TrainerOptions } from "./trainer-options.js";
-import { BestEpoch } from "./validation/best-epoch.js";
-import { Validation, type ValidationState } from "./validation/validation.js";
+import { EpochValidation } from "./validation/epoch-validation.js";
 import type { RetryOptions } from "./workers/retry.js";
 
 /** Learns a stream: scores and learns batches, keeps rejects, commits checkpoints. The only writer of its directory. */
@@ -50,11 +48,9 @@ export class Trainer implements Consumer {
   readonly sampling: NegativeSampling | null;
   readonly scored: Scored | undefined;
   readonly pending: PendingScores | null;
-  private readonly validation: Validation;
+  private readonly validation: EpochValidation;
   private readonly divergence: Divergence;
-  private readonly best: BestEpoch;
   private plan: Omit<Plan, "inputs"> | null = null;
-  ended: EndedBy | null = null;
   /** The position of the last durable checkpoint of this run. */
   committed: StreamPosition | null = null;
   /** Examples in the last durable checkpoint. */
@@ -69,37 +65,37 @@ export class Trainer implements Consumer {
   private readonly started: StartReport | null;
   private startTold = false;
 
-  private constructor(job: Job, options: TrainerOptions, beginning: Beginning, { model, report, ...started }: Started) {
-    const { clock } = options;
+  private constructor(job: Job, options: TrainerOptions, beginning: Beginning, started: Started) {
     const { store, order, resumed } = beginning;
     this.job = job;
     this.retry = options.retry;
     this.scored = options.scored;
     this.store = store;
     this.order = order;
-    this.model = model;
+    this.model = started.model;
     this.layout = batchLayout(job.spec, job.spec.batch);
-    this.runMetrics = new RunMetrics(job.spec, job, clock);
+    this.runMetrics = new RunMetrics(job.spec, job, options.clock);
     if (resumed) this.runMetrics.restore(resumed.meta.tally, resumed.blocks);
-    this.started = report;
+    this.started = started.report;
     this.first = started.first;
     this.sampling = NegativeSampling.of(job.spec);
     this.pending = PendingScores.of(job.spec, resumed?.blocks);
     this.saved = this.runMetrics.examples;
     this.passedOver = resumed?.skipped ?? [];
-    const { id_window } = job.spec.label;
-    // Messages are repeated by retries and replays upstream; files are not.
-    this.dedup = id_window === undefined || !job.topic || job.spec.lanes ? null : new DedupWindow(id_window);
-    if (resumed) this.dedup?.restore(resumed.blocks);
-    this.keeper = Gatekeeper.of(
-      { spec: job.spec, store, order, clock, totals: this.runMetrics.metrics.fresh.all },
-      resumed,
-    );
+    this.dedup = dedupOf(job, resumed);
     this.meta = { ...(resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 }), ...started.meta };
-    this.validation = new Validation(job.spec.window, resumed?.meta.validation);
-    this.best = new BestEpoch(store);
+    this.validation = new EpochValidation(job, store, resumed?.meta.validation);
     this.divergence = new Divergence(job.maxSkipped, job.spec);
-    this.checkpointer = new Checkpointer({
+    const totals = this.runMetrics.metrics.fresh.all;
+    this.keeper = Gatekeeper.of({ spec: job.spec, store, order, clock: options.clock, totals }, resumed);
+    this.checkpointer = this.openCheckpointer(options, resumed);
+    const { checkpointer, keeper } = this;
+    this.settling = new Settling({ checkpointer, order, keeper, topic: job.topic !== null, run: this });
+  }
+
+  private openCheckpointer({ clock, shards }: TrainerOptions, resumed: Resumed): Checkpointer {
+    const { job, store, model } = this;
+    return new Checkpointer({
       store,
       stores: model.tables.flatMap(({ stores }) => stores),
       clock,
@@ -107,19 +103,20 @@ export class Trainer implements Consumer {
       every: job.checkpointEvery,
       keep: job.keep,
       resumed: resumed?.ref ?? null,
-      examples: this.runMetrics.examples,
-      elsewhere: options.shards && (() => options.shards!.save(this.meta.position)),
+      examples: this.saved,
+      elsewhere: shards && (() => shards.save(this.meta.position)),
       // A file can be read again later; a topic's readers must not wait for a long copy.
       ...(job.topic ? {} : { patient: true, mostChangedBytes: Number.POSITIVE_INFINITY }),
-      onCommitted: ({ position, tally, validation, gate }, { path }) => {
-        this.keeper?.committed(path, gate);
-        this.best.forget(validation as unknown as ValidationState | undefined);
-        this.committed = position as unknown as StreamPosition;
-        this.saved = (tally as unknown as RunMetricsState).examples;
-      },
+      onCommitted: (meta, { path }) => this.checkpointed(path, meta as unknown as TrainMeta),
     });
-    const { checkpointer, keeper } = this;
-    this.settling = new Settling({ checkpointer, order, keeper, topic: job.topic !== null, run: this });
+  }
+
+  /** A checkpoint is durable. */
+  private checkpointed(path: string, { position, tally, validation, gate }: TrainMeta): void {
+    this.keeper?.committed(path, gate);
+    this.validation.committed(validation);
+    this.committed = position;
+    this.saved = tally.examples;
   }
 
   /**
@@ -164,14 +161,15 @@ export class Trainer implements Consumer {
     return this.meta.position;
   }
 
+  get ended(): EndedBy | null {
+    return this.validation.stopped ? "early_stop" : null;
+  }
+
   began(plan: Omit<Plan, "inputs">): void {
     const { pass, start, fingerprints, learned, fresh } = plan;
     this.plan = plan;
-    const remembered = learned.length > 0 ? { learned } : {};
-    this.meta = { ...this.meta, pass, position: start, sources: fingerprints, ...remembered };
-    if (fresh) this.validation.begin();
-    if (this.job.earlyStop !== null) this.best.begin(this.validation, this.runMetrics.examples, () => this.content());
-    this.endEarly();
+    this.meta = { ...this.meta, pass, position: start, sources: fingerprints, ...(learned.length > 0 && { learned }) };
+    this.validation.began(fresh, this);
   }
 
   /** Saves where a topic's run begins before anything is learned: after a kill, "latest" must not mean another position. */
@@ -181,55 +179,58 @@ export class Trainer implements Consumer {
     await this.checkpointer.first(this.runMetrics.examples, this.content());
   }
 
-  async consume(decoded: DecodedBatch, { fingerprints, totalBytes, ends }: SourceState): Promise<void> {
+  async consume(decoded: DecodedBatch, source: SourceState): Promise<void> {
     await this.settling.repeat();
     if (this.keeper?.halts) throw this.keeper.halted(this.store.directory);
+    const batch = this.admit(decoded);
+    const skipped = await this.learn(batch, decoded);
+    await this.aside.keep(decoded, this.retry);
+    this.count(batch, decoded, skipped, source.totalBytes);
+    this.order?.append(decoded.decisions);
+    if (decoded.decisions.some(({ kind }) => kind === "anew")) this.settling.decideAnew();
+    this.moveTo(decoded.position, source);
+    this.publication?.learned(timesOf(batch, decoded));
+    await this.settling.settle();
+    if (this.keeper?.halts) await this.halt(this.keeper);
+  }
+
+  /** The events of a batch, without those that are delivered again. */
+  private admit(decoded: DecodedBatch): Batch {
     const all = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
     this.runMetrics.timeUnit.first(all, decoded.rejects);
     const { calibrator } = this.model;
     if (calibrator && decoded.kept) nameSlices(calibrator, all, decoded.kept);
     const batch = this.dedup?.learned(all, decoded.corrections, this.scored !== undefined) ?? all;
     this.runMetrics.duplicates += all.rows - batch.rows + (decoded.repeated ?? 0);
+    return batch;
+  }
+
+  /** @returns rows that were scored but not learned */
+  private async learn(batch: Batch, decoded: DecodedBatch): Promise<number> {
     const skipped = batch.rows > 0 ? await step(this, batch, decoded) : 0;
     if (decoded.settled) settle(this, decoded.settled);
-    if (this.validates && this.job.spec.label.time) this.validation.learned(batch);
-    await this.aside.keep(decoded, this.retry);
+    this.validation.learned(batch);
+    return skipped;
+  }
+
+  private count(batch: Batch, decoded: DecodedBatch, skipped: number, totalBytes: number | null): void {
     this.runMetrics.count(batch, decoded, skipped, totalBytes);
     this.divergence.check(batch, skipped, this.model, { now: this.runMetrics.examples, saved: this.saved });
     this.keeper?.add(batch, decoded.rejects.length, this);
-    this.order?.append(decoded.decisions);
-    if (decoded.decisions.some(({ kind }) => kind === "anew")) {
-      this.publication?.decideAnew();
-      this.keeper?.decideAnew();
-    }
-    const pass = this.meta.pass ? { pass: { ...this.meta.pass, ends } } : {};
-    const { position } = decoded;
-    this.meta = { ...this.meta, ...pass, position, sources: fingerprints, ...this.aside.meta };
-    this.publication?.learned(timesOf(batch, decoded));
-    await this.settling.settle();
-    if (this.keeper?.halts) await this.halt(this.keeper);
   }
 
-  private get validates(): boolean {
-    return this.job.validate.length > 0 || this.job.validateLast !== null;
+  private moveTo(position: StreamPosition, { fingerprints, ends }: SourceState): void {
+    const pass = this.meta.pass ? { pass: { ...this.meta.pass, ends } } : {};
+    this.meta = { ...this.meta, ...pass, position, sources: fingerprints, ...this.aside.meta };
   }
 
   async validate(decoded: DecodedBatch): Promise<void> {
     const batch = new Batch(this.layout, decoded.rows, decoded.buffer, decoded.base);
-    this.validation.add(await this.model.predict(batch), batch, decoded.rejects.length);
+    await this.validation.score(this.model, batch, decoded.rejects.length);
   }
 
   validationEnded(epoch: number | null, data: string): void {
-    const { examples } = this.runMetrics;
-    const better = this.validation.end(epoch, examples, data);
-    if (this.job.earlyStop === null) return;
-    if (better) this.best.save(examples, this.content());
-    this.endEarly();
-  }
-
-  private endEarly(): void {
-    const { earlyStop } = this.job;
-    if (earlyStop !== null && this.validation.best && this.validation.since >= earlyStop) this.ended = "early_stop";
+    this.validation.ended(epoch, data, this);
   }
 
   async idle(): Promise<void> {
@@ -253,47 +254,43 @@ export class Trainer implements Consumer {
       freshness,
       started,
       validation: this.validation.latest,
-      ...this.gated(),
+      ...(this.keeper && { gate: this.keeper.report() }),
     };
-  }
-
-  private gated(): Pick<Report, "gate"> {
-    return this.keeper ? { gate: this.keeper.report() } : {};
   }
 
   async finish(endedBy: EndedBy): Promise<Report> {
     const hopeless = this.runMetrics.hopeless(endedBy);
     // A topic's rejects must not come again: the position is saved before the run fails. Files can be corrected and given again.
     if (hopeless && !this.job.topic) throw hopeless;
-    const { publication } = this;
-    if (publication && !publication.clean) {
-      publication.decideAnew();
-      await this.settling.publish(publication, true);
-    }
+    await this.settling.publishRest();
     if (endedBy !== "stopped") this.first.folded(this.model, (await this.model.lanes?.flush()) ?? null);
-    const kept = this.keeps(endedBy);
     const { pass } = this.meta;
     if (pass && isOver(endedBy)) this.meta = { ...this.meta, pass: { ...pass, finished: true } };
-    const isLast = kept?.epoch === this.validation.latest?.epoch;
-    const best = kept && !isLast ? await this.best.load(kept.learned, this.job, this.layout) : null;
-    const { path } = await this.checkpointer.finish(this.runMetrics.examples, this.content(best ?? this.model));
+    const kept = await this.validation.kept(endedBy, this.layout);
+    const model = kept.model ?? this.model;
+    const { path } = await this.checkpointer.finish(this.runMetrics.examples, this.content(model));
     this.keeper?.ended(path);
-    publication?.throwFailure(path);
+    this.publication?.throwFailure(path);
     if (hopeless) throw hopeless;
-    const report = this.runMetrics.report(best ?? this.model, path, endedBy);
-    if (report.nested) keepCurves(this.store.directory, report.nested);
-    await best?.close();
-    const validation = this.validation.report(kept ?? this.validation.latest);
-    const { known = [], left = [] } = this.plan ?? {};
-    const warnings = [...report.warnings, ...this.validation.warnings(this.job.spec.label.time?.from)];
-    const started = this.started ? { started: this.started } : {};
-    const files = { ...this.gated(), known_files: known, left_files: left, passed_over: this.passedOver };
-    return { ...report, ...started, warnings, validation, ...files };
+    const report = this.report(model, path, endedBy, kept.quality);
+    await kept.model?.close();
+    return report;
   }
 
-  /** The epoch whose weights an early-stopping run keeps at its end. */
-  private keeps(endedBy: EndedBy): EpochQuality | null {
-    return isOver(endedBy) && this.job.earlyStop !== null ? this.validation.best : null;
+  private report(model: Model, path: string, endedBy: EndedBy, kept: EpochQuality | null): Report {
+    const report = this.runMetrics.report(model, path, endedBy);
+    if (report.nested) keepCurves(this.store.directory, report.nested);
+    const { validation, warnings } = this.validation.report(kept);
+    return {
+      ...report,
+      ...(this.started ? { started: this.started } : {}),
+      warnings: [...report.warnings, ...warnings],
+      validation,
+      ...(this.keeper && { gate: this.keeper.report() }),
+      known_files: this.plan?.known ?? [],
+      left_files: this.plan?.left ?? [],
+      passed_over: this.passedOver,
+    };
   }
 
   close(): Promise<void> {

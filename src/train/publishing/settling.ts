@@ -95,12 +95,26 @@ export class Settling {
   }
 
   /** @param runEnds if publishing fails, the run's last checkpoint comes first */
-  async publish(publication: Publication, runEnds = false): Promise<void> {
+  private async publish(publication: Publication, runEnds = false): Promise<void> {
     const { position, runMetrics } = this.options.run;
     // In a replay, added partitions join only after what was published without them.
     if (position && "messages" in position && !publication.replaying)
       this.options.order?.append([{ kind: "partitions", at: position.messages, count: position.offsets.length }]);
     await publication.publish(runMetrics.examples, runEnds);
+  }
+
+  /** Publishes, at the end of the run, what is not published yet. */
+  async publishRest(): Promise<void> {
+    const { publication } = this;
+    if (!publication || publication.clean) return;
+    publication.decideAnew();
+    await this.publish(publication, true);
+  }
+
+  /** The stream takes another course than in the run that was killed: what that run did from here on is not repeated. */
+  decideAnew(): void {
+    this.publication?.decideAnew();
+    this.options.keeper?.decideAnew();
   }
 
   private resume(keeper: Gatekeeper, examples: number, next: number): void {

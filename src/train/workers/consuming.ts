@@ -38,6 +38,8 @@ export class Consuming {
   private reportedAt = systemClock.now();
   private report = () => {};
   private committed: StreamPosition | null = null;
+  /** The memory of the batches, by slot. */
+  private buffers: readonly Room[] = [];
 
   constructor(task: ConsumeTask) {
     this.task = task;
@@ -165,48 +167,54 @@ export class Consuming {
   }
 
   private async consumeAll(consumer: Consumer): Promise<EndedBy> {
-    let buffers: readonly Room[] = [];
     this.report = this.reporter(consumer);
     for (;;) {
       if (consumer.ended) return consumer.ended;
       const message = await this.received();
       if (message === null) return "stopped";
-      if (message === undefined) {
-        await consumer.idle?.();
-        this.tellCommitted(consumer);
-        continue;
-      }
-      if (message.type === "end") return message.endedBy;
-      if (message.type === "error") {
-        // As when it is reportedAt to stop, it must not wait indefinitely.
-        if (consumer.progress().unsaved > 0) this.stopping.abort();
-        throw await keptAtFailure(consumer, fromPlainError(message.error));
-      }
-      if (message.type === "buffers") {
-        buffers = message.buffers;
-        continue;
-      }
-      if (message.type === "opened") {
+      if (message?.type === "end") return message.endedBy;
+      if (message) await this.handle(consumer, message);
+      else await this.idle(consumer);
+    }
+  }
+
+  private async idle(consumer: Consumer): Promise<void> {
+    await consumer.idle?.();
+    this.tellCommitted(consumer);
+  }
+
+  private async handle(consumer: Consumer, message: FromDecoder): Promise<void> {
+    switch (message.type) {
+      case "buffers":
+        this.buffers = message.buffers;
+        break;
+      case "opened":
         await consumer.opened?.(message.position, message.fingerprints);
-        continue;
-      }
-      if (message.type === "began") {
+        break;
+      case "began":
         consumer.began?.(message.plan);
-        continue;
-      }
-      if (message.type === "validated") {
+        break;
+      case "batch":
+        await this.consumeBatch(consumer, message);
+        break;
+      case "validated":
         consumer.validationEnded?.(message.epoch, message.data);
         this.report();
-        continue;
-      }
-      if (message.type !== "batch") continue;
-      const decoded = { ...message.decoded, ...buffers[message.slot] };
-      if (message.kind === "validate") await consumer.validate?.(decoded);
-      else await consumer.consume(decoded, message);
-      this.freed.push(message.slot);
-      if (!this.spares) this.free();
-      this.tellCommitted(consumer);
-      if (systemClock.now() - this.reportedAt >= PROGRESS_MS) this.report();
+        break;
+      case "error":
+        // As when it is told to stop, it must not wait indefinitely.
+        if (consumer.progress().unsaved > 0) this.stopping.abort();
+        throw await keptAtFailure(consumer, fromPlainError(message.error));
     }
+  }
+
+  private async consumeBatch(consumer: Consumer, message: Extract<FromDecoder, { type: "batch" }>): Promise<void> {
+    const decoded = { ...message.decoded, ...this.buffers[message.slot] };
+    if (message.kind === "validate") await consumer.validate?.(decoded);
+    else await consumer.consume(decoded, message);
+    this.freed.push(message.slot);
+    if (!this.spares) this.free();
+    this.tellCommitted(consumer);
+    if (systemClock.now() - this.reportedAt >= PROGRESS_MS) this.report();
   }
 }
