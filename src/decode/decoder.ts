@@ -17,7 +17,15 @@ import { sourcesOf } from "./places.js";
 import { layPlan, type ScanPlan } from "./plan.js";
 import { refusedRow } from "./refused.js";
 import { copyRegion } from "./region.js";
-import { MAX_REJECT_BYTES, MAX_ROW, type PassedRow, type Reject, RejectList, ROW_TOO_LONG } from "./reject.js";
+import {
+  MAX_REJECT_BYTES,
+  MAX_ROW,
+  type PassedRow,
+  type RefusedRow,
+  type Reject,
+  RejectList,
+  ROW_TOO_LONG,
+} from "./reject.js";
 import { RequestReader } from "./request.js";
 import { type Findings, Sampler } from "./sampler.js";
 
@@ -201,7 +209,7 @@ export class Decoder {
   }
 
   /** @param code the kernel's reject code */
-  #add(code: number, row: Omit<Reject, "code" | "expected">): void {
+  #add(code: number, row: RefusedRow): void {
     const columns = this.#columns;
     this.#kernel.keepRow(code);
     this.#rejects.add(rejectOf(RejectList.codeOf(code), row, { spec: this.spec, format: this.#format, columns }));

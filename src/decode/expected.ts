@@ -1,7 +1,8 @@
 import { fieldOf } from "../fields/index.js";
 import { type CompiledField, type CompiledSpec, type Format, positiveNumber, type TimeUnit } from "../spec/compiled.js";
 import { columnsIn } from "./header.js";
-import type { Reject, RejectCode } from "./reject.js";
+import { JSON_OBJECT, jsonFault } from "./json-fault.js";
+import type { RefusedRow, Reject, RejectCode } from "./reject.js";
 
 /**
  * A rejected row with what was found and what was expected. @param events the event format, with the columns of the
@@ -9,9 +10,11 @@ import type { Reject, RejectCode } from "./reject.js";
  */
 export function rejectOf(
   code: RejectCode,
-  row: Omit<Reject, "code" | "expected">,
+  { whole, ...row }: RefusedRow,
   { spec, format, columns }: { spec: CompiledSpec; format: Format; columns: number },
 ): Reject {
+  const fault = code === "bad_json" && whole ? jsonFault(whole) : null;
+  if (fault) return { code, ...row, value: fault.value, expected: fault.expected };
   const value = code === "column_count" ? columnsIn(row.bytes, spec.events.separator, format) : row.value;
   return { code, ...row, value, expected: expectedInstead(spec, code, row.column, columns) };
 }
@@ -48,7 +51,7 @@ type Plain = Exclude<
 const others: Readonly<Record<Plain, string>> = {
   bad_weight: "a number above 0, at most 1,000,000",
   bad_utf8: "UTF-8 (iconv converts other encodings)",
-  bad_json: "one JSON object on the line, without an array around it, NaN or Infinity",
+  bad_json: JSON_OBJECT,
   value_too_long: "at most 65,535 bytes",
   row_too_long: "at most 4 MiB",
   missing_id: "an event id",

@@ -1,7 +1,7 @@
 import type { ScanInput } from "./input.js";
 import type { ScanKernel } from "./kernel.js";
 import type { Places } from "./places.js";
-import { MAX_REJECT_BYTES, type Reject } from "./reject.js";
+import { MAX_REJECT_BYTES, type RefusedRow } from "./reject.js";
 import { shortText } from "./values.js";
 
 /**
@@ -14,12 +14,13 @@ export function refusedRow(
   { memory, input, places }: { memory: WebAssembly.Memory; input: ScanInput; places: Places },
   shift: number,
   before: number,
-): Omit<Reject, "code" | "expected"> {
+): RefusedRow {
   const start = kernel.getRowStart() >>> 0;
   const length = (kernel.getRowEnd() >>> 0) - start;
-  const bytes = input.bytes(start, start + Math.min(length, MAX_REJECT_BYTES)).slice();
+  const whole = input.bytes(start, start + length);
+  const bytes = whole.slice(0, MAX_REJECT_BYTES);
   const slot = kernel.getFailedSlot() >>> 0;
   const value = slot ? shortText(memory.buffer, slot) : null;
   const row = before + kernel.getRowLine() + 1;
-  return { column: places.nameOf(slot), value, offset: start + shift, row, bytes, length };
+  return { column: places.nameOf(slot), value, offset: start + shift, row, bytes, length, whole };
 }

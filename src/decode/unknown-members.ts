@@ -1,7 +1,5 @@
 import { isObject } from "../core/json.js";
-
-/** Maximum nesting of objects that the decoder reads. */
-const MAX_DEPTH = 512;
+import { MAX_DEPTH } from "./json-fault.js";
 
 /**
  * Maximum length of a reported path. Leaves share the beginnings of their paths, so a long one would be repeated for
