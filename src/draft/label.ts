@@ -75,11 +75,12 @@ function guessed(columns: readonly Facts[], lists: readonly string[]): Facts {
   if (found) return found;
   const two = columns.filter((facts) => facts.distinct === 2 && binary(facts));
   // Without names the label is usually the first column.
-  if (two.length === 1 || (two[0] === columns[0] && two[0].from === "c1")) return two[0];
+  if (two.length === 1 || (two[0] === columns[0] && two[0]?.from === "c1")) return two[0];
   if (lists.length > 0)
     throw new HashbrookError("usage", `cannot infer the label column: ${lists[0]} lists several items in a line`, {
       hint: 'an event has one label: write a line for each item (README: "A line for each candidate"), or give --label COLUMN',
     });
+  if (columns.length === 0) throw new HashbrookError("usage", "the events have nothing that a spec can name");
   const candidates = two.length > 0 ? `these have two values: ${two.map(({ from }) => from).join(", ")}` : "";
   throw new HashbrookError("usage", "cannot infer the label column", {
     hint: `give --label COLUMN; ${candidates || `columns: ${columns.map(({ from }) => from).join(", ")}`}`,

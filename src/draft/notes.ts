@@ -34,7 +34,7 @@ export function notesOf({ facts, label, time, telling, unnamed }: Noted): string
     ...others.flatMap((one) => noteOf(one, time) ?? []),
     ...unnamed.map(
       (path) =>
-        `${path}: left out, because a spec cannot refer to it (an empty or repeated name, a dot, objects in a list)`,
+        `${path}: left out, because a spec cannot refer to it (an empty or repeated name, dots that separate nothing, objects in a list)`,
     ),
   ];
 }

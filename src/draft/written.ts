@@ -148,12 +148,15 @@ function jsonEvents(file: string, lines: readonly string[]): Events {
   const maps = mapsIn(rows);
   const add = (row: number, path: string, value: Value) => {
     if (!values.has(path)) values.set(path, []);
+    if (values.get(path)![row] !== undefined) unnamed.add(path);
     values.get(path)![row] = value;
   };
   rows.forEach((row, i) => {
     flatten(row, "", { maps, unnamed, lists, add: (path, value) => add(i, path, value) });
   });
-  const columns = [...values].map(([from, some]) => ({ from, values: Array.from(rows, (_, i) => some[i]) }));
+  const columns = [...values]
+    .filter(([path]) => !unnamed.has(path))
+    .map(([from, some]) => ({ from, values: Array.from(rows, (_, i) => some[i]) }));
   return { written: { format: "json" }, rows: rows.length, columns, unnamed: [...unnamed], lists: [...lists] };
 }
 
@@ -195,7 +198,7 @@ function flatten(row: Row, prefix: string, to: Flattening): void {
     const path = prefix + name;
     if (value === null) continue;
     if (isObjects(value)) to.lists.add(path);
-    if (name === "" || name.includes(".") || isObjects(value)) to.unnamed.add(path);
+    if (name.split(".").includes("") || isObjects(value)) to.unnamed.add(path);
     else if (isObject(value) && !to.maps.has(path)) flatten(value, `${path}.`, to);
     else to.add(path, value as Value);
   }

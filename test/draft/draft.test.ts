@@ -31,6 +31,40 @@ const roleOf = ({ columns }: Draft, from: string) => {
 };
 const click = (i: number) => Number(i % 7 === 0);
 
+describe("JSON members whose names have dots", () => {
+  it("are drafted: a spec's path names them too", async () => {
+    const line = (i: number) =>
+      JSON.stringify({ "ad.click": click(i), "user.id": `u${i % 30}`, site: { "page.kind": `k${i % 4}` } });
+    const draft = await drafted(events(line), {}, "dots.json");
+    expect(draft.columns.map(({ from, role }) => [from, role])).toEqual([
+      ["ad.click", "label"],
+      ["user.id", "field"],
+      ["site.page.kind", "field"],
+    ]);
+    expect(draft.notes).toEqual([]);
+    expect(draft.check?.fields.map(({ distinct }) => distinct)).toEqual([30, 4]);
+  });
+
+  it("are left out where a nested member has the same path", async () => {
+    const line = (i: number) =>
+      JSON.stringify({ click: click(i), "user.id": `u${i % 30}`, user: { id: `v${i % 7}` }, ad: `a${i % 5}` });
+    const draft = await drafted(events(line), {}, "same-path.json");
+    expect(draft.columns.map(({ from }) => from)).toEqual(["click", "ad"]);
+    expect(draft.notes).toEqual([expect.stringContaining("user.id: left out")]);
+  });
+
+  it.each([["a."], [".a"], ["a..b"], [""]])("are left out where dots separate nothing: %j", async (name) => {
+    const line = (i: number) => JSON.stringify({ click: click(i), [name]: `u${i % 30}`, ad: `a${i % 5}` });
+    const draft = await drafted(events(line), {}, "empty-parts.json");
+    expect(draft.columns.map(({ from }) => from)).toEqual(["click", "ad"]);
+  });
+});
+
+it("events without any member that a spec can name are a plain error", async () => {
+  const draft = draftSpec({ data: file(["{}", '{"":1}'], "no-names.json") });
+  await expect(draft).rejects.toMatchObject({ code: "usage", message: "the events have nothing that a spec can name" });
+});
+
 describe("the event format", () => {
   const row = (i: number) => [click(i), `u${i % 30}`, `a${i % 11}`];
   const specOf = ({ spec }: Draft) => parseSpec(spec, "draft.yaml").events;
