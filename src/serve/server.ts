@@ -6,7 +6,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { Explorer } from "./explore/policy.js";
 import { Admission } from "./http/admission.js";
 import { type AppOptions, BODY_LIMIT, createApp } from "./http/app.js";
-import type { DocumentedRoute } from "./http/openapi.js";
+import { documentRoutes } from "./http/documented.js";
 import { bearerOf } from "./http/token.js";
 import type { Impressions } from "./impressions.js";
 import { ServeMetrics } from "./metrics/prometheus.js";
@@ -17,7 +17,6 @@ import type { RouteContext, Routes } from "./routes/context.js";
 import { embeddingRoutes } from "./routes/embeddings.js";
 import { healthRoutes } from "./routes/health.js";
 import { modelRoutes } from "./routes/models.js";
-import { openApiRoutes } from "./routes/openapi.js";
 import { pageRoutes } from "./routes/page.js";
 import { scoreRoutes } from "./routes/score.js";
 import { v2Routes } from "./routes/v2.js";
@@ -52,18 +51,11 @@ const MAX_QUEUE = 256;
 const MAX_EVENT_LOOP_DELAY_MS = 500;
 /** Number of an answer's first scores that the dashboard's histogram counts. */
 const SHOWN = 32;
+const DESCRIPTION = "Scores and embeddings of click-through models.";
 const ENDPOINTS = "see all endpoints in GET /docs or GET /openapi.json";
 
-/** Every endpoint belongs to one of these groups. */
-const routes: readonly Routes[] = [
-  scoreRoutes,
-  modelRoutes,
-  embeddingRoutes,
-  v2Routes,
-  healthRoutes,
-  openApiRoutes,
-  pageRoutes,
-];
+/** Every endpoint but the document's belongs to one of these groups. */
+const routes: readonly Routes[] = [scoreRoutes, modelRoutes, embeddingRoutes, v2Routes, healthRoutes, pageRoutes];
 
 /**
  * The HTTP server of a scorer, or of several models: `POST /v1/score`, `GET /v2/health/live`, `GET /v2/health/ready`
@@ -77,11 +69,7 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
   const models = served instanceof Models ? served : Models.of(served);
   metrics.watch(models);
   const app = createApp(options, ENDPOINTS, new Admission(options.maxQueue ?? MAX_QUEUE, metrics));
-  const documented: DocumentedRoute[] = [];
-  app.addHook("onRoute", ({ url, method, config }) => {
-    for (const one of [method].flat())
-      if (config?.endpoint && one !== "HEAD") documented.push({ method: one, url, endpoint: config.endpoint });
-  });
+  const addDocument = documentRoutes(app, { description: DESCRIPTION, secured: options.tokens !== undefined });
   app.addHook("onRequest", (_, reply, done) => {
     // Otherwise the connection would be closed under a client that is just sending its next request.
     if (models.draining) reply.header("connection", "close");
@@ -106,9 +94,10 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
   const log: RouteContext["log"] = ({ id }, { spec }, body, answered, drawn) => {
     if (spec) impressions?.offer({ request: id, body, scored: answered, spec, drawn });
   };
-  const context = { models, metrics, counts, count, scored, explorer, log, bodyLimit, documented };
+  const context = { models, metrics, counts, count, scored, explorer, log, bodyLimit };
   app.register(async (inner) => {
     for (const group of routes) group(inner, context);
+    addDocument(inner);
   });
   return app;
 }

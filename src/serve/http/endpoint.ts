@@ -14,6 +14,8 @@ export interface Endpoint {
   readonly headers?: Readonly<Record<string, string>>;
   /** Schemas by content type. */
   readonly body?: Readonly<Record<string, TSchema>>;
+  /** Requests may have no body. Default false. */
+  readonly bodyOptional?: boolean;
   /** The answer with status 200. Text: the content type if it is not JSON. */
   readonly answer: TSchema | string;
   /** Statuses besides 200 that are not errors of the request, with their reasons. */

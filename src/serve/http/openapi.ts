@@ -8,20 +8,35 @@ export interface DocumentedRoute {
   /** In fastify's notation. */
   readonly url: string;
   readonly endpoint: Endpoint;
+  /** It needs no token. */
+  readonly open: boolean;
 }
 
-/** The OpenAPI 3.1 document of a server's endpoints. @param version of the package */
-export function openApi(routes: readonly DocumentedRoute[], version: string): object {
+/** What a document says about all routes. */
+export interface DocumentFacts {
+  /** Of the package. */
+  readonly version: string;
+  readonly description: string;
+  /** Requests need a bearer token, except to open routes. */
+  readonly secured: boolean;
+}
+
+const bearer = { type: "http", scheme: "bearer", description: "One of the tokens that the server was started with." };
+
+/** The OpenAPI 3.1 document of a server's endpoints. */
+export function openApi(routes: readonly DocumentedRoute[], { version, description, secured }: DocumentFacts): object {
   const paths: Record<string, Record<string, object>> = {};
-  for (const { method, url, endpoint } of routes) {
+  for (const { method, url, endpoint, open } of routes) {
     const path = pathOf(url);
-    paths[path] = { ...paths[path], [method.toLowerCase()]: operation(url, method, endpoint) };
+    const described = { ...operation(url, method, endpoint), ...(secured && open && { security: [] }) };
+    paths[path] = { ...paths[path], [method.toLowerCase()]: described };
   }
   return {
     openapi: "3.1.0",
-    info: { title: "Hashbrook", version, description: "Scores and embeddings of click-through models." },
+    info: { title: "Hashbrook", version, description },
+    ...(secured && { security: [{ bearer: [] }] }),
     paths,
-    components: { schemas: { Error: ErrorAnswer } },
+    components: { schemas: { Error: ErrorAnswer }, ...(secured && { securitySchemes: { bearer } }) },
   };
 }
 
@@ -39,7 +54,7 @@ function operation(url: string, method: string, { summary, body, answer, others 
     summary,
     operationId: `${method.toLowerCase()}${pathOf(url).replace(/\W+/g, "_").replace(/_$/, "")}`,
     parameters: [...inPath(url, parts.parameters), ...inQuery(parts.query), ...inHeaders(parts.headers)],
-    ...(body && { requestBody: { required: true, content: contentOf(body) } }),
+    ...(body && { requestBody: { required: !parts.bodyOptional, content: contentOf(body) } }),
     responses: {
       200: { description: "OK", ...(typeof answer === "string" ? { content: { [answer]: {} } } : json(answer)) },
       ...Object.fromEntries(answers),

@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyRequest, onResponseHookHandler } from "fastify";
 import type { Drawn, Explorer } from "../explore/policy.js";
-import type { DocumentedRoute } from "../http/openapi.js";
 import type { ServeMetrics } from "../metrics/prometheus.js";
 import type { AnswerCounts } from "../metrics/stats.js";
 import type { Models } from "../models/models.js";
@@ -33,8 +32,6 @@ export interface RouteContext {
   log(request: FastifyRequest, scorer: Scorer, body: () => Uint8Array, scored: Scored, drawn?: Drawn): void;
   /** Bytes. */
   readonly bodyLimit: number;
-  /** The documented routes: complete once the server is ready. */
-  readonly documented: readonly DocumentedRoute[];
 }
 
 /** A group of routes: adds itself to a server. */
