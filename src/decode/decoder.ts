@@ -15,17 +15,9 @@ import { notLines } from "./not-lines.js";
 import type { DecoderOptions, Place, Taken } from "./options.js";
 import { sourcesOf } from "./places.js";
 import { layPlan, type ScanPlan } from "./plan.js";
-import { refusedRow } from "./refused.js";
+import { type RefusedRow, refusedRow } from "./refused.js";
 import { copyRegion } from "./region.js";
-import {
-  MAX_REJECT_BYTES,
-  MAX_ROW,
-  type PassedRow,
-  type RefusedRow,
-  type Reject,
-  RejectList,
-  ROW_TOO_LONG,
-} from "./reject.js";
+import { MAX_REJECT_BYTES, MAX_ROW, type PassedRow, type Reject, RejectList, ROW_TOO_LONG } from "./reject.js";
 import { RequestReader } from "./request.js";
 import { type Findings, Sampler } from "./sampler.js";
 

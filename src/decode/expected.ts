@@ -2,7 +2,8 @@ import { fieldOf } from "../fields/index.js";
 import { type CompiledField, type CompiledSpec, type Format, positiveNumber, type TimeUnit } from "../spec/compiled.js";
 import { columnsIn } from "./header.js";
 import { JSON_OBJECT, jsonFault } from "./json-fault.js";
-import type { RefusedRow, Reject, RejectCode } from "./reject.js";
+import type { RefusedRow } from "./refused.js";
+import type { Reject, RejectCode } from "./reject.js";
 
 /**
  * A rejected row with what was found and what was expected. @param events the event format, with the columns of the

@@ -1,8 +1,14 @@
 import type { ScanInput } from "./input.js";
 import type { ScanKernel } from "./kernel.js";
 import type { Places } from "./places.js";
-import { MAX_REJECT_BYTES, type RefusedRow } from "./reject.js";
+import { MAX_REJECT_BYTES, type Reject } from "./reject.js";
 import { shortText } from "./values.js";
+
+/** A row as the kernel refused it. */
+export interface RefusedRow extends Omit<Reject, "code" | "expected"> {
+  /** All its bytes, valid until the next scan; absent if they were not read. */
+  readonly whole?: Uint8Array;
+}
 
 /**
  * The row that the kernel has just rejected.

@@ -70,12 +70,6 @@ export interface Reject {
   readonly length: number;
 }
 
-/** A row as the kernel refused it. */
-export interface RefusedRow extends Omit<Reject, "code" | "expected"> {
-  /** All its bytes, valid until the next scan; absent if they were not read. */
-  readonly whole?: Uint8Array;
-}
-
 /** A row that is too long to be read; only its beginning is kept. */
 export type PassedRow = Pick<Reject, "bytes" | "offset" | "length">;
 
