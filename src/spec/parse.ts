@@ -35,10 +35,15 @@ export function parseSpec(text: string, file: string, onWarning?: (warning: Spec
  * @throws HashbrookError("spec_invalid")
  */
 export function compileDocument(document: SpecDocument, file: string): CompiledSpec {
+  return acceptedDocument(document, file) ?? parseSpec(document.text(), file);
+}
+
+/** Compiles an edited document. @param file relative to whose folder schemas are found @returns null if it is refused */
+export function acceptedDocument(document: SpecDocument, file: string): CompiledSpec | null {
   const problems = new Problems(file);
   const spec = document.read(shape, problems) as ModelSpec | undefined;
   const compiled = spec && compileSpec(withSchemas(spec, file, problems), problems);
-  return compiled === undefined || problems.count > 0 ? parseSpec(document.text(), file) : compiled;
+  return compiled === undefined || problems.count > 0 ? null : compiled;
 }
 
 /**

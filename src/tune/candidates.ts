@@ -166,8 +166,13 @@ function distinct(candidates: readonly Candidate[]): Candidate[] {
 
 /** The smallest budget that any proposal fits; null if there is none. */
 function smallest(chosen: readonly Strategy[], sizing: Sizing): number | null {
-  const fits = (budget: number) =>
-    chosen.some((strategy) => !proposed(strategy, sizing, budget)[Symbol.iterator]().next().done);
+  const order = [...chosen];
+  // What fitted last probably fits a little less, too, and what fits nothing takes longest.
+  const fits = (budget: number) => {
+    const at = order.findIndex((strategy) => !proposed(strategy, sizing, budget)[Symbol.iterator]().next().done);
+    if (at > 0) order.unshift(...order.splice(at, 1));
+    return at >= 0;
+  };
   let low = sizing.budget;
   let high = Math.max(low, ...sizing.tables.map(({ bytes }) => bytes)) * 4;
   if (!fits(high)) return null;

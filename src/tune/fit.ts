@@ -1,10 +1,9 @@
 import { grouped } from "../core/digits.js";
-import { HashbrookError } from "../core/errors.js";
 import { encodingBytes, kindOf, usual } from "../encodings/index.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { SpecDocument } from "../spec/document.js";
 import { pathParts } from "../spec/document-path.js";
-import { compileDocument } from "../spec/parse.js";
+import { acceptedDocument } from "../spec/parse.js";
 import { type Part, sharedOut } from "./shares.js";
 import type { Proposal, TableOptions, TunedTable } from "./strategies/strategy.js";
 import { bounded, leastBytes, roomyBytes, split } from "./tables.js";
@@ -47,18 +46,20 @@ export function fit(
   const bounds = new Map<string, { least?: number; most?: number }>();
   let room = left;
   const least = Math.min(LEAST_BYTES, left / tuned.length / 4);
+  // Every try sets the same members again.
+  let document: SpecDocument | undefined;
   for (let i = 0; i < TRIES; i++) {
-    const document = full.copy();
-    for (const { table, bytes } of small) put(document, table, { options: table.options }, bytes, kept);
     const parts = tuned.map(
       (table) => [table.name, partOf(table, proposal, { least, ...bounds.get(table.name) })] as const,
     );
     const bytes = sharedOut(room, Object.fromEntries(parts));
     if (bytes === null) return null;
+    document ??= full.copy();
+    for (const { table, bytes } of small) put(document, table, { options: table.options }, bytes, kept);
     for (const table of tuned)
       put(document, table, own(proposal.tables, table.name) ?? { options: table.options }, bytes[table.name], kept);
     for (const [path, value] of Object.entries(proposal.values ?? {})) document.set(pathParts(path), value);
-    const spec = accepted(document);
+    const spec = acceptedDocument(document, "proposal.yaml");
     if (spec === null) return null;
     const found = newBounds(spec, tuned, bytes);
     const taken = mostBytes(spec);
@@ -136,13 +137,4 @@ function newBounds(
     if (bytes[table.name] < least) return [[table.name, { least }]];
     return bytes[table.name] > Math.max(least, most) ? [[table.name, { most: Math.max(least, most) }]] : [];
   });
-}
-
-function accepted(document: SpecDocument): CompiledSpec | null {
-  try {
-    return compileDocument(document, "proposal.yaml");
-  } catch (error) {
-    if (error instanceof HashbrookError && error.code === "spec_invalid") return null;
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { decodeIdentity } from "../../src/spec/decode-identity.js";
 import { SpecDocument } from "../../src/spec/document.js";
@@ -43,6 +43,18 @@ it.each([0.1, 0.01])("fits %f of the full bytes, and uses most of it", (share) =
     }
     expect(Math.max(...ready.map(({ bytes }) => bytes))).toBeGreaterThan(0.9 * budget);
   }
+});
+
+it("a budget that is too small took a copy of the spec for every try, and parsed every refused one a second time", () => {
+  const counted = vi.spyOn(SpecDocument.prototype, "copy");
+  const written = vi.spyOn(SpecDocument.prototype, "text");
+  const proposals = proposalsFor(demo, 3000);
+  const fitted = proposals.map((proposal) => fit(demo.full, demo.tables, proposal, 3000));
+  expect(fitted).toContain(null);
+  expect(counted.mock.calls.length).toBeLessThanOrEqual(proposals.length);
+  expect(written.mock.calls.length).toBe(0);
+  counted.mockRestore();
+  written.mockRestore();
 });
 
 it("detects specs whose tables lack room for all ids", () => {
