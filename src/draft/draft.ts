@@ -9,8 +9,9 @@ import { type DraftField, fieldOf } from "./fields.js";
 import { labelledLists, labelOf } from "./label.js";
 import { tellsLabel } from "./leak.js";
 import { notesOf } from "./notes.js";
+import { columnsOfLists } from "./same-ids.js";
 import { firstLines } from "./sample.js";
-import { type SpecParts, specText } from "./spec-text.js";
+import { commonTables, type SpecParts, specText } from "./spec-text.js";
 import { timeOf } from "./time.js";
 import { eventsOf } from "./written.js";
 
@@ -84,7 +85,8 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
   const events = eventsOf({ file, lines }, rows);
   if (events.rows === 0) throw noEvents(file);
   const facts = events.columns.map(factsOf);
-  const roles = rolesOf(facts, { ...options, tower, lists: [...events.lists, ...labelledLists(facts)] });
+  const lists = [...events.lists, ...labelledLists(facts)];
+  const roles = rolesOf(facts, { ...options, tower, lists, nameless: events.written.names !== undefined });
   if (roles.fields.length === 0) throw nothingToLearn(file, roles.left);
   const name = options.name ?? nameOf(basename(file).replace(ENDINGS, ""));
   const spec = specText({ name, tower, events, small: whole, ...roles });
@@ -117,9 +119,15 @@ interface Roles extends Pick<SpecParts, "label" | "time" | "id" | "fields" | "le
   readonly telling: readonly string[];
 }
 
-type RoleOptions = Pick<DraftOptions, "label" | "positive" | "tower"> & { readonly lists: readonly string[] };
+interface RoleOptions extends Pick<DraftOptions, "label" | "positive" | "tower"> {
+  /** Columns and members that list several items. */
+  readonly lists: readonly string[];
+  /** Columns have no names. */
+  readonly nameless: boolean;
+}
 
 function rolesOf(facts: readonly Facts[], options: RoleOptions): Roles {
+  const { nameless } = options;
   const label = labelOf(facts, options);
   const time = timeOf(facts);
   const id = facts.find((one) => one.from !== time?.from && isId(one))?.from ?? null;
@@ -129,34 +137,46 @@ function rolesOf(facts: readonly Facts[], options: RoleOptions): Roles {
   const telling = new Set(rest.filter((one) => tellsLabel(one, positives)).map(({ from }) => from));
   const readable = rest.filter(({ shape }) => options.tower !== "lr" || shape !== "vector");
   const unread = rest.filter((one) => !readable.includes(one));
-  const careful = fieldsOf(readable, telling, unread);
+  const careful = fieldsOf(readable, telling, { unread, nameless });
   if (careful.fields.length > 0) return { label, time, id, ...careful, telling: [] };
   // A toy's only column determines its label: better a model of it than none.
-  const { fields, left } = fieldsOf(readable, new Set(), unread);
+  const { fields, left } = fieldsOf(readable, new Set(), { unread, nameless });
   return { label, time, id, fields, left, telling: fields.map(({ from }) => from) };
 }
 
 const isId = ({ from, values, distinct, present, shape }: Facts) =>
   IDS.test(lastName(from)) && present > 1 && present === values.length && distinct === present && shape !== "list";
 
-/** @param unread columns that the tower has no input for */
+/**
+ * @param unread columns that the tower has no input for
+ * @param nameless columns have no names
+ */
 function fieldsOf(
   columns: readonly Facts[],
   telling: ReadonlySet<string>,
-  unread: readonly Facts[],
+  { unread, nameless }: { readonly unread: readonly Facts[]; readonly nameless: boolean },
 ): Pick<Roles, "fields" | "left"> {
   const fields: DraftField[] = [];
   const left = new Map(unread.map(({ from }) => [from, "is a vector, which lr does not read"]));
   const names = new Set<string>();
+  const lists = columnsOfLists(columns.filter(({ from }) => !telling.has(from)));
+  const tables = tablesOf(new Set(lists.values()));
   for (const facts of columns) {
     const { from } = facts;
     const found = telling.has(from)
       ? { left: "determines the label, so it is probably known only afterwards" }
-      : fieldOf(facts);
+      : fieldOf(facts, { isListed: tables.has(from), nameless });
+    const table = tables.get(lists.get(from) ?? from);
     if ("left" in found) left.set(from, found.left);
-    else fields.push({ name: unlike(nameOf(from), names), from, facts, ...found });
+    else fields.push({ name: unlike(nameOf(from), names), from, facts, ...found, ...(table && { table }) });
   }
   return { fields, left };
+}
+
+/** Tables of columns that have one in common with lists. */
+function tablesOf(columns: ReadonlySet<string>): ReadonlyMap<string, string> {
+  const names = new Set(commonTables);
+  return new Map([...columns].map((from) => [from, unlike(nameOf(from).replaceAll(".", "_"), names)]));
 }
 
 /** Turns a text into a name that a spec accepts. */

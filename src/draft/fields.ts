@@ -11,6 +11,8 @@ export interface DraftField {
   readonly facts: Facts;
   /** The reason for the type. */
   readonly why: string;
+  /** Its table, if another field has ids of the same kind. */
+  readonly table?: string;
 }
 
 type FieldType = Pick<DraftField, "type" | "more" | "why">;
@@ -32,14 +34,22 @@ const CODES = new RegExp(`(^|[_. -]|[a-z](?=[A-Z]))(${WORDS.join("|")})$`, "i");
 const SKEWED = 8;
 const LONGEST_BAG = 4096;
 
+/** What is known of a column beside its own values. */
+export interface Hints {
+  /** Its values are items of another column's lists, so they are ids. */
+  readonly isListed?: boolean;
+  /** Columns have no names. */
+  readonly nameless?: boolean;
+}
+
 /** The type of field that a column becomes; `left`: none, and the reason. */
-export function fieldOf(facts: Facts): FieldType | { readonly left: string } {
+export function fieldOf(facts: Facts, { isListed, nameless }: Hints = {}): FieldType | { readonly left: string } {
   const { values, present, distinct, shape } = facts;
   const rows = values.length;
   if (present === 0) return { left: "is always missing" };
   if (distinct === 1 && shape !== "list") return { left: "is always the same" };
   if (rows >= SAMPLE && shape === "number" && numbersEvents(facts)) return { left: "numbers the events" };
-  if (shape === "number" && !isCode(facts)) return numeric(facts);
+  if (shape === "number" && !isListed && !isCode(facts) && !(nameless && recurs(facts))) return numeric(facts);
   if (shape === "vector")
     return { type: "vector", more: withSeparator(facts, { length: facts.length }), why: "numbers" };
   if (shape === "list") return bag(facts);
@@ -53,6 +63,13 @@ function isCode(facts: Facts): boolean {
   const { from, whole, distinct, present } = facts;
   if (!whole || CODES.test(from) || distinct <= FEW) return whole;
   return !isSkewed(facts) && distinct <= Math.min(MOST_CODES, present / AGAIN);
+}
+
+/** True for whole numbers over a wide range that recur and are not counts: without a name, most are ids. */
+function recurs(facts: Facts): boolean {
+  const { whole, sorted, distinct, present } = facts;
+  const [least, most] = [sorted[0], sorted[sorted.length - 1]];
+  return whole && least >= 0 && least <= most / 2 && distinct <= present / 2 && !isSkewed(facts);
 }
 
 /** True for counts and prices: many small values, and some very large ones. */

@@ -24,6 +24,9 @@ const MANY = 500;
 const IDS = /(^|[_.])ids?$|[a-z]I[dD]$/i;
 const LR = { weights: "encoding: hash, rows: 4_194_304, salt: field" };
 
+/** Tables of fields without one of their own. */
+export const commonTables: readonly string[] = ["ids", "context", "numbers", "weights"];
+
 /** Options of tables, by table name. */
 type Tables = Record<string, string>;
 
@@ -82,7 +85,11 @@ function lrTable(tables: Tables): string {
 }
 
 /** The table of a field, created if necessary; null: its numbers go directly into the tower. */
-function tableOf({ type, from, more, facts }: DraftField, tables: Tables): string | null {
+function tableOf({ type, from, more, facts, table: own }: DraftField, tables: Tables): string | null {
+  if (own) {
+    tables[own] = "dim: 16, salt: table";
+    return own;
+  }
   if (type === "vector" || (type === "numeric" && more.transform === "standardize")) return null;
   const many = type !== "numeric" && (facts.distinct > MANY || IDS.test(from));
   const table = type === "numeric" ? "numbers" : many ? "ids" : "context";

@@ -353,6 +353,21 @@ describe("the other columns", () => {
     );
   });
 
+  it("that recur and have no name are ids, and share the table of lists of them: they were quantities", async () => {
+    const item = (i: number) => 4000 + ((i * 37) % 100) * 31;
+    const history = (i: number) => Array.from({ length: 1 + (i % 6) }, (_, at) => item(i + at)).join("|");
+    const draft = await drafted(
+      events((i) => `${click(i)},${9 + ((i * 53) % 150) * 7},${item(i)},${history(i)}`, 1000),
+    );
+    expect(draft.columns.map(({ type }) => type)).toEqual([null, "categorical", "categorical", "bag"]);
+    expect(draft.spec).toContain("- { name: c3, type: categorical, table: c3 }");
+    expect(draft.spec).toContain("- { name: c4, type: bag, max_length: 8, table: c3 }");
+    expect(draft.spec).toContain("  c3: { dim: 16, salt: table }");
+    const counts = (i: number) => (i * i * 7919) % (1 + (i % 90) ** 3);
+    const rows = events((i) => `${click(i)},u${i % 30},${1000 + ((i * 53) % 150)},${counts(i)}`, 1000);
+    expect((await drafted(rows)).columns.map(({ type }) => type)).toEqual([null, "categorical", "numeric", "numeric"]);
+  });
+
   it("of weights and counts have a note: both were fields and thresholds in silence", async () => {
     const weighted = ["click,ad,sample_weight", ...events((i) => `${click(i)},a${i % 9},${1 + (i % 40) / 4}`)];
     expect((await drafted(weighted)).notes).toEqual([expect.stringContaining("label's weight")]);
