@@ -13,7 +13,8 @@ import { openSource } from "../src/sources/source.js";
 import type { CompiledSpec } from "../src/spec/compiled.js";
 import { loadSpec, parseSpec } from "../src/spec/parse.js";
 import { FirstSteps } from "../src/train/first-steps.js";
-import { decodedBatches, START } from "../src/train/stream.js";
+import { START } from "../src/train/stream.js";
+import { decodedBatches } from "../src/train/text-feed.js";
 import { globo } from "./lib/globo.js";
 import { DATA, peersPython, round } from "./lib/run.js";
 

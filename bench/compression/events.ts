@@ -2,7 +2,8 @@ import { Batch } from "../../src/core/batch.js";
 import { Decoder } from "../../src/decode/decoder.js";
 import { openSource } from "../../src/sources/source.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
-import { decodedBatches, START } from "../../src/train/stream.js";
+import { START } from "../../src/train/stream.js";
+import { decodedBatches } from "../../src/train/text-feed.js";
 
 /** A file's batches in this thread, as the trainer sees them. A batch is valid until the next one. */
 export async function* batchesOf(spec: CompiledSpec, path: string): AsyncGenerator<Batch> {

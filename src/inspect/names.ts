@@ -9,7 +9,8 @@ import { type CompiledCell, type CompiledField, type CompiledSpec, hasFeatures }
 import { bucketOf } from "../spec/keys.js";
 import { constantKey } from "../tables/batch-path.js";
 import type { RowStore, Table } from "../tables/table.js";
-import { decodedBatches, START } from "../train/stream.js";
+import { START } from "../train/stream.js";
+import { decodedBatches } from "../train/text-feed.js";
 
 /** Most events that are read to find names: ids that do not occur among them are rare. */
 const MOST_EVENTS = 2_000_000;

@@ -5,7 +5,8 @@ import { Decoder } from "../decode/decoder.js";
 import { keptRows } from "../decode/kept-rows.js";
 import { openSource } from "../sources/source.js";
 import { type CompiledSpec, isDelimited } from "../spec/compiled.js";
-import { decodedBatches, START } from "../train/stream.js";
+import { START } from "../train/stream.js";
+import { decodedBatches } from "../train/text-feed.js";
 import { SequenceReader } from "./sequences.js";
 
 const CAPACITY = 4096;

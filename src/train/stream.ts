@@ -1,9 +1,8 @@
 import type { Room } from "../core/batch.js";
-import type { Decoder, Findings, Reject, Taken } from "../decode/decoder.js";
-import { inFile } from "../decode/in-file.js";
+import type { Findings, Reject } from "../decode/decoder.js";
 import type { Span } from "../metrics/split.js";
 import type { KnownSchemas } from "../schema-registry/topic-schemas.js";
-import type { ByteSource, SourceFile, SourcePosition } from "../sources/source.js";
+import type { Feed } from "./feed.js";
 import { SeenRows } from "./files/seen-rows.js";
 import type { FilePosition, StreamPosition } from "./job.js";
 import type { ClickMark } from "./join/click-stream.js";
@@ -80,72 +79,67 @@ export interface FileBegin {
   readonly seen: boolean;
 }
 
-/** Decoded but not yet taken content of a list of files: rows, and malformed ones among them. */
-export interface Feed {
-  readonly files: readonly SourceFile[];
-  /** Index of the current file. */
-  readonly file: number;
-  /** As in `ByteSource`. */
-  readonly bytesRead: number;
-  /** Rows not yet taken. */
-  readonly rows: number;
-  /** Position of the next row: bytes of the file's decompressed content, and lines. */
-  readonly place: { readonly offset: number; readonly row: number };
-  /** Goes to a position in the list. Rows not yet taken stay. */
-  goTo(place: SourcePosition): Promise<void>;
-  /** Decodes until there are `wanted` rows (at most a batch's capacity), or the file ends. */
-  fill(wanted: number): Promise<"full" | "end">;
-  take(into: ArrayBufferLike | Room): FeedTaken;
-  /** Takes only the malformed rows. */
-  takeRejects(): readonly Reject[];
-  /** Goes to the start of the next file; false if there is none. */
-  nextFile(): Promise<boolean>;
-}
-
-/** A feed that knows its files. */
-export interface FileFeed extends Feed {
-  /** As in `ByteSource`. */
-  readonly fingerprints: readonly string[];
-  readonly totalBytes: number | null;
-  verify(fingerprints: readonly string[]): Promise<void>;
-  close(): Promise<void>;
-}
-
-export interface FeedTaken extends Taken {
-  readonly findings: Findings;
-}
-
-/** Source → decoder → batches, in stream order: see `batchesOf`. */
-export function decodedBatches(
-  source: ByteSource,
-  decoder: Decoder,
-  options: StreamOptions,
-): AsyncGenerator<DecodedBatch> {
-  return batchesOf(new TextFeed(source, decoder), options);
-}
-
 /**
  * The batches of a feed. All are full except the very last one, so their boundaries do not depend on files, chunks,
  * rejected rows or on where the run was started.
  */
 export async function* batchesOf(feed: Feed, options: StreamOptions): AsyncGenerator<DecodedBatch> {
-  let { epoch } = options.start;
-  let remaining = options.limit;
-  let epochs = epoch;
-  let rowsTaken = 0;
-  let held: RejectedRow[] = [];
-  const seen = new SeenRows();
-  const named = (rejects: readonly Reject[]) => {
-    const file = feed.files[feed.file].name;
-    return rejects.map((reject) => ({ ...reject, file }));
-  };
-  const take = (): DecodedBatch => {
-    const spans = seen.take(feed.rows);
-    const { batch, rejects, offset, row, distinct, kept, findings } = feed.take(options.buffer());
-    const all = [...held, ...named(rejects)];
-    held = [];
-    remaining -= batch.rows;
-    rowsTaken += batch.rows;
+  const passes = new Passes(feed, options);
+  await passes.start();
+  while (passes.remaining > 0) {
+    if (await passes.fill()) yield passes.take();
+    else if (await passes.nextFile()) continue;
+    else if (!passes.another()) break;
+    else {
+      if (options.everyEpoch && feed.rows === 0) yield passes.take();
+      await passes.restart();
+    }
+  }
+  yield passes.take();
+}
+
+/** Reads a feed's files in order, once or several times. */
+class Passes {
+  private readonly feed: Feed;
+  private readonly options: StreamOptions;
+  private readonly seen = new SeenRows();
+  private epoch: number;
+  /** Passes that have ended. */
+  private ended: number;
+  private rowsTaken = 0;
+  /** Rejects of the files that have ended since the last batch. */
+  private held: RejectedRow[] = [];
+  /** Events still to be read. */
+  remaining: number;
+
+  constructor(feed: Feed, options: StreamOptions) {
+    this.feed = feed;
+    this.options = options;
+    this.epoch = options.start.epoch;
+    this.ended = options.start.epoch;
+    this.remaining = options.limit;
+  }
+
+  async start(): Promise<void> {
+    const { start } = this.options;
+    await this.feed.goTo(start);
+    this.beginFile(start.file);
+  }
+
+  /** @returns false if the file ends before the batch is full */
+  async fill(): Promise<boolean> {
+    const { wanted = () => this.remaining } = this.options;
+    return (await this.feed.fill(Math.min(this.remaining, wanted()))) === "full";
+  }
+
+  take(): DecodedBatch {
+    const { feed, epoch } = this;
+    const seen = this.seen.take(feed.rows);
+    const { batch, rejects, offset, row, distinct, kept, findings } = feed.take(this.options.buffer());
+    const all = [...this.held, ...this.named(rejects)];
+    this.held = [];
+    this.remaining -= batch.rows;
+    this.rowsTaken += batch.rows;
     return {
       rows: batch.rows,
       buffer: batch.buffer,
@@ -158,135 +152,47 @@ export async function* batchesOf(feed: Feed, options: StreamOptions): AsyncGener
       decisions: [],
       times: [],
       bytesRead: feed.bytesRead,
-      seen: spans,
-      epochs,
+      seen,
+      epochs: this.ended,
     };
-  };
-
-  const { begins = {}, onFileEnd, wanted = () => remaining } = options;
-  const begin = (file: number) => seen.begin(epoch > 0 || (begins[file]?.seen ?? false), feed.rows);
-  await feed.goTo(options.start);
-  begin(options.start.file);
-  while (remaining > 0) {
-    if ((await feed.fill(Math.min(remaining, wanted()))) === "full") {
-      yield take();
-      continue;
-    }
-    held.push(...named(feed.takeRejects()));
-    if (epoch === 0) onFileEnd?.(feed.file, { ...feed.place, rows: rowsTaken + feed.rows });
-    if (await feed.nextFile()) {
-      const { offset, row } = begins[feed.file] ?? START;
-      if (offset > 0) await feed.goTo({ epoch, file: feed.file, offset, row });
-      begin(feed.file);
-      continue;
-    }
-    epochs = epoch + 1;
-    if (epochs >= options.epochs) break;
-    if (options.everyEpoch && feed.rows === 0) yield take();
-    epoch = epochs;
-    const { offset, row } = begins[0] ?? START;
-    await feed.goTo({ epoch, file: 0, offset, row });
-    begin(0);
-  }
-  yield take();
-}
-
-/** Decodes the bytes of files. */
-export class TextFeed implements FileFeed {
-  private readonly source: ByteSource;
-  private readonly decoder: Decoder;
-  private ended = false;
-
-  constructor(source: ByteSource, decoder: Decoder) {
-    this.source = source;
-    this.decoder = decoder;
   }
 
-  get files(): readonly SourceFile[] {
-    return this.source.files;
-  }
-
-  get file(): number {
-    return this.source.file;
-  }
-
-  get bytesRead(): number {
-    return this.source.bytesRead;
-  }
-
-  get fingerprints(): readonly string[] {
-    return this.source.fingerprints;
-  }
-
-  get totalBytes(): number | null {
-    return this.source.totalBytes;
-  }
-
-  get rows(): number {
-    return this.decoder.rows;
-  }
-
-  get place(): { readonly offset: number; readonly row: number } {
-    return this.decoder.place;
-  }
-
-  async goTo(place: SourcePosition): Promise<void> {
-    const { source, decoder } = this;
-    if (decoder.needsHeader && place.offset > 0) await readHeader(source, decoder, place.file);
-    await source.open(place);
-    decoder.startAt(place.offset, place.row);
-    this.ended = false;
-  }
-
-  async fill(wanted: number): Promise<"full" | "end"> {
-    const { source, decoder } = this;
-    for (;;) {
-      if (this.full(wanted)) return "full";
-      if (this.ended) return "end";
-      const count = await source.read(decoder.room());
-      if (count > 0) decoder.commit(count);
-      else {
-        decoder.endFile();
-        this.ended = true;
-      }
-    }
-  }
-
-  take(into: ArrayBufferLike | Room): FeedTaken {
-    return { ...this.decoder.take(into), findings: this.decoder.findings() };
-  }
-
-  takeRejects(): readonly Reject[] {
-    return this.decoder.takeRejects();
-  }
-
+  /** Goes from the end of a file to the next one; false if there is none. */
   async nextFile(): Promise<boolean> {
-    const more = await this.source.nextFile();
-    // An empty file has no first byte that would start it.
-    if (more) this.decoder.startAt(0, 0);
-    if (more) this.ended = false;
-    return more;
+    const { feed, epoch, options } = this;
+    this.held.push(...this.named(feed.takeRejects()));
+    if (epoch === 0) options.onFileEnd?.(feed.file, { ...feed.place, rows: this.rowsTaken + feed.rows });
+    if (!(await feed.nextFile())) return false;
+    const { offset, row } = this.beginOf(feed.file);
+    if (offset > 0) await feed.goTo({ epoch, file: feed.file, offset, row });
+    this.beginFile(feed.file);
+    return true;
   }
 
-  verify(fingerprints: readonly string[]): Promise<void> {
-    return this.source.verify(fingerprints);
+  /** Counts the pass that has ended; false if it was the last one. */
+  another(): boolean {
+    this.ended = this.epoch + 1;
+    return this.ended < this.options.epochs;
   }
 
-  close(): Promise<void> {
-    return this.source.close();
+  /** Goes to the first file again. */
+  async restart(): Promise<void> {
+    this.epoch = this.ended;
+    const { offset, row } = this.beginOf(0);
+    await this.feed.goTo({ epoch: this.epoch, file: 0, offset, row });
+    this.beginFile(0);
   }
 
-  private full(wanted: number): boolean {
-    return inFile(this.source.files[this.source.file].name, () => this.decoder.scan(wanted) === "full");
+  private beginOf(file: number): { offset: number; row: number } {
+    return this.options.begins?.[file] ?? START;
   }
-}
 
-/** Reads the header of a file that will be continued in the middle. */
-async function readHeader(source: ByteSource, decoder: Decoder, file: number): Promise<void> {
-  await source.open({ file, offset: 0, row: 0 });
-  while (inFile(source.files[file].name, () => decoder.scan(0)) === "more") {
-    const count = await source.read(decoder.room());
-    if (count === 0) return;
-    decoder.commit(count);
+  private beginFile(file: number): void {
+    this.seen.begin(this.epoch > 0 || (this.options.begins?.[file]?.seen ?? false), this.feed.rows);
+  }
+
+  private named(rejects: readonly Reject[]): RejectedRow[] {
+    const file = this.feed.files[this.feed.file].name;
+    return rejects.map((reject) => ({ ...reject, file }));
   }
 }

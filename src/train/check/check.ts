@@ -9,7 +9,8 @@ import type { CompiledSpec } from "../../spec/compiled.js";
 import { loadSpec } from "../../spec/parse.js";
 import type { RejectSample, Warning } from "../metrics/report.js";
 import { rejectSamples } from "../rejects/rejects.js";
-import { type DecodedBatch, decodedBatches, START } from "../stream.js";
+import { type DecodedBatch, START } from "../stream.js";
+import { decodedBatches } from "../text-feed.js";
 import { Doubts } from "./doubts.js";
 import { type FieldCheck, FieldStats, type SourceField } from "./field-check.js";
 

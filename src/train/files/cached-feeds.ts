@@ -2,8 +2,8 @@ import { HashbrookError } from "../../core/errors.js";
 import { CacheFeed, type CacheFeedOptions } from "../../event-cache/feed.js";
 import { type CachedInput, cachedInputs as inputsOf } from "../../event-cache/inputs.js";
 import { ColumnMemory } from "../../kernels/column.js";
+import type { FileFeed } from "../feed.js";
 import type { Job } from "../job.js";
-import type { FileFeed } from "../stream.js";
 
 /** Memory for rooms that the `column` kernel writes into. */
 export const columnMemory = (): ColumnMemory => new ColumnMemory({ shared: true });

@@ -5,8 +5,9 @@ import { isCacheName } from "../../event-cache/names.js";
 import type { ColumnMemory } from "../../kernels/column.js";
 import type { Input } from "../../sources/reader.js";
 import { inputsFor, sourceOf } from "../../sources/source.js";
+import type { FileFeed } from "../feed.js";
 import type { Job } from "../job.js";
-import { type FileFeed, TextFeed } from "../stream.js";
+import { TextFeed } from "../text-feed.js";
 
 /** Batches on their way to the consumer; another one waits until a room is free. */
 const IN_FLIGHT = 4;

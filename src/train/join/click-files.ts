@@ -3,7 +3,8 @@ import { Decoder } from "../../decode/decoder.js";
 import { inputsFor, sourceOf } from "../../sources/source.js";
 import { type CompiledSpec, type JoinSpec, tiesOf } from "../../spec/compiled.js";
 import type { FilePosition } from "../job.js";
-import { decodedBatches, START } from "../stream.js";
+import { START } from "../stream.js";
+import { decodedBatches } from "../text-feed.js";
 import type { ClickPlace, ClickRun, ClickSource, ClickStream } from "./click-stream.js";
 import { keptOfClick, textsOf } from "./unused-label.js";
 

@@ -1,12 +1,22 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Room } from "../../core/batch.js";
-import type { FromDecoder, ToDecoder } from "./thread-messages.js";
+import type { Piece } from "../validation/validated.js";
+import type { BatchMessage, FromDecoder, ToDecoder } from "./thread-messages.js";
 
 /** Messages from consumers that do not concern buffers. */
 export interface OutletEvents {
   message(message: Exclude<ToDecoder, { type: "free" | "stop" }>, port: MessagePort): void;
   /** The last consumer has left. */
   left(): void;
+}
+
+export interface PassOptions {
+  /** Events to learn; Infinity = all. */
+  readonly limit: number;
+  /** What the consumer needs to know about the source with every batch. */
+  readonly known: () => Pick<BatchMessage, "fingerprints" | "totalBytes" | "ends">;
+  /** Identifies the validation events. */
+  readonly validation: string;
 }
 
 /**
@@ -36,10 +46,11 @@ export class Outlets {
     return [...this.held.keys()];
   }
 
-  /** Shares buffers, which are used in turn. */
-  share(buffers: readonly Room[]): void {
+  /** Shares the buffers to put batches into, in turn. @returns a function that gives a free one */
+  share(buffers: readonly Room[]): () => Room {
     this.free.push(...buffers.keys());
     this.send({ type: "buffers", buffers });
+    return () => buffers[this.next];
   }
 
   /** The buffer to decode into. */
@@ -51,8 +62,23 @@ export class Outlets {
     for (const port of this.held.keys()) port.postMessage(message);
   }
 
+  /** Passes batches on, each in a free buffer. @returns true when the limit was reached */
+  async pass(pieces: AsyncIterable<Piece>, { limit, known, validation }: PassOptions): Promise<boolean> {
+    let left = limit;
+    for await (const piece of pieces) {
+      if (piece.kind === "validated") {
+        this.send({ type: "validated", epoch: piece.epoch, data: validation });
+        continue;
+      }
+      const { buffer: _, base: __, ...decoded } = piece.decoded;
+      if (piece.kind === "learn") left -= decoded.rows;
+      await this.sendBuffer((slot) => ({ type: "batch", kind: piece.kind, slot, decoded, ...known() }));
+    }
+    return left === 0;
+  }
+
   /** Sends the next buffer to all, and waits until another one is free. */
-  async sendBuffer(message: (slot: number) => FromDecoder): Promise<void> {
+  private async sendBuffer(message: (slot: number) => FromDecoder): Promise<void> {
     const slot = this.free.shift()!;
     for (const slots of this.held.values()) slots.add(slot);
     this.send(message(slot));
