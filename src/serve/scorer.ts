@@ -1,28 +1,26 @@
 import type { SliceReport } from "../calibration/calibrator.js";
 import type { Skipped } from "../checkpoints/store.js";
 import { checkArguments } from "../core/arguments.js";
-import { wallTime } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import type { DeltaSource } from "../delta-log/delta-log.js";
-import { KeptSource } from "../delta-log/kept-source.js";
-import { Replica, type ReplicaStatus } from "../delta-log/replica.js";
-import type { RowDirectory } from "../row-store/row-directory.js";
+import type { ReplicaStatus } from "../delta-log/replica.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import type { Dims } from "../spec/cut.js";
-import type { ServingPrecision } from "../tables/table.js";
 import type { Found, Question } from "./embeddings/ask.js";
 import { tooFast } from "./embeddings/steady.js";
 import type { TableFacts } from "./live/fill.js";
 import type { ServedQuality } from "./live/quality.js";
-import { isOfLog } from "./models/stored-model.js";
-import { newestOf, RunWatch, servedOf } from "./models/watch.js";
+import { CheckpointOrigin } from "./models/checkpoint-origin.js";
+import { LogOrigin } from "./models/log-origin.js";
+import type { ModelOrigin } from "./models/model-origin.js";
+import type { RunWatch } from "./models/watch.js";
+import type { FollowOptions, LoadOptions, WorkerOptions } from "./scorer-options.js";
 import { Dispatcher, type ScoreOptions } from "./threads/dispatcher.js";
 import type { ModelVersion, Scored } from "./threads/engine.js";
-import type { Current, Host, HostedCheckpoint, HostedModel } from "./threads/host.js";
+import type { Host } from "./threads/host.js";
 import { hostOf } from "./threads/host-of.js";
-import type { ScoringThreads } from "./threads/threads.js";
 
 export { MAX_CANDIDATES } from "./requests/json-body.js";
+export type { FollowOptions, LoadOptions, WorkerOptions } from "./scorer-options.js";
 export type { ScoreOptions } from "./threads/dispatcher.js";
 export type { ModelVersion } from "./threads/engine.js";
 
@@ -38,45 +36,6 @@ export interface Scores {
   readonly ignored: readonly string[];
   /** The raw JSON bytes of the body's options object, if it has one: not interpreted here. */
   readonly options?: Uint8Array | undefined;
-}
-
-/** Where a scorer's models and scoring run. */
-export interface WorkerOptions {
-  /**
-   * Number of scoring threads, in addition to one that holds the model for all of them. 0: the calling thread does everything.
-   * Default 0.
-   */
-  readonly workers?: number | undefined;
-  /** @internal Threads that a server shares among all its models. */
-  readonly threads?: ScoringThreads | undefined;
-  /** Storage for rows, instead of memory. Not with workers, `dims` or `prior`; the caller closes it. Default: rows are in memory. */
-  readonly rowStore?: RowDirectory | undefined;
-  /** Most requests per run. @internal */
-  readonly mostJoined?: number | undefined;
-}
-
-/** How a checkpoint is served. */
-export interface LoadOptions extends WorkerOptions {
-  /** Precision of the rows' weights. */
-  readonly precision?: ServingPrecision | undefined;
-  /** Cut nested vectors to prefixes: components by field or table; `all` is every nested table. Default: whole vectors. */
-  readonly dims?: Dims | undefined;
-  /** Compute how uncertain logits are: the precision of a weight without events. Not with workers or precision. @internal */
-  readonly prior?: number | undefined;
-  /** A run's directory: newer checkpoints are served as they appear, without interruption. Default false. */
-  readonly watch?: boolean | undefined;
-}
-
-/** How a scorer follows a delta log. */
-export interface FollowOptions extends WorkerOptions {
-  /** Ready only while the newest applied entry was sent at most this many seconds ago. Default: no limit. */
-  readonly maxStaleness?: number | undefined;
-  /** Called with the ages (seconds, event → visible) of a sample of the events that every applied entry made visible. */
-  readonly onVisible?: (ages: readonly number[]) => void;
-  /** Called with why the log cannot be read, which is tried again; once, until it could be read. */
-  readonly onTrouble?: (reason: string) => void;
-  /** Precision of the rows' weights. Default f32. */
-  readonly precision?: ServingPrecision | undefined;
 }
 
 /** The state of a scorer; `version` and `spec_hash` are null before a first snapshot. */
@@ -95,38 +54,15 @@ export interface Health {
 
 /** Answers score requests, several in a run: with a checkpoint's model, or with one that follows a delta log. */
 export class Scorer {
-  private readonly current: () => Current | null;
   private readonly host: Host;
+  private readonly origin: ModelOrigin;
   private readonly dispatcher: Dispatcher;
-  private replica: Replica<HostedModel> | null = null;
-  /** Seconds; Infinity = no limit. */
-  maxStaleness = Number.POSITIVE_INFINITY;
-  private passedOver: readonly Skipped[] = [];
-  /** Why a checkpoint older than the newest answers. */
-  private held: string | null = null;
-  /**
-   * Progressive quality of the checkpoint's model during training; null for a delta log, and if the checkpoint does not say.
-   * @internal
-   */
-  quality: ServedQuality | null = null;
-  private readonly end: () => Promise<void>;
-  /** null if nothing is watched. */
-  private watch: RunWatch | null = null;
 
-  private constructor(
-    host: Host,
-    current: () => Current | null,
-    end: () => Promise<void>,
-    { mostJoined }: WorkerOptions,
-  ) {
-    this.current = current;
+  private constructor(host: Host, origin: ModelOrigin, { mostJoined }: WorkerOptions) {
     this.host = host;
-    host.answer(current);
+    this.origin = origin;
+    host.answer(() => origin.current);
     this.dispatcher = new Dispatcher(host.lanes, mostJoined, host.near);
-    this.end = async () => {
-      await end();
-      await host.close();
-    };
   }
 
   /**
@@ -139,28 +75,7 @@ export class Scorer {
     checkArguments("Scorer.load", { path }, { path: "path" });
     const host = hostOf(options);
     try {
-      const seen = options.watch ? newestOf(path) : undefined;
-      const first = servedOf(path);
-      let loaded = await host.load(first.path);
-      const serve = async (asked: string) => {
-        const { model } = loaded;
-        const from = servedOf(asked);
-        const next = await host.load(from.path, model);
-        await host.between(() => {
-          loaded = next;
-        });
-        scorer.tell(next, from.held);
-        if (next.model !== model) await model.close();
-      };
-      const watch = options.watch ? new RunWatch(path, seen, serve) : null;
-      const close = async () => {
-        await watch?.close();
-        await loaded.model.close();
-      };
-      const scorer = new Scorer(host, () => loaded, close, options);
-      scorer.watch = watch;
-      scorer.tell(loaded, first.held);
-      return scorer;
+      return new Scorer(host, await CheckpointOrigin.load(host, path, options.watch ?? false), options);
     } catch (error) {
       await host.close();
       throw error;
@@ -173,59 +88,34 @@ export class Scorer {
    */
   static follow(source: DeltaSource, options: FollowOptions = {}): Scorer {
     checkArguments("Scorer.follow", { source }, { source: "log" });
-    const stop = new AbortController();
     const host = hostOf(options);
-    const current = () => replica.live && { model: replica.live.model, examples: replica.live.version };
-    const scorer = new Scorer(
-      host,
-      current,
-      async () => {
-        stop.abort();
-        await following;
-        await replica.close();
-        await source.close();
-      },
-      options,
-    );
-    const kept = options.rowStore?.kept;
-    const replica = new Replica<HostedModel>({
-      source: new KeptSource(source, kept && isOfLog(kept) ? kept.frame : null),
-      open: (spec, run) => host.open(spec, run),
-      exclusive: (step) => host.between(step),
-      now: wallTime,
-      onApplied: (times) => options.onVisible?.(times.map((time) => (wallTime() - time) / 1000)),
-      onTrouble: options.onTrouble,
-    });
-    scorer.replica = replica;
-    scorer.maxStaleness = options.maxStaleness ?? Number.POSITIVE_INFINITY;
-    const following = replica.follow(stop.signal);
-    return scorer;
+    return new Scorer(host, new LogOrigin(host, source, options), options);
   }
 
   /** The version that would answer now; null before a first snapshot. */
   get version(): ModelVersion | null {
-    const now = this.current();
+    const now = this.origin.current;
     return now && { model: now.model.spec.name, version: now.examples, spec_hash: now.model.specHash };
   }
 
   /** Its compiled spec; null before a first snapshot. */
   get spec(): CompiledSpec | null {
-    return this.current()?.model.spec ?? null;
+    return this.origin.current?.model.spec ?? null;
   }
 
   /** Recent calibration of its slices in training; empty if it has no calibrator. */
   get slices(): readonly SliceReport[] {
-    return this.current()?.model.slices ?? [];
+    return this.origin.current?.model.slices ?? [];
   }
 
   /** Newer checkpoints of its run are served as they appear. */
   get follows(): boolean {
-    return this.watch?.follows ?? false;
+    return this.origin.watch?.follows ?? false;
   }
 
   /** Its run's checkpoints are watched, whether it follows them or was rolled back. */
   get watches(): boolean {
-    return this.watch !== null;
+    return this.origin.watch !== null;
   }
 
   /**
@@ -246,7 +136,8 @@ export class Scorer {
   }
 
   private watched(): RunWatch {
-    if (this.watch) return this.watch;
+    const { watch } = this.origin;
+    if (watch) return watch;
     throw new HashbrookError("request_invalid", "this model does not watch a run's checkpoints", {
       hint: "serve the run's directory with --watch",
     });
@@ -254,11 +145,23 @@ export class Scorer {
 
   /** Whether it can answer, and how well it follows: the content of `GET /v2/health/ready`. */
   health(): Health {
-    const replica = this.replica?.status() ?? null;
+    const { current, replica, passedOver, held } = this.origin;
     const fresh = (replica?.staleness ?? 0) <= this.maxStaleness;
-    const { version, passedOver } = this;
-    const held = replica?.held ?? this.held;
-    return { ready: this.current() !== null && fresh && !this.dispatcher.gone, version, replica, passedOver, held };
+    const ready = current !== null && fresh && !this.dispatcher.gone;
+    return { ready, version: this.version, replica, passedOver, held };
+  }
+
+  /** It is ready only while the newest entry it has applied is at most this old, in seconds; Infinity: no limit. */
+  get maxStaleness(): number {
+    return this.origin.maxStaleness;
+  }
+
+  /**
+   * Progressive quality of the checkpoint's model during training; null for a delta log, and if the checkpoint does not say.
+   * @internal
+   */
+  get quality(): ServedQuality | null {
+    return this.origin.quality;
   }
 
   /**
@@ -298,12 +201,6 @@ export class Scorer {
     return this.version && this.host.facts();
   }
 
-  private tell({ skipped, quality }: HostedCheckpoint, held: string | null): void {
-    this.held = held;
-    this.passedOver = skipped;
-    this.quality = quality;
-  }
-
   /** Requests that have not been answered. */
   get waiting(): number {
     return this.dispatcher.waiting;
@@ -312,6 +209,7 @@ export class Scorer {
   /** Waits for requests in progress, and releases the model. */
   async close(): Promise<void> {
     await this.dispatcher.close();
-    await this.end();
+    await this.origin.close();
+    await this.host.close();
   }
 }

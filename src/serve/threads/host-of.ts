@@ -1,5 +1,5 @@
 import { HashbrookError } from "../../core/errors.js";
-import type { LoadOptions } from "../scorer.js";
+import type { LoadOptions } from "../scorer-options.js";
 import type { Host } from "./host.js";
 import { LocalHost } from "./local-host.js";
 import { ScoringThreads } from "./threads.js";
