@@ -24,8 +24,10 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: mode === "quick" ? [...WHOLE, ...LONG] : [],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // On a busy machine tests take ten times as long.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 180_000 } },
     // A process runs file after file, with the modules and threads that it has already; where files wait for a broker or a process, one
     // more than cores has something to do.
     pool: "forks",

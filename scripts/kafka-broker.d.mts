@@ -15,6 +15,8 @@ export interface BrokerOptions {
   optimized?: boolean;
   /** Address at which clients without a login reach it. Default 127.0.0.1. */
   host?: string;
+  /** How long it may be silent before its controller takes it for lost. Default: a minute, with `keep` 3 s. */
+  sessionMs?: number;
 }
 export interface BrokerFacts {
   /** "HOST:PORT" */
@@ -36,5 +38,6 @@ export function fetchKafka(): Promise<string>;
 export function startBroker(options?: BrokerOptions): Promise<BrokerFacts>;
 export function stopBroker(broker: { pid: number }): Promise<void>;
 export function killBroker(broker: { pid: number }): Promise<void>;
+export function freePorts(count: number): Promise<number[]>;
 export function brokerState(dir: string): BrokerFacts | null;
 export function isAlive(pid: number): boolean;

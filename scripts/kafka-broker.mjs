@@ -40,7 +40,8 @@ export const USERS = { alice: "alice-secret" };
 
 /**
  * @typedef {{ port?: number, dir?: string, keep?: boolean, sasl?: boolean, tls?: boolean, rebalanceDelayMs?: number,
- *   optimized?: boolean, host?: string }} BrokerOptions `host`: the address that clients without a login reach it at, default 127.0.0.1
+ *   optimized?: boolean, host?: string, sessionMs?: number }} BrokerOptions `host`: the address that clients without a login reach
+ *   it at, default 127.0.0.1; `sessionMs`: how long it may be silent before its controller takes it for lost
  * @typedef {{ brokers: string, saslBrokers: string | null, tlsBrokers: string | null, ca: string | null, pid: number, dir: string,
  *   host: string, port: number, ports: number[] }} BrokerFacts
  */
@@ -144,9 +145,10 @@ async function start(options, jvm) {
   const sasl = options.sasl ? saslPort : undefined;
   const tls = options.tls ? tlsPort : undefined;
   const { rebalanceDelayMs = 0, host = "127.0.0.1" } = options;
+  const { sessionMs = keep ? RESTARTED_SESSION_MS : SESSION_MS } = options;
   const settings = {
     ...{ data: join(dir, "data"), host, client, controller, sasl, tls, keystore: join(dir, KEYSTORE) },
-    ...{ rebalanceDelayMs, sessionMs: keep ? RESTARTED_SESSION_MS : SESSION_MS },
+    ...{ rebalanceDelayMs, sessionMs },
   };
   const ca = tls ? await certify(dir) : null;
   writeFileSync(join(dir, "server.properties"), properties(settings));
@@ -260,10 +262,12 @@ function tail(path) {
 }
 
 /**
- * Free ports below the range that systems assign automatically, so that no other process gets one before the broker's
- * start, or while it is down.
+ * Free ports below the range that systems assign automatically, so that no other process gets one before the start of
+ * the program that is told it, or while that is down.
+ * @param {number} count
+ * @returns {Promise<number[]>}
  */
-async function freePorts(count) {
+export async function freePorts(count) {
   const ports = new Set();
   while (ports.size < count) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS);

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { KafkaAdmin, withAdmin } from "../../src/sources/kafka/admin.js";
 import { kafkaOptions } from "../../src/sources/kafka/client.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { digests, ended, run, start, temporary } from "../e2e/hashbrook.js";
+import { until } from "../until.js";
 import {
   type BrokerFacts,
   describeBroker,
@@ -15,6 +15,23 @@ import {
 } from "./harness.js";
 import { fourLanes, laneLine, splitTables, unevenly, WHOLE_ROUNDS } from "./lane-runs.js";
 import { rows, training, waitForLog } from "./trainers.js";
+
+describeBroker("a broker that is taken for lost again and again", () => {
+  let broker: BrokerFacts;
+  beforeAll(async () => {
+    // It says that it is alive every 500 ms.
+    broker = await startBroker({ dir: temporary(), sessionMs: 300 });
+  }, 120_000);
+  afterAll(() => killBroker(broker));
+
+  it("creates topics nevertheless: they were refused (Replication-factor is invalid)", async () => {
+    const topics = Array.from({ length: 30 }, (_, i) => `t-${i}`);
+    await withAdmin(kafkaOptions(broker.brokers), async (admin) => {
+      for (const topic of topics) expect(await admin.createTopic(topic, 1)).toBe(true);
+      expect((await admin.topics()).sort()).toEqual(topics.sort());
+    });
+  });
+});
 
 describeBroker("when the broker", () => {
   let broker: BrokerFacts;
@@ -116,11 +133,3 @@ describeBroker("when the broker", () => {
     180_000,
   );
 });
-
-async function until(done: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 600; i++) {
-    if (await done()) return;
-    await sleep(100);
-  }
-  throw new Error("it did not happen within a minute");
-}

@@ -6,7 +6,7 @@ import { isLeaderless } from "./failure.js";
 /** How often to check whether a created topic is ready, and the milliseconds between two checks. */
 const READY_ATTEMPTS = 150;
 const RETRY_MS = 100;
-/** Attempts for a request while a partition has no leader. */
+/** Attempts for a request while a partition has no leader, or a new one would have none. */
 const LEADER_ATTEMPTS = 50;
 /** Kafka's resource type of topics. */
 const TOPIC = 2;
@@ -119,8 +119,8 @@ export class KafkaAdmin {
   }
 
   /**
-   * Sends a request. A partition has no leader for a moment after it was created or moved, and kafkajs does not retry
-   * requests for offsets then; this does.
+   * Sends a request. A partition has no leader for a moment after it was created or moved, and a busy cluster has no
+   * broker for a new one; kafkajs does not retry requests for offsets or topics then, this does.
    */
   async #ask<T>(topic: string, request: () => Promise<T>, attempts = LEADER_ATTEMPTS): Promise<T> {
     try {

@@ -85,9 +85,15 @@ export function ownFailure(error: unknown): HashbrookError | undefined {
   return causes(error).find((cause) => cause instanceof HashbrookError);
 }
 
-/** Whether a broker reports that it does not lead a partition, or that no broker does. */
+/**
+ * The last one also says that no broker could take a new topic: they have just started, or were so busy that their
+ * controller took them for lost.
+ */
+const LEADERLESS = ["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "INVALID_REPLICATION_FACTOR"];
+
+/** Whether a broker reports that it does not lead a partition, that no broker does, or that none would lead a new one. */
 export function isLeaderless(error: unknown): boolean {
-  return causes(error).some(({ type }) => type === "NOT_LEADER_FOR_PARTITION" || type === "LEADER_NOT_AVAILABLE");
+  return causes(error).some(({ type }) => type !== undefined && LEADERLESS.includes(type));
 }
 
 /** An error and all its causes, outermost first. */
