@@ -98,15 +98,7 @@ static void open_connection(Connection *c) {
   if (epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &event)) fail("epoll_ctl");
 }
 
-/* The server closed an idle connection. */
-static void reopen(Connection *c) {
-  if (c->due) {
-    fprintf(stderr, "load: the server closed a connection with a pending request\n");
-    exit(1);
-  }
-  close(c->fd);
-  open_connection(c);
-}
+static void reopen(Connection *c);
 
 /* Waits while the connection takes no more: its server is not reading. */
 static void ask(Connection *c, int64_t due) {
@@ -114,9 +106,20 @@ static void ask(Connection *c, int64_t due) {
   c->got = 0;
   for (size_t at = 0; at < request_bytes;) {
     ssize_t n = send(c->fd, request + at, request_bytes - at, MSG_NOSIGNAL);
-    if (n < 0) fail("send");
+    if (n < 0) return reopen(c);
     at += n;
   }
+}
+
+/* The server closed an idle connection; a request that it has not seen is sent again. */
+static void reopen(Connection *c) {
+  if (c->due && c->got) {
+    fprintf(stderr, "load: the server closed a connection within a response\n");
+    exit(1);
+  }
+  close(c->fd);
+  open_connection(c);
+  if (c->due) ask(c, c->due);
 }
 
 /* The status of a response; 0: it is incomplete. */

@@ -54,11 +54,20 @@ export class Quotas {
   }
 }
 
-/** A process that was killed is in its group for some milliseconds more. */
+/** A process that was killed is in its group for some time more: it may wait for its share of a core. */
 function remove(group: string): void {
   const running = () => readFileSync(join(group, "cgroup.procs"), "utf8").split("\n").filter(Boolean);
-  for (const pid of running()) process.kill(Number(pid), "SIGKILL");
+  for (const pid of running()) kill(Number(pid));
   const turn = new Int32Array(new SharedArrayBuffer(4));
-  for (let turns = 0; turns < 100 && running().length > 0; turns++) Atomics.wait(turn, 0, 0, 20);
+  for (let turns = 0; turns < 3000 && running().length > 0; turns++) Atomics.wait(turn, 0, 0, 20);
   rmdirSync(group);
+}
+
+/** Kills a process, unless it has just ended. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
