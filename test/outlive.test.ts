@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { temporary } from "./e2e/hashbrook.js";
 
@@ -31,6 +30,5 @@ it.skipIf(!existsSync("/proc/self/environ"))("a run that is killed leaves no pro
   const pid = Number(String((await once(run.stdout, "data"))[0]));
   expect(isAlive(pid)).toBe(true);
   run.kill("SIGKILL");
-  for (let i = 0; i < 3_000 && (isAlive(pid) || existsSync(folder)); i++) await sleep(10);
-  expect([isAlive(pid), existsSync(folder)]).toEqual([false, false]);
+  await expect.poll(() => [isAlive(pid), existsSync(folder)]).toEqual([false, false]);
 });

@@ -11,7 +11,8 @@ import { openFollow, openSink } from "../../src/delta-log/open.js";
 import { Publisher } from "../../src/delta-log/publisher.js";
 import { EventTimes, sampleEvenly } from "../../src/delta-log/times.js";
 import { MemoryFiles } from "../checkpoints/memory-files.js";
-import { follow, RUN, SPEC, TinyTrainer, until } from "./world.js";
+import { until } from "../until.js";
+import { follow, RUN, SPEC, TinyTrainer } from "./world.js";
 
 const directory = (): string => join(mkdtempSync(join(tmpdir(), "hashbrook-log-")), "log");
 const now = () => 77;

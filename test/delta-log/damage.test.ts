@@ -9,17 +9,11 @@ import { sealFrame } from "../../src/delta-log/frame.js";
 import { Publisher, type PublisherState } from "../../src/delta-log/publisher.js";
 import { Replica } from "../../src/delta-log/replica.js";
 import { TopicSource } from "../../src/delta-log/topic-source.js";
+import { until } from "../until.js";
 import { MemoryTopic } from "./memory-topic.js";
 import { chain, RUN, SPEC, TinyModel, TinyTrainer } from "./world.js";
 
 const UNTROUBLED = { gaps: 0, conflicts: 0, resyncs: 0 };
-
-async function until(condition: () => boolean, what: () => unknown): Promise<void> {
-  for (let i = 0; !condition(); i++) {
-    if (i > 2000) throw new Error(`it did not converge: ${JSON.stringify(what())}`);
-    await new Promise((resolve) => setTimeout(resolve, i < 200 ? 0 : 2));
-  }
-}
 
 function follow(source: DeltaSource) {
   const open = async () => new TinyModel();

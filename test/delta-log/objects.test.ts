@@ -13,7 +13,8 @@ import type { ObjectStore } from "../../src/object-store/object-store.js";
 import { openReader, openStore } from "../../src/object-store/open-store.js";
 import { fileServer } from "../object-store/file-server.js";
 import { describeS3 } from "../object-store/s3-server.js";
-import { follow, RUN, SPEC, TinyTrainer, until } from "./world.js";
+import { until } from "../until.js";
+import { follow, RUN, SPEC, TinyTrainer } from "./world.js";
 
 const directory = (): string => join(mkdtempSync(join(tmpdir(), "hashbrook-objects-")), "log");
 const now = () => 77;

@@ -5,6 +5,7 @@ import type { PublisherState } from "../../src/delta-log/publisher.js";
 import { Replica } from "../../src/delta-log/replica.js";
 import fc from "../properties.js";
 import { dice } from "../tables/samples.js";
+import { until } from "../until.js";
 import { chain, MemoryLog, MemorySource, RUN, TinyModel, TinyTrainer } from "./world.js";
 
 const flipped = (frame: Frame, at: number): Frame => {
@@ -29,13 +30,6 @@ function faults(roll: (n: number) => number, budget: { left: number }): (frames:
     }
     return out;
   };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; !condition(); i++) {
-    if (i > 1500) throw new Error("it did not converge");
-    await new Promise((resolve) => setTimeout(resolve, i < 200 ? 0 : 2));
-  }
 }
 
 /** A trainer's run: entries, restarts from a checkpoint, zombies of earlier epochs. */
@@ -129,9 +123,7 @@ describe("a replica", () => {
         // One of them has a snapshot: losing frames twice does not cause another read.
         for (let i = 0; i < 8; i++) await history.entry();
         const converged = () => replica.live !== null && replica.live.model.answer() === history.newest;
-        await until(converged).catch((error) => {
-          throw new Error(`${error}: ${JSON.stringify(replica.status())} after ${asked} answers`);
-        });
+        await until(converged, () => ({ asked, ...replica.status() }));
         stop.abort();
         await following;
       }),

@@ -4,6 +4,7 @@ import type { Frame } from "../../src/delta-log/frame.js";
 import { Publisher } from "../../src/delta-log/publisher.js";
 import { Replica, type ReplicaModel } from "../../src/delta-log/replica.js";
 import type { Packed, Publishable, ServingState } from "../../src/delta-log/state.js";
+import { until } from "../until.js";
 
 export const RUN = "0123456789abcdef";
 export const SPEC = { name: "tiny" };
@@ -142,14 +143,6 @@ export function chain(): <T>(step: () => T | Promise<T>) => Promise<T> {
     last = run.catch(() => undefined);
     return run;
   };
-}
-
-/** Waits for the asynchronous work of a follower. */
-export async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; !condition(); i++) {
-    if (i > 3000) throw new Error("it did not converge");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 /** A replica that follows a log, with `end` to stop it and `reaches` to wait for a version. */

@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { setMaxListeners } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { freePorts } from "../../scripts/kafka-broker.mjs";
 import { ObjectSink } from "../../src/delta-log/object-sink.js";
 import { ObjectSource } from "../../src/delta-log/object-source.js";
 import { Publisher } from "../../src/delta-log/publisher.js";
@@ -16,7 +16,7 @@ import { fileServer } from "../object-store/file-server.js";
 
 /** More with HASHBROOK_FOLLOWERS=1000. */
 const FOLLOWERS = Number(process.env.HASHBROOK_FOLLOWERS ?? 200);
-const PATIENCE_MS = FOLLOWERS * 300;
+const PATIENCE_MS = FOLLOWERS * 1500;
 const now = () => 77;
 
 /** Whether nginx is installed. In CI it must be. */
@@ -31,22 +31,13 @@ function nginxIsHere(): boolean {
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 let nginx: ChildProcess | undefined;
 afterEach(() => void nginx?.kill());
 
 /** Starts nginx with deploy/nginx.conf in front of an origin. */
 async function cacheBefore(origin: string): Promise<string> {
   const root = mkdtempSync(join(tmpdir(), "hashbrook-nginx-"));
-  const port = await freePort();
+  const [port] = await freePorts(1);
   const shipped = readFileSync(join(import.meta.dirname, "../../deploy/nginx.conf"), "utf8");
   const server = shipped
     .replace("/var/cache/nginx/hashbrook", join(root, "cache"))

@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/store.js";
 import { Rng } from "../../src/core/rng.js";
@@ -8,6 +7,7 @@ import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
 import type { Report } from "../../src/train/metrics/report.js";
+import { until } from "../until.js";
 import { digests, endedAfterKills, kills, report, run, simulatedLines, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -127,7 +127,7 @@ describe.each(Object.entries(models))("%s", (_, path) => {
     await report(["predict", "--checkpoint", whole, "--data", data, "--limit", "60", "--out", out]);
     const follower = Scorer.follow(openFollow(log));
     const server = createServer(follower, { maxEventLoopDelay: 0 });
-    for (let i = 0; i < 500 && (await server.inject("/v2/health/ready")).statusCode !== 200; i++) await sleep(20);
+    await until(async () => (await server.inject("/v2/health/ready")).statusCode === 200);
     const answer = await server.inject({ method: "POST", url: "/v1/score", payload: { candidates } });
     expect(answer.json()).toMatchObject({ version: ROWS, scores: numbersIn(out) });
     await server.close();

@@ -17,7 +17,7 @@ it.skipIf(!canUnshare)(
     const command = [process.execPath, "dist/cli/main.js", "check", "--model", "features/ads-demo.yaml", "--data", "-"];
     const unshare = spawn("unshare", [...inside, ...command], { stdio: ["pipe", "ignore", "ignore"] });
     const ended = new Promise<number | null>((done) => unshare.once("exit", done));
-    for (let tries = 0; tries < 100 && unshare.exitCode === null; tries++) {
+    for (let tries = 0; tries < 1000 && unshare.exitCode === null; tries++) {
       const first = firstProcess(unshare.pid!);
       if (first) process.kill(first, "SIGTERM");
       await sleep(200);

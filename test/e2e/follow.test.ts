@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { openSink } from "../../src/delta-log/open.js";
@@ -8,6 +9,7 @@ import { EventTimes } from "../../src/delta-log/times.js";
 import { servedSpec } from "../model/served.js";
 import { fileServer } from "../object-store/file-server.js";
 import { candidate, trainerOf } from "../serve/trainer.js";
+import { until } from "../until.js";
 import { ended, run, start, temporary } from "./hashbrook.js";
 
 /** Learns pseudo-random events and publishes after each batch; records each version's scores for `asked`. */
@@ -40,14 +42,11 @@ async function serve(log: string, ...more: string[]): Promise<{ server: ChildPro
   return { server, url: JSON.parse(line).listening };
 }
 
-async function ready(url: string, version = 0): Promise<void> {
-  for (let i = 0; i < 500; i++) {
+const ready = (url: string, version = 0) =>
+  until(async () => {
     const health = await fetch(`${url}/v2/health/ready`);
-    if (health.ok && ((await health.json()) as { version: number }).version >= version) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error("never ready");
-}
+    return health.ok && ((await health.json()) as { version: number }).version >= version;
+  });
 
 it("serve --follow DIR: versions increase, each response has the bits of one version, and a restart continues", async () => {
   const log = join(temporary(), "log");
@@ -95,8 +94,7 @@ it("serve --follow DIR: versions increase, each response has the bits of one ver
       await ready(url, Math.max(...seen));
     }
   }
-  for (let i = 0; (await check()) < trainer.version() && i < 1000; i++)
-    await new Promise((done) => setTimeout(done, 20));
+  await until(async () => (await check()) === trainer.version());
   expect(Math.max(...seen)).toBe(trainer.version());
 
   const health = await (await fetch(`${url}/v2/health/ready`)).json();
@@ -130,12 +128,12 @@ it("is not ready after no entry arrived for longer than --max-staleness", async 
     for (let asked = 0; ; asked++) {
       if (asked % 50 === 0) await trainer.step();
       if ((await health()).ok) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
   };
   await readyAfterStep();
   let stale = await health();
-  for (; stale.ok; stale = await health()) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (; stale.ok; stale = await health()) await sleep(50);
   expect([stale.status, await stale.json()]).toEqual([
     503,
     expect.objectContaining({ ready: false, version: trainer.version() }),

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
+import { freePorts } from "../../scripts/kafka-broker.mjs";
 import { LR } from "../small-specs.js";
 import { ended, run, start, temporary } from "./hashbrook.js";
 
@@ -44,7 +45,7 @@ it.each([
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   const { port } = other.address() as { port: number };
   const child = start([...args, flag, String(port)]);
-  const outcome = await Promise.race([ended(child), sleep(30_000)]);
+  const outcome = await Promise.race([ended(child), sleep(100_000)]);
   child.kill("SIGKILL");
   other.close();
   expect(outcome).toMatchObject({
@@ -85,15 +86,6 @@ describe("a reader that closes early", () => {
   });
 });
 
-/** A free port. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 describe.runIf(existsSync("/dev/full"))("a full disk under standard output or error", () => {
   const redirected = (args: readonly string[], streams: string) =>
     ended(spawn("sh", ["-c", `"$0" "$@" ${streams}`, process.execPath, "dist/cli/main.js", ...args]));
@@ -107,7 +99,7 @@ describe.runIf(existsSync("/dev/full"))("a full disk under standard output or er
   });
 
   it("neither ends nor delays a server that logs every request there", async () => {
-    const port = await freePort();
+    const [port] = await freePorts(1);
     const args = ["serve", "--checkpoint", model, "--port", String(port), "--log"];
     const child = spawn("sh", ["-c", 'exec "$0" "$@" >/dev/full', process.execPath, "dist/cli/main.js", ...args]);
     const ending = ended(child);

@@ -4,15 +4,17 @@ import { expect, it } from "vitest";
 import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { train } from "../../src/train/train.js";
+import { until } from "../until.js";
 import { temporary } from "./hashbrook.js";
 
 const candidates = Array.from({ length: 50 }, (_, i) => ({ ad: `a${i}`, campaign: `c${i % 40}`, user: `u${i}` }));
 const body = Buffer.from(JSON.stringify({ candidates }));
 
-async function reaches(follower: Scorer, version: number): Promise<void> {
-  for (let i = 0; i < 1000 && follower.version?.version !== version; i++) await new Promise((go) => setTimeout(go, 10));
-  expect(follower.version?.version).toBe(version);
-}
+const reaches = (follower: Scorer, version: number) =>
+  until(
+    () => follower.version?.version === version,
+    () => follower.health(),
+  );
 
 /** Trains up to `limit` examples, publishing or not. */
 function trains(out: string, log: string | null, limit: number) {

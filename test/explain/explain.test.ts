@@ -40,7 +40,7 @@ tables:
     by: "device",
     threads: 1,
   });
-}, 60_000);
+});
 
 /** Quality of the events with a column replaced. */
 async function changed(column: string, values: (before: readonly string[]) => readonly string[]) {

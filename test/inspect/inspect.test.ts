@@ -10,7 +10,7 @@ const out = temporary();
 
 beforeAll(async () => {
   await train({ model: MODEL, data: "simulate:3000:7", out });
-}, 60_000);
+});
 
 describe("inspect", () => {
   it("describes a checkpoint, as the command prints it", async () => {

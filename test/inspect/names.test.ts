@@ -42,7 +42,7 @@ const out = (name: string) => join(folder, name);
 beforeAll(async () => {
   writeFileSync(data, events.map((event) => `${JSON.stringify(event)}\n`).join(""));
   for (const model of [lr, hashed, fm]) await train({ model, data, out: out(model.name), threads: 1 });
-}, 60_000);
+});
 
 const names = (rows: readonly { readonly names?: readonly string[] }[]) => rows.flatMap(({ names }) => names ?? []);
 

@@ -2,10 +2,18 @@ import { expect, it } from "vitest";
 import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
+import { until } from "../until.js";
 import { describeKafka } from "./harness.js";
 import { DEEP_CROSSING, rows, training, waitForLog } from "./trainers.js";
 
 const body = Buffer.from(JSON.stringify({ candidates: [{ ad: "a1", campaign: "c1", user: "u1", site: "s1" }] }));
+
+/** Waits until a follower serves a version. */
+const reaches = (follower: Scorer, version: number) =>
+  until(
+    () => follower.version?.version === version,
+    () => follower.health(),
+  );
 
 describeKafka("a delta topic that is deleted under a running trainer", (kafka) => {
   it("is reported and recreated with a snapshot; training continues, and old and new followers end with the trainer's model", async () => {
@@ -26,11 +34,6 @@ describeKafka("a delta topic that is deleted under a running trainer", (kafka) =
     await kafka.produce(topic, events.slice(0, 1_000));
     await first;
     const follower = Scorer.follow(openFollow(log));
-    const reaches = async (scorer: Scorer, version: number) => {
-      for (let i = 0; i < 1500 && scorer.version?.version !== version; i++)
-        await new Promise((go) => setTimeout(go, 20));
-      expect(scorer.version?.version, JSON.stringify(scorer.health())).toBe(version);
-    };
     await reaches(follower, 1_000);
     const recreated = waitForLog(child, new RegExp(`delta log: topic ${deltas} was deleted`));
     const second = learned(2_000);
@@ -76,7 +79,7 @@ describeKafka("a topic of events that is deleted under a running trainer", (kafk
     });
     const [saved, follower] = [await Scorer.load(out), Scorer.follow(openFollow(`kafka://${kafka.brokers}/${deltas}`))];
     expect(saved.version?.version).toBe(1_000);
-    for (let i = 0; i < 1500 && follower.version?.version !== 1_000; i++) await new Promise((go) => setTimeout(go, 20));
+    await reaches(follower, 1_000);
     expect((await follower.score(body)).scores).toEqual((await saved.score(body)).scores);
     await Promise.all([saved.close(), follower.close()]);
   }, 120_000);

@@ -4,14 +4,8 @@ import { KafkaSource } from "../../src/delta-log/kafka-source.js";
 import { Publisher } from "../../src/delta-log/publisher.js";
 import { Replica } from "../../src/delta-log/replica.js";
 import { chain, RUN, SPEC, TinyModel, TinyTrainer } from "../delta-log/world.js";
+import { until } from "../until.js";
 import { describeKafka } from "./harness.js";
-
-async function until(condition: () => boolean, what: () => string): Promise<void> {
-  for (let i = 0; !condition(); i++) {
-    if (i > 2500) throw new Error(`it did not converge: ${what()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 const SNAPSHOT_EVERY = 5;
 
@@ -29,7 +23,7 @@ describeKafka("the delta log in a topic", (kafka) => {
     const reaches = (version: number) =>
       until(
         () => replica.live?.version === version,
-        () => JSON.stringify(replica.status()),
+        () => replica.status(),
       );
     return { replica, reaches, end };
   };

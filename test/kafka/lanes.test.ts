@@ -123,7 +123,9 @@ describeKafka("lanes of several processes", (kafka) => {
     const out = temporary();
     const rounds = `${topic}.rounds`;
     const member = (k: number, ...node: string[]) => {
-      const args = line(kafka, topic, out, "--lane", `${k}/2`, "--rounds-topic", rounds);
+      // One that starts late is waited for: its lanes are not taken over.
+      const share = ["--lane", `${k}/2`, "--rounds-topic", rounds, "--takeover-ms", "600000"];
+      const args = line(kafka, topic, out, ...share);
       return ended(
         spawn(process.execPath, [...node, "dist/cli/main.js", ...args], { stdio: ["ignore", "pipe", "pipe"] }),
       );

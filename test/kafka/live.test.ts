@@ -7,6 +7,7 @@ import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { digests, ended, report, simulatedLines, start, temporary } from "../e2e/hashbrook.js";
+import { until } from "../until.js";
 import { describeKafka } from "./harness.js";
 import { DEEP_CROSSING, training } from "./trainers.js";
 
@@ -38,7 +39,10 @@ describeKafka("a trainer that is killed while events keep coming", (kafka) => {
     expect(kills).toBeGreaterThanOrEqual(4);
     const done = await report([...args, "--until", "end"]);
     expect(done.examples).toBe(EVENTS);
-    for (let i = 0; i < 200 && follower.version?.version !== EVENTS; i++) await sleep(50);
+    await until(
+      () => follower.version?.version === EVENTS,
+      () => follower.health(),
+    );
     expect(follower.health().replica).toMatchObject({ conflicts: 0, gaps: 0, damaged: 0, resyncs: 0 });
     const trained = await Scorer.load(out);
     const rows = (await simulatedLines(40, 3, "json")).map((line) => JSON.parse(line));

@@ -109,7 +109,7 @@ describeKafka("a topic that was deleted and recreated, longer than before", (kaf
     const log = await KafkaLog.join({ kafka: kafka.options, topic, group: null, onLost: "stop", membership });
     log.begin(await log.watermarks(), [50n], [{ offset: "49", xxh64: "0123456789abcdef" }]);
     const waiting = (async () => {
-      for (let i = 0; i < 100; i++) await log.wait(100);
+      for (;;) await log.wait(100);
     })();
     await expect(waiting).rejects.toMatchObject({
       code: "topic_replaced",
@@ -129,7 +129,7 @@ describeKafka("a topic that was deleted and recreated, longer than before", (kaf
     await recreate(topic, events);
     await expect(
       (async () => {
-        for (let i = 0; i < 200; i++) {
+        for (;;) {
           await log.wait(50);
           await sleep(10);
         }

@@ -43,7 +43,7 @@ describe.skipIf(!hasPlatformatic)("@platformatic/kafka", () => {
       await kafka.admin.createTopic(topic, 1);
       await kafka.produce(topic, [{ value: "another" }, { value: "one more" }]);
       const waiting = (async () => {
-        for (let i = 0; i < 100; i++) await log.wait(100);
+        for (;;) await log.wait(100);
       })();
       await expect(waiting).rejects.toMatchObject({
         code: expect.stringMatching(/^(kafka_topic_missing|topic_replaced)$/),

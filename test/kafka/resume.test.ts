@@ -8,6 +8,7 @@ import { loadModel } from "../../src/model/load.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
+import { until } from "../until.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 import { DEEP_CROSSING, LR, NO_CHECKPOINTS, rows, training, waitForLog } from "./trainers.js";
 
@@ -51,10 +52,11 @@ function isPlaced(out: string): boolean {
   }
 }
 
-async function reaches(follower: Scorer, version: number): Promise<void> {
-  for (let i = 0; i < 1000 && follower.version?.version !== version; i++) await sleep(20);
-  expect(follower.version?.version).toBe(version);
-}
+const reaches = (follower: Scorer, version: number) =>
+  until(
+    () => follower.version?.version === version,
+    () => follower.health(),
+  );
 
 /** Asserts that a new follower scores like the checkpoint, bit for bit. */
 async function followerEquals(log: string, out: string): Promise<void> {
@@ -119,8 +121,7 @@ describeKafka("a trainer that was killed", (kafka) => {
       topic,
       (await rows(30)).map((value) => ({ value })),
     );
-    for (let i = 0; i < 300 && (await kafka.admin.committed(topic, topic))[0] !== 50n; i++) await sleep(50);
-    expect(await kafka.admin.committed(topic, topic)).toEqual([50n]);
+    await expect.poll(() => kafka.admin.committed(topic, topic)).toEqual([50n]);
     child.kill("SIGKILL");
   });
 

@@ -36,10 +36,10 @@ describeBroker("a trainer that is killed again and again within seconds", () => 
       ...training(broker, topic, out, { model: DEEP_CROSSING }),
       ...["--resume", "--publish", `${out}/deltas`, "--publish-ms", "50"],
     ];
-    const live = async (until: () => boolean) => {
+    const live = async (reached: () => boolean) => {
       const child = start(args);
       const over = ended(child);
-      for (let i = 0; i < 20_000 && !until(); i++) await sleep(5);
+      while (!reached() && child.exitCode === null) await sleep(5);
       // More is learned and published, which the next life repeats.
       if (saved(out) > 0) await sleep(150);
       child.kill("SIGKILL");

@@ -94,7 +94,7 @@ describe("a paired difference", () => {
       expect(reported.se!).toBeCloseTo(wanted.se, 6);
       expect(reported.se!).toBeGreaterThan(0);
     }
-  }, 60_000);
+  });
 
   it("has the standard error of batch means if all events have the same weight", () => {
     const stream = events(16 * BLOCK_EVENTS).map((event) => ({ ...event, weight: 1 }));

@@ -80,10 +80,10 @@ it("goes on in the log of the run before: followers answer as it does, without t
   await train({ model, data: "simulate:2000:5:json", out, publish });
   const follower = Scorer.follow(openFollow(log));
   const versionServed = () => follower.health().version?.version;
-  await expect.poll(versionServed, { timeout: 20_000 }).toBe(2000);
+  await expect.poll(versionServed).toBe(2000);
   await pruneCheckpoint({ checkpoint: out, keep: 0.2, out: pruned });
   await train({ model, data: "simulate:100:6:json", out: pruned, resume: true, publish });
-  await expect.poll(versionServed, { timeout: 20_000 }).toBe(2100);
+  await expect.poll(versionServed).toBe(2100);
   const loaded = await Scorer.load(pruned);
   const candidates = Array.from({ length: 400 }, (_, i) => ({ user: `u${i}`, ad: `a${i}` }));
   const body = Buffer.from(JSON.stringify({ context: {}, candidates }));
@@ -91,7 +91,7 @@ it("goes on in the log of the run before: followers answer as it does, without t
   expect(new Set(scores).size).toBeGreaterThan(50);
   expect((await follower.score(body)).scores).toEqual(scores);
   await Promise.all([follower.close(), loaded.close()]);
-}, 60_000);
+});
 
 it("refuses an invalid share, and a model whose rows are shared by ids", async () => {
   const [out, pruned] = [folder(), folder()];

@@ -41,7 +41,7 @@ train: { window: 400 }
   expect((await run(args.concat("--resume"))).status).toBe(0);
   const explained = ["explain", "--checkpoint", out, "--data", data, "--limit", "2000", "--repetitions", "1", "--save"];
   expect((await run(explained)).status).toBe(0);
-}, 60_000);
+});
 
 const section = (report: ReportData, id: string) => report.sections.find((one) => one.id === id)!;
 

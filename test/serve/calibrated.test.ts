@@ -87,7 +87,7 @@ describe("a model with a calibration and sampled negatives", () => {
     async (from) => {
       const follow = () => Scorer.follow(new DirectorySource(path("log")));
       const scorer = from === "its checkpoint" ? await Scorer.load(path("run")) : follow();
-      await expect.poll(() => scorer.version?.version, { timeout: 20_000 }).toBe(3000);
+      await expect.poll(() => scorer.version?.version).toBe(3000);
       const app = createServer(scorer, { maxEventLoopDelay: 0 });
       const payload = JSON.stringify({ candidates: asked });
       const headers = { "content-type": "application/json" };

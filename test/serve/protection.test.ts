@@ -187,7 +187,7 @@ describe("load", () => {
     socket.write(`POST /v1/score HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n{`);
     expect(await new Promise((resolve) => socket.once("data", (data) => resolve(String(data))))).toMatch(/ 503 /);
     socket.destroy();
-    await vi.waitFor(async () => expect(await open()).toBe(0));
+    await expect.poll(open).toBe(0);
   });
 
   /** The server's response to bytes until it closes the connection. */

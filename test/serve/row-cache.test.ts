@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { freePorts } from "../../scripts/kafka-broker.mjs";
 import { Rng } from "../../src/core/rng.js";
 import { RowCache } from "../../src/row-store/row-cache.js";
 import { RowDirectory } from "../../src/row-store/row-directory.js";
@@ -52,15 +52,6 @@ const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
-
-/** A cluster's servers also listen 10,000 above it. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port < 55_000 ? port : freePort();
-}
 
 async function server(port: number, ...more: string[]): Promise<ChildProcess> {
   const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder(), ...more];
@@ -125,7 +116,7 @@ async function learned() {
 
 describe.skipIf(LACKS)("a row cache shared by servers", () => {
   it("returns rows bit for bit like the disk, and never those of another version", async () => {
-    const port = await freePort();
+    const [port] = await freePorts(1);
     await server(port);
     const { trainer, whole, expected } = await learned();
     const url = `redis://127.0.0.1:${port}`;
@@ -149,7 +140,7 @@ describe.skipIf(LACKS)("a row cache shared by servers", () => {
   });
 
   it("is bypassed for a damaged row, or another one stored under its name", async () => {
-    const port = await freePort();
+    const [port] = await freePorts(1);
     await server(port);
     const { trainer, whole, expected } = await learned();
     const url = `redis://127.0.0.1:${port}`;
@@ -167,39 +158,36 @@ describe.skipIf(LACKS)("a row cache shared by servers", () => {
   });
 
   it("is bypassed while its server is killed, hangs, or is absent, and used again afterwards", async () => {
-    const port = await freePort();
+    const [port] = await freePorts(1);
     const first = await server(port);
     const { trainer, whole, expected } = await learned();
     const each = await scorer(trainer, `valkey://127.0.0.1:${port}`, 200);
     await each.apply(whole(), 0);
     const scores = await expected();
     const asking = (async () => {
-      for (let i = 0; i < 12; i++) expect(await each.answers()).toEqual(scores);
+      // Not before it was killed, however fast they are.
+      for (let i = 0; i < 12 || each.counts.errors === 0; i++) expect(await each.answers()).toEqual(scores);
     })();
     await sleep(30);
     first.kill("SIGKILL");
     await asking;
-    expect(each.counts.errors).toBeGreaterThan(0);
     const second = await server(port);
     const { hits } = each.counts;
     await expect
-      .poll(
-        async () => {
-          expect(await each.answers()).toEqual(scores);
-          return each.counts.hits;
-        },
-        { timeout: 20_000 },
-      )
+      .poll(async () => {
+        expect(await each.answers()).toEqual(scores);
+        return each.counts.hits;
+      })
       .toBeGreaterThan(hits);
     second.kill("SIGSTOP");
     const { errors } = each.counts;
     expect(await each.answers()).toEqual(scores);
     expect(each.counts.errors).toBeGreaterThan(errors);
     second.kill("SIGCONT");
-  }, 60_000);
+  });
 
   it("that is unreachable at the start is reported", async () => {
-    const port = await freePort();
+    const [port] = await freePorts(1);
     const notes: string[] = [];
     const shared = await RowCache.open(`redis://127.0.0.1:${port}`, 200, (text) => notes.push(text));
     shared.close();
@@ -209,7 +197,7 @@ describe.skipIf(LACKS)("a row cache shared by servers", () => {
   });
 
   it("is refused at the start if the server requires a password, or another one", async () => {
-    const port = await freePort();
+    const [port] = await freePorts(1);
     await server(port, "--requirepass", "right");
     for (const user of ["", ":wrong@", "somebody:right@"])
       await expect(RowCache.open(`redis://${user}127.0.0.1:${port}`)).rejects.toMatchObject({
@@ -222,22 +210,21 @@ describe.skipIf(LACKS)("a row cache shared by servers", () => {
   });
 
   it("may be a cluster", async () => {
-    const ports = [await freePort(), await freePort()];
-    const cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+    const [first, second, ...buses] = await freePorts(4);
+    const ports = [first, second];
+    const cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port"];
     const nodes = await Promise.all(
-      ports.map(async (port) => {
-        await server(port, ...cluster);
+      ports.map(async (port, i) => {
+        await server(port, ...cluster, String(buses[i]));
         return client(port);
       }),
     );
     const half = 16_384 / nodes.length;
     for (const [i, node] of nodes.entries())
       await node.cluster("ADDSLOTSRANGE", Math.ceil(i * half), Math.ceil((i + 1) * half) - 1);
-    for (const port of ports.slice(1)) await nodes[0].cluster("MEET", "127.0.0.1", port);
+    await nodes[0].cluster("MEET", "127.0.0.1", second, buses[1]);
     const isWhole = async (node: Client) => String(await node.cluster("INFO")).includes("cluster_state:ok");
-    await expect
-      .poll(async () => (await Promise.all(nodes.map(isWhole))).every(Boolean), { timeout: 20_000 })
-      .toBe(true);
+    await expect.poll(async () => (await Promise.all(nodes.map(isWhole))).every(Boolean)).toBe(true);
     const { trainer, whole, expected } = await learned();
     const url = `redis://${ports.map((port) => `127.0.0.1:${port}`).join(",")},127.0.0.1:${ports[0]}`;
     const [one, other] = [await scorer(trainer, url), await scorer(trainer, url)];
@@ -246,7 +233,7 @@ describe.skipIf(LACKS)("a row cache shared by servers", () => {
     for (const node of nodes) await expect.poll(() => node.dbsize()).toBeGreaterThan(10);
     expect(await other.answers()).toEqual(await expected());
     expect(other.counts.hits).toBeGreaterThan(100);
-  }, 60_000);
+  });
 });
 
 it("an address has hosts, user, password and TLS", () => {

@@ -119,7 +119,7 @@ describe.each([
     }
     expect(readdirSync(store)).toHaveLength(1);
     await trainer.model.close();
-  }, 30_000);
+  });
 });
 
 describe("a scorer with rows on disk", () => {
@@ -158,7 +158,7 @@ describe("a scorer with rows on disk", () => {
     const { began, scores, resyncs } = JSON.parse(stdout);
     expect(began).toBe(1);
     expect({ scores, resyncs }).toEqual({ scores: await expected(world.trainer), resyncs: 0 });
-  }, 60_000);
+  });
 
   it("reports a damaged row, and rebuilds the store with the next entry", async () => {
     const store = folder();
@@ -178,7 +178,7 @@ describe("a scorer with rows on disk", () => {
     expect(await answers(run.scorer, number)).toEqual(await expected(world.trainer));
     await run.close();
     expect(readdirSync(store)).toEqual(["2"]);
-  }, 30_000);
+  });
 
   it("keeps answering from the previous state if its disk is full, and continues once there is space", async () => {
     const { scorer, close } = await following(log, folder());
@@ -200,5 +200,5 @@ describe("a scorer with rows on disk", () => {
     expect(await answers(scorer, last + 1)).toEqual(await expected(world.trainer));
     await expect.poll(() => scorer.health().replica?.trouble).toBeNull();
     await close();
-  }, 30_000);
+  });
 });

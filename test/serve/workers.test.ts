@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import type { ServingState } from "../../src/delta-log/state.js";
 import type { ModelCalls } from "../../src/serve/models/model-calls.js";
@@ -231,14 +231,14 @@ describe("in threads", () => {
     const expected = await trainer.answers(few);
     const [thread] = (pool as unknown as { threads: { calls: Calls; turns: TurnCount }[] }).threads;
     const large = Array.from({ length: 9_000 }, (_, i) => candidate(new Rng(i)));
-    const [first] = await Promise.all([
-      Promise.allSettled([threads.score(large), threads.score(large)]),
-      sleep(1).then(() => {
-        thread.turns.give();
-        // Not a call: the thread fails on it, during the first request.
-        thread.calls.worker.postMessage(null);
-      }),
-    ]);
+    const { worker } = thread.calls;
+    vi.spyOn(worker, "postMessage").mockImplementationOnce((...sent) => {
+      thread.turns.give();
+      worker.postMessage(...sent);
+      // Not a call: the thread fails on it, during the first request.
+      worker.postMessage(null);
+    });
+    const first = await Promise.allSettled([threads.score(large), threads.score(large)]);
     const failed = first.filter((result) => result.status === "rejected");
     expect(failed.map(({ reason }) => reason)).toMatchObject([
       { code: "not_ready", message: /a scoring thread ended/ },

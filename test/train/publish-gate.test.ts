@@ -19,6 +19,7 @@ import type { DecodedBatch } from "../../src/train/stream.js";
 import { Trainer } from "../../src/train/trainer.js";
 import { feed } from "../decode/feed.js";
 import { LR } from "../small-specs.js";
+import { until } from "../until.js";
 
 const gate: GateSpec = { action: "hold", window: 2000, warmup: 3, sigmas: 6, bounds: {} };
 const spec: CompiledSpec = { ...loadSpec(LR), batch: 250, gate };
@@ -102,8 +103,7 @@ const asked = new TextEncoder().encode(
 async function followed(log: string, number: number) {
   const scorer = Scorer.follow(openFollow(log));
   try {
-    for (let i = 0; i < 500 && (scorer.health().replica?.number ?? -1) < number; i++)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(() => (scorer.health().replica?.number ?? -1) >= number);
     const { ready, held, version } = scorer.health();
     return { ready, held, version: version?.version, scores: (await scorer.score(asked)).scores };
   } finally {
@@ -226,7 +226,7 @@ describe("a feed with a field that becomes null", () => {
     const saved = async (examples: number) => {
       await learn(examples);
       const manifest = join(run.out, `checkpoint-${String(examples).padStart(12, "0")}`);
-      for (let i = 0; i < 500 && !existsSync(manifest); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+      await until(() => existsSync(manifest));
       await learn(examples + 250);
     };
     await saved(8_000);

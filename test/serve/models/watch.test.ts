@@ -42,7 +42,7 @@ it.each([0, 1])("a run's newer checkpoint is served when it appears, in threads 
   const fresh = await Scorer.load(out);
   expect(after).toEqual(await fresh.score(body));
   // The scoring thread has the new weights a moment before the thread that reports the version is notified.
-  await expect.poll(() => scorer.version, { timeout: 30_000 }).toEqual(after.model);
+  await expect.poll(() => scorer.version).toEqual(after.model);
   await fresh.close();
   await scorer.close();
 });
@@ -56,7 +56,7 @@ it("a checkpoint that comes while an older one is being loaded is served, too", 
   renameSync(aside, newest);
   const scorer = await loading;
   expect(scorer.version?.version).toBe(1000);
-  await expect.poll(() => scorer.version?.version, { timeout: 30_000 }).toBe(2000);
+  await expect.poll(() => scorer.version?.version).toBe(2000);
   await scorer.close();
 });
 
