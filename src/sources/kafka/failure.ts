@@ -90,10 +90,12 @@ export function ownFailure(error: unknown): HashbrookError | undefined {
  * controller took them for lost.
  */
 const LEADERLESS = ["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "INVALID_REPLICATION_FACTOR"];
+/** What kafkajs says where no broker gave it metadata, because a partition of some topic has no leader. */
+const NO_METADATA = /Cannot .*topicMetadata/;
 
 /** Whether a broker reports that it does not lead a partition, that no broker does, or that none would lead a new one. */
 export function isLeaderless(error: unknown): boolean {
-  return causes(error).some(({ type }) => type !== undefined && LEADERLESS.includes(type));
+  return causes(error).some(({ type = "", message = "" }) => LEADERLESS.includes(type) || NO_METADATA.test(message));
 }
 
 /** An error and all its causes, outermost first. */
