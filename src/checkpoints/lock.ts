@@ -87,12 +87,20 @@ export class WriterLock {
   }
 }
 
-function lockName(id: ProcessId): string {
-  return `writer-${id.pid}-${id.started}-${id.machine}.lock`;
-}
+/** The name of the file with which a process locks a directory. */
+export const lockName = (id: ProcessId): string => `writer-${ownerName(id)}.lock`;
 
 function parseLockName(name: string): ProcessId | undefined {
-  const match = /^writer-(\d+)-(\d+)-([0-9a-f]{8})\.lock$/.exec(name);
+  const [, owner = ""] = /^writer-(.*)\.lock$/.exec(name) ?? [];
+  return ownerNamed(owner);
+}
+
+/** A process as part of a file's name. */
+export const ownerName = ({ pid, started, machine }: ProcessId): string => `${pid}-${started}-${machine}`;
+
+/** The process that `ownerName` has named; undefined if the text is no such name. */
+export function ownerNamed(name: string): ProcessId | undefined {
+  const match = /^(\d+)-(\d+)-([0-9a-f]{8})$/.exec(name);
   return match ? { pid: Number(match[1]), started: Number(match[2]), machine: match[3] } : undefined;
 }
 

@@ -1,8 +1,9 @@
 import { dirname } from "node:path";
 import { type Files, quietly, writeFully } from "./files.js";
+import { keepTemporary, removeTemporary, temporaryFor } from "./temporary.js";
 
 /**
- * A file that is written under a temporary name in the same directory. Call `finish`, then `publish`, then sync its
+ * A file that is written under a hidden temporary name in the same directory, another one for each writer. Call `finish`, then `publish`, then sync its
  * directory.
  */
 export class AtomicFile {
@@ -15,8 +16,8 @@ export class AtomicFile {
   constructor(files: Files, path: string) {
     this.files = files;
     this.path = path;
-    this.temporary = `${path}.tmp`;
-    this.file = files.open(this.temporary, "w");
+    this.temporary = temporaryFor(path, files);
+    this.file = files.open(this.temporary, "wx");
   }
 
   /** @returns the position after the last byte */
@@ -31,6 +32,7 @@ export class AtomicFile {
 
   publish(): void {
     this.files.rename(this.temporary, this.path);
+    keepTemporary(this.temporary);
     this.published = true;
   }
 
@@ -38,7 +40,7 @@ export class AtomicFile {
   discard(): void {
     if (this.published) return;
     quietly(() => this.close());
-    quietly(() => this.files.remove(this.temporary));
+    removeTemporary(this.temporary, this.files);
   }
 
   private close(): void {

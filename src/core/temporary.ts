@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { threadId } from "node:worker_threads";
 import { wallTime } from "./clock.js";
-import { quietly } from "./files.js";
+import { type Files, nodeFiles, quietly } from "./files.js";
 import { isAlive, machineName, startTime } from "./processes.js";
 
 /** What a process that cannot be looked up has not changed for so long (ms) was left behind. */
@@ -17,13 +18,14 @@ let count = 0;
 
 /**
  * A new name beside `path`, hidden, for a file or folder that is not complete. Its name tells the process, so that what
- * killed processes have left under such names of the same path is recognised, and removed here.
+ * killed processes have left under such names of the same path is recognised, and removed here. No two writers of a path
+ * get the same name.
  */
-export function temporaryFor(path: string): string {
+export function temporaryFor(path: string, files: Files = nodeFiles): string {
   const [folder, name] = [dirname(path), basename(path).slice(0, MOST_NAME)];
-  quietly(() => removeLeft(folder, name));
+  quietly(() => removeLeft(files, folder, name));
   const owner = `${process.pid}-${(startTime(process.pid) ?? 0).toString(36)}-${machine()}`;
-  const temporary = join(folder, `.${name}.${owner}-${++count}.tmp`);
+  const temporary = join(folder, `.${name}.${owner}-${threadId * 2 ** 32 + ++count}.tmp`);
   if (count === 1) process.once("exit", removeOwn);
   own.add(temporary);
   return temporary;
@@ -35,31 +37,35 @@ export function keepTemporary(temporary: string): void {
 }
 
 /** Removes it; no effect once it is kept. */
-export function removeTemporary(temporary: string): void {
-  if (own.delete(temporary)) quietly(() => rmSync(temporary, { recursive: true, force: true }));
+export function removeTemporary(temporary: string, files: Files = nodeFiles): void {
+  if (own.delete(temporary)) quietly(() => files.remove(temporary));
 }
+
+/** Whether a file or folder has not changed for so long that a process which cannot be looked up has left it. */
+export const isOld = (path: string): boolean => statSync(path).mtimeMs < wallTime() - LEFT_MS;
+
+/** Removes what killed processes have left under such names of any path in a folder. */
+export const sweepTemporaries = (folder: string, files: Files): void => quietly(() => removeLeft(files, folder));
 
 function removeOwn(): void {
-  for (const temporary of own) removeTemporary(temporary);
-}
-
-function removeLeft(folder: string, name: string): void {
-  const prefix = `.${name}.`;
-  for (const found of readdirSync(folder)) {
-    if (!found.startsWith(prefix)) continue;
-    const owner = OWNER.exec(found.slice(prefix.length));
-    const path = join(folder, found);
-    if (owner) quietly(() => isLeft(path, owner) && rmSync(path, { recursive: true, force: true }));
-  }
+  for (const temporary of own) quietly(() => rmSync(temporary, { recursive: true, force: true }));
 }
 
 /** Earlier versions gave the pid alone. */
-const OWNER = /^(\d+)(?:-([0-9a-z]+)-([0-9a-f]{8}))?-\d+\.tmp$/;
+const TEMPORARY = /^\.(.+)\.(\d+)(?:-([0-9a-z]+)-([0-9a-f]{8}))?-\d+\.tmp$/;
+
+/** @param name of the path; undefined: any */
+function removeLeft(files: Files, folder: string, name?: string): void {
+  for (const found of files.list(folder)) {
+    const [, of, ...owner] = TEMPORARY.exec(found) ?? [];
+    const path = join(folder, found);
+    if (of !== undefined && (name ?? of) === of) quietly(() => isLeft(path, owner) && files.remove(path));
+  }
+}
 
 /** A process of another machine or container, which may share the folder, cannot be looked up. */
-function isLeft(path: string, [, pid, started, where]: readonly (string | undefined)[]): boolean {
-  if (where === machine()) return !isAlive(Number(pid), Number.parseInt(started!, 36));
-  return statSync(path).mtimeMs < wallTime() - LEFT_MS;
+function isLeft(path: string, [pid, started, where]: readonly (string | undefined)[]): boolean {
+  return where === machine() ? !isAlive(Number(pid), Number.parseInt(started!, 36)) : isOld(path);
 }
 
 const machine = (): string => createHash("sha256").update(machineName()).digest("hex").slice(0, 8);

@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { type Files, nodeFiles, quietly, readFully, withFile, writeFile } from "../core/files.js";
+import { writeFileAtomically } from "../core/atomic-file.js";
+import { type Files, nodeFiles, readFully, withFile } from "../core/files.js";
+import { sweepTemporaries } from "../core/temporary.js";
 import { storeWriteError } from "./errors.js";
 import type { ObjectStore, ReadOptions, StoredObject, WriteOptions } from "./object-store.js";
 
+/** What the names of incomplete objects end with. */
 const TEMPORARY = ".tmp";
 
 /**
@@ -14,6 +17,8 @@ export class DirectoryStore implements ObjectStore {
   readonly url: string;
   private readonly directory: string;
   private readonly files: Files;
+  /** Folders in which this process has looked for what killed ones have left. */
+  private readonly swept = new Set<string>();
 
   constructor(directory: string, files: Files = nodeFiles) {
     this.url = `objects:${directory}`;
@@ -29,15 +34,12 @@ export class DirectoryStore implements ObjectStore {
   async write(key: string, bytes: Uint8Array, { only }: WriteOptions): Promise<string | null> {
     const { files } = this;
     const path = join(this.directory, key);
-    const temporary = path + TEMPORARY;
     try {
       if (only && this.found(key)?.tag !== (only === "absent" ? undefined : only.tag)) return null;
       files.mkdir(dirname(path));
-      writeFile(files, temporary, bytes);
-      files.rename(temporary, path);
-      files.syncDirectory(dirname(path));
+      this.sweep(dirname(path));
+      writeFileAtomically(files, path, bytes);
     } catch (error) {
-      quietly(() => files.remove(temporary));
       throw storeWriteError(path, error);
     }
     return tagOf(bytes);
@@ -53,6 +55,11 @@ export class DirectoryStore implements ObjectStore {
       const path = join(this.directory, name);
       if (this.files.stat(path)?.directory && this.files.list(path).length === 0) this.files.remove(path);
     }
+  }
+
+  private sweep(folder: string): void {
+    if (!this.swept.has(folder)) sweepTemporaries(folder, this.files);
+    this.swept.add(folder);
   }
 
   private found(key: string): StoredObject | null {

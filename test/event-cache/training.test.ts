@@ -1,13 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { systemProcesses } from "../../src/checkpoints/lock.js";
 import { cacheEvents } from "../../src/event-cache/command.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { evaluate } from "../../src/train/evaluation/evaluate.js";
+import { decodeOnce } from "../../src/train/files/decode-once.js";
 import type { Report } from "../../src/train/metrics/report.js";
 import { predict } from "../../src/train/prediction/predict.js";
-import { type TrainOptions, train } from "../../src/train/train.js";
+import { type TrainOptions, train, trainJob } from "../../src/train/train.js";
 import { digests, run, temporary } from "../e2e/hashbrook.js";
 
 const folder = temporary();
@@ -87,6 +89,26 @@ describe("training from a cache leaves the same bytes as training from the data"
     for (const pid of [dead, process.pid]) mkdirSync(join(out, `decoded-${pid}`));
     await trained({ out, epochs: 3, resume: true });
     expect(readdirSync(out).filter((name) => name.startsWith("decoded"))).toEqual([]);
+  });
+
+  it("and what was made under a process id that another one has now; not what runs of other machines may still read", async () => {
+    const { out } = await trained({ epochs: 3, limit: 7000 });
+    const { pid, started, machine } = systemProcesses.self();
+    const elsewhere = machine === "00000000" ? "11111111" : "00000000";
+    const made = {
+      reused: `${pid}-1-${machine}`,
+      fresh: `1-1-${elsewhere}`,
+      old: `1-2-${elsewhere}`,
+      locked: `1-3-${elsewhere}`,
+    };
+    for (const owner of Object.values(made)) mkdirSync(join(out, `decoded-${owner}`));
+    for (const owner of [made.old, made.locked]) utimesSync(join(out, `decoded-${owner}`), 1, 1);
+    writeFileSync(join(out, `writer-${made.locked}.lock`), "");
+    expect(started).toBeGreaterThan(1);
+    const learning = decodeOnce(trainJob({ model, data: files, out, epochs: 3 }), {});
+    expect(await learning).toBeNull();
+    const left = readdirSync(out).filter((name) => name.startsWith("decoded"));
+    expect(left).toEqual([`decoded-${made.fresh}`, `decoded-${made.locked}`]);
   });
 
   it("with validation events from a cache or from files, with either kind of data", async () => {

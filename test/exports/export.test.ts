@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { readSafetensorsLayout } from "../../src/checkpoints/safetensors.js";
 import { bytesOf } from "../../src/core/blocks.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
@@ -64,7 +64,7 @@ describe("exportTable", () => {
     writeFileSync(join(directory, "ids.safetensors"), "yesterday");
     const steps = exportTableSteps(directory, table(6, 2, 2));
     steps.next();
-    expect(readdirSync(directory)).toContain("ids.keys.npy.tmp");
+    expect(readdirSync(directory)).toContainEqual(expect.stringMatching(/^\.ids\.keys\.npy\..*\.tmp$/));
     steps.return([]);
     expect(readdirSync(directory)).toEqual(["ids.safetensors"]);
     expect(readFileSync(join(directory, "ids.safetensors"), "utf8")).toBe("yesterday");
@@ -125,8 +125,13 @@ describe("exportFile", () => {
   it("keeps the older file on failure", () => {
     const path = join(temporaryDirectory(), "tower.onnx");
     writeFileSync(path, "old");
-    mkdirSync(`${path}.tmp`);
+    const rename = vi.spyOn(nodeFiles, "rename").mockImplementationOnce(() => {
+      throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+    });
     expect(errorOf(() => exportFile(path, Uint8Array.of(1))).code).toBe("checkpoint_write");
+    expect(rename).toHaveBeenCalledOnce();
+    rename.mockRestore();
     expect(readFileSync(path, "utf8")).toBe("old");
+    expect(readdirSync(join(path, ".."))).toEqual(["tower.onnx"]);
   });
 });

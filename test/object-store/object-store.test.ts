@@ -1,10 +1,12 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { nodeFiles } from "../../src/core/files.js";
 import { DirectoryStore } from "../../src/object-store/directory-store.js";
 import type { ObjectStore } from "../../src/object-store/object-store.js";
 import { openReader, openStore } from "../../src/object-store/open-store.js";
+import { leftName } from "../core/left-name.js";
 import { doubtfulStore } from "./doubtful-store.js";
 import { fileServer } from "./file-server.js";
 import { describeS3 } from "./s3-server.js";
@@ -67,6 +69,33 @@ function contract(open: () => ObjectStore): void {
 
 describe("objects in a directory", () => {
   contract(() => new DirectoryStore(join(temporaryFolder(), "log")));
+
+  it("that a killed process has left unfinished are removed with the next write, whatever its key: they stayed for ever", async () => {
+    const folder = temporaryFolder();
+    const left = leftName(folder, "delta-000000000007.hbd");
+    writeFileSync(join(folder, left), "half");
+    const store = new DirectoryStore(folder);
+    expect(await store.list()).toEqual([]);
+    await store.write("head.json", bytes("1"), put);
+    expect(readdirSync(folder)).toEqual(["head.json"]);
+  });
+
+  it("may be written by two at once: both used one temporary file", async () => {
+    const folder = temporaryFolder();
+    const write = (text: string) => new DirectoryStore(folder).write("head.json", bytes(text), put);
+    const temporaries = new Set<string>();
+    const { rename } = nodeFiles;
+    nodeFiles.rename = (from, to) => {
+      temporaries.add(from);
+      rename(from, to);
+    };
+    try {
+      await Promise.all([write("1"), write("2")]);
+    } finally {
+      nodeFiles.rename = rename;
+    }
+    expect(temporaries.size).toBe(2);
+  });
 
   it("report what is not writable", async () => {
     const store = new DirectoryStore("/proc/none");

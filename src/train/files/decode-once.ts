@@ -1,8 +1,10 @@
-import { readdirSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { lockName, ownerName, ownerNamed, systemProcesses } from "../../checkpoints/lock.js";
 import { HashbrookError } from "../../core/errors.js";
 import { nodeFiles, quietly } from "../../core/files.js";
 import { isAlive } from "../../core/processes.js";
+import { isOld } from "../../core/temporary.js";
 import { isCacheName } from "../../event-cache/names.js";
 import type { OpenOrMakeOptions } from "../../event-cache/open-or-make.js";
 import type { Input } from "../../sources/reader.js";
@@ -11,7 +13,7 @@ import type { Job } from "../job.js";
 
 /** From this many passes on it is faster to decode the data once into a cache, and to learn every pass from that. */
 const LEAST_EPOCHS = 3;
-/** Prefix of a run's cache within its directory, followed by the process id. */
+/** Prefix of a run's cache within its directory, followed by the process, as in the name of its lock. */
 const PREFIX = "decoded-";
 /** Caches of this process's runs. */
 const inUse = new Set<string>();
@@ -40,7 +42,7 @@ export async function decodeOnce(job: Job, { signal, onNote }: DecodeOnceOptions
   const out = job.out!;
   removeStale(out);
   if (!isWorthIt(job)) return null;
-  const directory = join(out, `${PREFIX}${process.pid}`);
+  const directory = join(out, `${PREFIX}${ownerName(systemProcesses.self())}`);
   inUse.add(directory);
   const remove = () => {
     inUse.delete(directory);
@@ -107,15 +109,30 @@ function namesIn(directory: string): string[] {
   }
 }
 
-/** Removes caches of killed runs; in a container, a killed process may have had this one's id. */
+/** Removes caches of killed runs. */
 function removeStale(out: string): void {
   for (const name of namesIn(out)) {
-    const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : Number.NaN;
+    if (!name.startsWith(PREFIX)) continue;
     const directory = join(out, name);
-    const stale = pid === process.pid ? !inUse.has(directory) : pid > 0 && !isAlive(pid, 0);
-    if (stale) quietly(() => rmSync(directory, { recursive: true, force: true }));
+    quietly(() => {
+      if (isStale(directory, name.slice(PREFIX.length))) rmSync(directory, { recursive: true, force: true });
+    });
   }
 }
+
+/** @param owner the process that has made it */
+function isStale(directory: string, owner: string): boolean {
+  const found = ownerNamed(owner);
+  if (!found) return isStaleOfEarlier(Number(owner));
+  const self = systemProcesses.self();
+  if (ownerName(self) === owner) return !inUse.has(directory);
+  if (found.machine === self.machine) return !systemProcesses.alive(found);
+  // It cannot be looked up, but while it learns it has the lock.
+  return isOld(directory) && !existsSync(join(dirname(directory), lockName(found)));
+}
+
+/** Earlier versions gave the pid alone; in a container, a killed process may have had this one's. */
+const isStaleOfEarlier = (pid: number): boolean => pid === process.pid || (pid > 0 && !isAlive(pid, 0));
 
 /** Why the disk may lack space for the cache; null if it does not. */
 function shortOf(out: string, inputs: readonly Input[]): string | null {
