@@ -49,7 +49,7 @@ export function fieldOf(facts: Facts, { isListed, nameless }: Hints = {}): Field
   if (present === 0) return { left: "is always missing" };
   if (distinct === 1 && shape !== "list") return { left: "is always the same" };
   if (rows >= SAMPLE && shape === "number" && numbersEvents(facts)) return { left: "numbers the events" };
-  if (shape === "number" && !isListed && !isCode(facts) && !(nameless && recurs(facts))) return numeric(facts);
+  if (shape === "number" && !isListed && !isCode(facts) && !(nameless && isIdLike(facts))) return numeric(facts);
   if (shape === "vector")
     return { type: "vector", more: withSeparator(facts, { length: facts.length }), why: "numbers" };
   if (shape === "list") return bag(facts);
@@ -65,11 +65,10 @@ function isCode(facts: Facts): boolean {
   return !isSkewed(facts) && distinct <= Math.min(MOST_CODES, present / AGAIN);
 }
 
-/** True for whole numbers over a wide range that recur and are not counts: without a name, most are ids. */
-function recurs(facts: Facts): boolean {
-  const { whole, sorted, distinct, present } = facts;
-  const [least, most] = [sorted[0], sorted[sorted.length - 1]];
-  return whole && least >= 0 && least <= most / 2 && distinct <= present / 2 && !isSkewed(facts);
+/** True for whole numbers that are spread over a wide range, unlike counts and measures: without a name, most are ids. */
+function isIdLike(facts: Facts): boolean {
+  const { whole, sorted } = facts;
+  return whole && sorted[0] >= 0 && sorted[0] <= sorted[sorted.length - 1] / 2 && !isSkewed(facts);
 }
 
 /** True for counts and prices: many small values, and some very large ones. */

@@ -23,6 +23,8 @@ const NAMES =
 const GRADES = ["rating", "stars", "score", "grade"];
 /** Words for a positive label. */
 const YES = new Set("yes y true t click clicked buy bought purchase purchased pos positive 1".split(" "));
+/** Columns with at most this many values are shown with them. */
+const FEW = 10;
 const LABELLED = /^\S+-[01]( \S+-[01])*$/;
 /** A numeric column with more distinct values is not a grade. */
 const MOST_GRADES = 50;
@@ -81,10 +83,17 @@ function guessed(columns: readonly Facts[], lists: readonly string[]): Facts {
       hint: 'an event has one label: write a line for each item (README: "A line for each candidate"), or give --label COLUMN',
     });
   if (columns.length === 0) throw new HashbrookError("usage", "the events have nothing that a spec can name");
-  const candidates = two.length > 0 ? `these have two values: ${two.map(({ from }) => from).join(", ")}` : "";
-  throw new HashbrookError("usage", "cannot infer the label column", {
-    hint: `give --label COLUMN; ${candidates || `columns: ${columns.map(({ from }) => from).join(", ")}`}`,
-  });
+  throw new HashbrookError("usage", "cannot infer the label column", { hint: candidatesOf(columns, two) });
+}
+
+/** @param two columns with two values */
+function candidatesOf(columns: readonly Facts[], two: readonly Facts[]): string {
+  const names = (some: readonly Facts[]) => some.map(({ from }) => from).join(", ");
+  if (two.length > 0) return `give --label COLUMN; these have two values: ${names(two)}`;
+  const few = columns.filter(({ distinct, shape }) => distinct > 1 && distinct <= FEW && shape !== "list");
+  const values = few.map((facts) => `${facts.from} (${someOf(facts)})`).join(", ");
+  if (few.length > 0) return `give --label COLUMN and --positive VALUE; these have few values: ${values}`;
+  return `give --label COLUMN; columns: ${names(columns)}`;
 }
 
 type Positive = Pick<DraftLabel, "positive" | "share" | "why" | "is">;

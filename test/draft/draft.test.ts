@@ -353,7 +353,7 @@ describe("the other columns", () => {
     );
   });
 
-  it("that recur and have no name are ids, and share the table of lists of them: they were quantities", async () => {
+  it("that have no name and a wide range are ids, and share the table of lists of them: they were quantities", async () => {
     const item = (i: number) => 4000 + ((i * 37) % 100) * 31;
     const history = (i: number) => Array.from({ length: 1 + (i % 6) }, (_, at) => item(i + at)).join("|");
     const draft = await drafted(
@@ -364,8 +364,9 @@ describe("the other columns", () => {
     expect(draft.spec).toContain("- { name: c4, type: bag, max_length: 8, table: c3 }");
     expect(draft.spec).toContain("  c3: { dim: 16, salt: table }");
     const counts = (i: number) => (i * i * 7919) % (1 + (i % 90) ** 3);
-    const rows = events((i) => `${click(i)},u${i % 30},${1000 + ((i * 53) % 150)},${counts(i)}`, 1000);
-    expect((await drafted(rows)).columns.map(({ type }) => type)).toEqual([null, "categorical", "numeric", "numeric"]);
+    const rows = events((i) => `${click(i)},${(i * 7919) % 90_001},${1000 + ((i * 53) % 150)},${counts(i)}`, 999);
+    const more = [...rows, rows[0]];
+    expect((await drafted(more)).columns.map(({ type }) => type)).toEqual([null, "categorical", "numeric", "numeric"]);
   });
 
   it("of weights and counts have a note: both were fields and thresholds in silence", async () => {
@@ -462,6 +463,14 @@ it.skipIf(!existsSync(shared)).each(real)("%s: every event fits", async (path, r
   expect(draft.check).toMatchObject({ rejected: 0, accepted: draft.rows });
   expect(draft.rows).toBeGreaterThan(1900);
   for (const [from, role] of Object.entries(roles)) expect([from, roleOf(draft, from)]).toEqual([from, role]);
+});
+
+it("that the label may be in one of a few columns is said with their values: all columns were listed", async () => {
+  const kinds = ["pv", "cart", "fav", "buy"];
+  const data = file(["user,behavior", ...events((i) => `u${i % 30},${kinds[i % 4]}`)]);
+  await expect(draftSpec({ data })).rejects.toMatchObject({
+    hint: 'give --label COLUMN and --positive VALUE; these have few values: behavior ("pv", "cart", "fav", "buy")',
+  });
 });
 
 describe("lines of several items with a label each", () => {
