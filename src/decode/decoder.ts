@@ -5,7 +5,7 @@ import { Arena } from "./arena.js";
 import { BinaryEvents } from "./binary-events.js";
 import { rejectOf } from "./expected.js";
 import { type Framed, Frames } from "./frames.js";
-import { beginFile, columnsOfMessages, type HeaderOptions } from "./header.js";
+import { beginFile, columnsOfMessages, type HeaderOptions, headerOptions } from "./header.js";
 import { ScanInput } from "./input.js";
 import { KeptBytes } from "./kept-rows.js";
 import { LINE_FORMAT, type ScanKernel, STATUS, scanKernel } from "./kernel.js";
@@ -13,8 +13,8 @@ import { LongRow } from "./long-row.js";
 import { MarkList } from "./marks.js";
 import { notLines } from "./not-lines.js";
 import type { DecoderOptions, Place, Taken } from "./options.js";
-import { sourcesOf } from "./places.js";
-import { layPlan, type ScanPlan } from "./plan.js";
+import { ScanPlan } from "./plan.js";
+import { planOptions } from "./plan-options.js";
 import { type RefusedRow, refusedRow } from "./refused.js";
 import { copyRegion } from "./region.js";
 import { MAX_REJECT_BYTES, MAX_ROW, type PassedRow, type Reject, RejectList, ROW_TOO_LONG } from "./reject.js";
@@ -62,28 +62,26 @@ export class Decoder {
   readonly #kept: KeptBytes;
 
   constructor(spec: CompiledSpec, options: DecoderOptions) {
-    const { capacity, format = spec.events.format, requireLabel = true, distinct = requireLabel } = options;
-    const { kept = null, watch = requireLabel, unlabelled = false, marks = false, everyType = false } = options;
+    const plan = planOptions(spec, options);
+    const { format, watch, marks } = plan;
     const { memory, kernel } = scanKernel();
     const arena = new Arena(memory, kernel.heapBase());
-    const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
     this.spec = spec;
-    [this.#format, this.#memory, this.#kernel, this.#arena] = [format, memory, kernel, arena];
-    const plan = { capacity, format, requireLabel, unlabelled, everyType, distinct, kept, watch, marks };
-    this.#plan = layPlan(spec, plan, kernel, arena);
+    this.#format = format;
+    this.#memory = memory;
+    this.#kernel = kernel;
+    this.#arena = arena;
+    this.#plan = new ScanPlan(spec, plan, kernel, arena);
     this.layout = this.#plan.layout;
-    this.#input = new ScanInput(memory, arena, this.#plan.enlargeScratch);
+    this.#input = new ScanInput(memory, arena, () => this.#plan.enlargeScratch());
     this.#kept = new KeptBytes(kernel, memory, this.#plan.keptRows);
-    if (isBinary(format)) this.schemas = new BinaryEvents(spec.events, kernel, arena, this.#plan.places);
-    if (marks) this.#marks = new MarkList(memory, this.#plan.marks, capacity);
-    if (watch)
-      this.#sampler = new Sampler(memory, kernel, this.#plan.places, unlabelled ? null : spec.label.from, format);
-    const needed = requireLabel ? sourcesOf(spec, format) : fields;
     this.#lineFormat = isDelimited(format) || isBinary(format) ? undefined : LINE_FORMAT[format];
+    const { places } = this.#plan;
+    if (isBinary(format)) this.schemas = new BinaryEvents(spec.events, kernel, arena, places);
+    if (marks) this.#marks = new MarkList(memory, this.#plan.marks, plan.capacity);
+    if (watch) this.#sampler = new Sampler(memory, kernel, places, plan.unlabelled ? null : spec.label.from, format);
     this.needsHeader = isDelimited(format) && (options.header ?? spec.events.header);
-    const { separator } = spec.events;
-    const columns = [...new Set([...(unlabelled ? needed.slice(1) : needed), ...(kept ?? [])])];
-    this.#header = this.needsHeader ? { separator, quoted: format === "csv", needed: columns } : null;
+    this.#header = this.needsHeader ? headerOptions(spec, plan) : null;
     if (isDelimited(format) && !this.needsHeader) this.#nameColumns(spec.events.columns);
   }
 

@@ -1,9 +1,10 @@
 import { HashbrookError } from "../core/errors.js";
 import { nearest } from "../core/nearest.js";
-import type { Format } from "../spec/compiled.js";
+import type { CompiledSpec, Format } from "../spec/compiled.js";
 import type { ScanInput } from "./input.js";
 import { notText, TELLING_BYTES } from "./not-text.js";
-import { MAX_COLUMNS } from "./plan.js";
+import { sourcesOf } from "./places.js";
+import { MAX_COLUMNS, type PlanOptions } from "./plan-options.js";
 import { MAX_ROW } from "./reject.js";
 
 const MEND = "name the columns in the file's first line as in the spec, or set events.header to false";
@@ -165,4 +166,15 @@ function hintFor(name: string, names: readonly string[]): string {
   // A single letter is similar to any other.
   if (near === undefined || (near.length < 3 && near.toLowerCase() !== name.toLowerCase())) return MEND;
   return `did you mean "${near}"? Column names in the spec must equal those of the header`;
+}
+
+/** What a file's header must have: every column that is read or kept. */
+export function headerOptions(
+  spec: CompiledSpec,
+  { format, requireLabel, unlabelled, kept }: PlanOptions,
+): HeaderOptions {
+  const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
+  const read = requireLabel ? sourcesOf(spec, format) : fields;
+  const needed = new Set([...(unlabelled ? read.slice(1) : read), ...(kept ?? [])]);
+  return { separator: spec.events.separator, quoted: format === "csv", needed: [...needed] };
 }

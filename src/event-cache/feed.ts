@@ -2,7 +2,7 @@ import { Batch, type BatchLayout, type Room } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import { joined } from "../core/joined.js";
 import type { Findings, Place, Reject, Taken } from "../decode/decoder.js";
-import { KEPT_BYTES } from "../decode/plan.js";
+import { KEPT_BYTES } from "../decode/plan-options.js";
 import { RejectList } from "../decode/reject.js";
 import type { ColumnMemory } from "../kernels/column.js";
 import { type ByteSource, type SourceFile, type SourcePosition, sourceOf } from "../sources/source.js";
