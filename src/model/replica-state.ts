@@ -1,43 +1,22 @@
 import type { Calibrator } from "../calibration/calibrator.js";
 import { bytesOf } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
-import type {
-  CalibrationState,
-  DenseSlice,
-  Packed,
-  Publishable,
-  ServingRows,
-  ServingState,
-} from "../delta-log/state.js";
+import type { DenseSlice, Packed, Publishable, ServingRows, ServingState } from "../delta-log/state.js";
 import type { DenseOptimizer } from "../optimizers/dense.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import { StoreDifference } from "../tables/difference.js";
 import type { RowStore, Table } from "../tables/table.js";
 import type { Numbers } from "./numbers.js";
+import {
+  type ItemRange,
+  learnedRows,
+  PART_BYTES,
+  type Piece,
+  packedParts,
+  removedRows,
+  type Thing,
+} from "./packed-parts.js";
 import { type StagedUpdate, stagedUpdate } from "./staged-update.js";
-
-/** Default size of a part of a packed model, approximately. */
-export const PART_BYTES = 512 << 10;
-
-/** A range [from, to) of a thing's items, at the end of a part. */
-interface ItemRange {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Something that is packed: `count` items of `unit` bytes each, and how some of them are added to a part. */
-interface Thing {
-  readonly count: number;
-  readonly unit: number;
-  add(run: ItemRange, piece: Piece): void;
-}
-
-interface Piece {
-  tables: ServingRows[];
-  dense: DenseSlice[];
-  statistics: Float64Array | null;
-  calibration?: CalibrationState;
-}
 
 /** The weights of a tower by name: views. */
 type Weights = Readonly<Record<string, { readonly data: Float32Array }>>;
@@ -81,10 +60,9 @@ export class ReplicaState implements Publishable {
       ...this.calibration(),
       ...this.denseThings(),
       ...this.removed(changed === "all"),
-      ...this.stores.map((store, i) => rowsOf(store, changed, i)),
+      ...this.stores.map((store, i) => learnedRows(store, changed === "all" ? null : changed[i])),
     ];
-    const parts = layOut(things, partBytes);
-    return { parts: parts.length, states: () => pieces(things, parts) };
+    return packedParts(things, partBytes);
   }
 
   /**
@@ -238,7 +216,7 @@ export class ReplicaState implements Publishable {
 
   /** Rows removed since the last request. Not needed by those who receive all rows. */
   private removed(all: boolean): Thing[] {
-    const removed = this.stores.map(removedOf);
+    const removed = this.stores.map(removedRows);
     return all ? [] : removed;
   }
 
@@ -259,59 +237,4 @@ export class ReplicaState implements Publishable {
 
 function mismatch(what: string, size: number): HashbrookError {
   return new HashbrookError("checkpoint_mismatch", `${what}: ${size} values of an update do not match this model`);
-}
-
-function rowsOf(store: RowStore, changed: readonly Uint32Array[] | "all", i: number): Thing {
-  const { name } = store.spec;
-  const { dim } = store.layout;
-  // Some of the changed rows may have been removed since.
-  const some = changed === "all" ? null : store.present(changed[i]);
-  let next = 0;
-  const take = ({ from, to }: ItemRange): Uint32Array => {
-    if (some) return some.subarray(from, to);
-    const rows = store.rowsFrom(from === 0 ? 0 : next, to - from);
-    next = (rows.at(-1) ?? 0) + 1;
-    return rows;
-  };
-  const add = (run: ItemRange, piece: Piece): void => {
-    piece.tables.push({ name, dim, ...store.weightsOfRows(take(run)), removed: new BigUint64Array(0) });
-  };
-  return { count: some ? some.length : store.rows, unit: 8 + dim * 4, add };
-}
-
-function removedOf(store: RowStore): Thing {
-  const removed = store.takeRemoved();
-  const { dim } = store.layout;
-  const add = ({ from, to }: ItemRange, piece: Piece): void => {
-    const rows = { name: store.spec.name, dim, keys: new BigUint64Array(0), weights: new Float32Array(0) };
-    piece.tables.push({ ...rows, removed: removed.slice(from, to) });
-  };
-  return { count: removed.length, unit: 8, add };
-}
-
-/** For each part, the range of each thing (by its index) that it holds; a part is closed when it is full. */
-function layOut(things: readonly Thing[], partBytes: number): (readonly [number, ItemRange])[][] {
-  const parts: [number, ItemRange][][] = [[]];
-  let room = partBytes;
-  things.forEach(({ count, unit }, index) => {
-    for (let from = 0; from < count; ) {
-      if (room < unit && parts.at(-1)!.length > 0) {
-        parts.push([]);
-        room = partBytes;
-      }
-      const to = Math.min(count, from + Math.max(1, Math.floor(room / Math.max(unit, 1))));
-      parts.at(-1)!.push([index, { from, to }]);
-      room -= (to - from) * unit;
-      from = to;
-    }
-  });
-  return parts;
-}
-
-function* pieces(things: readonly Thing[], parts: (readonly [number, ItemRange])[][]): Generator<ServingState> {
-  for (const runs of parts) {
-    const piece: Piece = { tables: [], dense: [], statistics: null };
-    for (const [index, run] of runs) things[index].add(run, piece);
-    yield piece;
-  }
 }
