@@ -5,14 +5,12 @@ import { createTable } from "../encodings/create.js";
 import type { Graph } from "../graph/graph.js";
 import { type OnnxOptions, toOnnx } from "../graph/onnx.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
-import { BoundGraph } from "../runtimes/bound-graph.js";
 import type { Views } from "../runtimes/runtime.js";
 import { scoringRows } from "../runtimes/scoring-rows.js";
 import type { CompiledSpec, LanesSpec } from "../spec/compiled.js";
 import type { GatherMode, StreamTime } from "../tables/encoding.js";
 import type { Table } from "../tables/table.js";
 import { buildTower, OUTPUT_BIAS, type Tower } from "../towers/tower.js";
-import { GraphArrays } from "./graph-arrays.js";
 import { Lanes } from "./lanes.js";
 import {
   type Clipped,
@@ -26,10 +24,10 @@ import {
 } from "./model.js";
 import { CutVectors, NestedVectors, type Prefixes } from "./nested-vectors.js";
 import { Numbers } from "./numbers.js";
-import { PooledBags } from "./pooled-bags.js";
 import { ReplicaState } from "./replica-state.js";
 import { rewrittenOf, type Serve, serveOf, weighsFakes } from "./served-logits.js";
 import { StreamClock } from "./stream-clock.js";
+import { TowerGraphs } from "./tower-graphs.js";
 import { towerShape } from "./tower-shape.js";
 import { initializersOf, norm, prefixed, scale } from "./views.js";
 import { WildGradients } from "./wild-gradients.js";
@@ -47,15 +45,8 @@ export class TowerModel implements Model {
   readonly numbers: Numbers;
   readonly calibrator: Calibrator | null;
   private readonly serve: Serve;
-  private readonly graph: BoundGraph;
-  /** Scores batches that are not learned completely, or not with whole vectors. */
-  private readonly scoring: BoundGraph | null;
+  private readonly graphs: TowerGraphs;
   private part: ArrayBuffer | null = null;
-  /** Scores batches whose rows share the items of their pooled bags. */
-  private readonly sharedGraph: BoundGraph | null;
-  private readonly bags: PooledBags;
-  private readonly logits: Float32Array;
-  private readonly padded: { labels: Float32Array; weights: Float32Array; vectors: Float32Array };
   private readonly clock: StreamClock;
   /** Training of nested vectors; null: there are none. */
   private readonly nested: NestedVectors | null;
@@ -81,7 +72,6 @@ export class TowerModel implements Model {
     this.dense = new DenseOptimizer(spec.tower.optimizer, tower.parameters);
     this.parameters = this.dense.parameters();
     this.parameterGradients = prefixed("d_", this.dense.gradients());
-    this.bags = new PooledBags(spec, options.layout, rows);
     this.numbers = new Numbers(spec, new Float32Array(rows * spec.numbers.length));
     this.calibrator = Calibrator.of(spec);
     this.serve = serveOf(spec);
@@ -89,23 +79,12 @@ export class TowerModel implements Model {
     this.nested = this.learning ? NestedVectors.of(spec) : null;
     this.cutVectors = new CutVectors(spec);
     this.clock = new StreamClock(spec);
-    this.logits = new Float32Array(rows);
-    this.padded = {
-      labels: new Float32Array(rows),
-      weights: new Float32Array(rows),
-      vectors: new Float32Array(rows * options.layout.vectorWidth),
-    };
-    const { runtime } = spec.tower;
-    const items = () => (this.sharedGraph ? this.bags.items(this.tables) : {});
-    const placed = new GraphArrays(this.fixedArrays(), this.tables, { learning: this.learning, items });
-    const arrays = () => placed.all();
-    const batches = { threads: options.threads, rows: spec.lanes?.round ?? spec.batch };
-    this.graph = this.learning
-      ? new BoundGraph(tower.train, runtime, arrays, batches)
-      : new BoundGraph(tower.infer, runtime, arrays);
-    const scores = this.learning && (spec.negative_sampling !== undefined || this.nested !== null);
-    this.scoring = scores ? new BoundGraph(tower.infer, runtime, arrays, batches) : null;
-    this.sharedGraph = tower.shared && !this.learning ? new BoundGraph(tower.shared, runtime, arrays) : null;
+    this.graphs = new TowerGraphs(spec, options, tower, {
+      tables,
+      weights: { ...this.parameters, ...this.parameterGradients },
+      numbers: this.numbers.values,
+      scoresApart: spec.negative_sampling !== undefined || this.nested !== null,
+    });
     this.lanes = spec.lanes && this.learning ? this.openLanes(spec.lanes) : null;
   }
 
@@ -118,18 +97,21 @@ export class TowerModel implements Model {
       tables.push(await createTable(spec, t, options.layout, { ...options, learns, serving }));
     const model = new TowerModel(spec, options, tables, tower);
     if (options.purpose === "hold" || options.folds) return model;
-    await model.graph.load();
-    await model.scoring?.load();
-    await model.sharedGraph?.load();
+    await model.graphs.load();
     return model;
   }
 
   private openLanes(spec: LanesSpec): Lanes {
     const { layout, dense, numbers, clock } = this;
     return new Lanes(spec, {
-      ...{ layout, numbers, clock, dense, tables: this.learningTables(), denseLearns: !this.frozen?.tower },
+      layout,
+      numbers,
+      clock,
+      dense,
+      tables: this.learningTables(),
+      denseLearns: !this.frozen?.tower,
       run: (batch, first) => this.forward(batch, "lane", clock.before(batch), first),
-      logits: (rows) => this.serve(this.logits.subarray(0, rows)),
+      logits: (rows) => this.serve(this.graphs.logits.subarray(0, rows)),
       predict: (batch) => this.predict(batch),
       bound: (dense, vectors, rows) => this.bound(dense, vectors, rows),
     });
@@ -143,7 +125,7 @@ export class TowerModel implements Model {
     if (!taken) {
       const skipped = await this.step(batch, clock);
       this.clock.count(batch);
-      return { logits: this.serve(this.logits.subarray(0, batch.rows)), skipped };
+      return { logits: this.serve(this.graphs.logits.subarray(0, batch.rows)), skipped };
     }
     const logits = (await this.predict(batch)).slice();
     this.part ??= new ArrayBuffer(this.layout.bytes);
@@ -174,7 +156,7 @@ export class TowerModel implements Model {
   /** Runs the tower forward and backward. @param first number of the batch's first event since the clock's last count */
   private async forward(batch: Batch, mode: GatherMode, clock: StreamTime, first: number): Promise<void> {
     await this.gather(batch, mode, clock);
-    await (this.nested ? this.runNested(batch, this.nested, first) : this.run(batch, this.graph, batch.rows));
+    await (this.nested ? this.runNested(batch, this.nested, first) : this.graphs.learn(batch));
     this.onTowerRun();
     this.cutVectors.cut(this.gradients(), batch.rows);
   }
@@ -185,8 +167,8 @@ export class TowerModel implements Model {
       vectors: this.outputs().map(of),
       gradients: this.gradients().map(of),
       dense: Object.values(this.parameterGradients).map(({ data }) => data as Float32Array),
-      logits: this.logits.subarray(0, batch.rows),
-      tower: (labels) => this.run(batch, this.graph, batch.rows, labels),
+      logits: this.graphs.logits.subarray(0, batch.rows),
+      tower: (labels) => this.graphs.learn(batch, labels),
     });
   }
 
@@ -199,12 +181,10 @@ export class TowerModel implements Model {
   }
 
   async predict(batch: Batch, gathered?: () => void): Promise<Float32Array> {
-    const rows = scoringRows(batch.rows);
     await this.gather(batch, "score", this.clock.before(batch));
     gathered?.();
-    const shared = this.sharedGraph && this.bags.areShared(batch) ? this.sharedGraph : null;
-    await this.run(batch, shared ?? this.scoring ?? this.graph, rows);
-    return this.serve(this.logits.subarray(0, batch.rows));
+    await this.graphs.score(batch);
+    return this.serve(this.graphs.logits.subarray(0, batch.rows));
   }
 
   async predictCuts(batch: Batch, cuts: readonly Prefixes[]): Promise<Float32Array[]> {
@@ -216,8 +196,8 @@ export class TowerModel implements Model {
         this.tables[t].output.set(x);
       });
       new CutVectors(this.spec, prefixes).cut(this.outputs(), batch.rows);
-      await this.run(batch, this.scoring ?? this.graph, scoringRows(batch.rows));
-      scores.push(this.serve(this.logits.slice(0, batch.rows)));
+      await this.graphs.score(batch, true);
+      scores.push(this.serve(this.graphs.logits.slice(0, batch.rows)));
     }
     return scores;
   }
@@ -259,9 +239,7 @@ export class TowerModel implements Model {
 
   async close(): Promise<void> {
     for (const table of this.tables) await table.close();
-    await this.graph.close();
-    await this.scoring?.close();
-    await this.sharedGraph?.close();
+    await this.graphs.close();
   }
 
   private async gather(batch: Batch, mode: GatherMode, clock: StreamTime): Promise<void> {
@@ -294,24 +272,5 @@ export class TowerModel implements Model {
   private bound(dense: number, vectors: number, rows: number): number {
     const norms = [Math.sqrt(dense) / rows, Math.sqrt(vectors / rows)] as const;
     return Number.isFinite(norms[0] + norms[1]) ? this.wild.factor(norms, rows) : 1; // to be skipped
-  }
-
-  /** Runs the graph for `rows` rows; those beyond the batch (padding of a scoring run) hold left-over values that nobody reads. */
-  private async run(batch: Batch, graph: BoundGraph, rows: number, labels = batch.labels): Promise<void> {
-    if (this.layout.vectorWidth > 0) this.padded.vectors.set(batch.vectors);
-    if (this.learning) {
-      this.padded.labels.set(labels);
-      this.padded.weights.set(batch.weights);
-    }
-    this.bags.count(batch);
-    await graph.run(rows);
-  }
-
-  /** Arrays that do not move. */
-  private fixedArrays() {
-    const { logits, padded, numbers, bags } = this;
-    const dense = { ...this.parameters, ...this.parameterGradients };
-    const arrays = Object.entries(dense).map(([name, { data }]) => [name, data]);
-    return { ...Object.fromEntries(arrays), ...padded, ...bags.lengths(), logits, numbers: numbers.values };
   }
 }
