@@ -3,8 +3,10 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
+/** Instead of half a minute, which a busy machine needs. */
+const PATIENCE_MS = 180_000;
 const PLACES = [
   process.env.HASHBROOK_CHROMIUM,
   "/usr/bin/chromium",
@@ -24,7 +26,15 @@ export function hasBrowser(): boolean {
 
 /** A container's root has no sandbox, and its /dev/shm is small. */
 export function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: found!, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+  const args = ["--no-sandbox", "--disable-dev-shm-usage"];
+  return chromium.launch({ executablePath: found!, args, timeout: PATIENCE_MS });
+}
+
+/** A page that waits as long as other tests do. */
+export async function openPage(browser: Browser, options?: BrowserContextOptions): Promise<Page> {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(PATIENCE_MS);
+  return page;
 }
 
 const TYPES: Readonly<Record<string, string>> = {

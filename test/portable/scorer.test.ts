@@ -12,7 +12,7 @@ import { Scorer as ServerScorer } from "../../src/serve/scorer.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { predict } from "../../src/train/prediction/predict.js";
 import { train } from "../../src/train/train.js";
-import { hasBrowser, openBrowser, serveFolders } from "./browser.js";
+import { hasBrowser, openBrowser, openPage, serveFolders } from "./browser.js";
 
 const folder = mkdtempSync(join(tmpdir(), "portable-"));
 const REQUEST = {
@@ -167,7 +167,7 @@ describe.skipIf(!hasBrowser())("examples/browser in Chromium", () => {
     const { url, close } = await serveFolders({ "": ".", models: folder });
     const browser = await openBrowser();
     try {
-      const page = await browser.newPage();
+      const page = await openPage(browser);
       const errors: string[] = [];
       page.on("pageerror", (error) => errors.push(error.message));
       await page.goto(`${url}/examples/browser/?model=/models/${name}-exported/scorer.hbd`);

@@ -10,7 +10,7 @@ import { reportData } from "../../src/report/report-data.js";
 import { runReport } from "../../src/report/run-sections.js";
 import { svgOf, ticks } from "../../src/report/svg.js";
 import { run, temporary } from "../e2e/hashbrook.js";
-import { hasBrowser, openBrowser } from "../portable/browser.js";
+import { hasBrowser, openBrowser, openPage } from "../portable/browser.js";
 
 const HOSTILE = `</script><script>document.title="owned"</script><img src=x onerror="document.title='owned'">&'"`;
 const out = join(temporary(), "run");
@@ -214,7 +214,7 @@ describe.skipIf(!hasBrowser())("a report in Chromium", () => {
     "at %i pixels, %s: draws every chart, without network requests or log messages",
     async (width, colorScheme) => {
       const { html } = await writeReport({ directory: out, out: join(temporary(), "report.html") });
-      const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+      const page = await openPage(browser, { viewport: { width, height: 900 }, colorScheme });
       const [logged, asked]: string[][] = [[], []];
       page.on("pageerror", (error) => logged.push(error.message));
       page.on("console", (message) => logged.push(message.text()));

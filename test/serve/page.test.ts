@@ -6,7 +6,7 @@ import { Models } from "../../src/serve/models/models.js";
 import { ServedModel } from "../../src/serve/models/served-model.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
-import { hasBrowser, openBrowser } from "../portable/browser.js";
+import { hasBrowser, openBrowser, openPage } from "../portable/browser.js";
 import { shop, twoVersions } from "./served.js";
 
 const TOKEN = "the-only-client's-token";
@@ -105,7 +105,7 @@ describe.skipIf(!hasBrowser())("the page in Chromium", () => {
   ] as const)(
     "at %i pixels, %s: shows figures and plots, scores a request, looks up an id",
     async (width, colorScheme) => {
-      const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+      const page = await openPage(browser, { viewport: { width, height: 900 }, colorScheme });
       const errors: string[] = [];
       page.on("pageerror", (error) => errors.push(error.message));
       await page.goto(url);
