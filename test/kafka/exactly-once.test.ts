@@ -12,12 +12,13 @@ import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import type { Report } from "../../src/train/metrics/report.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { type BrokerFacts, describeBroker, killBroker, startBroker } from "./harness.js";
-import { DEEP_CROSSING, LR, training } from "./trainers.js";
+import { DEEP_CROSSING, killedSoon, LR, training } from "./trainers.js";
 
 /** Fifty in `npm run test:soak`; HASHBROOK_KILLS=1000 takes two hours. */
 const KILLS = Number(process.env.HASHBROOK_KILLS ?? 12);
 /** Enough for every life to make progress: in four checkpoints at most, of 1,024 events each. */
-const EVENTS = 4000 * KILLS;
+const MOST_OF_A_LIFE = 4000;
+const EVENTS = MOST_OF_A_LIFE * KILLS;
 /** For the model that is compared byte for byte with a run without kills. */
 const LR_KILLS = process.env.HASHBROOK_SEED ? 8 : 4;
 const PARTITIONS = 4;
@@ -70,16 +71,12 @@ describeBroker("exactly once", () => {
   ];
 
   /** Starts a trainer that dies at a random moment, or at a random step of its writes. */
-  function startToKill(
-    args: readonly string[],
-    rng: Rng,
-    kill: number,
-  ): { child: ChildProcess; timer?: NodeJS.Timeout } {
+  function startToKill(args: readonly string[], rng: Rng, kill: number): ChildProcess {
     const byStep = kill % 4 !== 0;
     const at = `${1 + rng.below(45)} ${rng.below(2) === 0 ? "before" : "after"}`;
     const child = start(args, byStep ? at : undefined);
-    if (byStep) return { child };
-    return { child, timer: setTimeout(() => child.kill("SIGKILL"), 300 + rng.below(600)) };
+    if (!byStep) void killedSoon(child, args[args.indexOf("--out") + 1], 300 + rng.below(600), MOST_OF_A_LIFE);
+    return child;
   }
 
   /** Kills trainers until one ends by itself or `kills` have died; then lets one end. Returns how many died. */
@@ -90,9 +87,8 @@ describeBroker("exactly once", () => {
         await killBroker(broker);
         broker = await startBroker({ dir: broker.dir, keep: true });
       }
-      const { child, timer } = startToKill(args, rng, kill);
+      const child = startToKill(args, rng, kill);
       const { status, stderr } = await ended(child);
-      clearTimeout(timer);
       if (status === 0) return kill;
       expect(child.signalCode, stderr).toBe("SIGKILL");
     }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, truncateSync } from "node:fs";
+import { existsSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -8,15 +8,9 @@ import { createKafka, type KafkaOptions, kafkaOptions } from "../../src/sources/
 import { KafkaProducer } from "../../src/sources/kafka/producer.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { type BrokerFacts, describeBroker, describeKafka, killBroker, startBroker } from "./harness.js";
-import { DEEP_CROSSING, rows, training } from "./trainers.js";
+import { DEEP_CROSSING, rows, saved, training } from "./trainers.js";
 
 const EVENTS = 60_000;
-
-/** Examples in the newest checkpoint; -1 before there is one. */
-function saved(out: string): number {
-  const numbers = readdirSync(out).map((name) => Number(/^checkpoint-(\d+)$/.exec(name)?.[1] ?? -1));
-  return Math.max(-1, ...numbers);
-}
 
 describeBroker("a trainer that is killed again and again within seconds", () => {
   let broker: BrokerFacts;

@@ -6,11 +6,11 @@ import { readOrder } from "../../src/train/ordering/order-log.js";
 import type { TogetherReport } from "../../src/train/together/options.js";
 import { digests, ended, report, run, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
-import { LR, rows, training } from "./trainers.js";
+import { killedSoon, LR, rows, training } from "./trainers.js";
 
 const EVENTS = 12_000;
 const PARTITIONS = 3;
-/** Kills at a write, and at a random time. */
+/** Kills at a write, and at a random time, a quarter of the way at most. */
 const KILLS = [5, null, 12, 20];
 
 describeKafka("several models from one topic", (kafka) => {
@@ -40,9 +40,9 @@ describeKafka("several models from one topic", (kafka) => {
     let died = 0;
     for (const at of KILLS) {
       const child = start(args, at === null ? undefined : `${at} ${rng.below(2) === 0 ? "before" : "after"}`);
-      const timer = at === null ? setTimeout(() => child.kill("SIGKILL"), 800 + rng.below(1500)) : undefined;
-      if ((await ended(child)).status === null) died++;
-      clearTimeout(timer);
+      const end = ended(child);
+      if (at === null) await killedSoon(child, join(out, "lr"), 800 + rng.below(1500), EVENTS / 4);
+      if ((await end).status === null) died++;
     }
     expect(died).toBeGreaterThan(2);
     const together = (await report(args)) as unknown as TogetherReport;

@@ -1,3 +1,5 @@
+import { existsSync, readdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { simulatedLines, type start } from "../e2e/hashbrook.js";
 import { LR } from "../small-specs.js";
 
@@ -30,4 +32,17 @@ export function waitForLog(child: ReturnType<typeof start>, pattern: RegExp): Pr
     });
     child.on("close", () => reject(new Error(`it ended: ${text.slice(-2000)}`)));
   });
+}
+
+/** Examples in a run's newest checkpoint; -1 before there is one. */
+export function saved(out: string): number {
+  const names = existsSync(out) ? readdirSync(out) : [];
+  return Math.max(-1, ...names.map((name) => Number(/^checkpoint-(\d+)$/.exec(name)?.[1] ?? -1)));
+}
+
+/** Kills a trainer after `ms`, or as soon as it has saved `events` more: a fast machine is not at the end by then. */
+export async function killedSoon(child: ReturnType<typeof start>, out: string, ms: number, events: number) {
+  const [end, before] = [performance.now() + ms, saved(out)];
+  while (child.exitCode === null && performance.now() < end && saved(out) < before + events) await sleep(2);
+  child.kill("SIGKILL");
 }
