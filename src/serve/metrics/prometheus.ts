@@ -13,8 +13,9 @@ const FRESHNESS_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300];
 
 /** A scorer's Prometheus metrics. One per process or server, with its own registry. */
 export class ServeMetrics {
+  private readonly registry = new Registry();
   /** The content type of `text`. */
-  readonly contentType: string;
+  readonly contentType: string = this.registry.contentType;
   /** Another source of metrics in the process, such as a trainer. */
   beside: {
     /** Its metrics, in Prometheus' text format. */
@@ -22,70 +23,57 @@ export class ServeMetrics {
   } | null = null;
   /** The last ten minutes' requests, for the dashboard. @internal */
   readonly traffic = new TrafficWindow(systemClock);
-  private readonly registry = new Registry();
-  private readonly requests: Counter<"status">;
-  private readonly candidates: Counter;
-  private readonly latency: Histogram;
-  private readonly freshness: Histogram;
-  private readonly freshnessSummary: Summary;
-  private readonly refusals: Counter<"reason">;
-  private readonly shadowDifference: Summary<"model">;
-  private readonly shadowFailures: Counter<"model">;
-
-  constructor() {
-    const registers = [this.registry];
-    this.contentType = this.registry.contentType;
-    this.requests = new Counter({
-      name: "hashbrook_score_requests_total",
-      help: "Score requests by HTTP status",
-      labelNames: ["status"],
-      registers,
-    });
-    this.candidates = new Counter({
-      name: "hashbrook_score_candidates_total",
-      help: "Candidates scored",
-      registers,
-    });
-    this.latency = new Histogram({
-      name: "hashbrook_score_seconds",
-      help: "Time from a score request's arrival to its response",
-      buckets: LATENCY_BUCKETS,
-      registers,
-    });
-    this.freshness = new Histogram({
-      name: "hashbrook_freshness_seconds",
-      help: "Time from an event until scores reflect it, for a sample of the events",
-      buckets: FRESHNESS_BUCKETS,
-      registers,
-    });
-    this.freshnessSummary = new Summary({
-      name: "hashbrook_freshness_quantile_seconds",
-      help: "Quantiles of freshness over the last minute",
-      percentiles: [0.5, 0.99],
-      maxAgeSeconds: 60,
-      ageBuckets: 6,
-      registers,
-    });
-    this.refusals = new Counter({
-      name: "hashbrook_refused_requests_total",
-      help: "Score requests that were not scored, by error code",
-      labelNames: ["reason"],
-      registers,
-    });
-    this.shadowDifference = new Summary({
-      name: "hashbrook_shadow_difference",
-      help: "Mean absolute difference between a shadow's probabilities and those answered, per request",
-      labelNames: ["model"],
-      percentiles: [0.5, 0.99],
-      registers,
-    });
-    this.shadowFailures = new Counter({
-      name: "hashbrook_shadow_failures_total",
-      help: "Requests that a shadow could not score; clients were answered nevertheless",
-      labelNames: ["model"],
-      registers,
-    });
-  }
+  private readonly registers = [this.registry];
+  private readonly requests = new Counter<"status">({
+    name: "hashbrook_score_requests_total",
+    help: "Score requests by HTTP status",
+    labelNames: ["status"],
+    registers: this.registers,
+  });
+  private readonly candidates = new Counter({
+    name: "hashbrook_score_candidates_total",
+    help: "Candidates scored",
+    registers: this.registers,
+  });
+  private readonly latency = new Histogram({
+    name: "hashbrook_score_seconds",
+    help: "Time from a score request's arrival to its response",
+    buckets: LATENCY_BUCKETS,
+    registers: this.registers,
+  });
+  private readonly freshness = new Histogram({
+    name: "hashbrook_freshness_seconds",
+    help: "Time from an event until scores reflect it, for a sample of the events",
+    buckets: FRESHNESS_BUCKETS,
+    registers: this.registers,
+  });
+  private readonly freshnessSummary = new Summary({
+    name: "hashbrook_freshness_quantile_seconds",
+    help: "Quantiles of freshness over the last minute",
+    percentiles: [0.5, 0.99],
+    maxAgeSeconds: 60,
+    ageBuckets: 6,
+    registers: this.registers,
+  });
+  private readonly refusals = new Counter<"reason">({
+    name: "hashbrook_refused_requests_total",
+    help: "Score requests that were not scored, by error code",
+    labelNames: ["reason"],
+    registers: this.registers,
+  });
+  private readonly shadowDifference = new Summary<"model">({
+    name: "hashbrook_shadow_difference",
+    help: "Mean absolute difference between a shadow's probabilities and those answered, per request",
+    labelNames: ["model"],
+    percentiles: [0.5, 0.99],
+    registers: this.registers,
+  });
+  private readonly shadowFailures = new Counter<"model">({
+    name: "hashbrook_shadow_failures_total",
+    help: "Requests that a shadow could not score; clients were answered nevertheless",
+    labelNames: ["model"],
+    registers: this.registers,
+  });
 
   /** Counts an answered score request. */
   answered(status: number, candidates: number, seconds: number): void {

@@ -9,53 +9,64 @@ export class TrainMetrics {
 
   constructor() {
     this.contentType = this.registry.contentType;
-    const value = (name: string, help: string, read: (progress: Progress) => number | null, Kind: Kind = Gauge) => {
-      const show = () => (this.progress ? read(this.progress) : null);
-      new Kind({ name: `hashbrook_train_${name}`, help, registers: [this.registry], collect: shower(show) });
-    };
-    value("examples_total", "Examples learned, including those before a restart", (p) => p.examples, Counter);
-    value("rejected_total", "Events rejected", (p) => p.rejected, Counter);
-    value("duplicates_total", "Events skipped because their id had been seen before", (p) => p.duplicates, Counter);
-    value("tombstones_total", "Messages without a value (tombstones)", (p) => p.tombstones, Counter);
-    value("skipped_total", "Examples skipped because their gradient was not finite", (p) => p.skipped, Counter);
-    value("logloss", "Progressive log loss of the current window", (p) => p.window.logloss);
-    value("auc", "Progressive AUC of the current window", (p) => p.window.auc);
-    value(
-      "normalized_entropy",
-      "Progressive normalized entropy of the current window",
-      (p) => p.window.normalized_entropy,
-    );
-    value("calibration", "Predicted over actual clicks of the current window", (p) => p.window.calibration);
-    value("table_rows", "Learned rows of all tables", (p) => p.table_rows);
-    value("table_bytes", "Bytes of all tables", (p) => p.table_bytes);
-    value("memory_bytes", "Resident memory of the process", (p) => p.memory_bytes);
-    value("unsaved", "Examples learned since the last durable checkpoint", (p) => p.unsaved);
-    value("ready", "1 while the source can be read", (p) => Number(p.source?.ready ?? true));
+    this.counts();
+    this.quality();
+    this.sizes();
+    this.source();
+    this.outliers();
+    this.lifecycle();
+    this.joins();
+    this.calibration();
+    this.gate();
+    this.slices();
+    this.epochs();
+  }
+
+  private counts(): void {
+    this.value("examples_total", "Examples learned, including those before a restart", (p) => p.examples);
+    this.value("rejected_total", "Events rejected", (p) => p.rejected);
+    this.value("duplicates_total", "Events skipped because their id had been seen before", (p) => p.duplicates);
+    this.value("tombstones_total", "Messages without a value (tombstones)", (p) => p.tombstones);
+    this.value("skipped_total", "Examples skipped because their gradient was not finite", (p) => p.skipped);
+  }
+
+  private quality(): void {
+    this.value("logloss", "Progressive log loss of the current window", (p) => p.window.logloss);
+    this.value("auc", "Progressive AUC of the current window", (p) => p.window.auc);
+    const entropy = "Progressive normalized entropy of the current window";
+    this.value("normalized_entropy", entropy, (p) => p.window.normalized_entropy);
+    this.value("calibration", "Predicted over actual clicks of the current window", (p) => p.window.calibration);
+  }
+
+  private sizes(): void {
+    this.value("table_rows", "Learned rows of all tables", (p) => p.table_rows);
+    this.value("table_bytes", "Bytes of all tables", (p) => p.table_bytes);
+    this.value("memory_bytes", "Resident memory of the process", (p) => p.memory_bytes);
+    this.value("unsaved", "Examples learned since the last durable checkpoint", (p) => p.unsaved);
+  }
+
+  private source(): void {
+    this.value("ready", "1 while the source can be read", (p) => Number(p.source?.ready ?? true));
     const stalled = ({ source }: Progress) => Number(source?.reason?.startsWith("join_stalled") ?? false);
-    value("join_stalled", "1 while impressions wait for clicks and no newer click arrives", stalled);
+    this.value("join_stalled", "1 while impressions wait for clicks and no newer click arrives", stalled);
     const lag = () => this.progress?.source?.lag.map((messages, p) => [String(p), messages] as const) ?? [];
     this.labelled("lag", "Messages not yet learned, by partition", "partition", lag);
-    const ages = () => {
+    this.labelled("freshness_quantile_seconds", "Time from an event to its publication", "quantile", () => {
       const { p50, p99 } = this.progress?.freshness ?? {};
-      return p50 === undefined || p99 === undefined
-        ? []
-        : ([
-            ["0.5", p50],
-            ["0.99", p99],
-          ] as const);
-    };
-    this.labelled("freshness_quantile_seconds", "Time from an event to its publication", "quantile", ages);
-    const clipped = () => Object.entries(this.progress?.clipped ?? {});
-    this.labelled(
-      "clipped_total",
-      "Outliers that were clipped: numbers, event times, and batches by the norm of their gradients",
-      "what",
-      clipped,
-    );
-    this.lifecycle();
-    value("left_out_total", "Negatives scored but not learned (negative sampling)", (p) => p.left_out, Counter);
+      if (p50 === undefined || p99 === undefined) return [];
+      return Object.entries({ "0.5": p50, "0.99": p99 });
+    });
+  }
+
+  private outliers(): void {
+    const help = "Outliers that were clipped: numbers, event times, and batches by the norm of their gradients";
+    this.labelled("clipped_total", help, "what", () => Object.entries(this.progress?.clipped ?? {}));
+  }
+
+  private joins(): void {
+    this.value("left_out_total", "Negatives scored but not learned (negative sampling)", (p) => p.left_out);
     const joined = (name: string, help: string, of: (counts: NonNullable<Progress["join"]>) => number) =>
-      value(name, help, ({ join }) => (join ? of(join) : Number.NaN), Counter);
+      this.value(name, help, ({ join }) => (join ? of(join) : Number.NaN));
     joined("clicks_total", "Clicks that arrived in time", ({ clicks }) => clicks);
     joined("clicks_late_total", "Clicks that arrived too late", ({ late }) => late);
     joined("clicks_repeated_total", "Repeated clicks of an impression", ({ duplicates }) => duplicates);
@@ -64,27 +75,29 @@ export class TrainMetrics {
       joined(name, help, ({ conversions }) => conversions?.[of] ?? Number.NaN);
     converted("conversions_total", "Conversions that arrived in time", "count");
     converted("conversions_late_total", "Conversions that arrived too late", "late");
-    value(
-      "calibrated_logloss",
-      "Progressive log loss of calibrated probabilities",
-      (p) => p.calibrated?.logloss ?? null,
-    );
-    value("group_auc", "Progressive AUC within groups of events, of the last complete window", (p) => p.group_auc);
-    value("held", "1 while the gate holds publication because a signal is out of bounds", ({ gate }) =>
-      gate ? Number(gate.held !== null) : null,
-    );
-    value("holds_total", "Times the gate held publication", ({ gate }) => gate?.holds ?? Number.NaN, Counter);
+  }
+
+  private calibration(): void {
+    const calibrated = "Progressive log loss of calibrated probabilities";
+    this.value("calibrated_logloss", calibrated, (p) => p.calibrated?.logloss ?? null);
+    const grouped = "Progressive AUC within groups of events, of the last complete window";
+    this.value("group_auc", grouped, (p) => p.group_auc);
+  }
+
+  private gate(): void {
+    const held = "1 while the gate holds publication because a signal is out of bounds";
+    this.value("held", held, ({ gate }) => (gate ? Number(gate.held !== null) : null));
+    this.value("holds_total", "Times the gate held publication", ({ gate }) => gate?.holds ?? Number.NaN);
     const watched = () => this.progress?.gate?.signals.map(({ name, value }) => [name, value] as const) ?? [];
     this.labelled("gate_signal", "Signals of the gate in the last window", "signal", watched);
-    this.slices();
+  }
+
+  private epochs(): void {
     for (const figure of ["auc", "logloss"] as const) {
-      value(
-        `seen_${figure}`,
-        `${figure} of events learned in an earlier epoch: shows memorization, not quality`,
-        (p) => p.seen?.[figure] ?? null,
-      );
-      const help = `${figure} of the latest pass over the validation events, which are never learned`;
-      value(`validation_${figure}`, help, (p) => p.validation?.[figure] ?? null);
+      const seen = `${figure} of events learned in an earlier epoch: shows memorization, not quality`;
+      this.value(`seen_${figure}`, seen, (p) => p.seen?.[figure] ?? null);
+      const held = `${figure} of the latest pass over the validation events, which are never learned`;
+      this.value(`validation_${figure}`, held, (p) => p.validation?.[figure] ?? null);
     }
   }
 
@@ -128,6 +141,13 @@ export class TrainMetrics {
   }
 
   /** A counter if the name ends in _total, else a gauge. */
+  private value(name: string, help: string, read: (progress: Progress) => number | null): void {
+    const kind: Kind = name.endsWith("_total") ? Counter : Gauge;
+    const show = () => (this.progress ? read(this.progress) : null);
+    new kind({ name: `hashbrook_train_${name}`, help, registers: [this.registry], collect: shower(show) });
+  }
+
+  /** As `value`, for each value of a label. */
   private labelled(
     name: string,
     help: string,
