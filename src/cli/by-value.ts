@@ -32,8 +32,8 @@ export function byLines({ field, values, rest, distinct, bins }: ByReport): stri
 
 function row(name: string, of: Row): string {
   const { events, predicted, actual, calibration, calibrated, logloss, normalized_entropy, auc } = of;
-  const mended = calibrated === undefined ? [] : [calibrated];
-  const figures = [predicted, actual, calibration, ...mended, logloss, normalized_entropy, auc].map(figure);
+  const corrected = calibrated === undefined ? [] : [calibrated];
+  const figures = [predicted, actual, calibration, ...corrected, logloss, normalized_entropy, auc].map(figure);
   return `  ${title(name)}${cells([count(events), ...figures])}`;
 }
 

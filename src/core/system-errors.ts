@@ -13,7 +13,7 @@ const refusals: Readonly<Record<string, { readonly limit?: true; readonly file?:
     file: true,
     hint: "the system does not allow this user to do that: check the file's owner and its attributes",
   },
-  ELOOP: { file: true, hint: "too many symbolic links: they may lead in a circle" },
+  ELOOP: { file: true, hint: "too many symbolic links: they may form a loop" },
   EIO: { hint: "the disk failed to read or write: check it, and the system's log" },
 };
 

@@ -7,7 +7,7 @@ import { sourcesOf } from "./places.js";
 import { MAX_COLUMNS, type PlanOptions } from "./plan-options.js";
 import { MAX_ROW } from "./reject.js";
 
-const MEND = "name the columns in the file's first line as in the spec, or set events.header to false";
+const REMEDY = "name the columns in the file's first line as in the spec, or set events.header to false";
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const NEWLINE = 10;
@@ -150,7 +150,7 @@ function checkHeader(names: readonly string[], needed: readonly string[]): void 
     }
     if (count > 1)
       throw new HashbrookError("source_unreadable", `header: column "${name}" occurs ${count} times; ${found}`, {
-        hint: MEND,
+        hint: REMEDY,
       });
   }
 }
@@ -164,7 +164,7 @@ function hintFor(name: string, names: readonly string[]): string {
   if (names.some((other) => other.includes("\r") && !other.includes("\n")))
     return "its lines end in carriage returns alone; convert it: tr '\\r' '\\n' < FILE > FILE.txt";
   // A single letter is similar to any other.
-  if (near === undefined || (near.length < 3 && near.toLowerCase() !== name.toLowerCase())) return MEND;
+  if (near === undefined || (near.length < 3 && near.toLowerCase() !== name.toLowerCase())) return REMEDY;
   return `did you mean "${near}"? Column names in the spec must equal those of the header`;
 }
 

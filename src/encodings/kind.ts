@@ -71,7 +71,7 @@ export interface Kind<S extends TProperties, C extends TProperties, I extends st
   /** Default of `salt`. */
   readonly salt?: "field";
   /** What to do about a budget that is too small, if fewer rows would not help. */
-  readonly mend?: string;
+  readonly remedy?: string;
   /** Its own options in a spec, all optional. Absent: it has none. */
   readonly source?: S;
   /** Its own options in a compiled spec. */

@@ -60,10 +60,10 @@ export class IdGroups {
   add(batch: Batch, logits: Float32Array, calibrated: Float32Array): void {
     const { labels, weights } = batch;
     const raw = sigmoid(logits);
-    const mended = calibrated === logits ? raw : sigmoid(calibrated);
+    const corrected = calibrated === logits ? raw : sigmoid(calibrated);
     for (let r = 0; r < batch.rows; r++) {
       if (!Number.isFinite(logits[r])) continue;
-      this.scored.push({ logit: logits[r], p: raw[r], q: mended[r], label: labels[r], weight: weights[r] });
+      this.scored.push({ logit: logits[r], p: raw[r], q: corrected[r], label: labels[r], weight: weights[r] });
       for (const column of this.columns) this.count(column, batch.keys(column.table)[this.place(batch, column, r)]);
     }
   }

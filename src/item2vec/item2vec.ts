@@ -69,7 +69,7 @@ export async function item2vec(options: Item2vecOptions): Promise<Item2vecReport
     });
   const vectors = await learnVectors(sequences, settings, options.onProgress);
   if (!vectors.every(Number.isFinite))
-    throw new HashbrookError("diverged", "vectors have grown beyond all numbers", {
+    throw new HashbrookError("diverged", "vectors are not finite any more: learning has diverged", {
       hint: `lower --rate, which is ${settings.rate}`,
     });
   const { ids, counts } = sequences;

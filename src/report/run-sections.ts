@@ -116,10 +116,10 @@ function validated(validation: ValidationState | null, key: keyof Quality): Seri
 
 function calibrationSection({ metrics, calibrated }: Run): Section {
   const raw = metrics.fresh.reliability(POINTS);
-  const mended = calibrated?.fresh.reliability(POINTS);
+  const corrected = calibrated?.fresh.reliability(POINTS);
   const chart = calibrationChart("calibration", [
-    { label: mended ? "raw" : "predicted", points: raw },
-    ...(mended ? [{ label: "calibrated", points: mended }] : []),
+    { label: corrected ? "raw" : "predicted", points: raw },
+    ...(corrected ? [{ label: "calibrated", points: corrected }] : []),
   ]);
   const note =
     "Predicted probability and actual click rate, in bins of about equal weight: perfect calibration lies on the dashed line.";

@@ -78,7 +78,7 @@ export function compileCalibration(
 export function keyedProblem(
   by: string,
   { fields, tables }: Pick<CompiledSpec, "fields" | "tables">,
-): [what: string, mend: string] | undefined {
+): [what: string, remedy: string] | undefined {
   const keyed = fields.map(({ name }) => name).filter((name) => hasKeys(tables, name));
   const field = fields.find(({ name }) => name === by);
   if (!field) return [`"${by}" is not a field`, suggestion(by, keyed)];

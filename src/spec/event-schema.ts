@@ -27,11 +27,11 @@ export function compileSchema(written: Written, problems: Problems, path: string
     return format === "avro" ? avro(schema) : protobuf(schema, message);
   } catch (error) {
     if (!(error instanceof SchemaProblem || error instanceof SyntaxError)) throw error;
-    const [name, mend] =
+    const [name, remedy] =
       format === "avro"
         ? ["Avro", "give a schema in JSON, as in .avsc files"]
         : ["Protobuf", "give a schema as in .proto files"];
-    problems.add(`${path}.schema`, `invalid ${name} schema: ${error.message}`, mend);
+    problems.add(`${path}.schema`, `invalid ${name} schema: ${error.message}`, remedy);
     return {};
   }
 }

@@ -75,13 +75,13 @@ function checkBudget(spec: EncodingBase, bytes: number, budget: number, path: st
       `lower it to at most ${Math.floor(budget / 2 / FILTER_CELL_BYTES)}`,
     );
   if (bytes <= budget) return;
-  const { mend, pool } = kindOf(spec.encoding);
+  const { remedy, pool } = kindOf(spec.encoding);
   const store = pool?.(ownOptions(spec), spec) ?? fixedStore(spec);
   const each = storeBytes({ ...store, rows: 1000 }) / 1000;
   const rows = grouped(Math.floor(budget / each));
   problems.add(
     `${path}.budget`,
     `the table needs ${sizeText(bytes)}, but the budget is ${sizeText(budget)}`,
-    mend ?? `use at most about ${rows} rows, or a smaller dim`,
+    remedy ?? `use at most about ${rows} rows, or a smaller dim`,
   );
 }

@@ -31,7 +31,7 @@ export class ExactStore extends RowStore {
     return this.rows;
   }
 
-  protected get mend(): string {
+  protected get remedy(): string {
     return "use encoding: hash with a fixed number of rows";
   }
 

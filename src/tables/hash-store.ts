@@ -27,7 +27,7 @@ export class HashStore extends RowStore {
     return this.capacity;
   }
 
-  protected get mend(): string {
+  protected get remedy(): string {
     return "set fewer rows";
   }
 

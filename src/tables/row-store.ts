@@ -287,7 +287,7 @@ export abstract class RowStore {
   /** Upper bound (exclusive) of learned rows' numbers. */
   protected abstract get end(): number;
   /** The hint if its rows do not fit. */
-  protected abstract get mend(): string;
+  protected abstract get remedy(): string;
   protected abstract rowBlocks(): Block[];
   /** Replaces its rows only. @throws as `restore` */
   abstract restoreRows(blocks: SavedBlocks): void;
@@ -310,6 +310,6 @@ export abstract class RowStore {
 
   /** The error for a table that would need space for `rows` rows. */
   full(rows: number): HashbrookError {
-    return tableFull(this.spec, rows, this.layout.stride, this.memoryLimit, this.mend);
+    return tableFull(this.spec, rows, this.layout.stride, this.memoryLimit, this.remedy);
   }
 }

@@ -45,12 +45,12 @@ export function layoutOf(spec: StoreSpec, optimizer: Optimizer, options: StoreOp
 }
 
 /** The error for a store that would need space for `rows` rows of `stride` bytes, with a limit of `limit` bytes. */
-export function tableFull(spec: StoreSpec, rows: number, stride: number, limit: number, mend: string): HashbrookError {
+export function tableFull(spec: StoreSpec, rows: number, stride: number, limit: number, remedy: string): HashbrookError {
   const { name, budget, eviction } = spec;
   const place = budget ? `budget of ${budget} bytes` : `memory (limit ${(limit / GIB).toFixed(2)} GiB)`;
   const message = `table ${name}: ${rows} rows of ${stride} bytes do not fit in its ${place}`;
   const evict = budget && !eviction?.policy ? "set eviction.policy to lru or lfu, " : "";
   return new HashbrookError("table_full", message, {
-    hint: `${evict}${mend}, a smaller dim, an optimizer with less state (rowwise_adagrad, sgd), or split the fields over several tables`,
+    hint: `${evict}${remedy}, a smaller dim, an optimizer with less state (rowwise_adagrad, sgd), or split the fields over several tables`,
   });
 }

@@ -156,7 +156,7 @@ describe("a checkpoint in a store", () => {
     expect(await pullCheckpoint(store, join(temporaryDirectory(), "run"))).toMatchObject({ examples: 500 });
   });
 
-  it("is pushed to a bucket that answers with errors after it has written: it was said to be locked", async () => {
+  it("is pushed to a bucket that answers with errors after it has written, and is not reported as locked", async () => {
     const [from, store] = [run(3), await doubtfulStore()];
     expect(await pushCheckpoint(from, store)).toMatchObject({ examples: 300 });
     const to = join(temporaryDirectory(), "run");

@@ -40,7 +40,7 @@ it.each(["EACCES", "EROFS", "ENOSPC"])("does not call a file that the system ref
   });
 });
 
-it("tells what the system refuses with its mend, wherever it happens: it was a defect with a stack", () => {
+it("reports what the system refuses with a hint, wherever it happens, not as an internal error", () => {
   const refused = (code: string) => Object.assign(new Error(`${code}: it is so, open '/a'`), { code, path: "/a" });
   for (const [code, mend] of [
     ["ENOSPC", /free some space/],

@@ -11,13 +11,13 @@ describe("Node's flags", () => {
     expect(threadFlags(flags)).toEqual(["--import", "./a.mjs", "-r=b"]);
   });
 
-  it("of the processes of lanes are the launcher's: they had none; a debugger's port is not asked for twice", () => {
+  it("of the processes of lanes are the launcher's, but for a debugger's port, which only one can have", () => {
     const flags = ["--max-old-space-size=300", "--inspect=0", "--inspect-brk", "--import", "./a.mjs"];
     expect(processFlags(flags)).toEqual(["--max-old-space-size=300", "--import", "./a.mjs"]);
   });
 });
 
-it("a program given as a text (node --input-type=module) trains and serves: its threads refused the flag", () => {
+it("a program given as a text (node --input-type=module) trains and serves", () => {
   const out = temporary();
   const program = `
     import { Scorer, train } from "./dist/index.js";

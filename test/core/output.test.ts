@@ -52,7 +52,7 @@ describe("an output", () => {
     expect(synced).toEqual([true]);
   });
 
-  it("removes what killed processes have left of it, and nothing of living ones: it stayed for ever", async () => {
+  it("removes what killed processes have left of it, and nothing of living ones", async () => {
     const directory = folder();
     const path = join(directory, "scores.txt");
     const program = `import { Output } from "./dist/core/output.js"; Output.open(process.argv[1]); setInterval(() => {}, 1e6);`;

@@ -136,7 +136,7 @@ describe("the stream", () => {
     expect(rejects).toEqual([{ ...fault, offset: 4, row: 2, bytes: Uint8Array.from(Buffer.from("bad")), length: 3 }]);
   });
 
-  it("reads line breaks in quotes: what bad_quote expected said that there must be none", () => {
+  it("reads line breaks in quotes, and what bad_quote expects does not exclude them", () => {
     const taken = feed(new Decoder(small("csv"), { capacity: 4 }), Buffer.from('1,"a\nb"\n0,"c"d\n'));
     expect(taken.reduce((sum, { batch }) => sum + batch.rows, 0)).toBe(1);
     const expected = "quotes around the whole value, doubled within it, and closed";

@@ -39,7 +39,7 @@ describe("the log in a directory", () => {
     ]);
   });
 
-  it("loses what a killed writer has left of an entry when the next one writes: it stayed for ever", async () => {
+  it("loses what a killed writer has left of an entry when the next one writes", async () => {
     const log = directory();
     const trainer = new TinyTrainer();
     const first = publisherTo(new DirectorySink(log, { epoch: 1, now }));

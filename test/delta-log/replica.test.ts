@@ -217,7 +217,7 @@ describe("a replica", () => {
     await replica.close();
   });
 
-  it("tells once that its log cannot be read, and again once it was read: only its status had the reason", async () => {
+  it("reports once that its log cannot be read, and again after it could be read", async () => {
     const history = new History(dice(7));
     await history.entry();
     const inner = new MemorySource(history.log);

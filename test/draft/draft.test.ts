@@ -163,7 +163,7 @@ describe("the event format", () => {
     await expect(draftSpec({ data: zipped })).rejects.toThrow("gzip");
   });
 
-  it("says that an event takes several lines: it said that there was none, or named 18,000 columns", async () => {
+  it("says that an event takes several lines, instead of naming columns that are none", async () => {
     const object = (i: number) => ({ click: click(i), ad: `a${i % 11}` });
     const all = events(object);
     const written: readonly (readonly [lines: readonly string[], message: string, hint: string])[] = [
@@ -300,7 +300,7 @@ describe("the other columns", () => {
     expect(disordered.notes[0]).toContain("not in the order of when");
   });
 
-  it("are times in ns by their name, and else ids: both were taken for ids, beyond 2^53", async () => {
+  it("are times in ns if their name says so, else ids, also beyond 2^53", async () => {
     const at = (i: number) => `${1_700_000_000 + i}000000000`;
     const draft = await drafted(["ts,click,ad", ...events((i) => `${at(i)},${click(i)},a${i % 3}`)]);
     expect(draft.columns[0]).toMatchObject({ role: "time", why: "numbers, in ns" });
@@ -314,7 +314,7 @@ describe("the other columns", () => {
     expect(draft.check!.fields[0].present).toBeCloseTo(0.8);
   });
 
-  it("of numbers with a comma are text, with a note: they were lists of the numbers on both sides", async () => {
+  it("of numbers with a comma are text, with a note, not lists", async () => {
     const price = (i: number) => (i % 3 ? `${i % 13},${i % 10}5` : `${i % 13}`);
     const draft = await drafted(["click;user;price", ...events((i) => `${click(i)};u${i % 30};${price(i)}`)]);
     expect(roleOf(draft, "price")).toBe("categorical");
@@ -336,7 +336,7 @@ describe("the other columns", () => {
     expect(draft.notes).toEqual([expect.stringContaining(`${name} looks like a date that a spec cannot read`)]);
   });
 
-  it("of queries have a note: their texts were learned as a whole in silence", async () => {
+  it("of queries have a note that their texts are learned as a whole", async () => {
     const query = (i: number) => `w${i % 7} v${i % 11} u${i % 3}`;
     const draft = await drafted(["click,query,city", ...events((i) => `${click(i)},${query(i)},New ${i % 150}`)]);
     expect(draft.notes).toEqual([expect.stringContaining("query has texts of several words")]);
@@ -369,7 +369,7 @@ describe("the other columns", () => {
     expect((await drafted(more)).columns.map(({ type }) => type)).toEqual([null, "categorical", "numeric", "numeric"]);
   });
 
-  it("of weights and counts have a note: both were fields and thresholds in silence", async () => {
+  it("of weights and counts have a note", async () => {
     const weighted = ["click,ad,sample_weight", ...events((i) => `${click(i)},a${i % 9},${1 + (i % 40) / 4}`)];
     expect((await drafted(weighted)).notes).toEqual([expect.stringContaining("label's weight")]);
     const counted = ["Click,Impression,ad", ...events((i) => `${i % 5 ? 0 : i % 4},${4 + (i % 3)},a${i % 9}`)];

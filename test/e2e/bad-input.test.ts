@@ -273,7 +273,7 @@ it("numbers at the limits of their range leave the model finite", async () => {
   for (const line of stdout.trim().split("\n")) expect(Number(line)).toBeGreaterThan(0);
 });
 
-it("a limit of open files (ulimit -n) ends a command with the mend: it was reported as a defect", () => {
+it("a limit of open files (ulimit -n) ends a command with a hint, not with an internal error", () => {
   const outcomes = [20, 22, 24].map((limit) => {
     const out = join(temporary(), "run");
     const args = ["train", "--model", "features/ads-demo-lr.yaml", "--data", "simulate:100:7", "--out", out];

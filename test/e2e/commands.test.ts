@@ -197,7 +197,7 @@ describe("columns of events", () => {
     expect((await report(["eval", "--checkpoint", other, "--data", data, "--by", "score"])).by!.distinct).toBe(3);
   });
 
-  it("differ from those that predict adds: there were two named rejected", async () => {
+  it("differ from those that predict adds, such as rejected", async () => {
     const to = join(folder, "named.csv");
     const line = ["predict", ...checkpoint, "--columns", "rejected", "--out", to];
     expect(await run(line)).toMatchObject({ status: 0 });

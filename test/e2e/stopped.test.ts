@@ -60,14 +60,14 @@ it.each<[string, () => readonly [string[], string]]>([
   60_000,
 );
 
-it("demo that is stopped while it learns ends with the signal's status: it was 0, although it has served nothing", async () => {
+it("demo that is stopped while it learns ends with the signal's status, not 0", async () => {
   const child = start(["demo", "--rows", "100000000", "--port", "0", "--out", temporary()]);
   child.stderr!.on("data", (text) => !child.killed && /examples/.test(String(text)) && child.kill("SIGINT"));
   const { status, stderr } = await ended(child);
   expect([status, stderr]).toEqual([130, expect.stringMatching(/stopped before anything was served$/m)]);
 });
 
-it("train saves a last checkpoint when its terminal is closed (SIGHUP): it was killed by it", async () => {
+it("train saves a last checkpoint when its terminal is closed (SIGHUP)", async () => {
   const out = temporary();
   const child = start(["train", "--model", LR, "--data", "simulate:100000000", "--out", out, "--json"]);
   child.stderr!.once("data", () => {
@@ -79,7 +79,7 @@ it("train saves a last checkpoint when its terminal is closed (SIGHUP): it was k
   expect(readdirSync(out)).toContainEqual(expect.stringMatching(/^checkpoint-\d+$/));
 });
 
-it("nohup train goes on when its terminal is closed: it was killed", async () => {
+it("nohup train goes on when its terminal is closed", async () => {
   const args = ["train", "--model", LR, "--data", "simulate:100000000", "--out", temporary(), "--json"];
   // `nohup` becomes the trainer, whose number the shell tells.
   const script = '"$0" "$@" & echo $!; wait $!';

@@ -149,7 +149,7 @@ describe("a gate with learned bounds", () => {
   });
 });
 
-it("a gate that nothing can be learned from does not judge: of weight 100, five events were 500", () => {
+it("a gate does not judge a window with too few events, whatever their weights", () => {
   const { spec } = watched("gate: { window: 100, warmup: 2 }", 1, "field: y, weight: w");
   const layout = batchLayout(spec, spec.batch);
   const gate = new Gate(spec);

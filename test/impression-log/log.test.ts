@@ -151,7 +151,7 @@ describe("a server's impression log", () => {
     },
   );
 
-  it("is begun again if its directory is removed, and what it had is counted and reported: it was lost in silence", async () => {
+  it("is begun again if its directory is removed, and what it had is counted and reported as lost", async () => {
     const { folder, notes, recorder, sink, score } = logging();
     const writer = recorder as unknown as { hand(): void; last: Promise<unknown> };
     const written = async (id: string) => {

@@ -119,7 +119,7 @@ describe("verify", () => {
     });
   });
 
-  it("names the unfinished file of a killed server, which was skipped without a word", async () => {
+  it("names the unfinished file of a killed server", async () => {
     const folder = temporary();
     const names = ["A", "B"].map((time) => join(folder, `impressions-${time}-w-000000.jsonl`));
     writeFileSync(names[0], lines.join("\n"));

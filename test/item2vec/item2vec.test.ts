@@ -165,7 +165,7 @@ describe("item2vec", () => {
     expect(await bytes(1)).not.toBe(await bytes(2));
   });
 
-  it("vectors that have diverged are not written: they were NaN, and the command succeeded", async () => {
+  it("vectors that have diverged are not written, and the command fails", async () => {
     const [data, out] = [file("a b c d e f\n".repeat(200)), join(folder(), "vectors")];
     await expect(item2vec({ data, out, rate: 1e6 })).rejects.toMatchObject({
       code: "diverged",

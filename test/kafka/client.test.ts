@@ -152,7 +152,7 @@ describeKafka("Kafka: errors", (kafka) => {
     }
   });
 
-  it("a login at a listener without one is said to be too much: the hint was to check the password", async () => {
+  it("a login at a listener that takes none has the hint to leave it out, not to check the password", async () => {
     const sasl = { mechanism: "plain", username: "alice", password: "alice-secret" } as const;
     const error = await failure(KafkaAdmin.open({ ...kafka.options, sasl, retries: 0 }), "kafka_auth");
     expect(error.hint).toContain("takes no login");

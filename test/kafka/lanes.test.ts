@@ -233,7 +233,7 @@ describeKafka("lanes of several processes", (kafka) => {
     expect(await roundsOf(grown)).toBe(20);
   }, 120_000);
 
-  it("continue when a lane is silent, and save what they learned although nothing more arrives: it stayed unsaved", async () => {
+  it("continue when a lane is silent, and save what they learned although nothing more arrives", async () => {
     const topic = await kafka.topic(LANES);
     const events = await rows(600);
     const out = temporary();

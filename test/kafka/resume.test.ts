@@ -160,7 +160,7 @@ describeKafka("a trainer that was killed", (kafka) => {
 });
 
 describeKafka("a topic that is given partitions while it is learned", (kafka) => {
-  it("is warned about, and is read whole after --resume: lag was 0 although half of the events were not learned", async () => {
+  it("is warned about, and is read whole after --resume", async () => {
     const [topic, out] = [await kafka.topic(1), temporary()];
     const events = (await rows(200)).map((value, i) => ({ value, partition: i % 2 }));
     const child = start([...resuming(kafka, topic, out), "--json"]);

@@ -98,7 +98,7 @@ describeBroker("a producer without the right to write", () => {
     return stderr;
   };
 
-  it("names its topic and the right, also if it has none to any topic: it named the broker only", async () => {
+  it("names its topic and the missing right, also if it has no right to any topic", async () => {
     const options = kafkaOptions(broker.brokers);
     await withAdmin(options, (admin) => admin.createTopic("events", 1));
     await allow(options, "alice", TOPIC, "events", DESCRIBE);

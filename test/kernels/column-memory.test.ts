@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { ColumnMemory } from "../../src/kernels/column.js";
 
-it("gives room for batches beyond 2 GiB: their addresses were negative", () => {
+it("gives room for batches at addresses beyond 2 GiB", () => {
   const memory = new ColumnMemory({ shared: true });
   memory.take(2 ** 31);
   const at = memory.take(1000);

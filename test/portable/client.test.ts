@@ -91,7 +91,7 @@ describe("hashbrook/client", () => {
     expect(seen.map(({ authorization }) => authorization)).toEqual(Array(3).fill("Bearer t"));
   });
 
-  it("takes an option that is undefined for one that is not given", async () => {
+  it("treats an option that is undefined as not given", async () => {
     const options = { timeoutMs: undefined, retries: undefined, backoffMs: undefined, fetch: undefined };
     const client = new Client(url, options as object);
     // A busy machine does not answer within the default, a second.

@@ -61,7 +61,7 @@ describe("hashbrook/scorer in Node", () => {
     },
   );
 
-  it("fetches a model whose http:// address is given as a text, which was taken for a path", async () => {
+  it("fetches a model whose http:// address is given as a text", async () => {
     const server = createServer((_, response) => response.end(readFileSync(file("lr")))).listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/scorer.hbd`;

@@ -79,7 +79,7 @@ describe("tokens", () => {
 });
 
 describe("TLS", () => {
-  it("is part of the announced address: https was announced as http", async () => {
+  it("is part of the announced address, https as https", async () => {
     // Without a certificate it listens, and no handshake succeeds.
     const app = serving({ tls: { cert: "", key: "" } });
     expect(await app.listen({ port: 0, host: "127.0.0.1" })).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
@@ -216,7 +216,7 @@ describe("requests", () => {
 });
 
 describe("a server that is about to end", () => {
-  it("says so in its answers: the next requests on kept connections were reset", async () => {
+  it("says so in its answers, so that no further request is sent on a connection that is closed", async () => {
     const models = Models.of(scorer);
     const app = createServer(models, { maxEventLoopDelay: 0 });
     apps.push(app);

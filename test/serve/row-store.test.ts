@@ -158,7 +158,7 @@ describe("rows on disk", () => {
     await trainer.model.close();
   });
 
-  it("of an id without one are the default row's, also if only the id is looked up: it had its initial weights", async () => {
+  it("of an id without one are the default row's, also if only the id is looked up", async () => {
     const trainer = await trainerOf(servedSpec("deep_crossing", { life: ", admission: { occurrence_threshold: 3 }" }));
     for (let i = 0; i < 3; i++) await trainer.learn();
     const [table] = trainer.model.tables;

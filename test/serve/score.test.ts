@@ -33,7 +33,7 @@ describe("POST /v1/models/{name}:score", () => {
     expect(named.answer.scores).toHaveLength(20);
   });
 
-  it("attributes a list in place of a candidate's object to the candidate: it was attributed to the context", async () => {
+  it("attributes a list in place of a candidate's object to the candidate, not to the context", async () => {
     const { status, answer } = await ask('{"context": {"user": {"id": 1}}, "candidates": [{}, {"item": [1]}]}');
     expect([status, answer.error]).toEqual([400, expect.stringMatching(/^candidates\[1\]\.item\./)]);
   });

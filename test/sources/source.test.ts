@@ -222,7 +222,7 @@ describe("errors name the input and a fix", () => {
   };
   const packed = gzipSync(contents[0]);
 
-  it("a file that became shorter while it was read: its rest was taken for the end", async () => {
+  it("a file that becomes shorter while it is read is an error, not an end", async () => {
     const source = open(put("shorter.tsv", "1\ta\n".repeat(1000)));
     await source.open(START);
     await source.read(new Uint8Array(100));

@@ -452,7 +452,7 @@ test("a tag such as !env is refused: `!env LABEL` was the column LABEL", () => {
   });
 });
 
-test("several documents and merge keys are explained to the author of a spec: the first named a function", () => {
+test("several documents and merge keys are explained in terms of the spec, not of the YAML library", () => {
   expect(errorOf(`${good}---\nname: u\n`)).toMatchObject({
     message: "f.yaml:16:1: Source contains multiple documents",
     hint: expect.stringContaining("one model"),
@@ -629,7 +629,7 @@ test("any corruption of a spec gives spec_invalid with a position", () => {
   );
 });
 
-test("a table may have any name that is allowed: __proto__ was said to be undefined", () => {
+test("a table may have any allowed name, also __proto__", () => {
   const text = good.replaceAll("ids", "__proto__").replaceAll("small", "constructor");
   expect(parseSpec(text, "f.yaml").tables.map(({ name }) => name)).toEqual(["__proto__", "constructor"]);
 });

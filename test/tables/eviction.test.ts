@@ -132,7 +132,7 @@ describe("a full table with a policy", () => {
     );
   });
 
-  it("is full if a batch has as many ids as rows, and one of these is the default row: it looked for a row forever", () => {
+  it("reports that it is full if a batch has as many ids as rows and one row is the default row, and does not search forever", () => {
     const admission = { occurrence_threshold: 2, filter_capacity: 1024 };
     const { table, learn } = subjectOf({ budget: 9000, eviction: { policy: "lru" }, admission }, { capacity: 256 });
     const { capacity } = table.stats();

@@ -6,7 +6,7 @@ import { optimizerSpecs } from "../optimizers/specs.js";
 import { modelOf } from "./samples.js";
 
 describe("similarities of a table's rows", () => {
-  it.each([1, 2, 3, 4, 5])("are of its weights alone, with %i of them: to single ones others were added", (dim) => {
+  it.each([1, 2, 3, 4, 5])("are of its own %i weights alone, without those of neighbouring rows", (dim) => {
     const model = modelOf({ encoding: "exact", optimizer: optimizerSpecs.adagrad, singles: 1, dim });
     const { store } = new StoreTable(model, 0, batchLayout(model, 8));
     const count = 300;

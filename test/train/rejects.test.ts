@@ -5,7 +5,7 @@ const click = { column: "click", value: "yes", expected: "1 (positive), or 0 or 
 const bytes = new Uint8Array(3);
 const message: RejectedRow = { ...click, code: "bad_label", file: "ads[2]", row: 0, offset: 41, bytes, length: 3 };
 
-it("a rejected message is named with its offset: topic and partition alone did not tell which it was", () => {
+it("a rejected message is named with its topic, partition and offset", () => {
   const first = { ...message, offset: 0 };
   expect(rejectText(message)).toBe('ads[2]:41: click: bad_label: "yes", expected 1 (positive), or 0 or -1');
   expect(rejectText(first)).toBe('ads[2]:0: click: bad_label: "yes", expected 1 (positive), or 0 or -1');

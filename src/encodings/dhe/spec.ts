@@ -61,7 +61,7 @@ export const dhe = encoding({
   description: "hash codes of the key, decoded by a small network; no rows",
   rows: "none",
   decodes: true,
-  mend: "lower width or hashes",
+  remedy: "lower width or hashes",
   source,
   compiled,
   compile: (given, { path, problems }) => ({

@@ -51,11 +51,11 @@ export class QualityByValue {
   add(logits: Float32Array, calibrated: Float32Array | undefined, batch: Batch, kept: Uint8Array): void {
     const { labels, weights } = batch;
     const raw = sigmoid(logits);
-    const mended = calibrated ? sigmoid(calibrated) : raw;
+    const corrected = calibrated ? sigmoid(calibrated) : raw;
     let r = -1;
     for (const { rejected, values } of keptRows(kept, this.by.columns ?? 1)) {
       if (rejected !== null || !Number.isFinite(logits[++r])) continue;
-      const scored = { logit: logits[r], p: raw[r], q: mended[r], label: labels[r], weight: weights[r] };
+      const scored = { logit: logits[r], p: raw[r], q: corrected[r], label: labels[r], weight: weights[r] };
       this.of(values[0].text).add(scored);
       const cell = Math.floor(Math.max(-FARTHEST, Math.min(FARTHEST, logits[r])) / WIDTH);
       this.cell(cell).add(scored);

@@ -60,7 +60,7 @@ const rate = 0.002;
 const sgd = { kind: "sgd", learning_rate: 48 * rate } as const;
 encodingContract("dhe", specOf({ cache_rows: 40 }), { spec: specOf({ batch_norm: false, optimizer: sgd }), rate });
 
-it("a batch whose matrix does not fit beside its keys' vectors is refused: it was written over other memory", async () => {
+it("a batch whose matrix does not fit beside its keys' vectors is refused, and writes over no other memory", async () => {
   const model = parseSpec(
     `
 name: large

@@ -95,7 +95,7 @@ describe("LowDimEncoding", () => {
     expect(power).toBeLessThan((0.5 ** 2 / 3) * 2);
   });
 
-  it("learns from init 0 on: the matrix had no numbers", async () => {
+  it("learns from init 0 on", async () => {
     const encoding = await encodingOf({ init: 0 });
     const keys = keysOf(40);
     expect(await vectorsOf(encoding, keys, "score")).toEqual(new Float32Array(40 * DIM));

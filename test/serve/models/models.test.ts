@@ -81,7 +81,7 @@ describe("a server of several models", () => {
     expect(await control("ads:rollback")).toMatchObject({ status: 404, code: "model_unknown" });
   });
 
-  it("a version that is loaded again replaces itself, with its labels: two versions of one number were indistinguishable", async () => {
+  it("a version that is loaded again replaces itself, with its labels, so that a number names one version", async () => {
     await control("ads:load", { checkpoint: files.newer, label: "canary" });
     const before = models.choose("ads", { label: "canary" });
     const again = await control("ads:load", { checkpoint: files.newer, label: "shadow" });
@@ -149,7 +149,7 @@ describe("a server of several models", () => {
     await control("ads:unload", { version: 2000 });
   });
 
-  it("counts what a shadow cannot score, and says it once: only --log had it", async () => {
+  it("counts what a shadow cannot score, and reports it once, also without --log", async () => {
     await control("ads:load", { checkpoint: files.newer, label: "shadow" });
     const shadow = models.model("ads").shadow!;
     const { scored } = shadow;
@@ -189,7 +189,7 @@ describe("a server of several models", () => {
     expect(models.model("feed").state()).toEqual(before);
   });
 
-  it("uses the name of the spec for a model without a name: errors and the admin's state had none", async () => {
+  it("uses the name of the spec for a model without a name, also in errors and in the admin's state", async () => {
     const scorer = await Scorer.load(files.older);
     const model = Models.of(scorer).model();
     const name = scorer.version!.model;
@@ -211,7 +211,7 @@ describe("a server of several models", () => {
     });
   });
 
-  it("refuses members that :watch does not read: they were dropped", async () => {
+  it("refuses members that :watch does not read", async () => {
     expect(await control("feed:watch", { version: 2000 })).toMatchObject({
       status: 400,
       error: "body: must NOT have additional properties: version",

@@ -32,7 +32,7 @@ describe("an Arrow file", () => {
     },
   );
 
-  it("has the lines of the same Parquet file: decimals were lists of the words they are made of, bytes lists of numbers", async () => {
+  it("has the lines of the same Parquet file, decimals as numbers and bytes as text", async () => {
     const parquet = "test/fixtures/parquet/exact.parquet";
     expect(await contentOf(join(FIXTURES, "exact.arrow"))).toBe(await readAll(await openParquet(parquet, parquet, 0)));
   });
@@ -70,7 +70,7 @@ describe("an Arrow file", () => {
     await expect(contentOf(file, 0, rows.length + 1)).rejects.toMatchObject({ code: "source_changed" });
   });
 
-  it("with a type that apache-arrow does not know is said to have one: its compression was suspected", () => {
+  it("with a type that apache-arrow does not know is reported as such", () => {
     // As apache-arrow says it of run-end encoded columns (22).
     const error = rowsDamaged(
       "a.arrow",
@@ -99,7 +99,7 @@ describe("an Arrow file", () => {
     await expect(contentOf(join(folder, "missing.arrow"))).rejects.toMatchObject({ code: "source_missing" });
   });
 
-  it("that was cut where a record batch ends, before its footer, is reported: its first rows were taken for all", async () => {
+  it("that was cut where a record batch ends, before its footer, is reported", async () => {
     const file = join(temporary(), "cut.arrow");
     cpSync(join(FIXTURES, "plain.arrow"), file);
     const footer = readFileSync(file).readInt32LE(readFileSync(file).length - 10);
@@ -110,7 +110,7 @@ describe("an Arrow file", () => {
     });
   });
 
-  it("that became shorter while it was read is reported: its reader never ended", async () => {
+  it("that becomes shorter while it is read is reported, and reading ends", async () => {
     const file = join(temporary(), "shorter.arrow");
     cpSync(join(FIXTURES, "plain.arrow"), file);
     const reader = await openArrow(file, file, 0);
@@ -121,7 +121,7 @@ describe("an Arrow file", () => {
     });
   });
 
-  it("whose footer points at what is no record batch is reported: its reader never ended", async () => {
+  it("whose footer points at what is no record batch is reported, and reading ends", async () => {
     const file = join(temporary(), "header.arrow");
     const bytes = readFileSync(join(FIXTURES, "plain.arrow"));
     for (let at = bytes.indexOf(RECORD_BATCH); at >= 0; at = bytes.indexOf(RECORD_BATCH, at + 1)) bytes[at + 1] = 0;
@@ -129,7 +129,7 @@ describe("an Arrow file", () => {
     await expect(contentOf(file)).rejects.toMatchObject({ code: "source_unreadable" });
   });
 
-  it("of Feather's first version is said to be that: its compression was suspected", async () => {
+  it("of Feather's first version is reported as such", async () => {
     const file = join(temporary(), "old.feather");
     writeFileSync(file, `FEA1${" ".repeat(400)}FEA1`);
     await expect(contentOf(file)).rejects.toMatchObject({
@@ -138,7 +138,7 @@ describe("an Arrow file", () => {
     });
   });
 
-  it("has the values of a dictionary with indices of 64 bits: they were not looked up", async () => {
+  it("has the values of a dictionary with indices of 64 bits", async () => {
     expect(await contentOf(join(FIXTURES, "dictionary-64.arrow"))).toBe(
       '{"signed":"a","unsigned":"a"}\n{"signed":"b","unsigned":"b"}\n{}\n{"signed":"a","unsigned":"a"}\n',
     );

@@ -35,7 +35,7 @@ it("an outage is retried until the work succeeds, and its reason is reported", a
   expect(reasons).toEqual([...Array(2).fill("publishing: kafka:9092: no answer"), null]);
 });
 
-it("an answer that comes while the thread computes is not late: it was said that there was none", async () => {
+it("an answer that arrives while the thread computes is not taken for a missing one", async () => {
   const { reasons, retry: options } = retry();
   const work = async () => {
     // Learning a batch may take that long; then timers come before what sockets have received.
