@@ -3,6 +3,7 @@ import xxhash from "xxhash-wasm";
 import { Rng } from "../src/core/rng.js";
 import { Decoder } from "../src/decode/decoder.js";
 import type { CompiledField, CompiledSpec, Format } from "../src/spec/compiled.js";
+import { noKnobs } from "../src/towers/first-knobs.js";
 
 const COLUMNS = 39;
 const NUMERIC = 13;
@@ -87,11 +88,7 @@ function criteoSpec(format: Format, numeric: boolean): CompiledSpec {
     numbers: fields.filter(({ type }) => type === "numeric").map(({ name }) => name),
     tower: {
       kind: "lr",
-      residual: [],
-      hidden: [],
-      bottom: [],
-      cross_layers: 0,
-      rank: 0,
+      ...noKnobs,
       optimizer,
       runtime: "onnxruntime",
     },

@@ -1,5 +1,6 @@
 import { Batch, type BatchLayout } from "../../src/core/batch.js";
 import type { CompiledSpec, CompiledTable, OptimizerSpec } from "../../src/spec/compiled.js";
+import { noKnobs } from "../../src/towers/first-knobs.js";
 
 const SEED = "9e3779b97f4a7c15";
 
@@ -32,11 +33,7 @@ export function oneTable({ batch, cells, optimizer, tower = "deep_crossing", tab
     numbers: [],
     tower: {
       kind: tower,
-      residual: [],
-      hidden: [],
-      bottom: [],
-      cross_layers: 0,
-      rank: 0,
+      ...noKnobs,
       optimizer,
       runtime: "onnxruntime",
     },

@@ -45,7 +45,13 @@ export function layoutOf(spec: StoreSpec, optimizer: Optimizer, options: StoreOp
 }
 
 /** The error for a store that would need space for `rows` rows of `stride` bytes, with a limit of `limit` bytes. */
-export function tableFull(spec: StoreSpec, rows: number, stride: number, limit: number, remedy: string): HashbrookError {
+export function tableFull(
+  spec: StoreSpec,
+  rows: number,
+  stride: number,
+  limit: number,
+  remedy: string,
+): HashbrookError {
   const { name, budget, eviction } = spec;
   const place = budget ? `budget of ${budget} bytes` : `memory (limit ${(limit / GIB).toFixed(2)} GiB)`;
   const message = `table ${name}: ${rows} rows of ${stride} bytes do not fit in its ${place}`;

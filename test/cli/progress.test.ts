@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { progressLine, progressReporter } from "../../src/cli/progress.js";
 import type { Progress } from "../../src/train/metrics/report.js";
+import { noProgress } from "../train/metrics/no-progress.js";
 
 const quality = {
   examples: 10,
@@ -11,34 +12,17 @@ const quality = {
   calibration: 1.1,
 };
 const progress: Progress = {
+  ...noProgress,
   examples: 123_456,
   examples_this_run: 123_456,
   rejected: 7,
-  duplicates: 0,
-  tombstones: 0,
-  warnings: [],
-  skipped: 0,
-  clipped: { numbers: 0, times: 0, batches: 0 },
-  unsaved: 0,
   seconds: 10,
   lifetime: quality,
   window: quality,
-  oracle_auc: null,
-  seen: null,
-  calibrated: null,
-  slices: [],
-  left_out: 0,
-  group_auc: null,
-  join: null,
-  validation: null,
   table_rows: 3000,
   table_bytes: 1 << 20,
   memory_bytes: 1 << 28,
   done: 0.4,
-  freshness: null,
-  started: null,
-  lifecycle: null,
-  source: null,
 };
 
 /** The output to a terminal of this many columns, or to another stream. */

@@ -1,6 +1,7 @@
 // Random specs and events of every field type, as text in every format.
 
 import type { CompiledField, CompiledSpec, Format } from "../../src/spec/compiled.js";
+import { noKnobs } from "../../src/towers/first-knobs.js";
 import fc from "../properties.js";
 import { hashText } from "./reference.js";
 
@@ -47,11 +48,7 @@ export function specOf(
     numbers: fields.filter(({ type }) => type === "numeric").map(({ name }) => name),
     tower: {
       kind: "lr",
-      residual: [],
-      hidden: [],
-      bottom: [],
-      cross_layers: 0,
-      rank: 0,
+      ...noKnobs,
       optimizer: { kind: "sgd", learning_rate: 0.1 },
       runtime: "onnxruntime",
     },

@@ -2,6 +2,7 @@ import { Batch, type BatchLayout, batchLayout } from "../../src/core/batch.js";
 import { Rng } from "../../src/core/rng.js";
 import type { Combiner, CompiledSpec, CompiledTable, OptimizerSpec } from "../../src/spec/compiled.js";
 import { constantKey } from "../../src/tables/batch-path.js";
+import { noKnobs } from "../../src/towers/first-knobs.js";
 import type { Feature } from "./event-reference.js";
 
 /** A small lr or fm model with every kind of cell, events for it, and the events' features. */
@@ -70,11 +71,7 @@ export function eventSpec(
     numbers: ["u", "v"],
     tower: {
       kind,
-      residual: [],
-      hidden: [],
-      bottom: [],
-      cross_layers: 0,
-      rank: 0,
+      ...noKnobs,
       optimizer,
       runtime: "onnxruntime",
     },

@@ -7,6 +7,7 @@ import type {
   OptimizerSpec,
   StoreSpec,
 } from "../../src/spec/compiled.js";
+import { noKnobs } from "../../src/towers/first-knobs.js";
 
 export interface TableShape {
   readonly encoding: "hash" | "exact";
@@ -85,11 +86,7 @@ export function modelOf(shape: TableShape): CompiledSpec {
     numbers: numbers,
     tower: {
       kind: "deep_crossing",
-      residual: [],
-      hidden: [],
-      bottom: [],
-      cross_layers: 0,
-      rank: 0,
+      ...noKnobs,
       optimizer: shape.optimizer,
       runtime: "onnxruntime",
     },

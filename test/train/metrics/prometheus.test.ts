@@ -2,36 +2,25 @@ import { expect, it } from "vitest";
 import { Freshness } from "../../../src/delta-log/times.js";
 import { TrainMetrics } from "../../../src/train/metrics/prometheus.js";
 import type { Progress } from "../../../src/train/metrics/report.js";
+import { noProgress } from "./no-progress.js";
 
 const quality = { examples: 10, logloss: 0.5, auc: null, auc_error: null, normalized_entropy: 1, calibration: 1 };
 const progress: Progress = {
+  ...noProgress,
   examples: 10,
   examples_this_run: 10,
   rejected: 1,
   duplicates: 2,
   tombstones: 2,
-  warnings: [],
-  skipped: 0,
   clipped: { numbers: 5, times: 6, batches: 7 },
   unsaved: 4,
   seconds: 1,
   lifetime: quality,
   window: quality,
-  oracle_auc: null,
-  seen: null,
-  calibrated: null,
-  slices: [],
-  left_out: 0,
-  group_auc: null,
-  join: null,
-  validation: null,
   table_rows: 3,
   table_bytes: 300,
   memory_bytes: 1000,
-  done: null,
   freshness: { p50: 0.25, p99: 1.5 },
-  started: null,
-  lifecycle: null,
   source: { ready: false, reason: "no answer", lag: [7, 0] },
 };
 
