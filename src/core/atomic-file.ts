@@ -3,8 +3,8 @@ import { type Files, quietly, writeFully } from "./files.js";
 import { keepTemporary, removeTemporary, temporaryFor } from "./temporary.js";
 
 /**
- * A file that is written under a hidden temporary name in the same directory, another one for each writer. Call `finish`, then `publish`, then sync its
- * directory.
+ * A file that is written under a hidden temporary name in the same directory, another one for each writer. Call `finish`,
+ * then `publish`, then sync its directory.
  */
 export class AtomicFile {
   readonly path: string;

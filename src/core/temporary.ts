@@ -15,6 +15,8 @@ const MOST_NAME = 60;
 /** Removed when the process exits. */
 const own = new Set<string>();
 let count = 0;
+/** Folders that were swept as a whole. */
+const swept = new WeakMap<Files, Set<string>>();
 
 /**
  * A new name beside `path`, hidden, for a file or folder that is not complete. Its name tells the process, so that what
@@ -23,7 +25,7 @@ let count = 0;
  */
 export function temporaryFor(path: string, files: Files = nodeFiles): string {
   const [folder, name] = [dirname(path), basename(path).slice(0, MOST_NAME)];
-  quietly(() => removeLeft(files, folder, name));
+  if (!sweptOf(files).has(folder)) quietly(() => removeLeft(files, folder, name));
   const owner = `${process.pid}-${(startTime(process.pid) ?? 0).toString(36)}-${machine()}`;
   const temporary = join(folder, `.${name}.${owner}-${threadId * 2 ** 32 + ++count}.tmp`);
   if (count === 1) process.once("exit", removeOwn);
@@ -44,8 +46,20 @@ export function removeTemporary(temporary: string, files: Files = nodeFiles): vo
 /** Whether a file or folder has not changed for so long that a process which cannot be looked up has left it. */
 export const isOld = (path: string): boolean => statSync(path).mtimeMs < wallTime() - LEFT_MS;
 
-/** Removes what killed processes have left under such names of any path in a folder. */
-export const sweepTemporaries = (folder: string, files: Files): void => quietly(() => removeLeft(files, folder));
+/**
+ * Removes what killed processes have left under such names of any path in a folder, and only once: folders of many files
+ * take long to list.
+ */
+export function sweepTemporaries(folder: string, files: Files): void {
+  if (sweptOf(files).has(folder)) return;
+  sweptOf(files).add(folder);
+  quietly(() => removeLeft(files, folder));
+}
+
+function sweptOf(files: Files): Set<string> {
+  if (!swept.has(files)) swept.set(files, new Set());
+  return swept.get(files)!;
+}
 
 function removeOwn(): void {
   for (const temporary of own) quietly(() => rmSync(temporary, { recursive: true, force: true }));

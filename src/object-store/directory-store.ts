@@ -17,8 +17,6 @@ export class DirectoryStore implements ObjectStore {
   readonly url: string;
   private readonly directory: string;
   private readonly files: Files;
-  /** Folders in which this process has looked for what killed ones have left. */
-  private readonly swept = new Set<string>();
 
   constructor(directory: string, files: Files = nodeFiles) {
     this.url = `objects:${directory}`;
@@ -37,7 +35,7 @@ export class DirectoryStore implements ObjectStore {
     try {
       if (only && this.found(key)?.tag !== (only === "absent" ? undefined : only.tag)) return null;
       files.mkdir(dirname(path));
-      this.sweep(dirname(path));
+      sweepTemporaries(dirname(path), files);
       writeFileAtomically(files, path, bytes);
     } catch (error) {
       throw storeWriteError(path, error);
@@ -55,11 +53,6 @@ export class DirectoryStore implements ObjectStore {
       const path = join(this.directory, name);
       if (this.files.stat(path)?.directory && this.files.list(path).length === 0) this.files.remove(path);
     }
-  }
-
-  private sweep(folder: string): void {
-    if (!this.swept.has(folder)) sweepTemporaries(folder, this.files);
-    this.swept.add(folder);
   }
 
   private found(key: string): StoredObject | null {
