@@ -2,6 +2,7 @@ import rateLimit from "@fastify/rate-limit";
 import underPressure from "@fastify/under-pressure";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { checkArguments } from "../core/arguments.js";
+import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Explorer } from "./explore/policy.js";
 import { Admission } from "./http/admission.js";
@@ -49,6 +50,8 @@ const MAX_QUEUE = 256;
  * server.
  */
 const MAX_EVENT_LOOP_DELAY_MS = 500;
+/** Of the event loop's delay. */
+const SAMPLE_MS = 1000;
 /** Number of an answer's first scores that the dashboard's histogram counts. */
 const SHOWN = 32;
 const DESCRIPTION = "Scores and embeddings of click-through models.";
@@ -102,14 +105,29 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
   return app;
 }
 
-/** Refuses requests while the event loop is behind, and from clients over their rate. */
+/**
+ * Tells, whenever it is asked while something is the case, whether that was so for longer than a sample. One sample alone is a
+ * start, or a pause of a busy machine, which is over.
+ */
+function lasting(): () => boolean {
+  let [first, last] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  return () => {
+    const now = systemClock.now();
+    if (now - last > 2 * SAMPLE_MS) first = now;
+    last = now;
+    return now - first > 1.5 * SAMPLE_MS;
+  };
+}
+
+/** Refuses requests while the event loop stays behind, and from clients over their rate. */
 function shed(app: FastifyInstance, metrics: ServeMetrics, options: ServerOptions): void {
   const { rateLimit: perSecond, tokens } = options;
+  const staysBehind = lasting();
   app.register(underPressure, {
     maxEventLoopDelay: options.maxEventLoopDelay ?? MAX_EVENT_LOOP_DELAY_MS,
-    sampleInterval: 1000,
+    sampleInterval: SAMPLE_MS,
     pressureHandler: async (request) => {
-      if (request.routeOptions.config.open) return;
+      if (request.routeOptions.config.open || !staysBehind()) return;
       metrics.refused("overloaded");
       throw new HashbrookError("overloaded", "the server is overloaded: its event loop is behind", {
         hint: "retry after the time given in Retry-After",

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { listenOptions } from "../../src/cli/serve-options.js";
@@ -9,6 +10,7 @@ import { checkedTokens, readTokens } from "../../src/serve/http/token.js";
 import { Models } from "../../src/serve/models/models.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer, type ServerOptions } from "../../src/serve/server.js";
+import { until } from "../until.js";
 import { twoVersions } from "./served.js";
 
 const TOKENS = ["the-first-client's-token", "the-second-client's-token"];
@@ -98,7 +100,26 @@ describe("deadlines", () => {
   });
 });
 
+/** Blocks this thread, and so the server. */
+const pause = (milliseconds: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+
 describe("load", () => {
+  it("is not what a start or a pause takes: a server refused all that came in the second after it", async () => {
+    const app = serving({ maxEventLoopDelay: 500 });
+    await app.ready();
+    pause(1500);
+    await sleep(1);
+    expect((await score(app)).statusCode).toBe(200);
+    await until(async () => {
+      pause(700);
+      return (await score(app)).statusCode === 503;
+    });
+    expect((await score(app)).json()).toMatchObject({
+      code: "overloaded",
+      error: expect.stringContaining("event loop"),
+    });
+  });
+
   it("a client over its rate limit is told when to retry", async () => {
     const app = serving({ rateLimit: 3 });
     // However long the five take, they arrive within the second that is counted.
