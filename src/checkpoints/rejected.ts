@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
-import { type Files, nodeFiles, quietly, writeError, writeFully } from "../core/files.js";
+import { type Files, nodeFiles, quietly, readFully, withFile, writeError, writeFully } from "../core/files.js";
 
 /** A rejected event. */
 export interface RejectedEvent {
@@ -126,6 +126,45 @@ export class RejectedWriter extends KeptLines {
   append({ raw, ...facts }: RejectedEvent): void {
     const { code, column, value, expected, file, row, offset, length } = facts;
     this.add({ code, column, value, expected, file, row, offset, length, ...rawText(raw) });
+  }
+}
+
+const PIECE_BYTES = 1 << 20;
+const NEWLINE = 10;
+
+/**
+ * The first event of each code among the first `length` bytes of a run's rejected events.
+ * @param codes read no further once all of these are found
+ */
+export function firstRejected(
+  directory: string,
+  length: number,
+  codes: Iterable<string>,
+  files: Files = nodeFiles,
+): Map<string, Omit<RejectedEvent, "raw">> {
+  const found = new Map<string, Omit<RejectedEvent, "raw">>();
+  const wanted = new Set(codes);
+  for (const line of linesIn(join(directory, "rejected", "rejected.jsonl"), length, files)) {
+    if (wanted.size === 0) break;
+    const [, code = ""] = /^\{"code":"(\w+)"/.exec(line.toString("latin1", 0, 64)) ?? [];
+    if (wanted.delete(code)) found.set(code, JSON.parse(line.toString("utf8")));
+  }
+  return found;
+}
+
+/** Whole lines, without their newlines. */
+function* linesIn(path: string, length: number, files: Files): Generator<Buffer> {
+  let rest = Buffer.alloc(0);
+  for (let at = 0; at < length; at += PIECE_BYTES) {
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, length - at));
+    const read = withFile(files, path, "r", (file) => readFully(files, file, piece, at));
+    rest = Buffer.concat([rest, piece.subarray(0, read)]);
+    let start = 0;
+    for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE, start)) {
+      yield rest.subarray(start, end);
+      start = end + 1;
+    }
+    rest = rest.subarray(start);
   }
 }
 

@@ -283,6 +283,7 @@ export class Trainer implements Consumer {
     const { validation, warnings } = this.validation.report(kept);
     return {
       ...report,
+      rejected_samples: this.aside.samples(report),
       ...(this.started ? { started: this.started } : {}),
       warnings: [...report.warnings, ...warnings],
       validation,

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type RejectedEvent, RejectedWriter } from "../../src/checkpoints/rejected.js";
+import { firstRejected, type RejectedEvent, RejectedWriter } from "../../src/checkpoints/rejected.js";
 import { anyCharacter } from "../code-points.js";
 import fc from "../properties.js";
 import { FaultyFiles } from "./faulty-files.js";
@@ -33,6 +33,22 @@ describe("RejectedWriter", () => {
     ]);
     expect(writer.bytesWritten).toBe(readFileSync(writer.path).byteLength);
     writer.close();
+  });
+
+  it("finds the first event of each code, wherever lines are cut and only up to the length of a checkpoint", () => {
+    const directory = temporaryDirectory();
+    const writer = new RejectedWriter(directory);
+    const long = Buffer.alloc((1 << 20) - 90, "x");
+    for (const row of [1, 2, 3]) writer.append(reject(row, long));
+    for (const row of [4, 5]) writer.append({ ...reject(row), code: "bad_label" });
+    const length = writer.bytesWritten;
+    writer.append({ ...reject(6), code: "bad_time" });
+    writer.close();
+    const found = firstRejected(directory, length, ["bad_time", "bad_label", "column_count"]);
+    expect([...found].map(([code, { row }]) => [code, row])).toEqual([
+      ["column_count", 1],
+      ["bad_label", 4],
+    ]);
   });
 
   it("keeps every byte of rejected rows", () => {

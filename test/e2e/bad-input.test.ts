@@ -80,6 +80,23 @@ describe("a malformed row is rejected with a code, kept, and training continues"
     ]);
   });
 
+  it("the samples of a resumed run are those of the whole run: they were of its last life only", async () => {
+    const rows = ["1\t1000", ...good, "maybe\t1000\tu1\t2", ...good, "1\t1000", "1\t1000\tu1\tNaN", ...good];
+    const whole = await report(trainOn("tsv", rows).args);
+    const { args } = trainOn("tsv", rows);
+    await report([...args, "--limit", "5"]);
+    const resumed = await report([...args, "--resume"]);
+    expect(resumed.examples_this_run).toBe(whole.examples - 5);
+    const places = ({ rejected_samples }: typeof whole) =>
+      Object.entries(rejected_samples).map(([code, { row, value }]) => [code, row, value]);
+    expect(places(resumed)).toEqual(places(whole));
+    expect(places(whole)).toEqual([
+      ["bad_label", 5, "maybe"],
+      ["column_count", 1, "2 columns"],
+      ["number_out_of_range", 10, "NaN"],
+    ]);
+  });
+
   it("only malformed rows are an error: no checkpoint, and all rows kept", async () => {
     const { out, args } = trainOn(
       "tsv",

@@ -196,7 +196,7 @@ export interface Report extends Quality {
   readonly rejected: number;
   /** How many, by reject code (docs/FORMATS.md). */
   readonly rejected_by_code: Readonly<Record<string, number>>;
-  /** By code, the first event that this run rejected with it. */
+  /** By code, the first event rejected with it; also of a run's parts before --resume. */
   readonly rejected_samples: Readonly<Record<string, RejectSample>>;
   /** Warnings about this run's events. */
   readonly warnings: readonly Warning[];

@@ -1,4 +1,4 @@
-import type { RejectedWriter } from "../../checkpoints/rejected.js";
+import type { RejectedEvent, RejectedWriter } from "../../checkpoints/rejected.js";
 import type { Reject } from "../../decode/decoder.js";
 import type { DeadLetter, DeadLetterTopic, DeadMessage } from "../../sources/kafka/dead-letter.js";
 import type { RejectSample } from "../metrics/report.js";
@@ -12,13 +12,16 @@ export interface RejectedRow extends Reject {
 }
 
 /** The first rejected event of every code, in the order of codes. */
-export function rejectSamples(firsts: ReadonlyMap<string, RejectedRow>): Record<string, RejectSample> {
+export function rejectSamples(firsts: ReadonlyMap<string, Sampled>): Record<string, RejectSample> {
   const list = [...firsts].sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(list.map(([code, reject]) => [code, sampleOf(reject)]));
 }
 
+/** What a sample needs of a rejected event, also of one that was read back. */
+type Sampled = Pick<RejectedEvent, "file" | "row" | "offset" | "column" | "value" | "expected">;
+
 /** A topic's messages have no row, only an offset. */
-function sampleOf({ file, row, offset, column, value, expected }: RejectedRow): RejectSample {
+function sampleOf({ file, row, offset, column, value, expected }: Sampled): RejectSample {
   return { file, row: row > 0 ? row : offset, column: column || null, value, expected };
 }
 

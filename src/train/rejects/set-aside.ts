@@ -1,22 +1,30 @@
-import { RejectedWriter } from "../../checkpoints/rejected.js";
+import { firstRejected, RejectedWriter } from "../../checkpoints/rejected.js";
 import type { CheckpointStore } from "../../checkpoints/store.js";
 import { closeAll, closeQuietly } from "../../core/closing.js";
 import type { DeadLetterTopic } from "../../sources/kafka/dead-letter.js";
 import type { Job } from "../job.js";
 import { UnusedLabels } from "../join/unused-labels.js";
+import type { RejectSample, Report } from "../metrics/report.js";
 import type { TrainMeta } from "../resume.js";
 import type { DecodedBatch } from "../stream.js";
 import type { RetryOptions } from "../workers/retry.js";
-import { keepRejects } from "./rejects.js";
+import { keepRejects, rejectSamples } from "./rejects.js";
 
 /** What is kept of a stream without being learned: rejected events, and clicks that label nothing. */
 export class SetAside {
   private readonly rejected: RejectedWriter;
   private readonly deadLetters: DeadLetterTopic | null;
   private readonly unused: UnusedLabels | null;
+  private readonly earlier: { readonly directory: string; readonly bytes: number };
 
-  private constructor(rejected: RejectedWriter, deadLetters: DeadLetterTopic | null, unused: UnusedLabels | null) {
+  private constructor(
+    rejected: RejectedWriter,
+    deadLetters: DeadLetterTopic | null,
+    unused: UnusedLabels | null,
+    earlier: SetAside["earlier"],
+  ) {
     this.rejected = rejected;
+    this.earlier = earlier;
     this.deadLetters = deadLetters;
     this.unused = unused;
   }
@@ -34,7 +42,8 @@ export class SetAside {
     let deadLetters: DeadLetterTopic | null = null;
     try {
       deadLetters = await deadLettersOf(job);
-      return new SetAside(rejected, deadLetters, await UnusedLabels.open(job, store, meta.late_bytes));
+      const unused = await UnusedLabels.open(job, store, meta.late_bytes);
+      return new SetAside(rejected, deadLetters, unused, { directory: store.directory, bytes: meta.rejected_bytes });
     } catch (error) {
       await closeQuietly(deadLetters, rejected);
       throw error;
@@ -44,6 +53,19 @@ export class SetAside {
   /** The part of a checkpoint's meta. */
   get meta(): Pick<TrainMeta, "rejected_bytes" | "late_bytes"> {
     return { rejected_bytes: this.rejected.bytesWritten, ...this.unused?.meta };
+  }
+
+  /** A report's samples, with those of the run before it was resumed, which came first. */
+  samples({ rejected_samples, rejected_by_code }: Report): Readonly<Record<string, RejectSample>> {
+    const { directory, bytes } = this.earlier;
+    if (bytes === 0) return rejected_samples;
+    const first = rejectSamples(firstRejected(directory, bytes, Object.keys(rejected_by_code)));
+    return Object.fromEntries(
+      Object.keys(rejected_by_code).flatMap((code) => {
+        const sample = first[code] ?? rejected_samples[code];
+        return sample ? [[code, sample]] : [];
+      }),
+    );
   }
 
   async keep({ rejects, unused = [] }: DecodedBatch, retry: RetryOptions): Promise<void> {
