@@ -5,7 +5,7 @@ import { Arena } from "./arena.js";
 import { BinaryEvents } from "./binary-events.js";
 import { rejectOf } from "./expected.js";
 import { type Framed, Frames } from "./frames.js";
-import { beginFile, columnsOfMessages, type HeaderOptions, headerOptions } from "./header.js";
+import { beginFile, columnsOfMessages, HeaderEnd, type HeaderOptions, headerOptions } from "./header.js";
 import { ScanInput } from "./input.js";
 import { KeptBytes } from "./kept-rows.js";
 import { LINE_FORMAT, type ScanKernel, STATUS, scanKernel } from "./kernel.js";
@@ -50,6 +50,7 @@ export class Decoder {
   /** For files of binary messages. */
   readonly #frames = new Frames();
   readonly #header: HeaderOptions | null;
+  #headerEnd = new HeaderEnd();
   #rejects = new RejectList();
   /** Lines of the file before the next byte. */
   #row = 0;
@@ -127,8 +128,7 @@ export class Decoder {
   }
 
   #beginAt(offset: number, row: number): void {
-    this.#row = row;
-    this.#atStart = offset === 0;
+    [this.#row, this.#atStart, this.#headerEnd] = [row, offset === 0, new HeaderEnd()];
   }
 
   /**
@@ -207,7 +207,7 @@ export class Decoder {
 
   /** @returns false while the file's beginning is incomplete */
   #beginFile(): boolean {
-    const header = beginFile(this.#input, this.#header);
+    const header = beginFile(this.#input, this.#header, this.#headerEnd);
     if (!header) return false;
     if (header.names.length > 0) this.#nameColumns(header.names);
     this.#row = header.lines;

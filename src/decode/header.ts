@@ -35,32 +35,33 @@ const NO_HEADER: Header = { names: [], lines: 0 };
 /**
  * Skips the byte order mark and the header of a file, which must be text.
  * @param header null: it has none
+ * @param end of the header, as far as this file has been looked through; a new one for every file
  * @returns null while its beginning is incomplete
  * @throws HashbrookError source_unreadable
  */
-export function beginFile(input: ScanInput, header: HeaderOptions | null): Header | null {
+export function beginFile(input: ScanInput, header: HeaderOptions | null, end: HeaderEnd): Header | null {
   const first = input.bytes(input.read, input.end).subarray(0, 3);
   const foreign = notText(input.bytes(input.read, input.end).subarray(0, TELLING_BYTES));
   if (foreign) throw foreign;
   const marked = first.every((byte, i) => byte === BYTE_ORDER_MARK[i]);
   if (first.length < 3 && marked && !input.ended) return null;
   const from = input.read + (first.length === 3 && marked ? 3 : 0);
-  if (header && !input.ended && !hasHeader(input, from, header)) return null;
+  if (header && !input.ended && !hasHeader(input, from, header, end)) return null;
   input.advance(from);
-  return header && input.unread > 0 ? readHeader(input, header) : NO_HEADER;
+  return header && input.unread > 0 ? readHeader(input, header, end) : NO_HEADER;
 }
 
 /** @throws HashbrookError source_unreadable when its first line is too long */
-function hasHeader(input: ScanInput, from: number, header: HeaderOptions): boolean {
-  if (input.limit > from && headerLength(input.bytes(from, input.limit), header) !== null) return true;
+function hasHeader(input: ScanInput, from: number, header: HeaderOptions, end: HeaderEnd): boolean {
+  if (input.limit > from && end.in(input.bytes(from, input.limit), header) !== null) return true;
   if (input.unread <= MAX_ROW) return false;
   if (input.limit > from) return true;
   throw new HashbrookError("source_unreadable", "header: longer than 4 MiB");
 }
 
-function readHeader(input: ScanInput, header: HeaderOptions): Header {
+function readHeader(input: ScanInput, header: HeaderOptions, end: HeaderEnd): Header {
   const bytes = input.bytes(input.read, input.limit);
-  const length = headerLength(bytes, header) ?? bytes.indexOf(NEWLINE);
+  const length = end.in(bytes, header) ?? bytes.indexOf(NEWLINE);
   const text = headerText(bytes.subarray(0, length));
   const names = cellsIn(text, header.separator, header.quoted);
   checkHeader(names, header.needed);
@@ -68,15 +69,26 @@ function readHeader(input: ScanInput, header: HeaderOptions): Header {
   return { names, lines: text.split("\n").length };
 }
 
-/** Bytes before the newline that ends the header; null if the bytes end within a quoted name. */
-function headerLength(bytes: Uint8Array, { separator, quoted }: HeaderOptions): number | null {
-  let inside = false;
-  for (let i = 0, before = separator.charCodeAt(0); i < bytes.length; before = bytes[i++]) {
-    const opens = before === separator.charCodeAt(0) || before === QUOTE;
-    if (quoted && bytes[i] === QUOTE && (inside || opens)) inside = !inside;
-    if (bytes[i] === NEWLINE && !inside) return i;
+/** Finds the newline that ends a header in the bytes of a file, which arrive in pieces; each is looked at once. */
+export class HeaderEnd {
+  #at = 0;
+  #inside = false;
+
+  /**
+   * Bytes before the newline; null if the bytes end within a quoted name.
+   * @param bytes those of earlier calls, and those that have arrived since
+   */
+  in(bytes: Uint8Array, { separator, quoted }: Pick<HeaderOptions, "separator" | "quoted">): number | null {
+    const between = separator.charCodeAt(0);
+    for (let before = this.#at > 0 ? bytes[this.#at - 1] : between; this.#at < bytes.length; this.#at++) {
+      const byte = bytes[this.#at];
+      if (quoted && byte === QUOTE && (this.#inside || before === between || before === QUOTE))
+        this.#inside = !this.#inside;
+      if (byte === NEWLINE && !this.#inside) return this.#at;
+      before = byte;
+    }
+    return null;
   }
-  return null;
 }
 
 /** A header's text. @throws HashbrookError source_unreadable when it is not UTF-8 */

@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { HashbrookError } from "../../src/core/errors.js";
 import { Decoder } from "../../src/decode/decoder.js";
-import { cellsIn } from "../../src/decode/header.js";
+import { cellsIn, HeaderEnd } from "../../src/decode/header.js";
 import type { CompiledSpec } from "../../src/spec/compiled.js";
 import fc from "../properties.js";
 import { feed, feedFile, outcome, rowsOf } from "./feed.js";
@@ -149,4 +149,35 @@ describe("a header", () => {
       }),
     );
   });
+});
+
+it("each byte of a header is looked at once: with every chunk they were all looked at again", () => {
+  const text = Buffer.from(`"${"a name\n".repeat(500)}",b\n1,2\n`);
+  let looks = 0;
+  const watched = (bytes: Uint8Array) =>
+    new Proxy(bytes, {
+      get: (target, key) => {
+        looks += Number(/^\d/.test(String(key)));
+        return Reflect.get(target, key, target);
+      },
+    });
+  const end = new HeaderEnd();
+  const options = { separator: ",", quoted: true };
+  let found: number | null = null;
+  for (let size = 1; found === null; size++) found = end.in(watched(text.subarray(0, size)), options);
+  expect(found).toBe(text.length - 5);
+  // And the last one of every call once more, which tells whether a quote opens.
+  expect(looks).toBeLessThanOrEqual(2 * text.length);
+});
+
+it("headers are the same for any chunks, after each other", () => {
+  const decoder = new Decoder(spec("csv"), { capacity: 9 });
+  for (const [text, chunks] of [
+    ['"la""bel\n\n,x",a,label,b\n9,x,1,y\n', [1]],
+    ['label,a,"b"\n1,x,y\n', [7, 2]],
+    ['"c\n",label,a,b\n9,1,x,y\n', [3]],
+  ] as const) {
+    const [{ batch, rejects }] = feed(decoder, Buffer.from(text), chunks);
+    expect([batch.rows, rejects]).toEqual([1, []]);
+  }
 });
