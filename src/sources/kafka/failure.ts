@@ -45,6 +45,11 @@ const kinds: readonly Kind[] = [
     hint: "a message is larger than the topic allows: raise its max.message.bytes",
   },
   {
+    code: "kafka_failed",
+    sign: /INVALID_REPLICATION_FACTOR|NOT_ENOUGH_REPLICAS/,
+    hint: "too few brokers are up for the topic's replicas (default.replication.factor, min.insync.replicas): start the others, or create the topic yourself with fewer replicas",
+  },
+  {
     code: "kafka_unreachable",
     sign: /SSL routines|wrong version number|secure TLS connection|certificate/i,
     hint: "TLS failed: check KAFKA_SSL and KAFKA_SSL_CA, and that the port is the broker's TLS listener",
@@ -56,7 +61,7 @@ const kinds: readonly Kind[] = [
   },
   {
     code: "kafka_unreachable",
-    sign: /KafkaJSConnection|KafkaJSBrokerNotFound|KafkaJSNoBrokerAvailable|KafkaJSRequestTimeout|KafkaJSMetadataNotLoaded|COORDINATOR|LEADER|BROKER_NOT_AVAILABLE|REQUEST_TIMED_OUT|ECONN|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|EAI_AGAIN/,
+    sign: /KafkaJSConnection|KafkaJSBrokerNotFound|KafkaJSNoBrokerAvailable|KafkaJSRequestTimeout|KafkaJSMetadataNotLoaded|COORDINATOR|LEADER|NOT_CONTROLLER|BROKER_NOT_AVAILABLE|REQUEST_TIMED_OUT|ECONN|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|EAI_AGAIN/,
     hint: "check that the broker is up, that the address is right, and that it advertises an address this machine can reach (advertised.listeners)",
   },
 ];
@@ -86,10 +91,16 @@ export function ownFailure(error: unknown): HashbrookError | undefined {
 }
 
 /**
- * The last one also says that no broker could take a new topic: they have just started, or were so busy that their
- * controller took them for lost.
+ * The last three also say that too few brokers could take a new topic, or none yet: they have just started, or were so
+ * busy that their controller took them for lost.
  */
-const LEADERLESS = ["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "INVALID_REPLICATION_FACTOR"];
+const LEADERLESS = [
+  "NOT_LEADER_FOR_PARTITION",
+  "LEADER_NOT_AVAILABLE",
+  "INVALID_REPLICATION_FACTOR",
+  "NOT_ENOUGH_REPLICAS",
+  "NOT_CONTROLLER",
+];
 /** What kafkajs says where no broker gave it metadata, because a partition of some topic has no leader. */
 const NO_METADATA = /Cannot .*topicMetadata/;
 
