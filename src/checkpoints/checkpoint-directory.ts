@@ -1,8 +1,9 @@
 import { basename, join } from "node:path";
 import type { TensorSpec } from "../core/blocks.js";
-import { HashbrookError } from "../core/errors.js";
+import { fromPlainError, HashbrookError, toPlainError } from "../core/errors.js";
 import { errorCode, type Files, readFully, withFile } from "../core/files.js";
 import { canonicalJson } from "../core/hash.js";
+import { hintOf } from "../core/system-errors.js";
 import { Checksum, checksumOf } from "./checksum.js";
 import { CHUNK_BYTES, decodeManifest, type FileEntry, MANIFEST, type Manifest, manifestChecksum } from "./manifest.js";
 import { readSafetensorsLayout, type TensorPlace } from "./safetensors.js";
@@ -164,17 +165,30 @@ function readManifest(files: Files, directory: string): Uint8Array {
   });
 }
 
-/** Runs a read; a file system failure becomes "the checkpoint cannot be used", with the system's reason. */
+/** What the system refuses to this process or user says nothing about the file. */
+const REFUSED = new Set(["EMFILE", "ENFILE", "EACCES", "EPERM"]);
+
+/**
+ * Runs a read; a file system failure becomes "the checkpoint cannot be used", with the system's reason. Not a refusal:
+ * an older checkpoint would be taken in its place.
+ */
 function reading<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (errorCode(error) === undefined || error instanceof HashbrookError) throw error;
+    const code = errorCode(error);
+    if (code === undefined || error instanceof HashbrookError) throw error;
+    if (REFUSED.has(code)) throw fromPlainError(toPlainError(error));
     throw new HashbrookError("checkpoint_damaged", `${path}: cannot be read: ${(error as Error).message}`, {
+      hint: hintOf(error),
       cause: error,
     });
   }
 }
+
+/** Whether an error makes a checkpoint unusable, so that an older one is taken. */
+export const isUnusable = (error: unknown): error is HashbrookError =>
+  error instanceof HashbrookError && (error.code === "checkpoint_damaged" || error.code === "checkpoint_missing");
 
 function blockText({ name, dtype, shape }: TensorSpec): string {
   return canonicalJson({ name, dtype, shape });

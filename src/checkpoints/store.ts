@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, readFully, withFile, writeError } from "../core/files.js";
 import { Checkpoint, type CheckpointContent } from "./checkpoint.js";
-import { checksumAt, Verification } from "./checkpoint-directory.js";
+import { checksumAt, isUnusable, Verification } from "./checkpoint-directory.js";
 import { groupByFile, streamed, streamFile, toTheEnd } from "./data-file.js";
 import { DirectoryWriter, withGiven, written } from "./directory-writer.js";
 import { goodCheckpoint } from "./gate-file.js";
@@ -209,13 +209,13 @@ export class CheckpointStore {
     return checkpoint;
   }
 
-  /** The checkpoint at `path`, or the error that makes it unusable. @throws checkpoint_mismatch */
+  /** The checkpoint at `path`, or the error that makes it unusable. @throws checkpoint_mismatch; what the system refuses */
   private opened(path: string, verification: Verification): Checkpoint | HashbrookError {
     try {
       return this.verified(path, verification);
     } catch (error) {
-      if (!(error instanceof HashbrookError) || error.code === "checkpoint_mismatch") throw error;
-      return error;
+      if (isUnusable(error)) return error;
+      throw error;
     }
   }
 

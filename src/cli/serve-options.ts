@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
+import { hintOf } from "../core/system-errors.js";
 import { parseBytes } from "../schema/units.js";
 import { Explorer } from "../serve/explore/policy.js";
 import { checkedTokens, readTokens } from "../serve/http/token.js";
@@ -265,6 +266,7 @@ function pem(file: string, flag: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw new HashbrookError("usage", `${flag} ${file}: cannot be read: ${(cause as Error).message}`, { cause });
+    const { message } = cause as Error;
+    throw new HashbrookError("usage", `${flag} ${file}: cannot be read: ${message}`, { hint: hintOf(cause), cause });
   }
 }

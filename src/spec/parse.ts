@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { checkArguments } from "../core/arguments.js";
 import { shippedSpecs } from "../core/built-file.js";
 import { HashbrookError } from "../core/errors.js";
+import { hintOf } from "../core/system-errors.js";
 import { Problems, type SpecWarning } from "../schema/problems.js";
 import { compileSpec } from "./compile.js";
 import type { CompiledSpec } from "./compiled.js";
@@ -73,7 +74,7 @@ function readText(path: string): string {
     if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
       throw new HashbrookError("spec_invalid", `${path}:1:1: not UTF-8`, { hint: "save the file as UTF-8", cause });
     throw new HashbrookError("source_unreadable", `${path}: ${(cause as Error).message}`, {
-      hint: "check the file's type and permissions",
+      hint: hintOf(cause) ?? "check the file's type and permissions",
       cause,
     });
   }

@@ -7,6 +7,7 @@ import { encodeManifest } from "../../src/checkpoints/manifest.js";
 import { tensorBytes } from "../../src/checkpoints/safetensors.js";
 import { CheckpointStore, openCheckpoint } from "../../src/checkpoints/store.js";
 import { type Block, type Dtype, dtypeBytes } from "../../src/core/blocks.js";
+import { toPlainError } from "../../src/core/errors.js";
 import { type Files, nodeFiles } from "../../src/core/files.js";
 import fc from "../properties.js";
 import { block, content, errorOf, quickFiles, sorted, temporaryDirectory } from "./samples.js";
@@ -222,6 +223,25 @@ describe("openCheckpoint", () => {
     expect(openCheckpoint(writer.directory, { ...nodeFiles, open }).checkpoint.examples).toBe(2);
     expect(looked).toBe(true);
   });
+
+  it.each(["EMFILE", "EACCES"])(
+    "a checkpoint that this process may not open (%s) counted as damaged, and an older one was taken",
+    (code) => {
+      const directory = temporaryDirectory();
+      const store = new CheckpointStore(directory, quickFiles);
+      for (const examples of [100, 200]) store.save(examples, content(examples));
+      const open: Files["open"] = (path, flags) => {
+        if (path.includes("000000000200")) throw Object.assign(new Error(`${code}: refused, open`), { code, path });
+        return quickFiles.open(path, flags);
+      };
+      const refused = new CheckpointStore(directory, { ...quickFiles, open });
+      expect(toPlainError(errorOf(() => refused.latest()))).toMatchObject({
+        code: code === "EMFILE" ? "runtime_unavailable" : "source_unreadable",
+        message: expect.stringContaining("checkpoint-000000000200"),
+        hint: expect.stringMatching(/raise the limit|permission/),
+      });
+    },
+  );
 
   it("throws if all checkpoints are damaged, naming each", () => {
     const store = new CheckpointStore(temporaryDirectory());

@@ -48,6 +48,13 @@ it("reports what the system refuses with a hint, wherever it happens, not as an 
     ["EROFS", /read-only/],
     ["EACCES", /permission denied/],
     ["EIO", /disk failed/],
+    ["EISDIR", /is a folder/],
+    ["ENOTDIR", /part of the path is a file/],
+    ["ENAMETOOLONG", /shorter/],
+    ["EEXIST", /has this name/],
+    ["EFBIG", /ulimit -f/],
+    ["ELOOP", /in a circle/],
+    ["EBUSY", /another program/],
   ] as const) {
     const plain = toPlainError(refused(code));
     expect(plain).toMatchObject({ code: "source_unreadable", hint: expect.stringMatching(mend) });

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { FastifyRequest, onRequestAsyncHookHandler } from "fastify";
 import { HashbrookError } from "../../core/errors.js";
+import { hintOf } from "../../core/system-errors.js";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -22,7 +23,8 @@ export function readTokens(file: string): string[] {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new HashbrookError("usage", `${file}: cannot be read: ${(cause as Error).message}`, { cause });
+    const { message } = cause as Error;
+    throw new HashbrookError("usage", `${file}: cannot be read: ${message}`, { hint: hintOf(cause), cause });
   }
   return checkedTokens(text, file);
 }
