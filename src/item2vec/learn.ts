@@ -75,9 +75,13 @@ export async function learnVectors(
   const longest = chunks.reduce((most, [from, to]) => Math.max(most, to - from), 1);
   const opened = word2vecKernel({ ids, dim, window, negative, cbow: architecture === "cbow", longest });
   if (!opened)
-    throw new HashbrookError("table_full", `vectors of ${ids} ids with dim ${dim} need more than 4 GiB`, {
-      hint: "use a smaller --dim or a larger --min-count",
-    });
+    throw new HashbrookError(
+      "table_full",
+      `vectors of ${ids} ids with dim ${dim}, and ${negative} negatives, need more than 4 GiB`,
+      {
+        hint: "use a smaller --dim or --negative, or a larger --min-count",
+      },
+    );
   const { kernel, memory } = opened;
   const lanes = (dim + 3) & ~3;
   start(new Float32Array(memory.buffer, kernel.inputsAt() >>> 0, ids * lanes), dim, lanes, settings.seed);

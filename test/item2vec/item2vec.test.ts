@@ -232,6 +232,11 @@ tower: deep_crossing
       { negative: 2 ** 32 + 1 },
       /negative 4294967297: at most 4294967295/,
     ],
+    [
+      "so many negatives that their memory was counted without them",
+      { negative: 2 ** 32 - 1, minCount: 1 },
+      /more than 4 GiB/,
+    ],
   ])("refuses %s", async (_, options, message) => {
     await expect(item2vec({ data: file("a b\n"), out: folder(), ...options })).rejects.toThrow(message);
   });

@@ -48,7 +48,7 @@ export function bytesFor(ids: u32, dim: u32, negative: u32, longest: u32): f64 {
     <f64>REACH * <f64>PLACES * 8 +
     64 +
     3 * row +
-    8 * <f64>(negative + 1 + TOGETHER) +
+    8 * (<f64>negative + <f64>(1 + TOGETHER)) +
     4 * <f64>longest +
     640
   );
