@@ -52,7 +52,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   kafkajs: /^sources\/kafka\/(assigner|client|codecs|membership|record-batch)\.ts$/,
   "@platformatic/kafka": /^sources\/kafka\/platformatic-cluster\.ts$/,
   "kafkajs-snappy": /^sources\/kafka\/codecs\.ts$/,
-  lz4js: /^sources\/kafka\/lz4\.ts$/,
+  lz4js: /^core\/lz4\.ts$/,
   iovalkey: /^row-store\/valkey\.ts$/,
   lmdb: /^row-store\/lmdb\.ts$/,
   aws4fetch: /^object-store\/s3-store\.ts$/,

@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 import { expect, it } from "vitest";
+import { lz4Decompress } from "../../src/core/lz4.js";
 import { KafkaAdmin } from "../../src/sources/kafka/admin.js";
 import { createKafka, kafkaFailure, kafkaOptions, kafkaUrl } from "../../src/sources/kafka/client.js";
-import { lz4Decompress } from "../../src/sources/kafka/lz4.js";
 
 it("brokers, TLS and login are taken from the argument and the environment, as plain data", () => {
   expect(kafkaOptions("kafka://a:1, b:2,", {})).toEqual({ brokers: ["a:1", "b:2"] });

@@ -3,8 +3,8 @@ import * as zlib from "node:zlib";
 import kafkajs from "kafkajs";
 import snappy from "kafkajs-snappy";
 import { HashbrookError } from "../../core/errors.js";
+import { lz4Decompress } from "../../core/lz4.js";
 import { zstdDecompress } from "../../core/zstd.js";
-import { lz4Decompress } from "./lz4.js";
 
 type Encoder = { readonly buffer: Buffer };
 interface Codec {
