@@ -53,7 +53,7 @@ it("reports what the system refuses with a hint, wherever it happens, not as an 
     ["ENAMETOOLONG", /shorter/],
     ["EEXIST", /has this name/],
     ["EFBIG", /ulimit -f/],
-    ["ELOOP", /in a circle/],
+    ["ELOOP", /loop/],
     ["EBUSY", /another program/],
   ] as const) {
     const plain = toPlainError(refused(code));
