@@ -26,7 +26,12 @@ export function oneTable({ batch, cells, optimizer, tower = "deep_crossing", tab
     fields: names.map((name) => ({ name, type: "categorical", from: name })),
     tables: [
       {
-        ...{ name: "ids", role: "embedding", init: 0.01, optimizer, seed: SEED, ...table },
+        name: "ids",
+        role: "embedding",
+        init: 0.01,
+        optimizer,
+        seed: SEED,
+        ...table,
         cells: names.map((field) => ({ field, kind: "single", seed: SEED })),
       },
     ],

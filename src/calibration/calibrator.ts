@@ -93,7 +93,8 @@ export class Calibrator {
   learn(logits: Float32Array, calibrated: Float32Array, batch: Batch, seen: readonly Span[] = []): void {
     const { labels, weights } = batch;
     const keys = this.keysOf(batch);
-    const [before, after] = [sigmoid(logits), sigmoid(calibrated)];
+    const before = sigmoid(logits);
+    const after = sigmoid(calibrated);
     const counts = new Uint8Array(logits.length).fill(1);
     for (const { from, to } of seen) counts.fill(0, from, to);
     for (let r = 0; r < logits.length; r++) {

@@ -19,7 +19,10 @@ export function valueOfKnots(curve: Curve, x: number): number {
     if (curve[2 * middle] <= x) low = middle;
     else high = middle;
   }
-  const [x0, y0, x1, y1] = [curve[2 * low], curve[2 * low + 1], curve[2 * high], curve[2 * high + 1]];
+  const x0 = curve[2 * low];
+  const y0 = curve[2 * low + 1];
+  const x1 = curve[2 * high];
+  const y1 = curve[2 * high + 1];
   return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
 }
 

@@ -6,7 +6,12 @@ const WIDTH = 0.25;
 export const CELLS = 96;
 
 /** f64 before the cells: the current weight of an event, then the sums of `Totals`. */
-const [SCALE, EVENTS, WEIGHT, POSITIVE, PREDICTED, CALIBRATED] = [0, 1, 2, 3, 4, 5];
+const SCALE = 0;
+const EVENTS = 1;
+const WEIGHT = 2;
+const POSITIVE = 3;
+const PREDICTED = 4;
+const CALIBRATED = 5;
 const HEAD = 6;
 /** f64 per cell: sums of weight, of weight × label and of weight × probability. */
 const CELL = 3;

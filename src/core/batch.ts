@@ -223,7 +223,8 @@ function appendItems(to: Batch, region: BagRegion, from: ReturnType<Batch["bag"]
   const weights = new Float32Array(buffer, base + region.weights, items);
   if (to.rows === 0) offsets[0] = 0;
   rows.forEach((row, i) => {
-    const [first, end] = [from.offsets[row], from.offsets[row + 1]];
+    const first = from.offsets[row];
+    const end = from.offsets[row + 1];
     const at = offsets[to.rows + i];
     keys.set(from.keys.subarray(first, end), at);
     weights.set(from.weights.subarray(first, end), at);

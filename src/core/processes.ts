@@ -11,7 +11,8 @@ export function startTime(pid: number): number | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The command's name (field 2, in parentheses) may contain spaces and parentheses: count from the last one.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const [state, started] = [fields[0], fields[19]];
+    const state = fields[0];
+    const started = fields[19];
     return state === "Z" || state === "X" ? undefined : Number(started);
   } catch {
     return undefined;

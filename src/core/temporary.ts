@@ -24,7 +24,8 @@ const swept = new WeakMap<Files, Set<string>>();
  * get the same name.
  */
 export function temporaryFor(path: string, files: Files = nodeFiles): string {
-  const [folder, name] = [dirname(path), basename(path).slice(0, MOST_NAME)];
+  const folder = dirname(path);
+  const name = basename(path).slice(0, MOST_NAME);
   if (!sweptOf(files).has(folder)) quietly(() => removeLeft(files, folder, name));
   const owner = `${process.pid}-${(startTime(process.pid) ?? 0).toString(36)}-${machine()}`;
   const temporary = join(folder, `.${name}.${owner}-${threadId * 2 ** 32 + ++count}.tmp`);

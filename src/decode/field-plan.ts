@@ -215,7 +215,8 @@ function layBag(
     }),
   );
   if (!distinct) return;
-  const [offsets, keys] = [region + bags[0].offsets, region + bags[0].keys];
+  const offsets = region + bags[0].offsets;
+  const keys = region + bags[0].keys;
   ops.distinctBags.push(new Struct("DistinctBagOp", { offsets, keys, field: index, registers: arena.take(REGISTERS) }));
 }
 

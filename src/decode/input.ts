@@ -35,7 +35,9 @@ export class ScanInput {
 
   /** @param enlargeScratch gives the kernel space for the unescaped text of the longest row */
   constructor(memory: WebAssembly.Memory, arena: Arena, enlargeScratch: () => void) {
-    [this.#memory, this.#arena, this.#enlargeScratch] = [memory, arena, enlargeScratch];
+    this.#memory = memory;
+    this.#arena = arena;
+    this.#enlargeScratch = enlargeScratch;
     this.#base = arena.take(FIRST_INPUT_BYTES + 64);
     this.read = this.end = this.limit = this.#base;
   }

@@ -43,7 +43,10 @@ export class RequestReader {
   readonly tensors: TensorRows;
 
   constructor(kernel: ScanKernel, memory: WebAssembly.Memory, plan: ScanPlan, input: ScanInput, arena: Arena) {
-    [this.#kernel, this.#memory, this.#plan, this.#input] = [kernel, memory, plan, input];
+    this.#kernel = kernel;
+    this.#memory = memory;
+    this.#plan = plan;
+    this.#input = input;
     input.enlarge();
     this.#base = input.read;
     this.#unknown = arena.take(UNKNOWN_BYTES);

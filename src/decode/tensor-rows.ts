@@ -42,7 +42,10 @@ export class TensorRows {
   readonly #alone: ReadonlySet<string>;
 
   constructor(kernel: ScanKernel, plan: ScanPlan, input: ScanInput, arena: Arena) {
-    [this.#kernel, this.#plan, this.#input, this.#arena] = [kernel, plan, input, arena];
+    this.#kernel = kernel;
+    this.#plan = plan;
+    this.#input = input;
+    this.#arena = arena;
     this.#base = input.read;
     this.#alone = aloneOf(plan.sources);
     this.#structs = arena.take(structOf("scan", "Tensor").size * plan.sources.length);

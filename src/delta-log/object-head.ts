@@ -94,7 +94,8 @@ export const objectKey = (epoch: number, { kind, number }: Pick<Entry, "kind" | 
 export function isGone(head: ObjectHead, key: string): boolean {
   const [, epochs, kind, numbers] = KEY.exec(key) ?? [];
   if (!kind) return false;
-  const [epoch, number] = [Number(epochs), Number(numbers)];
+  const epoch = Number(epochs);
+  const number = Number(numbers);
   if (epoch > (head.spans.at(-1)?.epoch ?? 0)) return false;
   if (kind === "snapshot") return !head.snapshots.some((one) => one.epoch === epoch && one.number === number);
   return number <= oldestOf(head) || spanOf(head, number)?.epoch !== epoch;

@@ -78,7 +78,8 @@ export class ObjectSink implements DeltaSink {
     const only = this.tag === null ? ("absent" as const) : { tag: this.tag };
     const tag = await this.store.write(HEAD_KEY, headBytes(head), { only, immutable: false });
     if (tag === null) return false;
-    [this.head, this.tag] = [head, tag];
+    this.head = head;
+    this.tag = tag;
     return true;
   }
 

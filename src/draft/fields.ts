@@ -73,7 +73,9 @@ function isIdLike(facts: Facts): boolean {
 
 /** True for counts and prices: many small values, and some very large ones. */
 function isSkewed({ sorted, whole }: Facts): boolean {
-  const [least, median, most] = [sorted[0], sorted[sorted.length >> 1], sorted[sorted.length - 1]];
+  const least = sorted[0];
+  const median = sorted[sorted.length >> 1];
+  const most = sorted[sorted.length - 1];
   return -least <= most / 100 && most >= SKEWED * Math.max(1, median) && (whole || most >= 4 * SKEWED);
 }
 

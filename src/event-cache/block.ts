@@ -160,9 +160,12 @@ export class BlockReader {
       column({ to: weights, stride: 4, width: 4 });
       return at;
     });
-    const [advance, lines] = [column(NUMBERS).at, column(NUMBERS).at];
-    const [rows, changes] = [this.list(column(NUMBERS)), this.list(column(NUMBERS))];
-    const [notes, kept] = [next(1), next(1)];
+    const advance = column(NUMBERS).at;
+    const lines = column(NUMBERS).at;
+    const rows = this.list(column(NUMBERS));
+    const changes = this.list(column(NUMBERS));
+    const notes = next(1);
+    const kept = next(1);
     if (address !== end) throw this.misfit(place);
     const json = inflateRawSync(this.memory.bytes(notes.values, notes.count).slice()).toString();
     return { columnsEnd, bags, advance, lines, rows, changes, notes: JSON.parse(json) as Notes, kept };

@@ -54,7 +54,10 @@ export interface Section {
 
 export const HEAD_BYTES = structOf("column", "Head").size;
 const at = (name: string): number => offsetOf("column", "Head", name);
-const [CODEC, COUNT, VALUES, SIZE] = [at("codec"), at("count"), at("values"), at("size")];
+const CODEC = at("codec");
+const COUNT = at("count");
+const VALUES = at("values");
+const SIZE = at("size");
 const filled = (bytes: number): number => (bytes + 15) & ~15;
 
 /** Reads the head of the section at an address. @param width bytes of its elements */

@@ -168,7 +168,9 @@ export class CacheFeed {
   private beginFile(): void {
     const { cache, index } = this.inputs[this.file];
     this.blocks = cache.blocksOf(index);
-    [this.block, this.row, this.reject] = [-1, 0, 0];
+    this.block = -1;
+    this.row = 0;
+    this.reject = 0;
     this.at = { offset: 0, row: 0 };
     this.nextBlock();
   }
@@ -233,7 +235,8 @@ export class CacheFeed {
     const block = this.blocks[this.block];
     const { reader, texts } = this;
     reader.load(block);
-    [this.row, this.reject] = [0, 0];
+    this.row = 0;
+    this.reject = 0;
     this.rowEnd = { offset: block.offset, row: block.row };
     this.at = this.rowEnd;
     this.findings = reader.notes.findings;

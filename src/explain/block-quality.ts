@@ -89,7 +89,8 @@ export class Changes {
   }
 
   result(): Change {
-    const [loss, area] = [this.logloss.result(), this.auc.result()];
+    const loss = this.logloss.result();
+    const area = this.auc.result();
     return { logloss: loss.mean, logloss_se: loss.se, auc: area.mean, auc_se: area.se };
   }
 }

@@ -131,7 +131,8 @@ class SinglePlace implements Place {
   }
 
   permute(from: Batch, to: Batch, order: Uint32Array): void {
-    const [source, target] = [this.keys(from), this.keys(to)];
+    const source = this.keys(from);
+    const target = this.keys(to);
     const { width, index } = this.at(to);
     for (let r = 0; r < order.length; r++) target[r * width + index] = source[order[r] * width + index];
   }
@@ -172,7 +173,8 @@ class BagPlace implements Place {
       offsets[r + 1] = offsets[r] + source.offsets[order[r] + 1] - source.offsets[order[r]];
     const target = to.bag(this.region);
     for (let r = 0; r < order.length; r++) {
-      const [first, end] = [source.offsets[order[r]], source.offsets[order[r] + 1]];
+      const first = source.offsets[order[r]];
+      const end = source.offsets[order[r] + 1];
       target.keys.set(source.keys.subarray(first, end), offsets[r]);
       target.weights.set(source.weights.subarray(first, end), offsets[r]);
     }
@@ -187,7 +189,8 @@ class BagPlace implements Place {
     const length = offsets[r + 1] - offsets[r];
     if (offsets[s + 1] - offsets[s] !== length) return false;
     for (let i = 0; i < length; i++) {
-      const [a, b] = [offsets[r] + i, offsets[s] + i];
+      const a = offsets[r] + i;
+      const b = offsets[s] + i;
       if (keys[a] !== keys[b] || weights[a] !== weights[b]) return false;
     }
     return true;
@@ -202,7 +205,10 @@ class ColumnsPlace implements Place {
   private readonly missing: number;
 
   constructor(matrix: "numbers" | "vectors", first: number, width: number, missing: number) {
-    [this.matrix, this.first, this.width, this.missing] = [matrix, first, width, missing];
+    this.matrix = matrix;
+    this.first = first;
+    this.width = width;
+    this.missing = missing;
   }
 
   permute(from: Batch, to: Batch, order: Uint32Array): void {
@@ -251,7 +257,8 @@ class Cross {
     const { table, index, seed } = this.single;
     const keys = batch.keys(table);
     const parts = batch.keys(this.partsTable);
-    const [width, partsWidth] = [batch.layout.keys[table].singles, batch.layout.keys[this.partsTable].singles];
+    const width = batch.layout.keys[table].singles;
+    const partsWidth = batch.layout.keys[this.partsTable].singles;
     for (let r = 0; r < batch.rows; r++) {
       for (const [i, part] of this.parts.entries()) this.keys[i] = parts[r * partsWidth + part];
       keys[r * width + index] = xxh64(this.joined, seed);

@@ -233,7 +233,8 @@ function keyFields({ tables, fields }: CompiledSpec): KeyField[] {
       const spec = fields.find(({ name }) => name === field)!;
       if (found.has(field) || fieldOf(spec.type).reads === undefined) continue;
       const missing = xxh64("", fromHex64(seed));
-      const [low, high] = [Number(missing & 0xffffffffn), Number(missing >> 32n)];
+      const low = Number(missing & 0xffffffffn);
+      const high = Number(missing >> 32n);
       found.set(field, { field, table, cell, singles: singles.length, low, high });
     }
   }

@@ -2,7 +2,10 @@ import type { Batch } from "../core/batch.js";
 import type { ScoreSums } from "../metrics/score-cells.js";
 
 /** Sums over a window: of w y, w² y, w (1 - y) and w² (1 - y), for weights w and labels y. */
-const [POSITIVE, POSITIVE_SQUARES, NEGATIVE, NEGATIVE_SQUARES] = [0, 1, 2, 3];
+const POSITIVE = 0;
+const POSITIVE_SQUARES = 1;
+const NEGATIVE = 2;
+const NEGATIVE_SQUARES = 3;
 
 /** How many events of equal weight would tell as much as those of a window. */
 export interface Sample {
@@ -28,7 +31,8 @@ export class SampleSizes {
   add({ labels, weights, rows }: Pick<Batch, "labels" | "weights" | "rows">): void {
     const { sums } = this;
     for (let r = 0; r < rows; r++) {
-      const [w, y] = [weights[r], labels[r]];
+      const w = weights[r];
+      const y = labels[r];
       sums[POSITIVE] += w * y;
       sums[POSITIVE_SQUARES] += w * w * y;
       sums[NEGATIVE] += w * (1 - y);
@@ -44,7 +48,8 @@ export class SampleSizes {
   of({ weight, positive }: Pick<ScoreSums, "weight" | "positive">): Sample {
     const { sums } = this;
     const typical = (sum: number, squares: number) => (sums[sum] > 0 ? sums[squares] / sums[sum] : Number.NaN);
-    const [found, other] = [typical(POSITIVE, POSITIVE_SQUARES), typical(NEGATIVE, NEGATIVE_SQUARES)];
+    const found = typical(POSITIVE, POSITIVE_SQUARES);
+    const other = typical(NEGATIVE, NEGATIVE_SQUARES);
     const a = found || other || 1;
     const b = other || a;
     const negative = weight - positive;

@@ -146,7 +146,8 @@ function dots(
   b: readonly string[],
 ) {
   const [, m, n] = shape as readonly [unknown, number, number];
-  const [aWidth, bWidth] = [x.shape[2] as number, y.shape[2] as number];
+  const aWidth = x.shape[2] as number;
+  const bWidth = y.shape[2] as number;
   const left = (i: number) => a[transA ? i : i * aWidth];
   const right = (j: number) => b[transB ? j * bWidth : j];
   return Array.from({ length: m * n }, (_, at) => pair(left(Math.floor(at / n)), right(at % n)));

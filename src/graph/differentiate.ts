@@ -27,7 +27,8 @@ const rules: { [K in OpName]: (graph: Graph, y: TensorOf<K>, d: Tensor) => reado
   // With s = sigmoid(x) and t = tanh(ln(1 + e^x)) = m / (2 - m), m = s (2 - s): mish' = t + x s (1 - t²).
   mish: (graph, y, d) => {
     const [x] = y.inputs;
-    const [one, two] = [graph.constant([1], [1]), graph.constant([1], [2])];
+    const one = graph.constant([1], [1]);
+    const two = graph.constant([1], [2]);
     const s = graph.sigmoid(x);
     const m = graph.mul(s, graph.sub(two, s));
     const t = graph.div(m, graph.sub(two, m));

@@ -60,7 +60,8 @@ export function broadcastShape(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   const at = (shape: Shape, i: number): Dim => shape[i - rank + shape.length] ?? 1;
   return Array.from({ length: rank }, (_, i) => {
-    const [x, y] = [at(a, i), at(b, i)];
+    const x = at(a, i);
+    const y = at(b, i);
     if (x !== y && x !== 1 && y !== 1) throw new Error(`shapes [${a}] and [${b}] do not broadcast`);
     return x === 1 ? y : x;
   });
@@ -210,7 +211,8 @@ export class Graph {
   /** An expanded operand is used unexpanded if broadcasting gives the same result. */
   #broadcast(op: "add" | "sub" | "mul" | "div", a: Tensor, b: Tensor): Tensor {
     const shape = broadcastShape(a.shape, b.shape);
-    const [x, y] = [a.op === "expand" ? a.inputs[0] : a, b.op === "expand" ? b.inputs[0] : b];
+    const x = a.op === "expand" ? a.inputs[0] : a;
+    const y = b.op === "expand" ? b.inputs[0] : b;
     if (x !== a && sameShape(broadcastShape(x.shape, b.shape), shape)) return this.#broadcast(op, x, b);
     if (y !== b && sameShape(broadcastShape(a.shape, y.shape), shape)) return this.#broadcast(op, a, y);
     return this.#make({ op }, [a, b], shape);

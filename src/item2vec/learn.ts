@@ -152,7 +152,8 @@ function layAlias(weights: Float64Array, table: Uint32Array): void {
     (share < 1 ? small : large).push(id);
   });
   while (small.length > 0 && large.length > 0) {
-    const [id, other] = [small.pop()!, large.at(-1)!];
+    const id = small.pop()!;
+    const other = large.at(-1)!;
     table[2 * id] = Math.floor(left[id] * 2 ** 32);
     table[2 * id + 1] = other;
     left[other] -= 1 - left[id];

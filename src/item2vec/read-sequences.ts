@@ -77,7 +77,8 @@ export async function sequencesOfEvents(data: readonly string[], events: EventSe
       for (const { rejected, values } of keptRows(decoded.kept!, new Set(kept).size)) {
         if (rejected !== null) continue;
         if (!(labels[row++] > 0.5) && !negatives) continue;
-        const [id, key] = [values[0], values.at(-1)!];
+        const id = values[0];
+        const key = values.at(-1)!;
         if (id.kind === "missing" || id.text === "" || key.kind === "missing") continue;
         const sequence = sequences.get(key.text);
         if (sequence) sequence.push(reader.numberOf(id.text));

@@ -111,7 +111,8 @@ function packed(scores: Float32Array, rows: Uint32Array): Float64Array {
 
 function aucOf(values: Float64Array, labels: Uint8Array, rows: Uint32Array): { mean: number; se: number } {
   const of = (label: number) => moments(values.filter((_, i) => labels[rows[i]] === label));
-  const [negatives, positives] = [of(0), of(1)];
+  const negatives = of(0);
+  const positives = of(1);
   return {
     mean: positives.mean,
     se: Math.sqrt(positives.variance / positives.count + negatives.variance / negatives.count),

@@ -233,7 +233,8 @@ export class GroupedAuc {
       const score = values[3 * group[i]];
       let [positive, negative] = [0, 0];
       for (; i < group.length && values[3 * group[i]] === score; i++) {
-        const [label, weight] = [values[3 * group[i] + 1], values[3 * group[i] + 2]];
+        const label = values[3 * group[i] + 1];
+        const weight = values[3 * group[i] + 2];
         positive += weight * label;
         negative += weight * (1 - label);
       }

@@ -39,10 +39,12 @@ const SOONEST = 100;
  */
 export function comparePaired(reference: ScoredStream, other: ScoredStream): PairedDifference {
   const width = Math.max(reference.width, other.width);
-  const [one, two] = [widened(reference, width), widened(other, width)];
+  const one = widened(reference, width);
+  const two = widened(other, width);
   const count = Math.min(one.length, two.length);
   const places = Array.from({ length: count }, (_, b) => b).filter((b) => one[b].weight > 0 && two[b].weight > 0);
-  const [a, b] = [places.map((place) => one[place]), places.map((place) => two[place])];
+  const a = places.map((place) => one[place]);
+  const b = places.map((place) => two[place]);
   const logloss = jackknifed(lossOf(a), lossOf(b));
   const { difference, se } = logloss;
   return {

@@ -116,7 +116,8 @@ export class ProgressiveMetrics {
   /** The stream in 32 to 64 equal parts (fewer at its beginning), oldest first. Parts of its older half may have no AUC. */
   curve(): Metrics[] {
     return Array.from({ length: Math.ceil(this.rows / this.segmentRows) }, (_, s) => {
-      const [from, to] = [s * this.segmentRows, Math.min(this.rows, (s + 1) * this.segmentRows)];
+      const from = s * this.segmentRows;
+      const to = Math.min(this.rows, (s + 1) * this.segmentRows);
       const { totals = new Float64Array(TOTALS), cells } = this.segments[s] ?? {};
       const open = to % this.segmentRows !== 0;
       const list = this.partOf(from, to, open, cells);

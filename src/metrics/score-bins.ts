@@ -88,7 +88,8 @@ export class ScoreBins {
 
   /** Pairs within one cell count 1/2. */
   private auc(): number {
-    const [positives, negatives] = [this.positive, this.weight - this.positive];
+    const positives = this.positive;
+    const negatives = this.weight - this.positive;
     let [below, area] = [0, 0];
     for (let at = 0; at < 2 * CELLS; at += 2) {
       area += this.weights[at + 1] * (below + this.weights[at] / 2);

@@ -88,7 +88,9 @@ export class ScoreCells {
     const kept = totals + 2 * TOTALS * 8;
     const sort = kept + rows;
     const a = sort + 2 * rows;
-    const [b, sum, scratch] = [a + list, a + 2 * list, a + 4 * list];
+    const b = a + list;
+    const sum = a + 2 * list;
+    const scratch = a + 4 * list;
     const each = MOST_CELLS * 16;
     const [all, window, segment] = [1, 2, 3].map((n) => scratch + n * each);
     const places = segment + each;

@@ -42,7 +42,8 @@ export async function cutCheckpoint(options: CutOptions): Promise<CutReport> {
     return {
       to,
       tables: tables.map((table) => {
-        const [whole, short] = [from.tables[table].dim, to.tables[table].dim];
+        const whole = from.tables[table].dim;
+        const short = to.tables[table].dim;
         cuts.push({ from: whole, to: short });
         return { table, rows: (chunk) => shortened(chunk, whole, short) };
       }),

@@ -50,7 +50,8 @@ export function metaOf({ meta }: Checkpoint, to: CompiledSpec): CheckpointConten
  */
 export function checkSame(from: CompiledSpec, to: CompiledSpec, path: string): void {
   const parts = (spec: CompiledSpec) => ({ ...spec, name: "", tables: [] });
-  const [a, b] = [parts(from), parts(to)];
+  const a = parts(from);
+  const b = parts(to);
   const key = (Object.keys({ ...a, ...b }) as (keyof CompiledSpec)[]).find(
     (key) => canonicalJson(a[key] ?? null) !== canonicalJson(b[key] ?? null),
   );
@@ -88,7 +89,8 @@ function identityDifference(old: CompiledTable, table: CompiledTable): Differenc
       hint: "restore the old fields",
     };
   if (canonicalJson(old.cells) === canonicalJson(table.cells) && old.seed === table.seed) return undefined;
-  const [was, is] = [saltOf(old), saltOf(table)];
+  const was = saltOf(old);
+  const is = saltOf(table);
   if (was === is) return { what: `${place}: its seed has changed`, hint: "restore the old train.seed" };
   const { encoding } = table;
   const why = kindOf(encoding).salt === "field" ? ` (the default of encoding ${encoding})` : "";

@@ -75,7 +75,9 @@ export function unpackContribution(bytes: Uint8Array, views = false): Contributi
   const { decoders, sent, ...sums } = head as Head;
   const floats = () => arrays.shift() as Float32Array;
   const gradientSums = () => arrays.shift() as Sums;
-  const [logits, dense, numbers] = [floats(), gradientSums(), floats()];
+  const logits = floats();
+  const dense = gradientSums();
+  const numbers = floats();
   const times = arrays.shift() as Float64Array;
   const tables = decoders.map((ran, t) => {
     const keys = arrays.shift() as BigUint64Array;

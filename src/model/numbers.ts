@@ -64,7 +64,8 @@ export class Numbers {
 
   /** Returns a function that restores the current statistics. */
   hold(): () => void {
-    const [statistics, beginning] = [this.statistics.slice(), this.beginning.slice()];
+    const statistics = this.statistics.slice();
+    const beginning = this.beginning.slice();
     return () => {
       this.statistics.set(statistics);
       this.beginning.set(beginning);

@@ -78,7 +78,11 @@ export class StreamClock {
   restore(blocks: SavedBlocks): void {
     if (!this.saved || !blocks.has(BLOCK)) return;
     const [time, examples, step = DAY, clipped = 0, next = 0, ...times] = savedNumbers(blocks, BLOCK, { each: 8 });
-    [this.time, this.examples, this.step, this.clipped, this.next] = [time, examples, step, clipped, next];
+    this.time = time;
+    this.examples = examples;
+    this.step = step;
+    this.clipped = clipped;
+    this.next = next;
     this.times = times;
   }
 

@@ -67,7 +67,8 @@ export class Uncertainty {
       if (cell.kind === "bag")
         return [bagOf(batch, bag++, combinerOf(spec.fields.find(({ name }) => name === cell.field)))];
       if (cell.kind === "bias") return [];
-      const [key, column] = [constantKey(cell), spec.numbers.indexOf(cell.field)];
+      const key = constantKey(cell);
+      const column = spec.numbers.indexOf(cell.field);
       return [(row: number): Features => [[key, numbers.values[row * numbers.columns + column] || 0]]];
     });
   }

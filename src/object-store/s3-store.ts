@@ -43,7 +43,8 @@ export class S3Store implements ObjectStore {
       : `https://${bucket}.s3.${region}.amazonaws.com/`;
     const client = (retries: number) =>
       new AwsClient({ ...credentials, region, service: "s3", retries } as ConstructorParameters<typeof AwsClient>[0]);
-    [this.client, this.once] = [client(RETRIES), client(0)];
+    this.client = client(RETRIES);
+    this.once = client(0);
   }
 
   read(key: string, options: ReadOptions = {}): Promise<StoredObject | "known" | null> {

@@ -51,7 +51,8 @@ function scaleOf(values: readonly number[], { log }: Axis, from: number, to: num
   const shown = values.filter((value) => Number.isFinite(value) && (!log || value > 0));
   const [least, most] = spread(shown.length > 0 ? shown : [log ? 1 : 0], log);
   const place = log ? Math.log : (value: number) => value;
-  const [a, b] = [place(least), place(most)];
+  const a = place(least);
+  const b = place(most);
   const at = (value: number) => from + ((place(value) - a) / (b - a)) * (to - from);
   return { at, ticks: log ? logTicks(least, most) : ticks(least, most) };
 }
@@ -117,7 +118,9 @@ function legend({ series }: Chart): { labels: string; more: number } {
 }
 
 function grid({ x: xAxis, y: yAxis }: Chart, x: Scale, y: Scale): string {
-  const [left, right, bottom] = [PLOT.left, WIDTH - PLOT.right, HEIGHT - PLOT.bottom];
+  const left = PLOT.left;
+  const right = WIDTH - PLOT.right;
+  const bottom = HEIGHT - PLOT.bottom;
   const across = y.ticks.map(
     (tick) =>
       line(left, y.at(tick), right, y.at(tick), "line") + text(short(tick), left - 6, y.at(tick) + 4, "faint", END),
@@ -148,7 +151,8 @@ function seriesOf({ points, style }: Series, index: number, x: Scale, y: Scale):
       : `<polyline points="${known.map(place).join(" ")}" fill="none" stroke-width="1.6"${dash} style="stroke:${colour(index)}"/>`;
   const marked = style === "points" || (style === undefined && known.length <= MARKED) || known.length === 1;
   const dots = known.map((point) => {
-    const [px, py] = [round(x.at(point.x)), round(y.at(point.y))];
+    const px = round(x.at(point.x));
+    const py = round(y.at(point.y));
     const dot = marked ? `<circle cx="${px}" cy="${py}" r="3" style="fill:${colour(index)}"/>` : "";
     const named = point.name !== undefined && known.length <= NAMED;
     return (
@@ -177,7 +181,8 @@ function barsOf({ title, x: axis, bars }: BarChart): { body: string; height: num
   );
   const drawn = bars.map(({ name, value, se }, i) => {
     const top = 38 + i * BAR_HEIGHT;
-    const [from, to] = [Math.min(x.at(0), x.at(value)), Math.max(x.at(0), x.at(value))];
+    const from = Math.min(x.at(0), x.at(value));
+    const to = Math.max(x.at(0), x.at(value));
     const box = `<rect x="${round(from)}" y="${top + 3}" width="${round(Math.max(1, to - from))}" height="${BAR_HEIGHT - 7}" style="fill:${colour(0)}"/>`;
     const error = se ? line(x.at(value - se), top + BAR_HEIGHT / 2, x.at(value + se), top + BAR_HEIGHT / 2, "ink") : "";
     return text(shortened(name, MOST_NAME), NAME_WIDTH - 8, top + 14, "ink", END) + box + error;

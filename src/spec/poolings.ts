@@ -145,7 +145,8 @@ export function checkVectors({ batch, tables }: CompiledSpec, problems: Problems
 export function poolingDisagreement({ poolings = [], tables, tower }: CompiledSpec): string | undefined {
   if (poolings.length > 0 && learnsByEvent(tower.kind)) return `${tower.kind} has a pooling`;
   for (const { over, query } of poolings) {
-    const [bag, asked] = [cellOf(tables, over), cellOf(tables, query)];
+    const bag = cellOf(tables, over);
+    const asked = cellOf(tables, query);
     if (bag?.cell.items === undefined) return `the pooled bag ${over} has no item vectors`;
     if (asked?.cell.kind !== "single" || asked.table.dim !== bag.table.dim)
       return `${query} cannot be the query of ${over}`;

@@ -17,7 +17,8 @@ export function expandRange(text: string): string[] {
       `both names of the range "${text}" must be equal before the number ("${prefix}" and "${prefixAgain}" differ)`,
     );
   }
-  const [from, to] = [Number(first), Number(last)];
+  const from = Number(first);
+  const to = Number(last);
   if (to < from) throw new RangeError(`"${text}" is descending: write ${prefix}${last}..${prefix}${first}`);
   if (!Number.isSafeInteger(to)) throw new RangeError(`"${text}" has numbers above ${Number.MAX_SAFE_INTEGER}`);
   if (to - from >= LONGEST) throw new RangeError(`"${text}" has more than ${LONGEST} names`);

@@ -54,7 +54,8 @@ export class StoreDifference {
       store.kernel.compareRows(at, count, given, store.layout.dim);
       const found = new Uint32Array(store.memory.buffer, at, count * 2);
       for (let i = 0; i < count; i++) {
-        const [row, same] = [found[2 * i], found[2 * i + 1]];
+        const row = found[2 * i];
+        const same = found[2 * i + 1];
         if (row !== NONE) came[row >> 3] |= 1 << (row & 7);
         if (same === 0) different.push(from + i);
       }

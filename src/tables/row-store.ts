@@ -60,7 +60,8 @@ export abstract class RowStore {
     const { sharing, serving, workspace } = options;
     const own = memoryOf(sharing, spec.name);
     const { kernel, memory } = tableKernel((count) => this.removedKeys.collect(count), options.wide, own);
-    [this.kernel, this.memory] = [kernel, memory];
+    this.kernel = kernel;
+    this.memory = memory;
     this.removedKeys = new RemovedKeys(kernel, memory);
     this.memoryLimit = options.memoryLimit ?? 4 * GIB;
     kernel.setLimit(this.memoryLimit);

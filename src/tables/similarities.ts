@@ -15,7 +15,8 @@ export function similarities(
 ): Float32Array {
   // The kernel reads four floats at a time, also of rows that have one.
   const lanes = Math.max(4, layout.lanes);
-  const [probe, out] = [packing + lanes * 4, packing + lanes * 8];
+  const probe = packing + lanes * 4;
+  const out = packing + lanes * 8;
   new Float32Array(memory.buffer, packing, lanes * 2).fill(0).set(query);
   const most = Math.floor((PACKED * (4 + layout.stride)) / 4) - lanes * 2;
   const all = new Float32Array(count);

@@ -125,7 +125,8 @@ export class FirstSteps {
 
   /** The same for the round after that; null if it depends on the next round's content. */
   get laneRowsAfter(): number | null {
-    const [least, most] = [this.rows(), this.rows(this.examples + this.rows())];
+    const least = this.rows();
+    const most = this.rows(this.examples + this.rows());
     return least === most ? this.each(least) : null;
   }
 

@@ -62,7 +62,9 @@ export class DecodedEvents {
 
   /** @param spec how events are decoded @param out the comparison's directory */
   constructor(spec: CompiledSpec, data: readonly string[], out: string) {
-    [this.spec, this.data, this.directory] = [spec, data, join(out, "decoded")];
+    this.spec = spec;
+    this.data = data;
+    this.directory = join(out, "decoded");
   }
 
   /** Decodes the events, unless they are cached. If the disk is short, they are read directly. */

@@ -133,7 +133,8 @@ function newBounds(
   return tuned.flatMap((table): [string, { least?: number; most?: number }][] => {
     const compiled = spec.tables.find(({ name }) => name === table.name);
     if (!compiled || kindOf(compiled.encoding).rows !== "growing") return [];
-    const [least, most] = [leastBytes(compiled, table), roomyBytes(compiled, table.ids)];
+    const least = leastBytes(compiled, table);
+    const most = roomyBytes(compiled, table.ids);
     if (bytes[table.name] < least) return [[table.name, { least }]];
     return bytes[table.name] > Math.max(least, most) ? [[table.name, { most: Math.max(least, most) }]] : [];
   });

@@ -27,7 +27,11 @@ export function reportOf(out: string, ledger: Ledger): TuneReport {
     spec: join(out, choice.spec as string),
     chosen: chosen.name,
     checkpoint: join(out, choice.checkpoint as string),
-    ...{ auc, logloss, normalized_entropy, auc_difference, auc_se },
+    auc,
+    logloss,
+    normalized_entropy,
+    auc_difference,
+    auc_se,
     reference: { ...quality(reference), bytes: reference.bytes, spec: join(out, plan.reference.spec) },
     candidates: ranked(withPareto(candidates), chosen.name, ledger),
     curve: curveOf(out, ledger, judged, chosen),
@@ -64,9 +68,13 @@ function curveOf(out: string, ledger: Ledger, judged: LedgerRow & Standing, chos
     .map(({ bytes, spec, timing, from, to, ...row }) => ({
       bytes,
       spec: join(out, spec),
-      ...{ from, to, ...quality(row) },
-      ...{ auc_difference: row.auc_difference, auc_se: row.auc_se },
-      ...{ logloss_difference: row.logloss_difference, logloss_se: row.logloss_se },
+      from,
+      to,
+      ...quality(row),
+      auc_difference: row.auc_difference,
+      auc_se: row.auc_se,
+      logloss_difference: row.logloss_difference,
+      logloss_se: row.logloss_se,
       us_per_score: timing?.us_per_score ?? null,
     }))
     .sort((a, b) => a.bytes - b.bytes);
@@ -137,7 +145,8 @@ function ranked(candidates: readonly CandidateReport[], chosen: string, ledger: 
     order.get(name) ?? Number.POSITIVE_INFINITY,
   ];
   return [...candidates].sort((a, b) => {
-    const [x, y] = [rank(a), rank(b)];
+    const x = rank(a);
+    const y = rank(b);
     const at = x.findIndex((value, i) => value !== y[i]);
     return at < 0 ? 0 : x[at] - y[at];
   });

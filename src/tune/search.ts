@@ -40,7 +40,8 @@ export const MOST_SETTINGS = 1024;
 export function dimension(text: string, document: SpecDocument): Dimension {
   const at = text.indexOf("=");
   if (at < 1) throw refused(`--set ${text}`, "expected PATH=VALUES", "e.g. --set tables.ids.dim=4,8,16");
-  const [path, values] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+  const path = text.slice(0, at).trim();
+  const values = text.slice(at + 1).trim();
   return { path, places: placesOf(path, document), values: valuesOf(values, path) };
 }
 

@@ -64,7 +64,10 @@ export class Session {
   private readonly options: TuneOptions;
 
   private constructor(options: TuneOptions, out: string, question: Question, ledger: Ledger) {
-    [this.options, this.out, this.question, this.ledger] = [options, out, question, ledger];
+    this.options = options;
+    this.out = out;
+    this.question = question;
+    this.ledger = ledger;
     this.full = compileDocument(fullDocument(this.document), options.model);
     this.events = new DecodedEvents(this.full, question.data, out);
   }
@@ -167,7 +170,11 @@ export class Session {
     const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
     const { candidates, strategies, seed } = question;
     return {
-      ...{ document, full, spec, tables, seed },
+      document,
+      full,
+      spec,
+      tables,
+      seed,
       budget: budget ?? (question.budget === null ? bytes : budgetBytes(question.budget, bytes)),
       strategies: strategies ?? undefined,
       most: candidates,

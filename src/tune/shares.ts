@@ -39,7 +39,8 @@ function byWorth(tables: readonly TunedTable[], bytes: number, worth: (table: Tu
     else high = middle;
   }
   // Ids of equal worth, at the threshold, share the rest.
-  const [fewer, more] = [taken(high), taken(low)];
+  const fewer = taken(high);
+  const more = taken(low);
   const edge = sum(more) - sum(fewer);
   const part = edge > 0 ? Math.min(1, Math.max(0, bytes - sum(fewer)) / edge) : 0;
   return Object.fromEntries(

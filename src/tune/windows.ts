@@ -66,7 +66,9 @@ function differences({ auc, logloss }: PairedDifference) {
 
 function qualityOf(blocks: readonly ScoreBlock[]): Omit<WindowQuality, keyof Window> | null {
   const sum = (name: "weight" | "positive" | "loss") => blocks.reduce((all, block) => all + block[name], 0);
-  const [weight, positive, loss] = [sum("weight"), sum("positive"), sum("loss")];
+  const weight = sum("weight");
+  const positive = sum("positive");
+  const loss = sum("loss");
   if (!(positive > 0 && positive < weight)) return null;
   const rate = positive / weight;
   const logloss = loss / weight;

@@ -133,7 +133,8 @@ function carryState(there: RowStore, old: bigint, here: RowStore, now: bigint, c
   const to = new Float32Array(here.memory.buffer, here.kernel.rowPtr(row) >>> 0, here.layout.stateBytes / 4);
   here.layout.sections.forEach(({ offset, count }, s) => {
     const source = there.layout.sections[s];
-    const [a, b] = [source.offset / 4, offset / 4];
+    const a = source.offset / 4;
+    const b = offset / 4;
     if (here.optimizer.slots[s].shared) for (let i = 0; i < Math.min(count, source.count); i++) to[b + i] = from[a + i];
     else
       columns.forEach((at, c) => {

@@ -84,7 +84,8 @@ function startedNumbers(
     ? wanted.filter((name) => from.numbers.includes(name) && scaled(from, name))
     : [];
   for (const name of NUMBERS) {
-    const [old, fresh] = [saved.get(name)?.data, blocks.get(name)!.data.slice()];
+    const old = saved.get(name)?.data;
+    const fresh = blocks.get(name)!.data.slice();
     const each = fresh.length / to.numbers.length;
     for (const field of there) {
       const at = from.numbers.indexOf(field) * each;

@@ -27,8 +27,10 @@ export function matchTable(from: CompiledSpec, old: CompiledTable, to: CompiledS
     };
   const notes = fieldNotes(old, now);
   if (sameBytes(old, now) && isIdentity(columns, rowOf(from.tower.kind, old).floats)) return { how: "same", notes };
-  const [a, b] = [kindOf(old.encoding), kindOf(now.encoding)];
-  const [keyed, keys] = [a.store && knowsKeys(old), b.store && knowsKeys(now)];
+  const a = kindOf(old.encoding);
+  const b = kindOf(now.encoding);
+  const keyed = a.store && knowsKeys(old);
+  const keys = b.store && knowsKeys(now);
   const shards = (old.shards ?? 1) === (now.shards ?? 1);
   if (keyed && keys && shards) return { how: "rows", columns, copies: 1, notes: [...notes, ...stateNotes(old, now)] };
   if (a.store && b.store && !keyed && !keys && (old.shards ?? 1) === 1 && shards && now.rows % old.rows === 0)
@@ -72,7 +74,8 @@ function otherField(from: CompiledSpec, to: CompiledSpec, name: string): string 
     const { from: _, separator: __, max_length: ___, ...rest } = fieldOf(spec, name);
     return rest;
   };
-  const [was, is] = [of(from), of(to)];
+  const was = of(from);
+  const is = of(to);
   if (canonicalJson(was) !== canonicalJson(is)) {
     const [key] = [...new Set([...Object.keys(was), ...Object.keys(is)])].filter(
       (key) => canonicalJson(was[key] ?? null) !== canonicalJson(is[key] ?? null),
@@ -94,7 +97,8 @@ function fieldOf(spec: CompiledSpec, name: string): Readonly<Record<string, unkn
 
 /** For each float of a new row its position in the old one, -1 if it is fresh; null if that depends on the row's field. */
 function columnsOf(from: CompiledSpec, old: CompiledTable, to: CompiledSpec, now: CompiledTable): Int32Array | null {
-  const [a, b] = [rowOf(from.tower.kind, old).floats, rowOf(to.tower.kind, now).floats];
+  const a = rowOf(from.tower.kind, old).floats;
+  const b = rowOf(to.tower.kind, now).floats;
   const factors = [from, to].map(({ tower }) =>
     now.role === "embedding" && towerOf(tower.kind).table?.dim !== undefined ? 1 : 0,
   );
@@ -119,7 +123,8 @@ function factorsStay(
     tables
       .filter(({ role }) => role === "embedding")
       .flatMap(({ cells }) => cells.filter(({ kind }) => kind !== "bias").map(({ field }) => field));
-  const [was, is] = [fields(from), fields(to)];
+  const was = fields(from);
+  const is = fields(to);
   const sameFactors = old.dim / (was.length - 1) === now.dim / (is.length - 1);
   return columns.length > 0 && sameFactors && was.every((field, i) => is[i] === field);
 }
@@ -138,7 +143,8 @@ function sameBytes(old: CompiledTable, now: CompiledTable): boolean {
 
 function fieldNotes(old: CompiledTable, now: CompiledTable): string[] {
   const names = ({ cells }: CompiledTable) => cells.map(({ field }) => field);
-  const [was, is] = [names(old), names(now)];
+  const was = names(old);
+  const is = names(now);
   const added = is.filter((field) => !was.includes(field));
   const gone = was.filter((field) => !is.includes(field));
   return [

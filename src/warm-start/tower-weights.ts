@@ -30,7 +30,8 @@ export interface StartedTower {
  */
 export function startedTower(from: CompiledSpec, to: CompiledSpec, saved: SavedBlocks): StartedTower {
   if (learnsByEvent(to.tower.kind)) return { blocks: new Map(), parts: [] };
-  const [old, now] = [weightsOf(from), weightsOf(to)];
+  const old = weightsOf(from);
+  const now = weightsOf(to);
   const places = new Map(now.parameters.map((parameter) => [parameter.name, placesOf(parameter, old, now)]));
   const merged = now.parameters.map((parameter) => {
     const w = savedFloats(saved, parameter.name, "w");
@@ -60,7 +61,8 @@ function placesOf({ name, shape }: Parameter, old: Weights, now: Weights): Int32
   here.forEach((names, axis) => {
     const at = new Map(there[axis].map((name, i) => [name, i]));
     const found = Int32Array.from(names, (name) => at.get(name) ?? -1);
-    const [before, width] = [places, there[axis].length];
+    const before = places;
+    const width = there[axis].length;
     places = new Int32Array(before.length * found.length);
     before.forEach((row, r) => {
       for (let c = 0; c < found.length; c++)

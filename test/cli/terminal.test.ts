@@ -3,8 +3,13 @@ import { byLines } from "../../src/cli/by-value.js";
 import { draftText } from "../../src/cli/init.js";
 
 const quality = {
-  ...{ events: 2, logloss: 0.5, auc: 0.5, normalized_entropy: 1 },
-  ...{ predicted: 0.5, actual: 0.5, calibration: 1 },
+  events: 2,
+  logloss: 0.5,
+  auc: 0.5,
+  normalized_entropy: 1,
+  predicted: 0.5,
+  actual: 0.5,
+  calibration: 1,
 };
 const CODES = "\u001b[2J\u009b31m";
 

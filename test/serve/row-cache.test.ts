@@ -98,8 +98,14 @@ async function scorer(trainer: Awaited<ReturnType<typeof trainerOf>>, url: strin
 }
 
 const placeOf = (run: string, version: number, number: number) => ({
-  ...{ run, number, version, link: String(number).padStart(16, "a") },
-  ...{ epoch: 3, sent: 12, newestEvent: 7, held: null },
+  run,
+  number,
+  version,
+  link: String(number).padStart(16, "a"),
+  epoch: 3,
+  sent: 12,
+  newestEvent: 7,
+  held: null,
 });
 
 async function learned() {

@@ -48,7 +48,8 @@ export async function pushCheckpoint(
   const upload = new Upload(store, nodeFiles, onProgress);
   const known = new Set(before?.chain.map(({ checksum }) => checksum));
   for (const part of [...chain].reverse()) if (!known.has(part.checksum)) await upload.directory(part);
-  const [rejected, late] = [await upload.aside(checkpoint, "rejected"), await upload.aside(checkpoint, "late")];
+  const rejected = await upload.aside(checkpoint, "rejected");
+  const late = await upload.aside(checkpoint, "late");
   const aside = { rejected, ...(late && { late }) };
   const head = { format: FORMAT, spec_hash: specHash, chain: parts, ...aside, before: before?.chain ?? [] };
   // Listed before the head is written: a writer that has added an object by now has read an earlier head, and can no

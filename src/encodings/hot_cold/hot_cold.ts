@@ -8,7 +8,8 @@ import { NONE, StoreEncoding } from "../../tables/store-encoding.js";
 import { Hotness } from "./hotness.js";
 import type { HotColdOptions } from "./spec.js";
 
-const [HOT, COLD] = [0, 1];
+const HOT = 0;
+const COLD = 1;
 
 /** @param encode creates the cold part */
 export async function createHotCold(

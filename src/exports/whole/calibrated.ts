@@ -61,7 +61,8 @@ function onKnots(nodes: OnnxNodes, curves: Curves, slice: string, x: string): st
     const all = filled.flatMap((curve) => Array.from({ length: most }, (_, k) => curve[2 * k + which] ?? behind));
     return nodes.make("Gather", [nodes.constant(Float64Array.from(all), [filled.length, most]), slice]);
   };
-  const [xs, ys] = [coordinates(0, Number.POSITIVE_INFINITY), coordinates(1, 0)];
+  const xs = coordinates(0, Number.POSITIVE_INFINITY);
+  const ys = coordinates(1, 0);
   const last = nodes.make("Gather", [
     nodes.constant(
       BigInt64Array.from(filled, ({ length }) => BigInt(length / 2 - 1)),

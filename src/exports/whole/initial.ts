@@ -25,7 +25,9 @@ export function drawWeights(nodes: OnnxNodes, { seed, init, drawn, floats }: Dra
   }
   const steps = nodes.constant(BigInt64Array.from({ length: floats }, (_, i) => signed(GOLDEN * BigInt(i + 1))));
   const scales = nodes.constant(Float32Array.from({ length: floats }, (_, i) => (i < drawn ? init : 0)));
-  const [start, first, second] = [one(seed), one(0xbf58476d1ce4e5b9n), one(0x94d049bb133111ebn)];
+  const start = one(seed);
+  const first = one(0xbf58476d1ce4e5b9n);
+  const second = one(0x94d049bb133111ebn);
   // ONNX shifts only unsigned numbers, and adds and multiplies only signed ones; both wrap around.
   const shift = (x: string, bits: bigint) => {
     const by = nodes.constant(BigUint64Array.of(bits));

@@ -73,7 +73,8 @@ export function wholeOnnx(loaded: WholeModel, identity: Readonly<Record<string, 
 
 /** The file's description of its inputs and outputs. */
 function describe(inputs: Inputs, { spec }: WholeModel): Record<string, string> {
-  const [facts, compiled] = [JSON.stringify(inputs.facts), JSON.stringify(spec)];
+  const facts = JSON.stringify(inputs.facts);
+  const compiled = JSON.stringify(spec);
   const output = `probability = sigmoid(logits)${spec.calibration ? "; calibrated: the same of the logits on the calibrator's curve" : ""}`;
   return { output, inputs: facts, keys: KEYS, values: VALUES, spec: compiled };
 }

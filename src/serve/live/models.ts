@@ -27,7 +27,8 @@ export function liveModels(models: Models): Promise<LiveModel[]> {
   const live = models.all.map(async (model) => {
     const { stable, ready } = model;
     const { version, replica } = stable.health();
-    const [learned, hash] = [version?.version ?? null, version?.spec_hash ?? null];
+    const learned = version?.version ?? null;
+    const hash = version?.spec_hash ?? null;
     const made = { name: model.called, model: version?.model ?? null, version: learned, spec_hash: hash };
     const { tables = [], unseen = [] } = (await stable.facts()) ?? {};
     return { ...made, ready, staleness: replica?.staleness ?? null, quality: stable.quality, tables, unseen };

@@ -173,7 +173,8 @@ export class ServeMetrics {
       this.gauge(`hashbrook_replica_${name}`, help, models, (health) => health.replica && read(health.replica), kind);
     replica("entry", "Number of the last applied entry of the delta log", ({ number }) => number ?? -1);
     replica("epoch", "Epoch of the writer that is followed", ({ epoch }) => epoch ?? -1);
-    const [stale, age] = ["Time since the newest applied entry was sent", "Time since the newest visible event"];
+    const stale = "Time since the newest applied entry was sent";
+    const age = "Time since the newest visible event";
     replica("staleness_seconds", stale, ({ staleness }) => staleness ?? Number.NaN);
     replica("event_age_seconds", age, ({ eventAge }) => eventAge ?? Number.NaN);
     for (const [name, help] of Object.entries(counted)) {

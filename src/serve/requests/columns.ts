@@ -8,7 +8,11 @@ import { invalid, tooMany } from "./request.js";
 const NAME = '"columns"';
 /** Maximum size of the candidates made from columns, in bytes. */
 const MAX_TEXT = 32 << 20;
-const [BRACKET, BRACKET_END, BRACE, BRACE_END, COMMA] = [91, 93, 123, 125, 44];
+const BRACKET = 91;
+const BRACKET_END = 93;
+const BRACE = 123;
+const BRACE_END = 125;
+const COMMA = 44;
 /** Maximum size in bytes for which a loop is faster than a bulk copy. */
 const SHORT = 32;
 

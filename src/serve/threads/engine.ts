@@ -147,7 +147,8 @@ export class Engine {
    */
   private fill(works: readonly Work[], now: Answering): Segment[] {
     const segments: Segment[] = [];
-    const [short, long] = [works.filter(isShort), works.filter((work) => !isShort(work))];
+    const short = works.filter(isShort);
+    const long = works.filter((work) => !isShort(work));
     const most = this.rowsOf(now);
     let row = 0;
     const read = (work: Work, end: number) => {

@@ -101,7 +101,8 @@ class ArrowReader extends RowsReader {
     return this.reading(async () => {
       if (!this.batch) await this.nextBatch();
       if (!this.batch) return null;
-      const [from, end] = [this.row, Math.min(this.row + PIECE_ROWS, this.batch.numRows)];
+      const from = this.row;
+      const end = Math.min(this.row + PIECE_ROWS, this.batch.numRows);
       const lines = linesOf(this.batch, from, end);
       this.pass(this.batch, end);
       return lines;

@@ -56,7 +56,8 @@ function fileInput(name: string, folder: string): Input {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) && !existsSync(path)) throw isUrl(name);
   const stat = statOf(name, path);
   if (!stat.isFile()) return pipeInput(name, path);
-  const [table, compressed] = [isTable(path), compression(path) !== undefined];
+  const table = isTable(path);
+  const compressed = compression(path) !== undefined;
   const open = async (offset: number, row?: number) => {
     if (table) return openTable(name, path, offset, row);
     return compressed ? openCompressed(name, path, offset) : new PlainReader(name, path, offset);

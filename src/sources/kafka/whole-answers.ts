@@ -109,7 +109,8 @@ export class AnswerReader {
   }
 
   private end(answer: Buffer): void {
-    [this.answer, this.filled] = [null, 0];
+    this.answer = null;
+    this.filled = 0;
     this.take(answer);
   }
 }

@@ -105,7 +105,8 @@ export class QualityByValue {
       seen += counted.events;
     }
     return bins.map(({ first, last, sum }) => {
-      const [from, to] = [logistic(first * WIDTH), logistic((last + 1) * WIDTH)];
+      const from = logistic(first * WIDTH);
+      const to = logistic((last + 1) * WIDTH);
       return { from, to, ...sum.quality(this.calibrates) };
     });
   }

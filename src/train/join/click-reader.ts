@@ -139,7 +139,8 @@ export class ClickReader implements LabelReader {
 
   /** When an impression was first clicked up to an age; NaN: never. */
   first(low: number, high: number, time: number, age: number): number {
-    const [from, to] = [time - this.spec.skew, time + age];
+    const from = time - this.spec.skew;
+    const to = time + age;
     this.claim(low, high, from, to);
     return this.index.first(low, high, from, to);
   }
@@ -157,7 +158,9 @@ export class ClickReader implements LabelReader {
 
   takeNews(): LabelNews {
     const { rejects, marks, unused } = this;
-    [this.rejects, this.marks, this.unused] = [[], [], []];
+    this.rejects = [];
+    this.marks = [];
+    this.unused = [];
     return { rejects, marks, unused };
   }
 

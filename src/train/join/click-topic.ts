@@ -85,7 +85,8 @@ export class ClickTopic implements ClickSource {
     const { log, decoder, schemas } = this;
     const { quietMs, clock, whole, join } = this.options;
     const typed = join.clicks.type !== undefined;
-    const [from, stop] = [this.bounds.offsets[partition], this.bounds.stops?.[partition]];
+    const from = this.bounds.offsets[partition];
+    const stop = this.bounds.stops?.[partition];
     const values = this.kept?.length ?? 0;
     return new ClickPartition({ log, partition, decoder, schemas, from, stop, quietMs, clock, whole, typed, values });
   }

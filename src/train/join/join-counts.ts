@@ -35,7 +35,10 @@ export interface JoinState extends ClickReaderState, Omit<JoinCounts, "conversio
 export function joinCounts({ clicks, joined, duplicates, late, ...state }: JoinState): JoinCounts {
   const { corrected, awaited = 0, conversions } = state;
   return {
-    ...{ clicks, joined, duplicates, late },
+    clicks,
+    joined,
+    duplicates,
+    late,
     ...(corrected !== undefined && { corrected, awaited }),
     ...(conversions && {
       conversions: { count: conversions.clicks, duplicates: conversions.duplicates, late: conversions.late },

@@ -274,7 +274,12 @@ export class LateLabels {
     const files = this.options.files?.() ?? [];
     const repeated = this.repeated.state;
     const late = {
-      ...{ rows, settled, reached: known, corrected, tails: tails.map(({ state }) => state), files },
+      rows,
+      settled,
+      reached: known,
+      corrected,
+      tails: tails.map(({ state }) => state),
+      files,
       ...(repeated.length > 0 && { repeated }),
       ...(this.ended && { ended: true as const }),
     };

@@ -34,7 +34,8 @@ export abstract class PairedReaders implements LabelReader {
 
   takeNews(): LabelNews {
     const { streams } = this.clicks;
-    const [clicks, own] = [this.clicks.takeNews(), this.newsOfSecond()];
+    const clicks = this.clicks.takeNews();
+    const own = this.newsOfSecond();
     const marks = own.marks.map((mark) => ({ ...mark, partition: mark.partition + streams }));
     return {
       rejects: [...clicks.rejects, ...own.rejects],

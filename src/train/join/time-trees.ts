@@ -2,7 +2,8 @@ import { mixed } from "../../core/mix.js";
 
 const NONE = -1;
 /** Mark bits of a node: it is marked itself; a descendant is. */
-const [OWN, BELOW] = [1, 2];
+const OWN = 1;
+const BELOW = 2;
 
 /**
  * Search trees by time over numbered nodes, 16 bytes each (17 with marks): treaps (Seidel and Aragon, 1996), whose

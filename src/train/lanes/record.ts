@@ -74,7 +74,8 @@ export function packRecord(record: LaneRecord): Uint8Array {
   const { round, lane, by, digest, position, ended, schemas, tombstones, pushes } = record;
   const { labels, weights, oracle, times, ids, distinct } = record;
   const head: Head = { round, lane, by, digest, position, ended, schemas, tombstones, ...(pushes && { pushes }) };
-  const [contribution, rejects] = [contributionPart(record.contribution), serialize(record.rejects)];
+  const contribution = contributionPart(record.contribution);
+  const rejects = serialize(record.rejects);
   return packArrays(head, [contribution, labels, weights, oracle, times, ids, distinct, rejects]);
 }
 

@@ -227,7 +227,8 @@ function decode(line: string): Decision | null {
   if (rest[4] !== undefined) return { kind: "resume", at: at__, hold, number };
   if (rest[0] !== undefined) return { kind: "mark", at: at_, partition, clicks, time };
   if (single !== undefined) return { kind: single as "close" | "anew", at: Number(place) };
-  const [at, value] = [Number(first), Number(second)];
+  const at = Number(first);
+  const value = Number(second);
   if (pair === "turn") return { kind: pair, at, partition: value };
   return pair === "publish" ? { kind: pair, at, number: value } : { kind: "partitions", at, count: value };
 }

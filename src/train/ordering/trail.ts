@@ -67,7 +67,8 @@ export class Trail {
   }
 
   private grow(): void {
-    const [at, turn] = [new Float64Array(2 * this.count), new Int32Array(2 * this.count)];
+    const at = new Float64Array(2 * this.count);
+    const turn = new Int32Array(2 * this.count);
     at.set(this.at);
     turn.set(this.turn);
     Object.assign(this, { at, turn });
@@ -75,7 +76,8 @@ export class Trail {
 
   private decision(i: number): MergeDecision | undefined {
     if (i >= this.count) return undefined;
-    const [at, turn] = [this.at[i], this.turn[i]];
+    const at = this.at[i];
+    const turn = this.turn[i];
     return turn < 0 ? { kind: "partitions", at, count: -1 - turn } : { kind: "turn", at, partition: turn };
   }
 

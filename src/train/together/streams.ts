@@ -48,7 +48,8 @@ async function planned({ job, start }: Entrant): Promise<string> {
 }
 
 async function refuseOnce(entrants: readonly Entrant[], [[one], [other]]: readonly number[][]): Promise<void> {
-  const [a, b] = [entrants[one], entrants[other]];
+  const a = entrants[one];
+  const b = entrants[other];
   const pipe = a.job.topic ? undefined : (await dataOf(a.job)).find(({ repeatable }) => !repeatable)?.name;
   if (!a.job.topic && !pipe) return;
   const what = a.job.topic ? `topic ${a.job.topic.topic}` : pipe!;

@@ -100,7 +100,8 @@ export class KeyCounts {
   merge(other: KeyCounts): void {
     while (this.level < other.level) this.thin();
     for (let i = 0; i < other.count.length; i++) {
-      const [n, high] = [other.count[i], other.high[i]];
+      const n = other.count[i];
+      const high = other.high[i];
       if (n === 0 || (this.level > 0 && high >>> (32 - this.level) !== 0)) continue;
       const slot = this.slotOf(other.low[i], high);
       if (this.count[slot] === 0) {

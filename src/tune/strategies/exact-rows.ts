@@ -86,7 +86,8 @@ function proposal(
 }
 
 function reasonOf({ ids, repeated, fields }: TunedTable, name: string): string {
-  const [once, churn] = [1 - repeated / Math.max(1, ids), Math.max(0, ...fields.map((field) => field.churn))];
+  const once = 1 - repeated / Math.max(1, ids);
+  const churn = Math.max(0, ...fields.map((field) => field.churn));
   const gone = name.startsWith("admission")
     ? `${percent(once)} of its ${grouped(ids)} ids occurred once: a row from the second occurrence on`
     : `a row for each of its ${grouped(ids)} ids from the first occurrence on`;

@@ -10,7 +10,9 @@ it("more rejected clicks than a call takes arguments are reported, without a sta
   const run: ClickRun = { place: "0", rows: 0, ids: new Uint32Array(), times: new Float64Array(), rejects };
   let left = RUNS;
   const source: ClickSource = {
-    ...{ streams: 1, fingerprints: ["clicks"], close: async () => {} },
+    streams: 1,
+    fingerprints: ["clicks"],
+    close: async () => {},
     open: async () => ({ start: null, next: async () => (left-- > 0 ? run : "end") }),
   };
   const reader = await ClickReader.open(loadSpec("features/ads-demo-join.yaml").join!, source, null);

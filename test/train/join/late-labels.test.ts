@@ -160,7 +160,12 @@ describe("LateLabels", () => {
       const all = world(5, 600, 2);
       let open = 0;
       const late = new LateLabels({
-        ...{ spec: join, layout, state: null, start: START, limit: Number.POSITIVE_INFINITY, over: false },
+        spec: join,
+        layout,
+        state: null,
+        start: START,
+        limit: Number.POSITIVE_INFINITY,
+        over: false,
         head: (wanted) => impressionsFrom(all.impressions, 0, wanted),
         again: async function* (place) {
           open++;

@@ -41,7 +41,10 @@ export class OwnerServer {
   private waiting: (() => void)[] = [];
 
   private constructor(server: Http2Server, host: string, run: string, holder: Holder) {
-    [this.server, this.host, this.run, this.holder] = [server, host, run, holder];
+    this.server = server;
+    this.host = host;
+    this.run = run;
+    this.holder = holder;
     server.on("stream", (stream, headers) => this.take(stream, headers));
   }
 

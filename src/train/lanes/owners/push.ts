@@ -77,7 +77,8 @@ export function withPushes(rest: Contribution, pushes: readonly Uint8Array[]): C
   const tables = rest.tables.map((table, t) => {
     const parts = unpacked.flatMap((push) => push.get(t) ?? []);
     if (parts.length === 0) return table;
-    const [keys, gradients] = [parts.map((part) => part.keys), parts.map((part) => part.gradients)];
+    const keys = parts.map((part) => part.keys);
+    const gradients = parts.map((part) => part.gradients);
     return { ...table, keys: joined(BigUint64Array, keys), gradients: joinedSums(gradients) };
   });
   return { ...rest, tables };

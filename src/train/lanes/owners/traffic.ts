@@ -46,7 +46,8 @@ export class LaneTraffic implements RowTraffic {
   private readonly sender: PushSender;
 
   constructor(client: OwnersClient, sender: PushSender) {
-    [this.client, this.sender] = [client, sender];
+    this.client = client;
+    this.sender = sender;
   }
 
   async begin(): Promise<void> {}
@@ -90,7 +91,10 @@ export class OwnerTraffic implements RowTraffic {
     parts: { server: OwnerServer; reader: PushReader; rounds: KafkaRounds; holder: Pick<Holder, "digest"> },
     share: { readonly number: number; readonly of: number },
   ) {
-    [this.server, this.reader, this.rounds, this.holder] = [parts.server, parts.reader, parts.rounds, parts.holder];
+    this.server = parts.server;
+    this.reader = parts.reader;
+    this.rounds = parts.rounds;
+    this.holder = parts.holder;
     this.share = share;
   }
 
