@@ -10,7 +10,7 @@ import { Models } from "../serve/models/models.js";
 import { ServedModel } from "../serve/models/served-model.js";
 import { checkRun } from "../serve/models/stored-model.js";
 import { Scorer } from "../serve/scorer.js";
-import { createServer } from "../serve/server.js";
+import { createServer, type ServerOptions } from "../serve/server.js";
 import { ScoringThreads } from "../serve/threads/threads.js";
 import { listening } from "./listen.js";
 import { KAFKA_ENVIRONMENT } from "./options.js";
@@ -69,32 +69,15 @@ export async function serve(
   const adminTokens = adminTokensOf(flags);
   checkExploring(flags);
   checkRowStore(flags);
-  const metrics = new ServeMetrics();
-  const threads = threadsOf(flags);
-  const rowStores = await RowStores.of(flags);
-  if (rowStores.shared) metrics.watchRowCache(rowStores.shared);
-  const models = await openModels(flags, threads, metrics, rowStores).catch(async (error) => {
-    await rowStores.close();
-    await threads?.close();
-    throw error;
-  });
-  const apps: ReturnType<typeof createServer>[] = [];
-  let impressions: Recorder | undefined;
-  const listen = async (app: ReturnType<typeof createServer>, port: number, flag: string) => {
-    apps.push(app);
-    return listening(() => app.listen({ port, host: flags.host }), flag);
-  };
+  const served = await openServed(flags);
+  const listeners = new Listeners(flags.host);
   try {
+    const { models } = served;
     const passedOver = models.scorers.flatMap((scorer) => scorer.health().passedOver);
     tellPassedOver(passedOver);
-    const { precision, dims, explore: explorer } = flags;
-    impressions = await openLog(flags, metrics);
-    const log = flags.log?.requests ?? false;
-    const listeners = { ...options, log, metrics, impressions, explorer, warn };
-    const url = await listen(createServer(models, listeners), flags.port, "--port");
-    const load = (path: string) => Scorer.load(path, { precision, dims, threads, prior: explorer?.prior });
-    const admin = adminTokens && createAdminServer(models, { tokens: adminTokens, load, log, tls: options.tls });
-    const adminUrl = admin && (await listen(admin, flags.adminPort!, "--admin-port"));
+    const url = await listeners.open(await scoringServer(flags, options, served), flags.port, "--port");
+    const admin = adminTokens && adminServer(flags, options, served, adminTokens);
+    const adminUrl = admin && (await listeners.open(admin, flags.adminPort!, "--admin-port"));
     const damage = passedOver.length > 0 && { passed_over: passedOver };
     const started = { listening: url, ...(adminUrl && { admin: adminUrl }), ...modelFacts(models), ...damage };
     process.stdout.write(`${JSON.stringify(started)}\n`);
@@ -103,12 +86,82 @@ export async function serve(
     models.draining = true;
     if (signal.reason !== "SIGINT") await new Promise((resolve) => setTimeout(resolve, flags.drainMs ?? 0));
   } finally {
-    await Promise.all(apps.map((app) => app.close()));
-    await impressions?.close();
-    await models.close();
+    await listeners.close();
+    await closeServed(served);
+  }
+}
+
+/** What requests are answered with. */
+interface Served {
+  readonly models: Models;
+  readonly metrics: ServeMetrics;
+  readonly threads: ScoringThreads | undefined;
+  readonly rowStores: RowStores;
+  /** The log of what was scored. */
+  impressions?: Recorder | undefined;
+}
+
+/** @throws as `openModels` */
+async function openServed(flags: ServeFlags): Promise<Served> {
+  const metrics = new ServeMetrics();
+  const threads = threadsOf(flags);
+  const rowStores = await RowStores.of(flags);
+  if (rowStores.shared) metrics.watchRowCache(rowStores.shared);
+  try {
+    return { models: await openModels(flags, threads, metrics, rowStores), metrics, threads, rowStores };
+  } catch (error) {
     await rowStores.close();
     await threads?.close();
+    throw error;
   }
+}
+
+async function closeServed({ models, threads, rowStores, impressions }: Served): Promise<void> {
+  await impressions?.close();
+  await models.close();
+  await rowStores.close();
+  await threads?.close();
+}
+
+type Server = ReturnType<typeof createServer>;
+
+/** The servers of this process. */
+class Listeners {
+  private readonly host: string;
+  private readonly apps: Server[] = [];
+
+  constructor(host: string) {
+    this.host = host;
+  }
+
+  /** @param flag named by an error @returns its address */
+  async open(app: Server, port: number, flag: string): Promise<string> {
+    this.apps.push(app);
+    return listening(() => app.listen({ port, host: this.host }), flag);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.apps.map((app) => app.close()));
+  }
+}
+
+/** @throws as `openLog` */
+async function scoringServer(flags: ServeFlags, options: ServerOptions, served: Served): Promise<Server> {
+  const { models, metrics } = served;
+  served.impressions = await openLog(flags, metrics);
+  const { impressions } = served;
+  const log = flags.log?.requests ?? false;
+  return createServer(models, { ...options, log, metrics, impressions, explorer: flags.explore, warn });
+}
+
+function adminServer(
+  { precision, dims, explore, log }: ServeFlags,
+  { tls }: ServerOptions,
+  { models, threads }: Served,
+  tokens: readonly string[],
+): Server {
+  const load = (path: string) => Scorer.load(path, { precision, dims, threads, prior: explore?.prior });
+  return createAdminServer(models, { tokens, load, log: log?.requests ?? false, tls });
 }
 
 /**

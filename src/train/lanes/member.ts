@@ -18,7 +18,7 @@ import type { RowTraffic } from "./owners/traffic.js";
 import { joined, type LanesPosition, laneOf, startOf, widened } from "./position.js";
 import { type LaneRecord, MOST_RECORD, MOST_REJECTED } from "./record.js";
 import { RoundTimer } from "./round-timer.js";
-import { inOrder, type Rounds, refuseOtherRun } from "./rounds.js";
+import { inOrder, type Rounds, type RoundsPlan, refuseOtherRun } from "./rounds.js";
 import { Takeover, takeoverAfter } from "./takeover.js";
 
 const WAIT_MS = 20;
@@ -148,49 +148,55 @@ class Member {
    * @throws HashbrookError log_mismatch if the rounds topic is of another run; usage; as `beginTopic`
    */
   private async begin(): Promise<boolean> {
-    const { job, log, learner, rounds, traffic } = this;
-    const { boundsOfTopic, beginTopic } = await import("../../sources/kafka/open-topic.js");
-    const { LaneReader } = await import("./lane-reader.js");
-    const spec_hash = specHash(job.spec);
-    const plan = await rounds.agree(async () => {
-      const { offsets, stops } = await boundsOfTopic(log, job.topic!);
-      const owners = this.options.owners ? { owners: true as const } : {};
-      return { spec_hash, offsets: offsets.map(String), stops: stops?.map(String) ?? null, grows: true, ...owners };
-    }, this.stop);
+    const { log, learner } = this;
+    const plan = await this.agree();
     if (plan === null) return false;
-    if (plan.spec_hash !== spec_hash)
-      throw new HashbrookError(
-        "log_mismatch",
-        `the rounds topic belongs to a run of spec ${plan.spec_hash}, this spec is ${spec_hash}`,
-        {
-          hint: "use the same spec in all processes of a run, and a separate --rounds-topic for every run",
-        },
-      );
-    refuseOtherRun(plan, job, this.options.owners !== null);
-    const { count } = job.spec.lanes!;
     const known = learner.position?.lanes ? learner.position : null;
     const { length: partitions } = plan.offsets;
-    const place = known ? widened(known, partitions) : startOf(log.topic, plan.offsets, count);
+    const place = known ? widened(known, partitions) : startOf(log.topic, plan.offsets, this.job.spec.lanes!.count);
     this.position = log.id === null ? place : { ...place, topic_id: log.id };
     const stops = plan.stops?.map(BigInt) ?? null;
     this.lingers = stops === null;
     this.hadEnded = known !== null && (stops?.every((stop, p) => BigInt(place.offsets[p]) >= stop) ?? false);
     this.grows = plan.grows === true;
     if (this.options.share) this.refuseLarge();
-    if (!this.owns) {
-      const { offsets, last = [] } = known ?? place;
-      await beginTopic(log, job.topic!, { offsets: offsets.map(BigInt), last, id: place.topic_id }, partitions);
-      const { schemas } = learner;
-      const readers = Array.from({ length: count }, (_, lane) => {
-        return new LaneReader(job, log, { lane, position: laneOf(this.at, lane), stops, schemas });
-      });
-      this.work = new LaneWork({ learner, rounds, traffic }, readers, this.share.number);
-      const lingerMs = this.lingers ? job.lingerMs : 0;
-      this.takeover = new Takeover(this.share, takeoverAfter(this.share, this.options.takeoverMs, lingerMs));
-    }
+    if (!this.owns) await this.beginLanes(known ?? place, partitions, stops);
     if (!known) await learner.begin(this.at);
     await this.goOn();
     return true;
+  }
+
+  /** The plan that all processes of the run follow; null if stopped before. */
+  private async agree(): Promise<RoundsPlan | null> {
+    const { job, log, rounds } = this;
+    const { boundsOfTopic } = await import("../../sources/kafka/open-topic.js");
+    const spec_hash = specHash(job.spec);
+    const plan = await rounds.agree(async () => {
+      const { offsets, stops } = await boundsOfTopic(log, job.topic!);
+      const owners = this.options.owners ? { owners: true as const } : {};
+      return { spec_hash, offsets: offsets.map(String), stops: stops?.map(String) ?? null, grows: true, ...owners };
+    }, this.stop);
+    if (plan !== null) refuseOtherRun(plan, job, this.options.owners !== null);
+    return plan;
+  }
+
+  /** Opens a reader for each lane: this process works its own ones, and those of processes that are silent. */
+  private async beginLanes(
+    { offsets, last = [], topic_id }: LanesPosition,
+    partitions: number,
+    stops: readonly bigint[] | null,
+  ): Promise<void> {
+    const { job, log, learner, rounds, traffic } = this;
+    const { beginTopic } = await import("../../sources/kafka/open-topic.js");
+    const { LaneReader } = await import("./lane-reader.js");
+    await beginTopic(log, job.topic!, { offsets: offsets.map(BigInt), last, id: topic_id }, partitions);
+    const { schemas } = learner;
+    const lanes = Array.from({ length: job.spec.lanes!.count }, (_, lane) => lane);
+    const optionsOf = (lane: number) => ({ lane, position: laneOf(this.at, lane), stops, schemas });
+    const readers = lanes.map((lane) => new LaneReader(job, log, optionsOf(lane)));
+    this.work = new LaneWork({ learner, rounds, traffic }, readers, this.share.number);
+    const lingerMs = this.lingers ? job.lingerMs : 0;
+    this.takeover = new Takeover(this.share, takeoverAfter(this.share, this.options.takeoverMs, lingerMs));
   }
 
   /** @throws HashbrookError usage if a lane's contribution may be too large for a message */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
+import { specHash } from "../../spec/hash.js";
 import type { Job } from "../job.js";
 import type { LaneRecord } from "./record.js";
 
@@ -71,8 +72,12 @@ export class LocalRounds implements Rounds {
 export const inOrder = (known: ReadonlyMap<number, LaneRecord>): LaneRecord[] =>
   Array.from({ length: known.size }, (_, lane) => known.get(lane)!);
 
-/** @throws HashbrookError log_mismatch if only one of the plan and this job has an end, or only one has owners */
-export function refuseOtherRun({ stops, ...plan }: RoundsPlan, { topic }: Job, hasOwners: boolean): void {
+/**
+ * @throws HashbrookError log_mismatch if the plan is of another spec than this job, if only one of them has an end, or
+ * only one has owners
+ */
+export function refuseOtherRun({ stops, ...plan }: RoundsPlan, { spec, topic }: Job, hasOwners: boolean): void {
+  if (plan.spec_hash !== specHash(spec)) throw otherSpec(plan.spec_hash, specHash(spec));
   const ends = (stops === null) === (topic!.stop === null);
   const owners = plan.owners === true;
   if (ends && owners === hasOwners) return;
@@ -81,4 +86,14 @@ export function refuseOtherRun({ stops, ...plan }: RoundsPlan, { topic }: Job, h
   throw new HashbrookError("log_mismatch", `the rounds topic belongs to a run that ${what}`, {
     hint: "start all processes with the same flags, and use another --rounds-topic for a run with different ones",
   });
+}
+
+function otherSpec(theirs: string, ours: string): HashbrookError {
+  return new HashbrookError(
+    "log_mismatch",
+    `the rounds topic belongs to a run of spec ${theirs}, this spec is ${ours}`,
+    {
+      hint: "use the same spec in all processes of a run, and a separate --rounds-topic for every run",
+    },
+  );
 }
