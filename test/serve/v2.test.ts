@@ -113,6 +113,19 @@ describe("the Open Inference Protocol", () => {
     });
   });
 
+  it("accepts tensors and outputs whose parameters are empty", async () => {
+    const parameters = {};
+    const inputs = [{ ...text("item.id", ["i1", "i2"]), parameters }];
+    const response = await infer({ inputs, parameters, outputs: [{ name: "score", parameters }] });
+    const { outputs } = response.json<{ outputs?: { data: number[] }[] }>();
+    expect(outputs?.[0].data, response.body).toEqual(await scored([{ item: { id: "i1" } }, { item: { id: "i2" } }]));
+    const neither = await infer({ inputs: [{ name: "item", shape: [1], datatype: "BYTES", parameters }] });
+    expect([neither.statusCode, neither.json().error]).toEqual([
+      400,
+      "inputs.item: must have either data or binary_data_size",
+    ]);
+  });
+
   it("keeps 64-bit integers exact, in JSON and in binary", async () => {
     const json = `{"inputs": [{"name": "user", "shape": [2], "datatype": "INT64", "data": [${BIG}, ${BIG - 1n}]}]}`;
     const exact = (await infer(json)).json().outputs[0].data;

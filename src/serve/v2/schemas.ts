@@ -16,10 +16,12 @@ export const InputTensor = strict({
   data: Type.Optional(elements),
   parameters: Type.Optional(
     strict({
-      binary_data_size: Type.Integer({
-        minimum: 0,
-        description: "Bytes of this tensor after the JSON header; tensors are in order.",
-      }),
+      binary_data_size: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          description: "Bytes of this tensor after the JSON header; tensors are in order.",
+        }),
+      ),
     }),
   ),
 });
