@@ -7,6 +7,8 @@ import { Scorer as PortableScorer } from "../src/portable/node.js";
 const functions = Object.entries(library).filter(([, value]) => !/^class\b/.test(String(value)));
 const { Scorer, Models, RowCache, RowDirectory, loadSpec, train, trainTogether, predict } = library;
 const spec = "features/ads-demo.yaml";
+const run = { model: spec, data: "missing.tsv", out: "run" };
+const scored = { checkpoint: "run", data: "missing.tsv" };
 
 /** What a call without type checks throws, or rejects with: its code and message. */
 async function refusal(call: () => unknown): Promise<string> {
@@ -55,6 +57,55 @@ describe("a call from JavaScript with wrong arguments says which one, not what b
       'train: topic must be { kafka, topic, group, start, stop, onLost }, not "clicks"',
       () => train(any({ model: spec, out: "run", topic: "clicks" })),
     ],
+    [
+      'train: publish must be { urls: [ADDRESS, …] }, not "runs/log"',
+      () => train(any({ ...run, publish: "runs/log" })),
+    ],
+    ["train: signal must be an AbortSignal, not an object", () => train(any({ ...run, signal: {} }))],
+    ["train: onProgress must be a function, not true", () => train(any({ ...run, onProgress: true }))],
+    ['train: resume must be true or false, not "false"', () => train(any({ ...run, resume: "false" }))],
+    ["train: initFrom must be a path, not 5", () => train(any({ ...run, initFrom: 5 }))],
+    [
+      "train: initTables must be an array of { table, path }, not an array",
+      () => train({ ...run, initTables: any(["x"]) }),
+    ],
+    ['train: freeze must be an array of texts, not "tower"', () => train(any({ ...run, freeze: "tower" }))],
+    [
+      'train: checkpointSeconds must be a number of at least 0, not "x"',
+      () => train(any({ ...run, checkpointSeconds: "x" })),
+    ],
+    ["train: maxSkipped must be a number from 0 to 1, not NaN", () => train({ ...run, maxSkipped: Number.NaN })],
+    ["keep 0: must be a whole number of at least 1", () => train({ ...run, keep: 0 })],
+    ["limit Symbol(ten): must be a whole number of at least 0", () => train({ ...run, limit: any(Symbol("ten")) })],
+    ["--lanes 2: must be a whole number from 1 to 64", () => train({ ...run, lanes: any("2") })],
+    ["--lanes null: must be a whole number from 1 to 64", () => train({ ...run, lanes: any(null) })],
+    ["--lanes 65: must be a whole number from 1 to 64", () => train({ ...run, lanes: 65 })],
+    ["evaluate: by must be a text, not 5", () => library.evaluate({ ...scored, by: any(5) })],
+    ["evaluate: groupAuc must be a text, not null", () => library.evaluate({ ...scored, groupAuc: any(null) })],
+    ["predict: signal must be an AbortSignal, not 5", () => predict({ ...scored, out: "x", signal: any(5) })],
+    ["explain: by must be a text, not an array", () => library.explain({ ...scored, by: any([]) })],
+    [
+      "check: rows must be a whole number of at least 1, not 5.5",
+      () => library.check({ model: spec, data: "x", rows: 5.5 }),
+    ],
+    [
+      "draftSpec: rows must be a whole number of at least 1, not NaN",
+      () => library.draftSpec({ data: "x", rows: Number.NaN }),
+    ],
+    [
+      "simulate: rows must be a whole number of at least 0, not Infinity",
+      () => library.simulate({ rows: Infinity, seed: 1, format: "tsv", write: () => {} }),
+    ],
+    [
+      "inspect: names must be a path or pattern, or an array of them, not 5",
+      () => library.inspect({ checkpoint: "run", names: any(5) }),
+    ],
+    [
+      "item2vec: onProgress must be a function, not null",
+      () => library.item2vec({ data: "x", out: "run", onProgress: any(null) }),
+    ],
+    ["Scorer.load: workers must be a whole number of at least 0, not -1", () => Scorer.load("run", { workers: -1 })],
+    ["Scorer.load: dims must be { FIELD_OR_TABLE: COMPONENTS }, not 4", () => Scorer.load("run", { dims: any(4) })],
     ["predict: out is missing: it must be a path", () => predict(any({ checkpoint: "run", data: [] }))],
     [
       "trainTogether: contenders: out is missing: it must be a path",

@@ -8,14 +8,21 @@ interface Kind {
 
 const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
 const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
-const has = (value: unknown, ...names: readonly string[]) =>
+const has = <Name extends string>(value: unknown, ...names: readonly Name[]): value is Record<Name, unknown> =>
   typeof value === "object" && value !== null && names.every((name) => name in value);
 
 const kinds = {
   path: { text: "a path", fits: isText },
   text: { text: "a text", fits: (value) => typeof value === "string" },
+  patterns: { text: "a path or pattern, or an array of them", fits: (value) => isText(value) || isTexts(value) },
   texts: { text: "an array of texts", fits: isTexts },
   number: { text: "a number", fits: (value) => typeof value === "number" },
+  duration: { text: "a number of at least 0", fits: (value) => typeof value === "number" && value >= 0 },
+  share: { text: "a number from 0 to 1", fits: (value) => typeof value === "number" && value >= 0 && value <= 1 },
+  count: { text: "a whole number of at least 1", fits: (value) => Number.isSafeInteger(value) && Number(value) >= 1 },
+  whole: { text: "a whole number of at least 0", fits: (value) => Number.isSafeInteger(value) && Number(value) >= 0 },
+  boolean: { text: "true or false", fits: (value) => typeof value === "boolean" },
+  signal: { text: "an AbortSignal", fits: (value) => has(value, "aborted", "addEventListener") },
   function: { text: "a function", fits: (value) => typeof value === "function" },
   bytes: { text: "UTF-8 bytes, such as Buffer.from(json)", fits: (value) => value instanceof Uint8Array },
   address: { text: "an address: http://HOST:PORT", fits: (value) => isText(value) || value instanceof URL },
@@ -35,6 +42,16 @@ const kinds = {
   },
   dims: { text: "{ FIELD_OR_TABLE: COMPONENTS }", fits: (value) => has(value) },
   topic: { text: "{ kafka, topic, group, start, stop, onLost }", fits: (value) => has(value, "kafka", "topic") },
+  letters: { text: "{ kafka, topic }, or null", fits: (value) => value === null || has(value, "kafka", "topic") },
+  unused: {
+    text: "{ topic: { kafka, topic } or null }, or null",
+    fits: (value) => value === null || has(value, "topic"),
+  },
+  publish: { text: "{ urls: [ADDRESS, …] }", fits: (value) => has(value, "urls") && isTexts(value.urls) },
+  vectors: {
+    text: "an array of { table, path }",
+    fits: (value) => Array.isArray(value) && value.every((one) => has(one, "table", "path")),
+  },
   kafka: { text: '{ brokers: ["HOST:PORT"] }', fits: (value) => has(value, "brokers") },
   list: { text: "an array", fits: Array.isArray },
   store: { text: "what openStore returned", fits: (value) => has(value, "read", "write") },
@@ -44,6 +61,9 @@ const kinds = {
 } satisfies Record<string, Kind>;
 
 type KindName = keyof typeof kinds;
+
+/** How a function that takes long is followed and stopped. */
+export const following = { onProgress: "?function", signal: "?signal" } as const;
 
 /**
  * Refuses what a caller without type checks may pass by mistake to a function of the library.

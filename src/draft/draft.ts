@@ -77,7 +77,7 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
     label: "?text",
     positive: "?text",
     name: "?text",
-    rows: "?number",
+    rows: "?count",
   });
   const { rows = ROWS, tower = draftTowers[0] } = options;
   const data = typeof options.data === "string" ? [options.data] : options.data;

@@ -1,4 +1,4 @@
-import { checkArguments } from "../core/arguments.js";
+import { checkArguments, following } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
 import { fieldOf } from "../fields/index.js";
@@ -39,7 +39,13 @@ export interface CacheReport extends OpenedCache {
  * source_unreadable, spec_invalid, usage
  */
 export async function cacheEvents(options: CacheOptions): Promise<CacheReport | null> {
-  checkArguments("cacheEvents", options, { model: "spec", data: "files", out: "path", texts: "?texts" });
+  checkArguments("cacheEvents", options, {
+    model: "spec",
+    data: "files",
+    out: "path",
+    texts: "?texts",
+    ...following,
+  });
   const { model, data, out, texts = [], onProgress, signal } = options;
   const spec = typeof model === "string" ? loadSpec(model) : model;
   if (spec.join) throw joined(spec);

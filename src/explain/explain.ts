@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Skipped } from "../checkpoints/store.js";
-import { checkArguments } from "../core/arguments.js";
+import { checkArguments, following } from "../core/arguments.js";
 import { Batch, type BatchLayout } from "../core/batch.js";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
@@ -118,7 +118,15 @@ type Asked = Required<Pick<ExplainReport, "limit" | "repetitions" | "block" | "s
  * @throws HashbrookError usage, checkpoint_missing, source_missing, source_unreadable; all_rejected if no event could be read
  */
 export async function explain(options: ExplainOptions): Promise<ExplainReport> {
-  checkArguments("explain", options, { checkpoint: "path", data: "files", clicks: "?files", conversions: "?files" });
+  checkArguments("explain", options, {
+    checkpoint: "path",
+    data: "files",
+    clicks: "?files",
+    conversions: "?files",
+    by: "?text",
+    threads: "?count",
+    ...following,
+  });
   const asked = checked(options);
   const data = typeof options.data === "string" ? [options.data] : options.data;
   const source = openSource(data);

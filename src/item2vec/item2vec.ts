@@ -59,6 +59,7 @@ export async function item2vec(options: Item2vecOptions): Promise<Item2vecReport
     field: "?text",
     sequenceBy: "?text",
     out: "path",
+    onProgress: "?function",
   });
   const settings = settingsOf(options);
   const reader = await readerOf(options);

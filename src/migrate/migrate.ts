@@ -80,7 +80,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     model: "spec",
     out: "path",
     data: "?files",
-    passes: "?number",
+    passes: "?count",
   });
   const opened = openCheckpoint(options.checkpoint);
   const { checkpoint, skipped } = opened;

@@ -40,6 +40,7 @@ export class PortableScorer {
   readonly model: ModelVersion;
   private readonly ready: Ready;
   private last: Promise<unknown> = Promise.resolve();
+  private closed = false;
 
   /** @internal */
   protected constructor(ready: Ready) {
@@ -51,9 +52,10 @@ export class PortableScorer {
   /**
    * Scores a request's candidates. Calls are answered one after the other.
    * @param request an object, or its JSON as text or UTF-8 bytes, whose numbers keep all their digits
-   * @throws HashbrookError request_invalid naming the candidate and the member
+   * @throws HashbrookError request_invalid naming the candidate and the member; not_ready once closed
    */
   async score(request: ScoreRequest | string | Uint8Array): Promise<Scores> {
+    if (this.closed) throw new HashbrookError("not_ready", "the scorer is closed", { hint: "load another one" });
     // Taken now: the caller may change the object while earlier calls are answered.
     const bytes = bytesOf(request);
     const run = this.last.then(async () => {
@@ -66,6 +68,7 @@ export class PortableScorer {
 
   /** Waits for requests in progress, and releases the model. */
   async close(): Promise<void> {
+    this.closed = true;
     await this.last;
     await this.ready.close();
   }

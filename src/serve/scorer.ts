@@ -5,6 +5,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { DeltaSource } from "../delta-log/delta-log.js";
 import type { ReplicaStatus } from "../delta-log/replica.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import { followed, loading } from "./arguments.js";
 import type { Found, Question } from "./embeddings/ask.js";
 import { tooFast } from "./embeddings/steady.js";
 import type { TableFacts } from "./live/fill.js";
@@ -72,7 +73,7 @@ export class Scorer {
    * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Scorer> {
-    checkArguments("Scorer.load", { path }, { path: "path" });
+    checkArguments("Scorer.load", { ...options, path }, { path: "path", ...loading });
     const host = hostOf(options);
     try {
       return new Scorer(host, await CheckpointOrigin.load(host, path, options.watch ?? false), options);
@@ -87,7 +88,7 @@ export class Scorer {
    * all scores of one answer come from one version.
    */
   static follow(source: DeltaSource, options: FollowOptions = {}): Scorer {
-    checkArguments("Scorer.follow", { source }, { source: "log" });
+    checkArguments("Scorer.follow", { ...options, source }, { source: "log", ...followed });
     const host = hostOf(options);
     return new Scorer(host, new LogOrigin(host, source, options), options);
   }

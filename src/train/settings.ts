@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { kebab } from "../core/texts.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
@@ -94,11 +95,31 @@ const least: Given<Record<keyof TrainSettings, number>> = {
   maxRejects: 0,
   epochs: 1,
   earlyStop: 1,
+  checkpointEvery: 1,
+  keep: 1,
 };
 
-/** Complete settings: those given, and defaults for the others. @throws HashbrookError usage */
-export function settingsOf(given: Given<TrainSettings>): TrainSettings {
+/** The kinds of the other settings. */
+const kinds = {
+  lingerMs: "?duration",
+  resume: "?boolean",
+  initFrom: "?path",
+  initTables: "?vectors",
+  freeze: "?texts",
+  validateLast: "?number",
+  again: "?boolean",
+  maxSkipped: "?share",
+  checkpointSeconds: "?duration",
+} as const satisfies Given<Record<keyof TrainSettings, string>>;
+
+/**
+ * Complete settings: those given, and defaults for the others.
+ * @param called the function that they were given to
+ * @throws HashbrookError usage
+ */
+export function settingsOf(given: Given<TrainSettings>, called: string): TrainSettings {
   const names = Object.keys(defaultSettings) as (keyof TrainSettings)[];
+  checkArguments(called, Object.fromEntries(names.map((name) => [name, given[name] ?? undefined])), kinds);
   for (const name of names) atLeast(name, given[name], least[name]);
   return Object.fromEntries(
     names.map((name) => [name, given[name] ?? defaultSettings[name]]),
@@ -109,5 +130,5 @@ function atLeast(name: string, value: unknown, bound: number | undefined): void 
   if (bound === undefined || value === undefined || value === null) return;
   if (Number.isSafeInteger(value) && (value as number) >= bound) return;
   const flag = kebab(name);
-  throw new HashbrookError("usage", `${flag} ${value}: must be a whole number of at least ${bound}`);
+  throw new HashbrookError("usage", `${flag} ${String(value)}: must be a whole number of at least ${bound}`);
 }

@@ -15,7 +15,7 @@ export interface StreamOptions extends PipelineOptions, Given<StreamSettings> {
 export function streamJob(kind: Job["kind"], spec: CompiledSpec, options: StreamOptions): Job {
   refuseTables(spec, options.data ?? []);
   return {
-    ...settingsOf(options),
+    ...settingsOf(options, kind === "eval" ? "evaluate" : kind),
     kind,
     spec,
     data: typeof options.data === "string" ? [options.data] : (options.data ?? []),

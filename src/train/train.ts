@@ -1,4 +1,4 @@
-import { checkArguments } from "../core/arguments.js";
+import { checkArguments, following } from "../core/arguments.js";
 import { defaultSnapshotEvery } from "../delta-log/defaults.js";
 import type { SpecWarning } from "../schema/problems.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
@@ -106,6 +106,12 @@ export function trainJob(options: TrainOptions, shared = false, owners: number |
     validate: "?files",
     clicks: "?files",
     conversions: "?files",
+    publish: "?publish",
+    deadLetters: "?letters",
+    unused: "?unused",
+    onSpecWarning: "?function",
+    onNote: "?function",
+    ...following,
   });
   const given = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
   const spec = options.lanes === undefined ? given : withLanes(given, options.lanes, options.onSpecWarning);

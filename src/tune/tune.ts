@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { checkArguments } from "../core/arguments.js";
+import { checkArguments, following } from "../core/arguments.js";
 import { systemClock } from "../core/clock.js";
 import { fromPlainError, HashbrookError } from "../core/errors.js";
 import { packageVersion } from "../serve/package-version.js";
@@ -25,7 +25,7 @@ import { eventsWithin } from "./time-limit.js";
  * ledger_damaged; request_aborted when stopped; what training throws
  */
 export async function tune(options: TuneOptions): Promise<TuneReport> {
-  checkArguments("tune", options, { model: "path", data: "files", out: "?path" });
+  checkArguments("tune", options, { model: "path", data: "files", out: "?path", workers: "?count", ...following });
   const session = await Session.open(options, { hashbrook: packageVersion() });
   const { ledger } = session;
   try {
@@ -46,7 +46,7 @@ export async function tune(options: TuneOptions): Promise<TuneReport> {
 
 /** The profile of a stream for a spec. @throws as `tune` before it trains */
 export async function profileOf(options: ProfileOfOptions): Promise<Profile> {
-  checkArguments("profileOf", options, { model: "path", data: "files" });
+  checkArguments("profileOf", options, { model: "path", data: "files", limit: "?count", ...following });
   const data = typeof options.data === "string" ? [options.data] : options.data;
   await fingerprintsOf(data);
   const spec = parseSpec(specText(options.model), options.model);

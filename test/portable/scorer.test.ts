@@ -49,6 +49,15 @@ async function withScorer<T>(source: Parameters<typeof Scorer.load>[0], use: (sc
 /** The error that something is refused with. */
 const refused = (work: Promise<unknown>) => work.then(() => null).catch(({ code, message }) => `${code}: ${message}`);
 
+it("a closed scorer refuses requests", async () => {
+  const scorer = await Scorer.load(checkpoint(NAMES[0]));
+  const last = scorer.score(REQUEST);
+  await scorer.close();
+  await expect(last).resolves.toMatchObject({ scores: expect.any(Array) });
+  expect(await refused(scorer.score(REQUEST))).toBe("not_ready: the scorer is closed");
+  await scorer.close();
+});
+
 describe("hashbrook/scorer in Node", () => {
   it.each(NAMES)(
     "scores with the server's bits, from a checkpoint, a file, its address and its bytes: %s",

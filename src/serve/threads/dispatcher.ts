@@ -97,6 +97,7 @@ export class Dispatcher {
   private queue: Pending[] = [];
   private next = 0;
   private planned = false;
+  private closed = false;
   private readonly rest: (() => void)[] = [];
 
   /**
@@ -115,8 +116,9 @@ export class Dispatcher {
     return this.places.reduce((sum, { given }) => sum + given.size, this.queue.length + near);
   }
 
-  /** @throws HashbrookError whatever is wrong with the request; deadline_exceeded; request_aborted */
+  /** @throws HashbrookError whatever is wrong with the request; deadline_exceeded; request_aborted; not_ready once closed */
   score(body: Uint8Array, options: ScoreOptions): Promise<Scored> {
+    if (this.closed) return Promise.reject(ended("the scorer is closed"));
     return new Promise((resolve, reject) => {
       this.queue.push({ id: this.next++, body, tensors: options.tensors, options, resolve, reject });
       if (this.queue.length >= AT_ONCE && this.hasIdle) this.give();
@@ -124,8 +126,9 @@ export class Dispatcher {
     });
   }
 
-  /** Waits until all requests are answered. */
+  /** Waits until all requests are answered; later ones are refused. */
   async close(): Promise<void> {
+    this.closed = true;
     while (this.waiting > 0) await new Promise<void>((resolve) => this.rest.push(resolve));
   }
 
@@ -146,15 +149,19 @@ export class Dispatcher {
     });
   }
 
-  /** No lane is left that could score. */
+  /** Closed, or no lane is left that could score. */
   get gone(): boolean {
+    return this.closed || this.ended;
+  }
+
+  private get ended(): boolean {
     return this.places.every(({ lane }) => lane.gone);
   }
 
   /** Gives every lane that can take more its next turn, idle ones first. */
   private give(): void {
     this.refuseLate();
-    if (this.gone) for (const { reject } of this.queue.splice(0)) reject(ended("every scoring thread has ended"));
+    if (this.ended) for (const { reject } of this.queue.splice(0)) reject(ended("every scoring thread has ended"));
     if (this.near && this.few && this.near.lane.ready) void this.turn(this.near, this.queue.splice(0), []);
     const places = this.places.filter(({ lane }) => !lane.gone);
     for (let turns = 0; turns < MOST_TURNS; turns++) {

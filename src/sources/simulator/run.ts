@@ -54,7 +54,7 @@ export interface SimulatedFacts {
 
 /** Generates `rows` impressions, passes their text to `write`, and returns statistics. */
 export async function simulate(options: SimulateOptions): Promise<SimulatedFacts> {
-  checkArguments("simulate", options, { rows: "number", seed: "number", format: "text", write: "function" });
+  checkArguments("simulate", options, { rows: "whole", seed: "number", format: "text", write: "function" });
   const { rows, seed, format, write, split, ...world } = options;
   const simulator = new Simulator(seed, world);
   const writer = new ImpressionWriter(format);

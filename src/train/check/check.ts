@@ -63,7 +63,7 @@ const MOST_LABELS = 5;
 
 /** Reads the first events as training would, without learning, and summarises them. */
 export async function check(options: CheckOptions): Promise<CheckReport> {
-  checkArguments("check", options, { model: "spec", data: "files", rows: "?number" });
+  checkArguments("check", options, { model: "spec", data: "files", rows: "?count" });
   const { rows = ROWS } = options;
   const specWarnings: SpecWarning[] = [];
   const onWarning = (warning: SpecWarning) => specWarnings.push(warning);

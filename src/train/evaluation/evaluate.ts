@@ -1,4 +1,4 @@
-import { checkArguments } from "../../core/arguments.js";
+import { checkArguments, following } from "../../core/arguments.js";
 import { HashbrookError } from "../../core/errors.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import { cutSpec } from "../../spec/cut.js";
@@ -38,7 +38,16 @@ export interface EvaluateOptions extends ScoreStreamOptions {
  * @throws HashbrookError usage, checkpoint_missing, checkpoint_damaged; whatever reading the stream throws
  */
 export async function evaluate(options: EvaluateOptions): Promise<Report> {
-  checkArguments("evaluate", options, { checkpoint: "path", data: "?files", clicks: "?files", conversions: "?files" });
+  checkArguments("evaluate", options, {
+    checkpoint: "path",
+    data: "?files",
+    clicks: "?files",
+    conversions: "?files",
+    dims: "?dims",
+    by: "?text",
+    groupAuc: "?text",
+    ...following,
+  });
   const { spec, part } = await scoredCheckpoint(options.checkpoint);
   const job: Job = {
     ...streamJob("eval", spec, options),

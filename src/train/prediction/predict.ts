@@ -1,4 +1,4 @@
-import { checkArguments } from "../../core/arguments.js";
+import { checkArguments, following } from "../../core/arguments.js";
 import { Output } from "../../core/output.js";
 import { cutSpec } from "../../spec/cut.js";
 import { namesOf } from "../files/named-files.js";
@@ -26,7 +26,15 @@ export interface PredictOptions extends ScoreStreamOptions {
  * @throws HashbrookError usage if the output is one of the inputs; output_closed if the reader of standard output is gone
  */
 export async function predict(options: PredictOptions): Promise<Report> {
-  checkArguments("predict", options, { checkpoint: "path", out: "path", data: "?files", columns: "?texts" });
+  checkArguments("predict", options, {
+    checkpoint: "path",
+    out: "path",
+    data: "?files",
+    columns: "?texts",
+    dims: "?dims",
+    format: "?text",
+    ...following,
+  });
   const { spec, files, part } = await scoredCheckpoint(options.checkpoint);
   const { maxRejects = 0, dims, columns = [] } = options;
   const job: Job = { ...streamJob("predict", spec, { ...options, maxRejects }), ...part, dims };

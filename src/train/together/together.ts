@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { checkArguments } from "../../core/arguments.js";
+import { checkArguments, following } from "../../core/arguments.js";
 import { HashbrookError } from "../../core/errors.js";
 import { loadSpec } from "../../spec/parse.js";
 import { learnsByEvent } from "../../towers/index.js";
@@ -23,7 +23,16 @@ const TOWER_COST = 4;
  *   left
  */
 export async function trainTogether(options: TogetherOptions): Promise<TogetherReport> {
-  checkArguments("trainTogether", options, { contenders: "list", data: "?files", topic: "?topic", out: "?path" });
+  checkArguments("trainTogether", options, {
+    contenders: "list",
+    data: "?files",
+    topic: "?topic",
+    out: "?path",
+    workers: "?count",
+    roundExamples: "?count",
+    onRound: "?function",
+    ...following,
+  });
   const { contenders, onProgress: _, ...rest } = options;
   refuseUnclear(options);
   const workers = workersOf(options);

@@ -1,0 +1,12 @@
+const placed = { workers: "?whole", precision: "?text" } as const;
+
+/** What the options of `Scorer.load` must be. */
+export const loading = { ...placed, dims: "?dims", watch: "?boolean" } as const;
+
+/** Likewise of `Scorer.follow`. */
+export const followed = {
+  ...placed,
+  maxStaleness: "?duration",
+  onVisible: "?function",
+  onTrouble: "?function",
+} as const;
