@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Delivery, DeltaSource } from "./delta-log.js";
 import type { Counters, Live, ReplicaModel } from "./live.js";
@@ -18,6 +19,8 @@ export interface ReplicaOptions<M> {
   readonly exclusive: <T>(step: () => T | Promise<T>) => Promise<T>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Times the age of what has arrived. Default: the system's. */
+  readonly clock?: Clock;
   /** Initial delay before the log is read again; doubles up to 5 s while nothing new comes of it. Default 20 ms. */
   readonly retryMs?: number;
   /** Called for every entry that became visible after the replica had caught up. */
@@ -69,6 +72,8 @@ export class Replica<M extends ReplicaModel> {
   };
   private readonly counted = { number: -1, epoch: -1 };
   private serving: Live<M> | null = null;
+  /** The newest entry applied: when it was sent, and when it arrived by `clock`. */
+  private arrived = { sent: Number.NaN, at: 0 };
   private trouble: string | null = null;
   /** `onTrouble` knows that the log cannot be read. */
   private told = false;
@@ -84,7 +89,7 @@ export class Replica<M extends ReplicaModel> {
 
   status(): ReplicaStatus {
     const { serving, counters, trouble } = this;
-    const age = (ms: number | null | undefined) => (ms == null ? null : (this.options.now() - ms) / 1000);
+    const age = (ms: number | null | undefined) => (ms == null ? null : this.age(ms));
     return {
       ...counters,
       ready: serving !== null,
@@ -96,6 +101,20 @@ export class Replica<M extends ReplicaModel> {
       held: serving?.held ?? null,
       trouble: trouble ?? (serving ? null : NO_SNAPSHOT),
     };
+  }
+
+  /**
+   * Seconds since something that the newest entry tells. It is at least as old as its arrival: clocks of machines differ, and are set back.
+   */
+  private age(time: number): number {
+    const { now, clock = systemClock } = this.options;
+    return Math.max((now() - time) / 1000, (clock.now() - this.arrived.at) / 1000);
+  }
+
+  private arrive(): void {
+    const { clock = systemClock } = this.options;
+    const { sent } = this.serving ?? this.arrived;
+    if (sent !== this.arrived.sent) this.arrived = { sent, at: clock.now() };
   }
 
   /** Follows the log until `signal` aborts; the model can still answer afterwards. */
@@ -157,6 +176,7 @@ export class Replica<M extends ReplicaModel> {
     const result = delivery.type === "frame" ? await pass.take(delivery.frame) : null;
     if (typeof result === "string") return result;
     await this.promote(following);
+    this.arrive();
     if (delivery.type === "waiting") {
       this.trouble = delivery.reason;
       this.tell(delivery.reason);

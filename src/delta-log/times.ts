@@ -40,6 +40,9 @@ export class EventTimes {
 /** Number of recent ages for percentiles. */
 const REMEMBERED = 16 * MOST_TIMES;
 
+/** Seconds from `time` to `now`, both ms since the epoch; 0 if the clock that gave `time` is ahead. */
+export const ageAt = (now: number, time: number): number => Math.max(0, now - time) / 1000;
+
 /** The age of events when they were published: percentiles of a sample of recent ones. */
 export class Freshness {
   private readonly now: () => number;
@@ -53,7 +56,7 @@ export class Freshness {
   /** @param times ms since the epoch of events that were just published */
   add(times: readonly number[]): void {
     const now = this.now();
-    this.ages = [...this.ages, ...times.map((time) => (now - time) / 1000)].slice(-REMEMBERED);
+    this.ages = [...this.ages, ...times.map((time) => ageAt(now, time))].slice(-REMEMBERED);
   }
 
   /** Seconds; null before there are any. */

@@ -3,6 +3,7 @@ import type { DeltaSource } from "../../src/delta-log/delta-log.js";
 import type { Frame } from "../../src/delta-log/frame.js";
 import type { PublisherState } from "../../src/delta-log/publisher.js";
 import { Replica } from "../../src/delta-log/replica.js";
+import { ageAt, Freshness } from "../../src/delta-log/times.js";
 import fc from "../properties.js";
 import { dice } from "../tables/samples.js";
 import { until } from "../until.js";
@@ -162,6 +163,33 @@ describe("a replica", () => {
     });
     expect(visible.length).toBeGreaterThan(20);
     expect(visible.every((times) => times.join() === "1,2,3")).toBe(true);
+    stop.abort();
+    await following;
+  });
+
+  it("does not report negative ages of events when a clock is behind: a histogram's sum may not fall", () => {
+    const freshness = new Freshness(() => 0);
+    freshness.add([86_400_000, -500]);
+    expect(freshness.percentiles()).toEqual({ p50: 0.5, p99: 0.5 });
+    expect(ageAt(0, 86_400_000)).toBe(0);
+  });
+
+  it("is stale once nothing arrives any more, though its clock is a day behind the trainer's", async () => {
+    const history = new History(dice(5));
+    await history.entry();
+    let elapsed = 100;
+    const replica = new Replica({
+      source: new MemorySource(history.log),
+      open: async () => new TinyModel(),
+      exclusive: chain(),
+      now: () => -86_400_000,
+      clock: { now: () => elapsed },
+    });
+    const stop = new AbortController();
+    const following = replica.follow(stop.signal);
+    await until(() => replica.live !== null);
+    elapsed += 1500;
+    expect(replica.status()).toMatchObject({ staleness: 1.5 });
     stop.abort();
     await following;
   });

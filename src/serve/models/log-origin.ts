@@ -2,6 +2,7 @@ import { wallTime } from "../../core/clock.js";
 import type { DeltaSource } from "../../delta-log/delta-log.js";
 import { KeptSource } from "../../delta-log/kept-source.js";
 import { Replica, type ReplicaStatus } from "../../delta-log/replica.js";
+import { ageAt } from "../../delta-log/times.js";
 import type { FollowOptions } from "../scorer-options.js";
 import type { Current, Host, HostedModel } from "../threads/host.js";
 import type { ModelOrigin } from "./model-origin.js";
@@ -28,7 +29,7 @@ export class LogOrigin implements ModelOrigin {
       open: (spec, run) => host.open(spec, run),
       exclusive: (step) => host.between(step),
       now: wallTime,
-      onApplied: (times) => onVisible?.(times.map((time) => (wallTime() - time) / 1000)),
+      onApplied: (times) => onVisible?.(times.map((time) => ageAt(wallTime(), time))),
       onTrouble,
     });
     this.following = this.log.follow(this.stop.signal);
