@@ -14,6 +14,8 @@
  * const { scores } = await scorer.score(Buffer.from('{"context": {"user": "u1"}, "candidates": [{"ad": "a1"}, {"ad": "a2"}]}'));
  * ```
  */
+import "./kernels/wasm-names.js";
+
 export type { SliceReport } from "./calibration/calibrator.js";
 export type { GateFile } from "./checkpoints/gate-file.js";
 export type { CopyOptions, CopyReport } from "./checkpoints/remote/head.js";

@@ -10,6 +10,7 @@
  * const { scores } = await scorer.score({ context: { user: "u1" }, candidates: [{ ad: "a1" }, { ad: 2n ** 63n }] });
  * ```
  */
+import "../kernels/wasm-names.js";
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { checkArguments } from "../core/arguments.js";
