@@ -128,11 +128,14 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 }
 
+/** Largest single read or write: Node refuses 2 GiB and more. */
+const MOST_BYTES = 1 << 30;
+
 /** Writes all of `data` at `position`, however short the single writes are. Returns the position after it. */
 export function writeFully(files: Files, file: number, data: Uint8Array, position: number): number {
   let done = 0;
   while (done < data.byteLength) {
-    const count = files.write(file, data.subarray(done), position + done);
+    const count = files.write(file, data.subarray(done, done + MOST_BYTES), position + done);
     if (count <= 0) throw new Error(`short write: ${done} of ${data.byteLength} bytes`);
     done += count;
   }
@@ -143,11 +146,18 @@ export function writeFully(files: Files, file: number, data: Uint8Array, positio
 export function readFully(files: Files, file: number, target: Uint8Array, position: number): number {
   let done = 0;
   while (done < target.byteLength) {
-    const count = files.read(file, target.subarray(done), position + done);
+    const count = files.read(file, target.subarray(done, done + MOST_BYTES), position + done);
     if (count <= 0) break;
     done += count;
   }
   return done;
+}
+
+/** The bytes of a file of any size: Node's `readFile` refuses more than 2 GiB. */
+export function readWhole(files: Files, path: string): Uint8Array {
+  const bytes = new Uint8Array(files.stat(path)?.bytes ?? 0);
+  const read = withFile(files, path, "r", (file) => readFully(files, file, bytes, 0));
+  return bytes.subarray(0, read);
 }
 
 /** Opens `path`, hands the handle to `use`, and closes it whatever happens. */

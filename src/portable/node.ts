@@ -11,9 +11,10 @@
  * ```
  */
 import "../kernels/wasm-names.js";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { checkArguments } from "../core/arguments.js";
+import { nodeFiles, readWhole } from "../core/files.js";
 import { loadModel } from "../model/load.js";
 import { CAPACITY, ScoringModel } from "../serve/scoring-model.js";
 import { Ready } from "./ready.js";
@@ -41,7 +42,7 @@ const isRemote = (source: string | URL | Uint8Array | ArrayBuffer): source is st
   source instanceof URL ? source.protocol !== "file:" : typeof source === "string" && /^https?:\/\//i.test(source);
 
 async function opened(path: string): Promise<Ready> {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile()) return ready(readFileSync(path));
+  if (statSync(path, { throwIfNoEntry: false })?.isFile()) return ready(readWhole(nodeFiles, path));
   const { spec, model, examples } = await loadModel(path, { capacity: CAPACITY, threads: 1 });
   return new Ready(new ScoringModel(spec, model), examples);
 }

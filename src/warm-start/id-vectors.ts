@@ -4,7 +4,7 @@ import { readSafetensorsLayout } from "../checkpoints/safetensors.js";
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { bytesOf } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
-import { type Files, nodeFiles } from "../core/files.js";
+import { type Files, nodeFiles, readWhole } from "../core/files.js";
 import { decodeNpy, type NpyArray, npyHeader } from "../core/npy.js";
 import { fromHalf } from "../delta-log/precision.js";
 import { isParquet } from "../sources/files/parquet.js";
@@ -95,7 +95,7 @@ type Wrong = (message: string, hint?: string) => HashbrookError;
 
 function readNpy(path: string, wrong: Wrong): NpyArray {
   try {
-    return decodeNpy(readFileSync(path));
+    return decodeNpy(readWhole(nodeFiles, path));
   } catch (error) {
     throw wrong((error as Error).message, "save a row-major array of float32 with numpy.save");
   }
@@ -103,7 +103,7 @@ function readNpy(path: string, wrong: Wrong): NpyArray {
 
 /** The single tensor of a safetensors file. */
 function readTensor(path: string, wrong: Wrong): NpyArray {
-  const bytes = readFileSync(path);
+  const bytes = readWhole(nodeFiles, path);
   const file = nodeFiles.open(path, "r");
   try {
     const { tensors } = readSafetensorsLayout(nodeFiles, file, bytes.length, path);

@@ -3,8 +3,32 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeFileAtomically } from "../../src/core/atomic-file.js";
 import { HashbrookError } from "../../src/core/errors.js";
-import { errorCode, type Files, nodeFiles, readFully, withFile, writeError, writeFully } from "../../src/core/files.js";
+import {
+  errorCode,
+  type Files,
+  nodeFiles,
+  readFully,
+  readWhole,
+  withFile,
+  writeError,
+  writeFully,
+} from "../../src/core/files.js";
 import { temporaryDirectory } from "../checkpoints/samples.js";
+
+it("reads and writes more than 2 GiB in pieces that Node takes: ERR_FS_FILE_TOO_LARGE", () => {
+  const sizes: number[] = [];
+  const taken = (_: number, { byteLength }: Uint8Array) => {
+    if (byteLength > 2 ** 31 - 1) throw new RangeError(`length ${byteLength}`);
+    return sizes.push(byteLength) && byteLength;
+  };
+  const bytes = 2 ** 31 + 5;
+  const stat = () => ({ bytes, directory: false });
+  const huge: Files = { ...nodeFiles, stat, open: () => 1, close: () => {}, read: taken, write: taken };
+  const whole = readWhole(huge, "a");
+  expect(whole.byteLength).toBe(bytes);
+  expect(writeFully(huge, 1, whole, 0)).toBe(bytes);
+  expect(sizes).toEqual([2 ** 30, 2 ** 30, 5, 2 ** 30, 2 ** 30, 5]);
+});
 
 describe("nodeFiles", () => {
   it("writes and reads at positions, and truncates", () => {
