@@ -2,11 +2,12 @@ import { fstatSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { AsyncRecordBatchFileReader, AsyncRecordBatchStreamReader, Data, RecordBatch } from "apache-arrow";
 import { HashbrookError } from "../../core/errors.js";
+import { fixedPoint } from "../../core/fixed-point.js";
 import { lz4Decompress } from "../../core/lz4.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import { shrunk, systemFailure } from "../failure.js";
 import type { Reader } from "../reader.js";
-import { jsonOf } from "./json-lines.js";
+import { jsonOf, textOf } from "./json-lines.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 
 /** Rows converted to lines at a time. */
@@ -45,6 +46,8 @@ async function library() {
   return arrow;
 }
 
+type Library = Awaited<ReturnType<typeof library>>;
+
 /** A copy in aligned memory: columns are views of it. */
 const aligned = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
 
@@ -53,6 +56,7 @@ class ArrowReader extends RowsReader {
   private readonly file: FileHandle;
   private readonly size: number;
   private readonly reader: BatchReader;
+  private readonly arrow: Library;
   /** Number of rows, known only in the file format. */
   private readonly total: number | undefined;
   private batch: RecordBatch | null = null;
@@ -60,8 +64,9 @@ class ArrowReader extends RowsReader {
   private row = 0;
   private ended = false;
 
-  private constructor(name: string, file: FileHandle, reader: BatchReader) {
+  private constructor(name: string, file: FileHandle, reader: BatchReader, arrow: Library) {
     super();
+    this.arrow = arrow;
     this.name = name;
     this.file = file;
     this.size = fstatSync(file.fd).size;
@@ -70,16 +75,16 @@ class ArrowReader extends RowsReader {
   }
 
   static async open(name: string, path: string): Promise<ArrowReader> {
-    const { RecordBatchReader } = await library();
+    const arrow = await library();
     const file = await open(path).catch((cause) => {
       throw systemFailure(name, cause);
     });
     try {
       await checkEnds(file);
-      const reader: BatchReader = await RecordBatchReader.from(guarded(name, file));
+      const reader: BatchReader = await arrow.RecordBatchReader.from(guarded(name, file));
       await reader.open();
       if (!reader.schema) throw new Error("no schema found");
-      return new ArrowReader(name, file, reader);
+      return new ArrowReader(name, file, reader, arrow);
     } catch (cause) {
       await file.close();
       throw damaged(name, "not an Arrow IPC file", cause);
@@ -143,6 +148,7 @@ class ArrowReader extends RowsReader {
     const batch = await (this.total === undefined ? this.nextOfStream() : this.nextOfFile(this.total));
     batch?.data.children.forEach(checkLength);
     batch?.data.children.forEach(shortIndices);
+    for (const column of batch?.data.children ?? []) textsAsBytes(column, this.arrow);
     this.ended = batch === null;
     this.batch = batch;
   }
@@ -198,6 +204,19 @@ function shortIndices(data: Data): void {
   for (const child of data.children) shortIndices(child);
 }
 
+/** Declares texts as the bytes they are, here and in all children: the library drops a U+FEFF that one begins with. */
+function textsAsBytes(data: Data, arrow: Library): void {
+  const { Binary, DataType, LargeBinary, Vector } = arrow;
+  const again = (part: Data) => textsAsBytes(part, arrow);
+  if (DataType.isUtf8(data.type)) Object.assign(data, { type: new Binary() });
+  else if (DataType.isLargeUtf8(data.type)) Object.assign(data, { type: new LargeBinary() });
+  else if (data.dictionary) {
+    data.dictionary.data.forEach(again);
+    Object.assign(data, { dictionary: new Vector(data.dictionary.data).memoize() });
+  }
+  data.children.forEach(again);
+}
+
 /** Rows of a batch as JSON lines, without members that are null. */
 function linesOf(batch: RecordBatch, from: number, end: number): string {
   const columns = batch.schema.fields.map(({ name, type }, i) => ({
@@ -240,18 +259,20 @@ function plain(value: unknown, type: ArrowType | undefined): unknown {
 /** A struct's or map's names and values. As an object, it has methods in place of members of the same name. */
 type Members = Iterable<readonly [name: unknown, value: unknown]>;
 
+const nameOf = (name: unknown): string => (name instanceof Uint8Array ? textOf(name) : String(name));
+
 function plainMembers(value: Members, type: ArrowType | undefined): object {
   const fields = type?.children ?? [];
   const values = type?.keysSorted === undefined ? undefined : fields[0]?.type.children?.[1].type;
   const typeOf = (name: unknown) => values ?? fields.find((field) => field.name === name)?.type;
-  return Object.fromEntries([...value].map(([name, member]) => [String(name), plain(member, typeOf(name))]));
+  return Object.fromEntries([...value].map(([name, member]) => [nameOf(name), plain(member, typeOf(name))]));
 }
 
 /** A decimal as a number; whole ones keep all their digits. @param words of a two's complement, the lowest first */
 function decimalOf(words: Uint32Array, scale: number): bigint | number {
   const bits = words.reduceRight((high, word) => (high << 32n) | BigInt(word), 0n);
   const unscaled = BigInt.asIntN(32 * words.length, bits);
-  return scale > 0 ? Number(unscaled) / 10 ** scale : unscaled * 10n ** BigInt(-scale);
+  return scale > 0 ? Number(fixedPoint(unscaled, scale)) : unscaled * 10n ** BigInt(-scale);
 }
 
 const damaged = (name: string, what: string, cause: unknown): HashbrookError =>

@@ -1,5 +1,21 @@
 import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import {
+  Decimal,
+  Dictionary,
+  Field,
+  Int32,
+  LargeUtf8,
+  List,
+  Map_,
+  makeData,
+  Struct,
+  Table,
+  tableToIPC,
+  Utf8,
+  Vector,
+  vectorFromArray,
+} from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { openArrow } from "../../../src/sources/files/arrow.js";
 import { readHead } from "../../../src/sources/files/fingerprint.js";
@@ -142,5 +158,43 @@ describe("an Arrow file", () => {
     expect(await contentOf(join(FIXTURES, "dictionary-64.arrow"))).toBe(
       '{"signed":"a","unsigned":"a"}\n{"signed":"b","unsigned":"b"}\n{}\n{"signed":"a","unsigned":"a"}\n',
     );
+  });
+
+  it("keeps a U+FEFF that a text begins with, at any depth, in dictionaries, and as a key: it was lost", async () => {
+    const [text, list] = ["\ufeffa", ["\ufeffb", "c"]];
+    const tags = new Field("item", new Utf8(), true);
+    const entry = new Struct([new Field("key", new Utf8(), false), new Field("value", new Utf8(), true)]);
+    const columns = {
+      plain: vectorFromArray([text, "b"], new Utf8()),
+      large: vectorFromArray([text, "b"], new LargeUtf8()),
+      dictionary: vectorFromArray([text, text], new Dictionary(new Utf8(), new Int32())),
+      list: vectorFromArray([list, []], new List(tags)),
+      struct: vectorFromArray([{ x: text }, { x: "b" }], new Struct([new Field("x", new Utf8(), true)])),
+      map: vectorFromArray([new Map([[text, text]]), new Map()], new Map_(new Field("entries", entry as never, false))),
+    };
+    const file = join(temporary(), "marks.arrow");
+    writeFileSync(file, tableToIPC(new Table(columns), "file"));
+    const [first] = rowsOf(await contentOf(file));
+    const nested = { list, struct: { x: text }, map: { [text]: text } };
+    expect(first).toEqual({ plain: text, large: text, dictionary: text, ...nested });
+  });
+
+  it("has decimals as JSON reads their text: they were divided as doubles, which rounds twice", async () => {
+    const values = [9_007_199_254_740_993n, 123_456_789_012_345_678_901_234n, 3n, -7n];
+    const words = new Uint32Array(new BigInt64Array(values.flatMap((x) => [x, x >> 64n])).buffer);
+    const type = new Decimal(23, 38, 128);
+    const data = makeData({ type, length: values.length, nullCount: 0, data: words });
+    const file = join(temporary(), "decimals.arrow");
+    writeFileSync(file, tableToIPC(new Table({ x: new Vector([data]) }), "file"));
+    const found = (await contentOf(file)).trimEnd().split("\n");
+    const texts = values.map(
+      (x) =>
+        `${x < 0n ? "-" : ""}${String(x < 0n ? -x : x)
+          .padStart(24, "0")
+          .replace(/.{23}$/, ".$&")}`,
+    );
+    expect(found.map((line) => JSON.parse(line).x)).toEqual(texts.map(Number));
+    const halved = values.filter((x, i) => Number(x) / 10 ** 23 !== Number(texts[i]));
+    expect(halved).not.toEqual([]);
   });
 });
