@@ -7,6 +7,7 @@ import { lz4Decompress } from "../../core/lz4.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import { shrunk, systemFailure } from "../failure.js";
 import type { Reader } from "../reader.js";
+import { MetadataCheck } from "./arrow-metadata.js";
 import { jsonOf, textOf } from "./json-lines.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 
@@ -180,11 +181,13 @@ async function checkEnds(file: FileHandle): Promise<void> {
     throw new Error("the footer at its end is missing: the file was cut short, or its writer did not close it");
 }
 
-/** Makes a file's reads fail at its end: the library repeats those that return nothing. */
+/** Makes a file's reads fail at its end, since the library repeats those that return nothing; checks its metadata. */
 function guarded(name: string, file: FileHandle): FileHandle {
+  const check = new MetadataCheck();
   const read = async (bytes: Uint8Array, offset: number, length: number, position: number) => {
     const result = await file.read(bytes, offset, length, position);
     if (result.bytesRead === 0 && length > 0) throw shrunk(name);
+    check.read(bytes.subarray(offset, offset + result.bytesRead), position);
     return result;
   };
   return { fd: file.fd, stat: () => file.stat(), read, close: () => file.close() } as unknown as FileHandle;

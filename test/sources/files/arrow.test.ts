@@ -18,6 +18,7 @@ import {
 } from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { openArrow } from "../../../src/sources/files/arrow.js";
+import { MetadataCheck } from "../../../src/sources/files/arrow-metadata.js";
 import { readHead } from "../../../src/sources/files/fingerprint.js";
 import { inputsOf } from "../../../src/sources/files/inputs.js";
 import { openParquet } from "../../../src/sources/files/parquet.js";
@@ -196,5 +197,68 @@ describe("an Arrow file", () => {
     expect(found.map((line) => JSON.parse(line).x)).toEqual(texts.map(Number));
     const halved = values.filter((x, i) => Number(x) / 10 ** 23 !== Number(texts[i]));
     expect(halved).not.toEqual([]);
+  });
+
+  describe.each(["plain.arrow", "stream.arrows"])("with damaged metadata (%s)", (name) => {
+    const whole = readFileSync(join(FIXTURES, name));
+    /** Where the metadata of messages are: behind the mark of one and its length, and at the file's end. */
+    const places = [...whole.keys()].flatMap((at) => {
+      const length =
+        at % 8 === 0 && whole.readUInt32LE(Math.min(at, whole.length - 8)) === 0xffffffff
+          ? whole.readUInt32LE(Math.min(at + 4, whole.length - 4))
+          : 0;
+      return length > 0 && length < 2000 ? [[at + 8, at + 8 + length]] : [];
+    });
+    const footer =
+      name === "plain.arrow" ? [[whole.length - 10 - whole.readInt32LE(whole.length - 10), whole.length - 10]] : [];
+
+    it("is refused where a list is longer than they are: the library read it for ever", {
+      timeout: 120_000,
+    }, async () => {
+      const folder = temporary();
+      let refused = 0;
+      for (const [from, end] of [places[0], places[1], ...footer])
+        for (let at = from; at < end; at += 4) {
+          const small = whole.readUInt32LE(at);
+          if (small === 0 || small > 40) continue;
+          const bytes = Buffer.from(whole);
+          bytes.writeUInt32LE(0x7fffffff, at);
+          const file = join(folder, `${at}-${name}`);
+          writeFileSync(file, bytes);
+          const outcome = await contentOf(file).then(
+            () => "read",
+            (error: { code: string; message: string }) => `${error.code} ${error.message}`,
+          );
+          if (outcome !== "read") expect(outcome).toMatch(/^source_unreadable/);
+          refused += Number(/longer than the metadata/.test(outcome));
+        }
+      expect(refused).toBeGreaterThan(3);
+    });
+  });
+
+  it("whose numbers are big-endian is refused: they were read in the wrong order", () => {
+    /** A message with a schema of which only the endianness is written. */
+    const message = (endianness: number) => {
+      const bytes = Buffer.alloc(44);
+      bytes.writeUInt32LE(16, 0);
+      [10, 12, 0, 8, 4].forEach((value, i) => void bytes.writeUInt16LE(value, 4 + 2 * i));
+      for (const [value, at] of [
+        [12, 16],
+        [16, 20],
+        [1, 24],
+        [8, 36],
+        [endianness, 40],
+      ])
+        bytes.writeInt32LE(value, at);
+      [6, 8, 4].forEach((value, i) => void bytes.writeUInt16LE(value, 28 + 2 * i));
+      return bytes;
+    };
+    const read = (endianness: number) => {
+      const check = new MetadataCheck();
+      check.read(Buffer.from(Uint32Array.of(44).buffer), 0);
+      check.read(message(endianness), 4);
+    };
+    expect(() => read(0)).not.toThrow();
+    expect(() => read(1)).toThrow(/big-endian/);
   });
 });
