@@ -101,8 +101,8 @@ const LEADERLESS = [
   "NOT_ENOUGH_REPLICAS",
   "NOT_CONTROLLER",
 ];
-/** What kafkajs says where no broker gave it metadata, because a partition of some topic has no leader. */
-const NO_METADATA = /Cannot .*topicMetadata/;
+/** What kafkajs says where it got no metadata, because a partition has no leader, or where no broker is named there yet. */
+const NO_METADATA = /Cannot .*topicMetadata|Broker -1 not found/;
 
 /** Whether a broker reports that it does not lead a partition, that no broker does, or that none would lead a new one. */
 export function isLeaderless(error: unknown): boolean {
