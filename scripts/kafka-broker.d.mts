@@ -15,8 +15,6 @@ export interface BrokerOptions {
   optimized?: boolean;
   /** Address at which clients without a login reach it. Default 127.0.0.1. */
   host?: string;
-  /** How long it may be silent before its controller takes it for lost. Default: a minute, with `keep` 3 s. */
-  sessionMs?: number;
 }
 export interface BrokerFacts {
   /** "HOST:PORT" */

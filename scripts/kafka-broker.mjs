@@ -40,8 +40,7 @@ export const USERS = { alice: "alice-secret" };
 
 /**
  * @typedef {{ port?: number, dir?: string, keep?: boolean, sasl?: boolean, tls?: boolean, rebalanceDelayMs?: number,
- *   optimized?: boolean, host?: string, sessionMs?: number }} BrokerOptions `host`: the address that clients without a login reach
- *   it at, default 127.0.0.1; `sessionMs`: how long it may be silent before its controller takes it for lost
+ *   optimized?: boolean, host?: string }} BrokerOptions `host`: the address that clients without a login reach it at, default 127.0.0.1
  * @typedef {{ brokers: string, saslBrokers: string | null, tlsBrokers: string | null, ca: string | null, pid: number, dir: string,
  *   host: string, port: number, ports: number[] }} BrokerFacts
  */
@@ -145,10 +144,9 @@ async function start(options, jvm) {
   const sasl = options.sasl ? saslPort : undefined;
   const tls = options.tls ? tlsPort : undefined;
   const { rebalanceDelayMs = 0, host = "127.0.0.1" } = options;
-  const { sessionMs = keep ? RESTARTED_SESSION_MS : SESSION_MS } = options;
   const settings = {
     ...{ data: join(dir, "data"), host, client, controller, sasl, tls, keystore: join(dir, KEYSTORE) },
-    ...{ rebalanceDelayMs, sessionMs },
+    ...{ rebalanceDelayMs, sessionMs: keep ? RESTARTED_SESSION_MS : SESSION_MS },
   };
   const ca = tls ? await certify(dir) : null;
   writeFileSync(join(dir, "server.properties"), properties(settings));

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { KafkaAdmin, withAdmin } from "../../src/sources/kafka/admin.js";
 import { kafkaOptions } from "../../src/sources/kafka/client.js";
@@ -16,31 +15,6 @@ import {
 } from "./harness.js";
 import { fourLanes, laneLine, splitTables, unevenly, WHOLE_ROUNDS } from "./lane-runs.js";
 import { rows, training, waitForLog } from "./trainers.js";
-
-describeBroker("a broker that is taken for lost again and again", () => {
-  let broker: BrokerFacts;
-  beforeAll(async () => {
-    // It says that it is alive every 500 ms.
-    broker = await startBroker({ dir: temporary(), sessionMs: 300 });
-  }, 120_000);
-  afterAll(() => killBroker(broker));
-
-  it("creates topics nevertheless: they were refused (Replication-factor is invalid)", async () => {
-    await withAdmin(kafkaOptions(broker.brokers), async (admin) => {
-      for (let i = 0; i < 30; i++) expect(await admin.createTopic(`t-${i}`, 1)).toBe(true);
-    });
-  });
-
-  it("lists them, although they have no leader at times: that was a TypeError of the client", async () => {
-    await withAdmin(kafkaOptions(broker.brokers), async (admin) => {
-      for (let i = 0; i < 60; i++) {
-        expect(await admin.topics()).toHaveLength(30);
-        expect(await admin.partitionsOf("t-0")).toBe(1);
-        await sleep(10);
-      }
-    });
-  });
-});
 
 describeBroker("when the broker", () => {
   let broker: BrokerFacts;
