@@ -113,7 +113,9 @@ function delimitedEvents(lines: readonly string[], separator: string, most: numb
     ...(separator === "\t" || separator === "," ? {} : { separator }),
     ...(header ? { header } : { names }),
   };
-  const nameless = names.map((name) => name === "" || names.indexOf(name) !== names.lastIndexOf(name));
+  const isRepeated = (name: string) => names.indexOf(name) !== names.lastIndexOf(name);
+  // A spec takes `I1..I3` for a range of columns.
+  const nameless = names.map((name) => name === "" || name.includes("..") || isRepeated(name));
   const columns = names
     .map((from, i) => ({ from, values: events.map((row) => row[i]) }))
     .filter((_, i) => !nameless[i]);

@@ -85,6 +85,12 @@ describe("the event format", () => {
     expect(roleOf(bare, "c1")).toBe("label");
   });
 
+  it("leaves out a column named like a range: the draft read columns that are not there", async () => {
+    const draft = await drafted(["click,I1..I3,place", ...events((i) => `${click(i)},${i % 7},c${i % 5}`)]);
+    expect(draft.columns.map(({ from }) => from)).toEqual(["click", "place"]);
+    expect(draft.notes).toEqual([expect.stringContaining("I1..I3: left out")]);
+  });
+
   it("accepts a header with an empty name, as pandas writes its index, or with repeated ones", async () => {
     const draft = await drafted([
       ",click,ad,ad,place",
