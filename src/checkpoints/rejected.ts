@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { type Files, nodeFiles, quietly, readFully, withFile, writeError, writeFully } from "../core/files.js";
+import { wholeLines } from "../core/lines.js";
 
 /** A rejected event. */
 export interface RejectedEvent {
@@ -130,7 +131,6 @@ export class RejectedWriter extends KeptLines {
 }
 
 const PIECE_BYTES = 1 << 20;
-const NEWLINE = 10;
 
 /**
  * The first event of each code among the first `length` bytes of a run's rejected events.
@@ -154,17 +154,13 @@ export function firstRejected(
 
 /** Whole lines, without their newlines. */
 function* linesIn(path: string, length: number, files: Files): Generator<Buffer> {
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   for (let at = 0; at < length; at += PIECE_BYTES) {
     const piece = new Uint8Array(Math.min(PIECE_BYTES, length - at));
     const read = withFile(files, path, "r", (file) => readFully(files, file, piece, at));
-    rest = Buffer.concat([rest, piece.subarray(0, read)]);
-    let start = 0;
-    for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE, start)) {
-      yield rest.subarray(start, end);
-      start = end + 1;
-    }
-    rest = rest.subarray(start);
+    const found = wholeLines(Buffer.concat([rest, piece.subarray(0, read)]));
+    yield* found.lines;
+    rest = found.rest;
   }
 }
 

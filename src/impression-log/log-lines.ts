@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
+import { wholeLines } from "../core/lines.js";
 import { inputsFor, sourceOf } from "../sources/source.js";
 import { PART } from "./directory-sink.js";
 
@@ -19,7 +20,6 @@ export const placeOf = ({ file, line }: Pick<LogLine, "file" | "line">): string 
 
 const NAME = /^impressions-.*\.jsonl(\.gz|\.zst)?$/;
 const CHUNK_BYTES = 1 << 20;
-const NEWLINE = 10;
 
 /**
  * The lines of a log that servers wrote, in batches; empty ones are left out.
@@ -74,24 +74,17 @@ async function* linesOfFile(
   file: string,
   read: (target: Uint8Array) => Promise<number>,
 ): AsyncGenerator<readonly LogLine[]> {
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   let line = 0;
   for (;;) {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
     const count = await read(chunk);
-    const text = Buffer.concat([rest, chunk.subarray(0, count)]);
-    const lines: LogLine[] = [];
-    let start = 0;
-    const add = (end: number) => {
-      line++;
-      if (end > start) lines.push({ file, line, bytes: text.subarray(start, end) });
-    };
-    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, start)) {
-      add(end);
-      start = end + 1;
-    }
-    rest = text.subarray(start);
-    if (count === 0 && rest.length > 0) add(text.length);
+    const found = wholeLines(Buffer.concat([rest, chunk.subarray(0, count)]));
+    rest = found.rest;
+    const texts = count === 0 ? [...found.lines, rest] : found.lines;
+    const lines = texts
+      .map((bytes): LogLine => ({ file, line: ++line, bytes }))
+      .filter(({ bytes }) => bytes.length > 0);
     if (lines.length > 0) yield lines;
     if (count === 0) return;
     // Lets a signal be delivered: reading a file never waits, nor does scoring with some models.

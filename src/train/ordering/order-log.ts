@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Files, nodeFiles, quietly, readFully, withFile, writeError, writeFully } from "../../core/files.js";
+import { wholeLines } from "../../core/lines.js";
 import { xxh64 } from "../../kernels/hash.js";
 import type { ClickMark } from "../join/click-stream.js";
 import type { MergeDecision } from "./merge.js";
@@ -193,11 +194,11 @@ function readPiece(files: Files, file: number, at: number, bytes: number): Buffe
 function parse(data: Buffer): { entries: Decision[]; length: number } {
   const entries: Decision[] = [];
   let length = 0;
-  for (let end = data.indexOf(10); end >= 0; end = data.indexOf(10, length)) {
-    const entry = decode(data.toString("latin1", length, end));
+  for (const line of wholeLines(data).lines) {
+    const entry = decode(line.toString("latin1"));
     if (!entry) break;
     entries.push(entry);
-    length = end + 1;
+    length += line.length + 1;
   }
   return { entries, length };
 }
