@@ -27,8 +27,7 @@ export function temporaryFor(path: string, files: Files = nodeFiles): string {
   const folder = dirname(path);
   const name = basename(path).slice(0, MOST_NAME);
   if (!sweptOf(files).has(folder)) quietly(() => removeLeft(files, folder, name));
-  const owner = `${process.pid}-${(startTime(process.pid) ?? 0).toString(36)}-${machine()}`;
-  const temporary = join(folder, `.${name}.${owner}-${threadId * 2 ** 32 + ++count}.tmp`);
+  const temporary = join(folder, `.${name}.${self()}-${threadId * 2 ** 32 + ++count}.tmp`);
   if (count === 1) process.once("exit", removeOwn);
   own.add(temporary);
   return temporary;
@@ -83,4 +82,17 @@ function isLeft(path: string, [pid, started, where]: readonly (string | undefine
   return where === machine() ? !isAlive(Number(pid), Number.parseInt(started!, 36)) : isOld(path);
 }
 
-const machine = (): string => createHash("sha256").update(machineName()).digest("hex").slice(0, 8);
+let here: string | undefined;
+let owner: string | undefined;
+
+/** This machine or container. */
+function machine(): string {
+  here ??= createHash("sha256").update(machineName()).digest("hex").slice(0, 8);
+  return here;
+}
+
+/** This process, as the names tell it. */
+function self(): string {
+  owner ??= `${process.pid}-${(startTime(process.pid) ?? 0).toString(36)}-${machine()}`;
+  return owner;
+}
