@@ -1,3 +1,5 @@
+import { constantOf } from "../kernels/layouts.js";
+
 /** Where and why a text is not one JSON object (RFC 8259) that the decoder reads. */
 export interface JsonFault {
   /** What was found, and its byte offset within the text. */
@@ -6,7 +8,7 @@ export interface JsonFault {
 }
 
 /** Maximum nesting of objects and arrays that the decoder reads. */
-export const MAX_DEPTH = 512;
+export const maxDepth = (): number => constantOf("scan", "MAX_DEPTH");
 
 /** What a row of JSON must be. */
 export const JSON_OBJECT = "one JSON object on the line, without an array around it, NaN or Infinity";
@@ -47,6 +49,7 @@ class Walk {
   private readonly text: string;
   private at = 0;
   private depth = 0;
+  private readonly deepest = maxDepth();
 
   constructor(text: Uint8Array) {
     this.text = Buffer.from(text.buffer, text.byteOffset, text.length).toString("latin1");
@@ -67,7 +70,7 @@ class Walk {
   }
 
   private nested(closer: string, item: () => void): void {
-    if (this.depth++ === MAX_DEPTH) this.refuse(`objects and arrays at most ${MAX_DEPTH} deep`);
+    if (this.depth++ === this.deepest) this.refuse(`objects and arrays at most ${this.deepest} deep`);
     this.at++;
     if (this.peek() !== closer) this.items(closer, item);
     this.at++;
