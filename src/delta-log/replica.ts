@@ -4,6 +4,7 @@ import type { Delivery, DeltaSource } from "./delta-log.js";
 import type { Counters, Live, ReplicaModel } from "./live.js";
 import { LogReading, type Trouble } from "./log-reading.js";
 import { pause } from "./pause.js";
+import { ageAt } from "./times.js";
 import { WriterEpochs } from "./writer-epochs.js";
 
 export type { Counters, Live, ReplicaModel } from "./live.js";
@@ -104,11 +105,12 @@ export class Replica<M extends ReplicaModel> {
   }
 
   /**
-   * Seconds since something that the newest entry tells. It is at least as old as its arrival: clocks of machines differ, and are set back.
+   * Seconds since something that the newest entry tells. It is at least as old as its arrival: clocks of machines differ, and
+   * are set back.
    */
   private age(time: number): number {
     const { now, clock = systemClock } = this.options;
-    return Math.max((now() - time) / 1000, (clock.now() - this.arrived.at) / 1000);
+    return Math.max(ageAt(now(), time), (clock.now() - this.arrived.at) / 1000);
   }
 
   private arrive(): void {

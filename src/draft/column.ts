@@ -111,14 +111,16 @@ function split(texts: readonly string[], distinct: number): Partial<Facts> {
     const items = itemsOf(lists);
     if (items.shape === "vector") return { ...items, separator };
     const total = lists.reduce((sum, list) => sum + list.length, 0);
-    const plain = [...items.counts.keys()].every((item) => item.length <= 64 && item.trim() === item && item !== "");
+    const some = [...items.counts.keys()];
+    const plain = some.every((item) => item.length <= 64 && item.trim() === item && item !== "");
+    const uneven = lists.some(({ length }) => length !== lists[0].length);
     const recur = separator !== " " && items.distinct < distinct && items.distinct <= total / 2;
-    if ((plain && recur) || areIds(lists)) return { ...items, separator };
+    if ((plain && recur) || (uneven && areIds(some))) return { ...items, separator };
   }
   return {};
 }
 
-function areIds(lists: readonly (readonly string[])[]): boolean {
-  const kinds = new Set(lists.flat().map((item) => ID.exec(item)?.[1]));
-  return kinds.size === 1 && !kinds.has(undefined) && lists.some(({ length }) => length !== lists[0].length);
+function areIds(items: readonly string[]): boolean {
+  const kinds = new Set(items.map((item) => ID.exec(item)?.[1]));
+  return kinds.size === 1 && !kinds.has(undefined);
 }

@@ -25,6 +25,7 @@ const GRADES = ["rating", "stars", "score", "grade"];
 const YES = new Set("yes y true t click clicked buy bought purchase purchased pos positive 1".split(" "));
 /** Columns with at most this many values are shown with them. */
 const FEW = 10;
+/** Items with a label each: `N10-0 N11-1`. */
 const LABELLED = /^\S+-[01]( \S+-[01])*$/;
 /** A numeric column with more distinct values is not a grade. */
 const MOST_GRADES = 50;

@@ -199,8 +199,9 @@ function flatten(row: Row, prefix: string, to: Flattening): void {
   for (const [name, value] of Object.entries(row)) {
     const path = prefix + name;
     if (value === null) continue;
-    if (isObjects(value)) to.lists.add(path);
-    if (name.split(".").includes("") || isObjects(value)) to.unnamed.add(path);
+    const lists = isObjects(value);
+    if (lists) to.lists.add(path);
+    if (lists || name.split(".").includes("")) to.unnamed.add(path);
     else if (isObject(value) && !to.maps.has(path)) flatten(value, `${path}.`, to);
     else to.add(path, value as Value);
   }
