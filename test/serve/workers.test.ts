@@ -155,13 +155,16 @@ describe("while entries are applied every few milliseconds", () => {
       }
     };
     const asking = Promise.all([ask("many", many), ask("many", many), ask("few", few), ask("few", few)]);
-    for (const [i, { delta, examples }] of states.entries()) {
-      await change(hosted, delta, examples);
-      await sleep(5);
-      // On a busy machine all of them would be over before four versions have answered.
-      if (i % 4 === 3) await Promise.race([until(() => versions.has(examples)), asking]);
+    try {
+      for (const [i, { delta, examples }] of states.entries()) {
+        await change(hosted, delta, examples);
+        await sleep(5);
+        // On a busy machine all of them would be over before four versions have answered.
+        if (i % 4 === 3) await Promise.race([until(() => versions.has(examples)), asking]);
+      }
+    } finally {
+      done = true;
     }
-    done = true;
     await asking;
     expect(versions.size).toBeGreaterThan(3);
     await hosted.close();

@@ -83,7 +83,8 @@ const NEAR_BYTES = 4 << 10;
 /** A lane and its current work. */
 interface Place<L extends Lane = Lane> {
   readonly lane: L;
-  readonly given: NumberedList<Pending>;
+  /** What it has not answered. */
+  given: NumberedList<Pending>;
   turns: number;
   /** Requests it had left according to its last report. */
   left: number;
@@ -218,9 +219,13 @@ export class Dispatcher {
         this.give();
       });
       hear(result);
+      // Its thread was replaced between two turns: what is lost would be asked for without end.
+      if (place.turns === 1 && result.open < given.size) throw ended("a scoring thread ended and lost the request");
     } catch (error) {
       for (const { reject } of given) reject(error);
       given.clear();
+      // Another turn of the thread that failed must not reject what its successor is given meanwhile.
+      if (place.given === given) place.given = new NumberedList();
     }
     place.turns--;
     this.give();

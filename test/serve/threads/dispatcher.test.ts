@@ -13,12 +13,20 @@ const outcomesOf = (ids: readonly number[]) => {
 class HeldLane implements Lane {
   readonly asked: number[] = [];
   readonly dropped: number[] = [];
-  private readonly turns: { end(result: TurnResult): void; report(result: TurnResult): void }[] = [];
+  private readonly turns: { end(result: TurnResult | Promise<TurnResult>): void; report(result: TurnResult): void }[] =
+    [];
 
   turn(...[asked, dropped, report]: Parameters<Lane["turn"]>): Promise<TurnResult> {
     this.asked.push(asked.length);
     this.dropped.push(...dropped);
     return new Promise((end) => this.turns.push({ end, report }));
+  }
+
+  /** Ends the first turn: its thread is gone. */
+  async fail(): Promise<void> {
+    this.turns.shift()!.end(Promise.reject(new Error("a scoring thread ended")));
+    await passed();
+    await passed();
   }
 
   /** Ends the first turn, which answered `ids` and left `open`. */
@@ -211,6 +219,31 @@ it("an idle lane is given twenty requests before the event loop has read the oth
     0,
   );
   expect(await Promise.all(scores)).toHaveLength(30);
+});
+
+it("a request that is lost with its thread between two turns fails: it was asked for again and again and never answered", async () => {
+  const { lane, dispatcher, scores } = await asking(2);
+  const lost = scores[1].catch((error) => error);
+  await lane.end([0], 1);
+  // The thread has ended after that report; its successor knows nothing of the second request.
+  await lane.end([], 0);
+  expect(await lost).toMatchObject({ code: "not_ready", status: 503 });
+  expect(lane.asked).toEqual([2, 0]);
+  expect(dispatcher.waiting).toBe(0);
+});
+
+it("two turns of a thread that has ended do not fail what its successor is given after the first of them", async () => {
+  const { lane, dispatcher, scores } = await asking(7);
+  const first = Promise.allSettled(scores.slice(0, 6));
+  await lane.tell([], 3);
+  expect(lane.asked).toEqual([3, 3]);
+  await lane.fail();
+  expect(lane.asked).toEqual([3, 3, 1]);
+  await lane.fail();
+  expect((await first).map(({ status }) => status)).toEqual(Array(6).fill("rejected"));
+  expect(dispatcher.waiting).toBe(1);
+  await lane.end([6], 0);
+  expect((await scores[6]).id).toBe(6);
 });
 
 it("requests that keep arriving do not delay earlier ones", async () => {
