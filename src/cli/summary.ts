@@ -52,6 +52,8 @@ export function summary(report: Report): string {
     if (table.hotness) lines.push(`    ${hotnessText(table.hotness)}`);
   }
   lines.push(...rejectedLines(report));
+  if (report.truncated_letters)
+    lines.push(`  truncated ${count(report.truncated_letters)} dead letters: their topic does not accept them whole`);
   if (report.duplicates > 0) lines.push(`  skipped ${report.duplicates} events with a duplicate id`);
   if (report.tombstones) lines.push(`  skipped ${count(report.tombstones)} messages without a value (tombstones)`);
   if (report.join) lines.push(`  ${joinText(report.join)}`);

@@ -254,6 +254,7 @@ export class Trainer implements Consumer {
       freshness,
       started,
       validation: this.validation.latest,
+      truncated_letters: this.aside.truncated,
       ...(this.keeper && { gate: this.keeper.report() }),
     };
   }
@@ -284,6 +285,7 @@ export class Trainer implements Consumer {
     return {
       ...report,
       rejected_samples: this.aside.samples(report),
+      ...(this.aside.truncated > 0 && { truncated_letters: this.aside.truncated }),
       ...(this.started ? { started: this.started } : {}),
       warnings: [...report.warnings, ...warnings],
       validation,

@@ -102,6 +102,38 @@ describeKafka("the dead-letter topic", (kafka) => {
     expect(last.headers[`${CONNECT}offset`]).toBe("51");
   });
 
+  it("keeps the beginning of an event that the topic does not accept whole: it stopped the trainer at each start", async () => {
+    const [topic, dead] = [await kafka.topic(1), await kafka.topic(1, { "max.message.bytes": "50000" })];
+    const out = temporary();
+    const long = Buffer.from("x".repeat(200_000));
+    const headers: readonly Header[] = [["large", long]];
+    const events = (await rows(100)).map((value) => ({ value }));
+    const bad = [{ key: "a", value: long }, { value: "short" }, { key: "b", value: "small", headers }];
+    await kafka.produce(topic, [...events, ...bad]);
+    const args = [...training(kafka, topic, out), "--until", "end", "--dead-letter-topic", dead];
+    expect(await report(args)).toMatchObject({ examples: 100, rejected: 3, truncated_letters: 2 });
+    const found = (await kafka.read(dead)).map(({ key, value, headers }) => {
+      const { [`${CONNECT}offset`]: offset, [`${CONNECT}value.bytes`]: bytes, large } = headers;
+      return { key, length: value.length, offset, bytes, large };
+    });
+    expect(found).toEqual([
+      { key: "a", length: 32_768, offset: "100", bytes: "200000", large: undefined },
+      { key: null, length: 5, offset: "101", bytes: undefined, large: undefined },
+      { key: null, length: 5, offset: "102", bytes: "5", large: undefined },
+    ]);
+  });
+
+  it("takes many short events into a topic whose largest batch is smaller than a request", async () => {
+    const dead = await kafka.topic(1, { "max.message.bytes": "20000" });
+    const sender = await DeadLetterTopic.open(kafka.options, dead);
+    await sender.send(Array.from({ length: 500 }, (_, offset) => letter({ offset, value: BINARY })));
+    await kafka.setTopic(dead, { "max.message.bytes": "10000" });
+    await sender.send(Array.from({ length: 500 }, (_, i) => letter({ offset: 500 + i, value: BINARY })));
+    await sender.close();
+    const found = (await kafka.read(dead)).map(({ headers }) => Number(headers[`${CONNECT}offset`]));
+    expect(found).toEqual([...Array(1000).keys()]);
+  });
+
   it("is checked at startup, not at the first reject", async () => {
     await failure(DeadLetterTopic.open(kafka.options, "no-such-dead-letters"), "kafka_topic_missing");
   });

@@ -91,6 +91,15 @@ export class TestKafka {
     while ((await this.admin.partitionsOf(topic)) !== count) await sleep(20);
   }
 
+  /** Changes settings of a topic. */
+  async setTopic(topic: string, config: Readonly<Record<string, string>>): Promise<void> {
+    const admin = createKafka(this.options).kafka.admin();
+    await admin.connect();
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+    await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic, configEntries }] });
+    await admin.disconnect();
+  }
+
   /** Deletes a topic and waits until the broker, which applies this asynchronously, no longer serves it. */
   async deleteTopic(topic: string): Promise<void> {
     await this.admin.deleteTopic(topic);

@@ -104,10 +104,19 @@ export class KafkaAdmin {
 
   /** The topic's retention time in ms; null if messages are not deleted by age. */
   async retentionOf(topic: string): Promise<number | null> {
-    const resources = [{ type: TOPIC, name: topic, configNames: ["retention.ms"] }];
-    const found = await this.#ask(topic, () => this.#admin.describeConfigs({ resources, includeSynonyms: false }));
-    const value = Number(found.resources[0]?.configEntries[0]?.configValue ?? -1);
+    const value = Number((await this.#setting(topic, "retention.ms")) ?? -1);
     return value < 0 ? null : value;
+  }
+
+  /** The largest batch of records that the topic accepts, in bytes; null if it is not told. */
+  async mostBytes(topic: string): Promise<number | null> {
+    return Number(await this.#setting(topic, "max.message.bytes")) || null;
+  }
+
+  async #setting(topic: string, name: string): Promise<string | undefined> {
+    const resources = [{ type: TOPIC, name: topic, configNames: [name] }];
+    const found = await this.#ask(topic, () => this.#admin.describeConfigs({ resources, includeSynonyms: false }));
+    return found.resources[0]?.configEntries[0]?.configValue;
   }
 
   async deleteTopic(topic: string): Promise<void> {

@@ -25,16 +25,24 @@ export interface DeadMessage extends MessageParts {
 
 /** Prefix of Kafka Connect's error headers (KIP-298). */
 const PREFIX = "__connect.errors.";
+/** A header of events that are not kept whole: the length of the whole value. */
+const VALUE_BYTES = `${PREFIX}value.bytes`;
+/** Most bytes kept of an event that the topic does not accept whole, as of those in files. */
+const MOST_KEPT = 64 << 10;
+/** If this many are refused as well, key and headers are what is too large. */
+const LEAST_KEPT = 1 << 10;
 
 /**
  * A topic for rejected events. Key, value and headers are those of the original message, so that it can be corrected
  * and produced again. Kafka Connect's headers are appended (`__connect.errors.topic`, `partition`, `offset`, …): they
- * state the reason and the origin. Error headers of an earlier failure are replaced.
+ * state the reason and the origin. Error headers of an earlier failure are replaced. An event that is too large for the
+ * topic is truncated, and its header `__connect.errors.value.bytes` has its true length.
  */
 export class DeadLetterTopic {
   readonly #producer: KafkaProducer;
 
   readonly #connector: string;
+  #truncated = 0;
 
   private constructor(producer: KafkaProducer, connector: string) {
     this.#producer = producer;
@@ -51,13 +59,19 @@ export class DeadLetterTopic {
     return new DeadLetterTopic(await KafkaProducer.open(options, topic), connector ?? "hashbrook");
   }
 
+  /** Events that were truncated, since the topic did not accept them whole. */
+  get truncated(): number {
+    return this.#truncated;
+  }
+
   /**
    * Sends rejected events and waits until all in-sync replicas have them. After an error they can be sent again.
    * @throws kafka_unreachable, kafka_topic_missing, kafka_auth, kafka_failed
    */
   async send(rejects: readonly DeadLetter[]): Promise<void> {
     try {
-      await this.#producer.send(rejects.map((reject) => record(reject, this.#connector)));
+      const letters = rejects.map((reject) => record(reject, this.#connector));
+      await this.#producer.send(letters, (letter) => this.#shorter(letter));
     } catch (cause) {
       if (!(cause instanceof HashbrookError && cause.code === "kafka_topic_missing")) throw cause;
       const hint = "the topic of --dead-letter-topic was deleted: create it again, then continue with --resume";
@@ -68,9 +82,37 @@ export class DeadLetterTopic {
   async close(): Promise<void> {
     await this.#producer.close();
   }
+
+  /** Counts a letter when it is truncated for the first time. */
+  #shorter(letter: Letter): Letter | undefined {
+    if (!isTruncated(letter.headers)) this.#truncated++;
+    return shortened(letter);
+  }
 }
 
-function record({ code, reason, message }: DeadLetter, connector: string): KafkaRecord {
+/** A record for the topic. */
+interface Letter extends KafkaRecord {
+  readonly value: Uint8Array | null;
+  readonly key: Uint8Array | null;
+  readonly headers: readonly (readonly [name: string, value: string | Uint8Array | null])[];
+}
+
+/** Less of the value; once there is little of it left, neither key nor headers of its own; undefined: that is the least. */
+function shortened({ key, value, headers }: Letter): Letter | undefined {
+  const length = value?.length ?? 0;
+  const told = headers.filter(([name]) => name.startsWith(PREFIX));
+  const size = isTruncated(told) ? [] : [[VALUE_BYTES, String(length)] as const];
+  if (length > LEAST_KEPT) {
+    const most = Math.min(MOST_KEPT, length >> 1);
+    return { key, value: value!.subarray(0, most), headers: [...headers, ...size] };
+  }
+  if (key === null && told.length === headers.length) return undefined;
+  return { key: null, value, headers: [...told, ...size] };
+}
+
+const isTruncated = (headers: Letter["headers"]) => headers.some(([name]) => name === VALUE_BYTES);
+
+function record({ code, reason, message }: DeadLetter, connector: string): Letter {
   const { key, value, headers, topic, partition, offset } = message;
   const errors = {
     topic,

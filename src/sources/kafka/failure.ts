@@ -17,6 +17,9 @@ interface Kind {
   readonly hint: string;
 }
 
+/** What brokers say of a batch that is larger than a topic's `max.message.bytes`. */
+const TOO_LARGE = /MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE/;
+
 /** Matched in this order, because a failed login also closes the connection. */
 const kinds: readonly Kind[] = [
   {
@@ -41,7 +44,7 @@ const kinds: readonly Kind[] = [
   },
   {
     code: "kafka_failed",
-    sign: /MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE/,
+    sign: TOO_LARGE,
     hint: "a message is larger than the topic allows: raise its max.message.bytes",
   },
   {
@@ -107,6 +110,11 @@ const NO_METADATA = /Cannot .*topicMetadata|Broker -1 not found/;
 /** Whether a broker reports that it does not lead a partition, that no broker does, or that none would lead a new one. */
 export function isLeaderless(error: unknown): boolean {
   return causes(error).some(({ type = "", message = "" }) => LEADERLESS.includes(type) || NO_METADATA.test(message));
+}
+
+/** Whether a broker refused a batch because it is larger than the topic allows. */
+export function isTooLarge(error: unknown): boolean {
+  return causes(error).some(({ type = "" }) => TOO_LARGE.test(type));
 }
 
 /** An error and all its causes, outermost first. */

@@ -1,5 +1,5 @@
 import type { HashbrookError } from "../../core/errors.js";
-import { withAdmin } from "./admin.js";
+import { type KafkaAdmin, withAdmin } from "./admin.js";
 import {
   type Compression,
   compressionTypes,
@@ -10,6 +10,7 @@ import {
   type Producer,
   retryOptions,
 } from "./client.js";
+import { isTooLarge } from "./failure.js";
 
 type Text = string | Uint8Array;
 
@@ -34,12 +35,24 @@ export interface ProducerOptions {
    * restart.
    */
   readonly retries?: number;
-  /** Maximum bytes of records in one request. Default 900,000, for a broker's default limit of 1 MB. */
+  /**
+   * Maximum bytes of records in one request, at most what the topic accepts. Default 900,000, for a broker's default
+   * limit of 1 MB.
+   */
   readonly batchBytes?: number;
 }
 
+/**
+ * What to send in place of a record that the topic refuses as too large; undefined: the send fails. Called again with
+ * what it returned, if that is refused, too.
+ */
+type Shorter<R> = (record: R) => R | undefined;
+
 const BATCH_RECORDS = 20_000;
+const BATCH_BYTES = 900_000;
 const RECORD_OVERHEAD = 32;
+/** What a batch has beside its records. */
+const BATCH_OVERHEAD = 128;
 /** Both lengths of a header. */
 const HEADER_OVERHEAD = 10;
 
@@ -58,10 +71,14 @@ export class KafkaProducer {
   readonly #offsets = new Map<number, bigint>();
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: KafkaOptions, topic: string, settings: ProducerOptions) {
+  private constructor(
+    options: KafkaOptions,
+    topic: string,
+    settings: ProducerOptions & { readonly batchBytes: number },
+  ) {
     this.topic = topic;
     this.#options = options;
-    this.#settings = { compression: "none", retries: options.retries ?? 15, batchBytes: 900_000, ...settings };
+    this.#settings = { compression: "none", retries: options.retries ?? 15, ...settings };
     // Reconnecting during a send has its own number of attempts, the client's; when they are used up, the send fails.
     this.#client = createKafka({ ...options, retries: this.#settings.retries });
   }
@@ -71,8 +88,12 @@ export class KafkaProducer {
    */
   static async open(options: KafkaOptions, topic: string, settings: ProducerOptions = {}): Promise<KafkaProducer> {
     // Otherwise a send would retry for as long as a broker's restart takes before it reports the topic missing.
-    await withAdmin(options, (admin) => admin.partitionsOf(topic));
-    const producer = new KafkaProducer(options, topic, settings);
+    const most = await withAdmin(options, async (admin) => {
+      await admin.partitionsOf(topic);
+      return acceptedBytes(admin, topic);
+    });
+    const { batchBytes = BATCH_BYTES, ...others } = settings;
+    const producer = new KafkaProducer(options, topic, { ...others, batchBytes: Math.min(batchBytes, most) });
     await producer.#connect();
     return producer;
   }
@@ -80,10 +101,11 @@ export class KafkaProducer {
   /**
    * Sends the records in their order (within a partition) and waits until the cluster has them. Calls made meanwhile
    * wait for their turn.
+   * @param shorter default: a record that is too large for the topic fails
    * @throws kafka_unreachable (after all attempts), kafka_topic_missing, kafka_auth, kafka_failed
    */
-  send(records: readonly KafkaRecord[]): Promise<void> {
-    const turn = this.#last.then(() => this.#sendAll(records));
+  send<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R> = () => undefined): Promise<void> {
+    const turn = this.#last.then(() => this.#sendAll(records, shorter));
     this.#last = turn.catch(() => {});
     return turn;
   }
@@ -99,20 +121,24 @@ export class KafkaProducer {
     await this.#disconnect();
   }
 
-  async #sendAll(records: readonly KafkaRecord[]): Promise<void> {
-    for (const messages of batches(records, this.#settings.batchBytes)) {
-      const producer = this.#producer ?? (await this.#connect());
-      const compression = compressionTypes[this.#settings.compression];
-      try {
-        const request = { topic: this.topic, acks: -1, compression, messages: messages.map(toMessage) };
-        for (const { partition, baseOffset } of await producer.send(request))
-          this.#offsets.set(partition, BigInt(baseOffset ?? 0));
-      } catch (cause) {
-        // The sequence numbers of failed records are in doubt: the broker could take later records with them for
-        // duplicates.
-        await this.#disconnect();
-        throw this.#failure(cause);
-      }
+  async #sendAll<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R>): Promise<void> {
+    for (const batch of batches(records, this.#settings.batchBytes)) await this.#sendBatch(batch, shorter);
+  }
+
+  async #sendBatch<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R>): Promise<void> {
+    const producer = this.#producer ?? (await this.#connect());
+    const compression = compressionTypes[this.#settings.compression];
+    try {
+      const request = { topic: this.topic, acks: -1, compression, messages: records.map(toMessage) };
+      for (const { partition, baseOffset } of await producer.send(request))
+        this.#offsets.set(partition, BigInt(baseOffset ?? 0));
+    } catch (cause) {
+      // The sequence numbers of failed records are in doubt: the broker could take later records with them for
+      // duplicates.
+      await this.#disconnect();
+      const instead = isTooLarge(cause) ? smaller(records, shorter) : [];
+      if (instead.length === 0) throw this.#failure(cause);
+      for (const batch of instead) await this.#sendBatch(batch, shorter);
     }
   }
 
@@ -140,8 +166,25 @@ export class KafkaProducer {
   }
 }
 
-function* batches(records: readonly KafkaRecord[], most: number): Generator<KafkaRecord[]> {
-  let batch: KafkaRecord[] = [];
+/**
+ * Bytes of records in a batch that the topic accepts. Only users with the right DESCRIBE_CONFIGS are told; for others, a
+ * batch that is refused is divided.
+ */
+async function acceptedBytes(admin: KafkaAdmin, topic: string): Promise<number> {
+  const most = await admin.mostBytes(topic).catch(() => null);
+  return most === null ? Number.POSITIVE_INFINITY : Math.max(1, most - BATCH_OVERHEAD);
+}
+
+/** What to send instead of a batch that is too large for the topic; empty: nothing. */
+function smaller<R>(records: readonly R[], shorter: Shorter<R>): readonly (readonly R[])[] {
+  const half = records.length >> 1;
+  if (half > 0) return [records.slice(0, half), records.slice(half)];
+  const instead = shorter(records[0]);
+  return instead ? [[instead]] : [];
+}
+
+function* batches<R extends KafkaRecord>(records: readonly R[], most: number): Generator<R[]> {
+  let batch: R[] = [];
   let bytes = 0;
   for (const record of records) {
     const size = sizeOf(record);

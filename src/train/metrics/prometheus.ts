@@ -25,6 +25,8 @@ export class TrainMetrics {
   private counts(): void {
     this.value("examples_total", "Examples learned, including those before a restart", (p) => p.examples);
     this.value("rejected_total", "Events rejected", (p) => p.rejected);
+    const truncated = "Dead letters truncated because their topic did not accept them whole, since the start";
+    this.value("truncated_letters_total", truncated, (p) => p.truncated_letters ?? Number.NaN);
     this.value("duplicates_total", "Events skipped because their id had been seen before", (p) => p.duplicates);
     this.value("tombstones_total", "Messages without a value (tombstones)", (p) => p.tombstones);
     this.value("skipped_total", "Examples skipped because their gradient was not finite", (p) => p.skipped);

@@ -125,6 +125,8 @@ export interface Progress {
   readonly examples_this_run: number;
   /** Malformed events. */
   readonly rejected: number;
+  /** Of those of this run, how many the dead-letter topic did not accept whole. Absent: none is sent. */
+  readonly truncated_letters?: number;
   /** Examples left out as duplicates: their id was among the last ones learned. */
   readonly duplicates: number;
   /** Messages of a topic without a value: they are not events. */
@@ -198,6 +200,8 @@ export interface Report extends Quality {
   readonly rejected_by_code: Readonly<Record<string, number>>;
   /** By code, the first event rejected with it; also of a run's parts before --resume. */
   readonly rejected_samples: Readonly<Record<string, RejectSample>>;
+  /** Rejected events that the dead-letter topic did not accept whole in this run. Absent: none. */
+  readonly truncated_letters?: number;
   /** Warnings about this run's events. */
   readonly warnings: readonly Warning[];
   /** Examples left out as duplicates: their id was among the last ones learned. */

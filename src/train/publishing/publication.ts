@@ -149,9 +149,9 @@ export class Publication {
   /** @throws the error that kept the run's last changes from being published, saying where they are saved */
   throwFailure(path: string): void {
     if (!this.failure) return;
-    const { code, message } = this.failure;
+    const { code, message, hint = "make the delta log (--publish) writable again" } = this.failure;
     throw new HashbrookError(code, `${message}: the last changes were not published, but are saved in ${path}`, {
-      hint: "once the delta log (--publish) is writable again, continue with --resume: followers get a snapshot",
+      hint: `${hint}; then continue with --resume: followers get a snapshot`,
     });
   }
 

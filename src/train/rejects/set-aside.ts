@@ -55,6 +55,11 @@ export class SetAside {
     return { rejected_bytes: this.rejected.bytesWritten, ...this.unused?.meta };
   }
 
+  /** Dead letters of this run that its topic did not accept whole. */
+  get truncated(): number {
+    return this.deadLetters?.truncated ?? 0;
+  }
+
   /** A report's samples, with those of the run before it was resumed, which came first. */
   samples({ rejected_samples, rejected_by_code }: Report): Readonly<Record<string, RejectSample>> {
     const { directory, bytes } = this.earlier;
