@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import { ClockSkew } from "./clock-skew.js";
 import type { Delivery, DeltaSource } from "./delta-log.js";
 import type { Counters, Live, ReplicaModel } from "./live.js";
 import { LogReading, type Trouble } from "./log-reading.js";
@@ -26,7 +27,7 @@ export interface ReplicaOptions<M> {
   readonly retryMs?: number;
   /** Called for every entry that became visible after the replica had caught up. */
   readonly onApplied?: (times: readonly number[]) => void;
-  /** Called with why the log cannot be read; once, until it could be read again. */
+  /** Called with why the log cannot be read: once with each reason, until it could be read again. */
   readonly onTrouble?: ((reason: string) => void) | undefined;
 }
 
@@ -40,7 +41,10 @@ export interface ReplicaStatus extends Readonly<Counters> {
   readonly version: number | null;
   /** Generation of the writer that is followed. */
   readonly epoch: number | null;
-  /** Time since the newest applied entry was sent. */
+  /**
+   * Time since the newest applied entry was sent, or at least since it arrived. A difference between the clocks of the writer and of
+   * this machine is left out once an entry has arrived that was not in the log before.
+   */
   readonly staleness: number | null;
   /** Time since the newest visible event; null if events have no time. */
   readonly eventAge: number | null;
@@ -52,6 +56,8 @@ export interface ReplicaStatus extends Readonly<Counters> {
 
 const RETRY_MS = 20;
 const LONGEST_WAIT_MS = 5000;
+/** Most reasons that are reported before the log could be read again: some contain a number that is different each time. */
+const MOST_TOLD = 16;
 
 /**
  * A model that follows a delta log. Entries are applied in the order of their numbers, each as a whole, between two
@@ -75,9 +81,10 @@ export class Replica<M extends ReplicaModel> {
   private serving: Live<M> | null = null;
   /** The newest entry applied: when it was sent, and when it arrived by `clock`. */
   private arrived = { sent: Number.NaN, at: 0 };
+  private readonly skew = new ClockSkew();
   private trouble: string | null = null;
-  /** `onTrouble` knows that the log cannot be read. */
-  private told = false;
+  /** What `onTrouble` was told since the log could be read. */
+  private readonly told = new Set<string>();
 
   constructor(options: ReplicaOptions<M>) {
     this.options = options;
@@ -90,14 +97,14 @@ export class Replica<M extends ReplicaModel> {
 
   status(): ReplicaStatus {
     const { serving, counters, trouble } = this;
-    const age = (ms: number | null | undefined) => (ms == null ? null : this.age(ms));
+    const age = (ms: number | null | undefined, ahead = 0) => (ms == null ? null : this.age(ms + ahead));
     return {
       ...counters,
       ready: serving !== null,
       number: serving?.number ?? null,
       version: serving?.version ?? null,
       epoch: serving?.epoch ?? null,
-      staleness: age(serving?.sent),
+      staleness: age(serving?.sent, this.skew.ahead),
       eventAge: age(serving?.newestEvent),
       held: serving?.held ?? null,
       trouble: trouble ?? (serving ? null : NO_SNAPSHOT),
@@ -113,10 +120,12 @@ export class Replica<M extends ReplicaModel> {
     return Math.max(ageAt(now(), time), (clock.now() - this.arrived.at) / 1000);
   }
 
-  private arrive(): void {
-    const { clock = systemClock } = this.options;
+  /** @param atOnce it was not in the log before, so its delay tells how the clocks differ */
+  private arrive(atOnce: boolean): void {
+    const { now, clock = systemClock } = this.options;
     const { sent } = this.serving ?? this.arrived;
     if (sent !== this.arrived.sent) this.arrived = { sent, at: clock.now() };
+    if (atOnce) this.skew.add(now() - sent, clock.now());
   }
 
   /** Follows the log until `signal` aborts; the model can still answer afterwards. */
@@ -178,21 +187,22 @@ export class Replica<M extends ReplicaModel> {
     const result = delivery.type === "frame" ? await pass.take(delivery.frame) : null;
     if (typeof result === "string") return result;
     await this.promote(following);
-    this.arrive();
+    this.arrive(result !== null && wasCaughtUp);
     if (delivery.type === "waiting") {
       this.trouble = delivery.reason;
       this.tell(delivery.reason);
     } else if (this.serving === pass.live) {
       this.trouble = waitsFor(pass.missing);
-      if (this.serving) this.told = false;
+      if (this.serving) this.told.clear();
     }
     if (result && wasCaughtUp) this.options.onApplied?.(result.times);
     return null;
   }
 
   private tell(reason: string): void {
-    if (!this.told) this.options.onTrouble?.(reason);
-    this.told = true;
+    if (this.told.has(reason) || this.told.size >= MOST_TOLD) return;
+    this.told.add(reason);
+    this.options.onTrouble?.(reason);
   }
 
   /**

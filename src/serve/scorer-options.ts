@@ -36,7 +36,7 @@ export interface FollowOptions extends WorkerOptions {
   readonly maxStaleness?: number | undefined;
   /** Called with the ages (seconds, event → visible) of a sample of the events that every applied entry made visible. */
   readonly onVisible?: (ages: readonly number[]) => void;
-  /** Called with why the log cannot be read, which is tried again; once, until it could be read. */
+  /** Called with why the log cannot be read, which is tried again: once with each reason, until it could be read. */
   readonly onTrouble?: (reason: string) => void;
   /** Precision of the rows' weights. Default f32. */
   readonly precision?: ServingPrecision | undefined;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ClockSkew } from "../../src/delta-log/clock-skew.js";
 import type { DeltaSource } from "../../src/delta-log/delta-log.js";
 import type { Frame } from "../../src/delta-log/frame.js";
 import type { PublisherState } from "../../src/delta-log/publisher.js";
@@ -87,7 +88,8 @@ class History {
 
 function replicaOf(source: MemorySource, onApplied?: (times: readonly number[]) => void) {
   const exclusive = chain();
-  const options = { source, open: async () => new TinyModel(), exclusive, now: () => 5000, retryMs: 0 };
+  const clock = { now: () => 0 };
+  const options = { source, open: async () => new TinyModel(), exclusive, now: () => 5000, clock, retryMs: 0 };
   const replica = new Replica(onApplied ? { ...options, onApplied } : options);
   const answer = () =>
     exclusive(() => {
@@ -151,7 +153,7 @@ describe("a replica", () => {
       version: 31,
       epoch: 1,
       applied: 30,
-      staleness: 5,
+      staleness: 0,
     });
     expect(replica.status()).toMatchObject({
       gaps: 0,
@@ -192,6 +194,51 @@ describe("a replica", () => {
     expect(replica.status()).toMatchObject({ staleness: 1.5 });
     stop.abort();
     await following;
+  });
+
+  it("is ready though its clock is a day ahead of the trainer's, once an entry arrived that was not in the log before", async () => {
+    const history = new History(dice(5));
+    await history.entry();
+    let elapsed = 100;
+    const replica = new Replica({
+      source: new MemorySource(history.log),
+      open: async () => new TinyModel(),
+      exclusive: chain(),
+      now: () => 86_400_000 + elapsed,
+      clock: { now: () => elapsed },
+    });
+    const stop = new AbortController();
+    const following = replica.follow(stop.signal);
+    await until(() => replica.live !== null);
+    // The trainer may have died a day ago.
+    expect(replica.status().staleness).toBeGreaterThan(86_399);
+    await history.entry();
+    await until(() => replica.live?.version === 2);
+    expect(replica.status()).toMatchObject({ staleness: 0 });
+    elapsed += 1500;
+    expect(replica.status()).toMatchObject({ staleness: 1.5 });
+    stop.abort();
+    await following;
+  });
+
+  it("tells a clock that is ahead from entries that are late, and notices within ten minutes that a clock was set", () => {
+    const skew = new ClockSkew();
+    expect(skew.ahead).toBe(0);
+    skew.add(-86_400_000, 0);
+    expect(skew.ahead).toBe(0);
+    const ahead = new ClockSkew();
+    for (const [delay, at] of [
+      [400_050, 0],
+      [400_020, 10_000],
+      [1_600_000, 1_200_000],
+      [1_000_000, 1_200_010],
+    ])
+      ahead.add(delay, at);
+    expect(ahead.ahead).toBe(400_020);
+    for (let at = 1_210_000; at <= 1_210_000 + 600_000; at += 10_000) ahead.add(20, at);
+    expect(ahead.ahead).toBe(20);
+    for (let at = 1_820_000; at <= 1_820_000 + 600_000; at += 10_000) ahead.add(7_200_000, at);
+    expect(ahead.ahead).toBe(7_200_000);
   });
 
   it("treats what a restarted trainer sends again, byte for byte, as duplicates", async () => {
@@ -243,6 +290,38 @@ describe("a replica", () => {
     stop.abort();
     await following;
     await replica.close();
+  });
+
+  it("reports each reason why its log cannot be read once, not the first one alone until the log can be read", async () => {
+    const reasons = ["no broker answers", "the password is wrong", "no broker answers", "no rights"];
+    const shown: (string | null)[] = [];
+    const told: string[] = [];
+    const follows = async (waits: readonly string[]) => {
+      const source: DeltaSource = {
+        async *follow() {
+          for (const reason of waits) {
+            yield { type: "waiting", reason };
+            shown.push(replica.status().trouble);
+          }
+          throw new Error("the log is gone");
+        },
+        close: async () => {},
+      };
+      const onTrouble = (text: string) => told.push(text);
+      const open = async () => new TinyModel();
+      const replica: Replica<TinyModel> = new Replica({ source, open, exclusive: chain(), now: () => 0, onTrouble });
+      const stop = new AbortController();
+      const following = replica.follow(stop.signal);
+      await until(() => replica.status().trouble === "the log is gone");
+      stop.abort();
+      await following;
+    };
+    await follows(reasons);
+    expect(shown).toEqual(reasons);
+    expect(told.splice(0)).toEqual(["no broker answers", "the password is wrong", "no rights", "the log is gone"]);
+    // Some contain a number that differs each time.
+    await follows(Array.from({ length: 100 }, (_, i) => `no answer to request ${i}`));
+    expect(told).toHaveLength(16);
   });
 
   it("reports once that its log cannot be read, and again after it could be read", async () => {
