@@ -156,6 +156,10 @@ describe("the source tree", () => {
     expect(wrong.map(({ file }) => file)).toEqual([]);
   });
 
+  it("declares private members in one way, with TypeScript's `private`", () => {
+    expect(files.filter(({ code }) => /^\s+[\w ]*#\w+/m.test(code)).map(({ file }) => file)).toEqual([]);
+  });
+
   it("names no kind of tower or pooling outside of its registry and of drafts, which choose one", () => {
     const named = new RegExp(`["'](${[...towerKinds, ...poolingKinds].join("|")})["']`);
     const wrong = files.filter(({ file, code }) => !/^(towers|draft)\//.test(file) && named.test(code));

@@ -53,34 +53,34 @@ function readFrame(source: Buffer, start: number, output: Output): number {
 
 /** A growing output in one piece of memory, because a block may refer to bytes of earlier blocks. */
 class Output {
-  #bytes: Buffer;
-  #length = 0;
+  private bytes: Buffer;
+  private length = 0;
 
   constructor(expected: number) {
-    this.#bytes = Buffer.allocUnsafe(Math.max(expected, 1 << 16));
+    this.bytes = Buffer.allocUnsafe(Math.max(expected, 1 << 16));
   }
 
   copy(stored: Uint8Array): void {
-    this.#reserve(stored.length);
-    this.#bytes.set(stored, this.#length);
-    this.#length += stored.length;
+    this.reserve(stored.length);
+    this.bytes.set(stored, this.length);
+    this.length += stored.length;
   }
 
   decompress(source: Uint8Array, from: number, length: number, most: number): void {
-    this.#reserve(most);
-    const end = decompressBlock(source, this.#bytes, from, length, this.#length);
-    if (end > this.#length + most) throw new Error("an LZ4 block is damaged");
-    this.#length = end;
+    this.reserve(most);
+    const end = decompressBlock(source, this.bytes, from, length, this.length);
+    if (end > this.length + most) throw new Error("an LZ4 block is damaged");
+    this.length = end;
   }
 
   content(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
+    return this.bytes.subarray(0, this.length);
   }
 
-  #reserve(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafe(2 * (this.#length + more));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
+  private reserve(more: number): void {
+    if (this.length + more <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafe(2 * (this.length + more));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
   }
 }

@@ -7,26 +7,26 @@ const SLACK = 64;
 
 /** Allocates consecutive zeroed regions of a kernel's memory, which are never freed. */
 export class Arena {
-  readonly #memory: WebAssembly.Memory;
-  #end: number;
+  private readonly memory: WebAssembly.Memory;
+  private end: number;
 
   /** @param base the first free byte */
   constructor(memory: WebAssembly.Memory, base: number) {
-    this.#memory = memory;
-    this.#end = base;
+    this.memory = memory;
+    this.end = base;
   }
 
   /** @returns the address of `bytes` bytes, aligned to 64 */
   take(bytes: number): number {
-    const at = (this.#end + 63) & ~63;
-    this.#end = at + bytes + SLACK;
-    ensureBytes(this.#memory, this.#end);
+    const at = (this.end + 63) & ~63;
+    this.end = at + bytes + SLACK;
+    ensureBytes(this.memory, this.end);
     return at;
   }
 
   bytes(bytes: Uint8Array): number {
     const at = this.take(bytes.length);
-    new Uint8Array(this.#memory.buffer).set(bytes, at);
+    new Uint8Array(this.memory.buffer).set(bytes, at);
     return at;
   }
 
@@ -55,21 +55,21 @@ export class Arena {
 
   /** Writes to memory that was allocated before. */
   write(at: number, bytes: Uint8Array): void {
-    new Uint8Array(this.#memory.buffer).set(bytes, at);
+    new Uint8Array(this.memory.buffer).set(bytes, at);
   }
 
   /** Fills `count` f32 from an address on. */
   fill(at: number, value: number, count: number): void {
-    new Float32Array(this.#memory.buffer, at, count).fill(value);
+    new Float32Array(this.memory.buffer, at, count).fill(value);
   }
 
   /** Changes the u32 at an address. */
   poke(at: number, value: number): void {
-    new DataView(this.#memory.buffer).setUint32(at, value, true);
+    new DataView(this.memory.buffer).setUint32(at, value, true);
   }
 
   peek(at: number): number {
-    return new DataView(this.#memory.buffer).getUint32(at, true);
+    return new DataView(this.memory.buffer).getUint32(at, true);
   }
 }
 
@@ -80,26 +80,26 @@ export interface Laid {
 
 /** One struct of the scan kernel, with fields by name; offsets come from the kernel's own layout. */
 export class Struct implements Laid {
-  readonly #bytes: Uint8Array;
+  private readonly content: Uint8Array;
 
   constructor(name: string, fields: Readonly<Record<string, number | bigint>>) {
-    this.#bytes = structBytes("scan", name, fields);
+    this.content = structBytes("scan", name, fields);
   }
 
   bytes(): Uint8Array {
-    return this.#bytes;
+    return this.content;
   }
 }
 
 /** A pointer to a struct, as an element of a list. */
 export class Pointer implements Laid {
-  readonly #to: number;
+  private readonly to: number;
 
   constructor(to: number) {
-    this.#to = to;
+    this.to = to;
   }
 
   bytes(): Uint8Array {
-    return new Uint8Array(Uint32Array.of(this.#to).buffer);
+    return new Uint8Array(Uint32Array.of(this.to).buffer);
   }
 }

@@ -71,8 +71,8 @@ function readHeader(input: ScanInput, header: HeaderOptions, end: HeaderEnd): He
 
 /** Finds the newline that ends a header in the bytes of a file, which arrive in pieces; each is looked at once. */
 export class HeaderEnd {
-  #at = 0;
-  #inside = false;
+  private at = 0;
+  private inside = false;
 
   /**
    * Bytes before the newline; null if the bytes end within a quoted name.
@@ -80,11 +80,11 @@ export class HeaderEnd {
    */
   in(bytes: Uint8Array, { separator, quoted }: Pick<HeaderOptions, "separator" | "quoted">): number | null {
     const between = separator.charCodeAt(0);
-    for (let before = this.#at > 0 ? bytes[this.#at - 1] : between; this.#at < bytes.length; this.#at++) {
-      const byte = bytes[this.#at];
-      if (quoted && byte === QUOTE && (this.#inside || before === between || before === QUOTE))
-        this.#inside = !this.#inside;
-      if (byte === NEWLINE && !this.#inside) return this.#at;
+    for (let before = this.at > 0 ? bytes[this.at - 1] : between; this.at < bytes.length; this.at++) {
+      const byte = bytes[this.at];
+      if (quoted && byte === QUOTE && (this.inside || before === between || before === QUOTE))
+        this.inside = !this.inside;
+      if (byte === NEWLINE && !this.inside) return this.at;
       before = byte;
     }
     return null;

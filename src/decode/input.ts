@@ -16,11 +16,11 @@ const NEWLINE = 10;
  * file. All addresses are the kernel's.
  */
 export class ScanInput {
-  readonly #memory: WebAssembly.Memory;
-  readonly #arena: Arena;
-  readonly #enlargeScratch: () => void;
-  #base: number;
-  #size = FIRST_INPUT_BYTES;
+  private readonly memory: WebAssembly.Memory;
+  private readonly arena: Arena;
+  private readonly enlargeScratch: () => void;
+  private base: number;
+  private size = FIRST_INPUT_BYTES;
   read: number;
   end: number;
   /** After the window's last newline; at most `read` if there is none. A last line without a newline is given one. */
@@ -30,16 +30,16 @@ export class ScanInput {
   /** Bytes of the file before `read`. */
   offset = 0;
   /** What `bring` copied last: bytes [from, to) of `source`, to the beginning of the window. */
-  #all = new Uint8Array(0);
-  #brought: { source: Uint8Array; from: number; to: number } | null = null;
+  private all = new Uint8Array(0);
+  private brought: { source: Uint8Array; from: number; to: number } | null = null;
 
   /** @param enlargeScratch gives the kernel space for the unescaped text of the longest row */
   constructor(memory: WebAssembly.Memory, arena: Arena, enlargeScratch: () => void) {
-    this.#memory = memory;
-    this.#arena = arena;
-    this.#enlargeScratch = enlargeScratch;
-    this.#base = arena.take(FIRST_INPUT_BYTES + 64);
-    this.read = this.end = this.limit = this.#base;
+    this.memory = memory;
+    this.arena = arena;
+    this.enlargeScratch = enlargeScratch;
+    this.base = arena.take(FIRST_INPUT_BYTES + 64);
+    this.read = this.end = this.limit = this.base;
   }
 
   get unread(): number {
@@ -48,15 +48,15 @@ export class ScanInput {
 
   /** A view of [at, end), valid until the memory grows or the input moves. */
   bytes(at: number, end: number): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#memory.buffer, at, end - at);
+    return new Uint8Array(this.memory.buffer, at, end - at);
   }
 
   /** Where the next bytes may be written; after the end of a file, empty until everything is read. */
   room(): Uint8Array<ArrayBuffer> {
     if (this.ended && this.unread > 0) return this.bytes(this.end, this.end);
-    if (this.unread < ROOM_BYTES / 64 || this.#free < ROOM_BYTES) this.#moveTo(this.#base);
-    if (this.#free < ROOM_BYTES) this.enlarge();
-    return this.bytes(this.end, this.end + Math.min(ROOM_BYTES, this.#free));
+    if (this.unread < ROOM_BYTES / 64 || this.free < ROOM_BYTES) this.moveTo(this.base);
+    if (this.free < ROOM_BYTES) this.enlarge();
+    return this.bytes(this.end, this.end + Math.min(ROOM_BYTES, this.free));
   }
 
   /** Call after writing `count` bytes into the room. @returns whether they begin a new file */
@@ -93,17 +93,17 @@ export class ScanInput {
    * bytes as fit, since they are usually wanted next. @returns the address of the first
    */
   bring(source: Uint8Array, start: number, end: number): number {
-    let brought = this.#brought;
+    let brought = this.brought;
     if (!brought || brought.source !== source || start < brought.from || end > brought.to) {
-      if (end - start > this.#size) this.enlarge();
+      if (end - start > this.size) this.enlarge();
       this.startAt(0);
       brought = { source, from: start, to: Math.min(source.length, Math.max(end, start + BRING_BYTES)) };
-      this.#all = new Uint8Array(this.#memory.buffer);
-      this.#all.set(source.subarray(start, brought.to), this.#base);
-      this.#brought = brought;
+      this.all = new Uint8Array(this.memory.buffer);
+      this.all.set(source.subarray(start, brought.to), this.base);
+      this.brought = brought;
     }
-    const at = this.#base + start - brought.from;
-    this.#all[at + end - start] = NEWLINE;
+    const at = this.base + start - brought.from;
+    this.all[at + end - start] = NEWLINE;
     return at;
   }
 
@@ -117,28 +117,28 @@ export class ScanInput {
 
   /** Empties the window; the next byte is at `offset` of a file. */
   startAt(offset: number): void {
-    this.#brought = null;
-    this.read = this.end = this.limit = this.#base;
+    this.brought = null;
+    this.read = this.end = this.limit = this.base;
     this.ended = false;
     this.offset = offset;
   }
 
   /** Makes the window, and the scratch, as large as the longest row needs. Moves the unread bytes. */
   enlarge(): void {
-    if (this.#size === INPUT_BYTES) return;
-    this.#enlargeScratch();
-    this.#moveTo(this.#arena.take(INPUT_BYTES + 64));
-    this.#size = INPUT_BYTES;
+    if (this.size === INPUT_BYTES) return;
+    this.enlargeScratch();
+    this.moveTo(this.arena.take(INPUT_BYTES + 64));
+    this.size = INPUT_BYTES;
   }
 
-  get #free(): number {
-    return this.#base + this.#size - this.end;
+  private get free(): number {
+    return this.base + this.size - this.end;
   }
 
-  #moveTo(base: number): void {
+  private moveTo(base: number): void {
     const shift = this.read - base;
-    new Uint8Array(this.#memory.buffer).copyWithin(base, this.read, this.end);
-    this.#base = base;
+    new Uint8Array(this.memory.buffer).copyWithin(base, this.read, this.end);
+    this.base = base;
     this.read -= shift;
     this.end -= shift;
     this.limit = Math.max(base, this.limit - shift);

@@ -3,13 +3,13 @@ import { MAX_REJECT_BYTES, MAX_ROW, type PassedRow } from "./reject.js";
 
 /** A row longer than MAX_ROW whose end has not arrived yet; it is skipped piece by piece. */
 export class LongRow {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #offset: number;
-  #length = 0;
+  private readonly bytes: Uint8Array<ArrayBuffer>;
+  private readonly offset: number;
+  private length = 0;
 
   private constructor(input: ScanInput) {
-    this.#bytes = input.bytes(input.read, input.read + MAX_REJECT_BYTES).slice();
-    this.#offset = input.offset;
+    this.bytes = input.bytes(input.read, input.read + MAX_REJECT_BYTES).slice();
+    this.offset = input.offset;
   }
 
   /** The current row, if it is too long to be buffered until its end arrives. */
@@ -21,8 +21,8 @@ export class LongRow {
   skip(input: ScanInput): PassedRow | undefined {
     const hasEnd = input.limit > input.read;
     const part = hasEnd ? input.bytes(input.read, input.limit).indexOf(10) : input.unread;
-    this.#length += part;
+    this.length += part;
     input.advance(input.read + part + 1);
-    return hasEnd || input.ended ? { bytes: this.#bytes, offset: this.#offset, length: this.#length } : undefined;
+    return hasEnd || input.ended ? { bytes: this.bytes, offset: this.offset, length: this.length } : undefined;
   }
 }

@@ -22,20 +22,20 @@ export interface RejectMark {
 
 /** Collects the marks that the kernel leaves, whose addresses are valid until the input moves. */
 export class MarkList {
-  readonly #memory: WebAssembly.Memory;
-  readonly #at: number;
-  readonly #ends: Float64Array;
-  readonly #lines: Uint32Array;
-  readonly #risen: Uint32Array;
-  #rejects: RejectMark[] = [];
-  #rows = 0;
+  private readonly memory: WebAssembly.Memory;
+  private readonly at: number;
+  private readonly ends: Float64Array;
+  private readonly lines: Uint32Array;
+  private readonly risen: Uint32Array;
+  private rejects: RejectMark[] = [];
+  private rows = 0;
 
   constructor(memory: WebAssembly.Memory, at: number, capacity: number) {
-    this.#memory = memory;
-    this.#at = at;
-    this.#ends = new Float64Array(capacity);
-    this.#lines = new Uint32Array(capacity);
-    this.#risen = new Uint32Array(capacity);
+    this.memory = memory;
+    this.at = at;
+    this.ends = new Float64Array(capacity);
+    this.lines = new Uint32Array(capacity);
+    this.risen = new Uint32Array(capacity);
   }
 
   /**
@@ -46,23 +46,23 @@ export class MarkList {
    */
   collect(rows: number, shift: number, lines: number, most: number): void {
     const words = structOf("scan", "Mark").size >> 2;
-    const marks = new Uint32Array(this.#memory.buffer, this.#at, rows * words);
-    for (let r = this.#rows; r < rows; r++) {
-      this.#ends[r] = Math.min(marks[r * words] + shift, most);
-      this.#lines[r] = marks[r * words + 1] + lines;
-      this.#risen[r] = marks[r * words + 2];
+    const marks = new Uint32Array(this.memory.buffer, this.at, rows * words);
+    for (let r = this.rows; r < rows; r++) {
+      this.ends[r] = Math.min(marks[r * words] + shift, most);
+      this.lines[r] = marks[r * words + 1] + lines;
+      this.risen[r] = marks[r * words + 2];
     }
-    this.#rows = rows;
+    this.rows = rows;
   }
 
   reject(before: number, end: Place): void {
-    this.#rejects.push({ before, end });
+    this.rejects.push({ before, end });
   }
 
   take(): Marks {
-    const rows = this.#rows;
-    const [ends, lines, risen] = [this.#ends, this.#lines, this.#risen].map((list) => list.slice(0, rows));
-    this.#rows = 0;
+    const rows = this.rows;
+    const [ends, lines, risen] = [this.ends, this.lines, this.risen].map((list) => list.slice(0, rows));
+    this.rows = 0;
     return {
       ends: ends as Float64Array,
       lines: lines as Uint32Array,
@@ -72,8 +72,8 @@ export class MarkList {
   }
 
   takeRejects(): readonly RejectMark[] {
-    const rejects = this.#rejects;
-    this.#rejects = [];
+    const rejects = this.rejects;
+    this.rejects = [];
     return rejects;
   }
 }

@@ -49,14 +49,14 @@ export class ScanPlan {
   readonly sources: readonly string[];
   /** Address of memory for a copy of all slots. */
   readonly slotsCopy: number;
-  readonly #arena: Arena;
-  readonly #format: Format;
+  private readonly arena: Arena;
+  private readonly format: Format;
   /** Address of the kernel's Plan. */
-  readonly #at: number;
+  private readonly at: number;
   /** Address of the slots of the file's columns. */
-  readonly #columns: number;
+  private readonly columns: number;
   /** The slot of columns that nothing reads. */
-  readonly #ignored: number;
+  private readonly ignored: number;
 
   constructor(spec: CompiledSpec, options: PlanOptions, kernel: ScanKernel, arena: Arena) {
     const { capacity, format, kept } = options;
@@ -70,42 +70,42 @@ export class ScanPlan {
     this.layout = layout;
     this.region = region;
     this.places = places;
-    this.#arena = arena;
-    this.#format = format;
-    this.#columns = arena.take((MAX_COLUMNS + 4) * 4);
+    this.arena = arena;
+    this.format = format;
+    this.columns = arena.take((MAX_COLUMNS + 4) * 4);
     this.changes = arena.take(changesBytes(context, capacity));
     const { root, paths } = layMembers(places, format, kernel, arena);
     this.paths = paths;
     this.keptRows = kept ? arena.take(KEPT_BYTES + 4 + kept.length * KEPT_VALUE_BYTES) : 0;
     this.marks = options.marks ? arena.take(capacity * structOf("scan", "Mark").size) : 0;
     const { changes, keptRows, marks } = this;
-    this.#at = arena.struct(planStruct(context, options, { columns: this.#columns, changes, root, keptRows, marks }));
+    this.at = arena.struct(planStruct(context, options, { columns: this.columns, changes, root, keptRows, marks }));
     const widest = Math.max(1, ...spec.fields.map((field) => partsOf(field).length));
-    kernel.configure(this.#at, arena.take(widest * 8), arena.longs(powersOfFive()));
-    this.#setScratch(isBinary(format) ? SCRATCH_BYTES : FIRST_INPUT_BYTES);
-    this.#ignored = arena.take(structOf("scan", "Slot").size);
+    kernel.configure(this.at, arena.take(widest * 8), arena.longs(powersOfFive()));
+    this.setScratch(isBinary(format) ? SCRATCH_BYTES : FIRST_INPUT_BYTES);
+    this.ignored = arena.take(structOf("scan", "Slot").size);
     this.slotsCopy = arena.take(places.end - places.at);
     this.sources = everySource(spec, format);
   }
 
   /** Until then only the unescaped text of rows of FIRST_INPUT_BYTES has space. */
   enlargeScratch(): void {
-    if (!isBinary(this.#format)) this.#setScratch(SCRATCH_BYTES);
+    if (!isBinary(this.format)) this.setScratch(SCRATCH_BYTES);
   }
 
   /** Sets the source column of each column of the file, by name; unused columns are skipped. */
   setColumns(names: readonly string[]): void {
-    const ignored = this.#ignored;
+    const ignored = this.ignored;
     const slots = names.map((name) => (this.places.has(name) ? this.places.slot(name, "text") : ignored));
     for (const [i, slot] of [...slots, ignored, ignored, ignored].entries())
-      this.#arena.poke(this.#columns + 4 * i, slot);
-    this.#arena.poke(this.#at + offsetOf("scan", "Plan", "columnsEnd"), this.#columns + 4 * names.length);
+      this.arena.poke(this.columns + 4 * i, slot);
+    this.arena.poke(this.at + offsetOf("scan", "Plan", "columnsEnd"), this.columns + 4 * names.length);
   }
 
-  #setScratch(bytes: number): void {
-    const scratch = this.#arena.take(bytes);
-    this.#arena.poke(this.#at + offsetOf("scan", "Plan", "scratch"), scratch);
-    this.#arena.poke(this.#at + offsetOf("scan", "Plan", "scratchLimit"), scratch + bytes);
+  private setScratch(bytes: number): void {
+    const scratch = this.arena.take(bytes);
+    this.arena.poke(this.at + offsetOf("scan", "Plan", "scratch"), scratch);
+    this.arena.poke(this.at + offsetOf("scan", "Plan", "scratchLimit"), scratch + bytes);
   }
 }
 

@@ -88,15 +88,15 @@ const MAX_KEPT_BYTES = 32 << 20;
 /** Rejects waiting to be taken. */
 export class RejectList {
   readonly list: Reject[] = [];
-  #bytes = 0;
+  private bytes = 0;
 
   get full(): boolean {
-    return this.list.length >= MAX_REJECTS || this.#bytes >= MAX_KEPT_BYTES;
+    return this.list.length >= MAX_REJECTS || this.bytes >= MAX_KEPT_BYTES;
   }
 
   add(reject: Reject): void {
     this.list.push(reject);
-    this.#bytes += reject.bytes.length;
+    this.bytes += reject.bytes.length;
   }
 
   /** @param code the kernel's */

@@ -35,72 +35,72 @@ const MOST_FIRST_BYTES = 64 << 10;
  * here.
  */
 export class Sampler {
-  readonly #memory: WebAssembly.Memory;
-  readonly #kernel: ScanKernel;
-  readonly #places: Places;
-  readonly #format: Format;
-  readonly #labelSlot: number | null;
-  readonly #values = new Map<number, string>();
-  readonly #labels = new Set<string>();
-  #looks = 0;
-  #first: string | undefined;
+  private readonly memory: WebAssembly.Memory;
+  private readonly kernel: ScanKernel;
+  private readonly places: Places;
+  private readonly format: Format;
+  private readonly labelSlot: number | null;
+  private readonly values = new Map<number, string>();
+  private readonly labels = new Set<string>();
+  private looks = 0;
+  private first: string | undefined;
 
   /** @param label where the label is; null: there is none */
   constructor(memory: WebAssembly.Memory, kernel: ScanKernel, places: Places, label: string | null, format: Format) {
-    this.#memory = memory;
-    this.#kernel = kernel;
-    this.#places = places;
-    this.#format = format;
-    this.#labelSlot = label === null ? null : places.slot(label, "text");
+    this.memory = memory;
+    this.kernel = kernel;
+    this.places = places;
+    this.format = format;
+    this.labelSlot = label === null ? null : places.slot(label, "text");
   }
 
   /** Keeps the first row, which begins at `at`. */
   begin(at: number, end: number): void {
-    if (this.#first !== undefined || isDelimited(this.#format)) return;
-    const bytes = new Uint8Array(this.#memory.buffer, at, Math.min(end - at, MOST_FIRST_BYTES));
+    if (this.first !== undefined || isDelimited(this.format)) return;
+    const bytes = new Uint8Array(this.memory.buffer, at, Math.min(end - at, MOST_FIRST_BYTES));
     const newline = bytes.indexOf(NEWLINE);
-    this.#first = Buffer.from(newline < 0 ? bytes : bytes.subarray(0, newline)).toString();
+    this.first = Buffer.from(newline < 0 ? bytes : bytes.subarray(0, newline)).toString();
   }
 
   /** Call while the slots hold the row accepted last. */
   look(): void {
-    if (this.#looks === MOST_LOOKS) return;
-    if (this.#looks++ === 0) for (const slot of this.#watched()) this.#values.set(slot, this.#textOf(slot));
-    if (this.#labelSlot !== null && this.#labels.size < MOST_LABELS) this.#labels.add(this.#textOf(this.#labelSlot));
+    if (this.looks === MOST_LOOKS) return;
+    if (this.looks++ === 0) for (const slot of this.watched()) this.values.set(slot, this.textOf(slot));
+    if (this.labelSlot !== null && this.labels.size < MOST_LABELS) this.labels.add(this.textOf(this.labelSlot));
   }
 
   findings(): Findings {
-    const constants = [...this.#watched()].map((slot): Constant => {
-      const value = this.#values.get(slot) ?? "";
-      const column = this.#places.nameOf(slot);
-      return { column, value, near: value === "" ? this.#near(column) : null };
+    const constants = [...this.watched()].map((slot): Constant => {
+      const value = this.values.get(slot) ?? "";
+      const column = this.places.nameOf(slot);
+      return { column, value, near: value === "" ? this.near(column) : null };
     });
-    return { constants, labels: [...this.#labels] };
+    return { constants, labels: [...this.labels] };
   }
 
   /** The most similar name to a missing member's; a member that is present and null needs none. */
-  #near(column: string): string | null {
-    const members = this.#members();
+  private near(column: string): string | null {
+    const members = this.members();
     return members.includes(column) ? column : (nearest(column, members) ?? null);
   }
 
-  *#watched(): Generator<number> {
-    const view = new DataView(this.#memory.buffer);
+  private *watched(): Generator<number> {
+    const view = new DataView(this.memory.buffer);
     const bytes = structOf("scan", "Watch").size;
     const slot = offsetOf("scan", "Watch", "slot");
-    const end = this.#kernel.getWatchesEnd() >>> 0;
-    for (let at = this.#kernel.getWatches() >>> 0; at < end; at += bytes) yield view.getUint32(at + slot, true);
+    const end = this.kernel.getWatchesEnd() >>> 0;
+    for (let at = this.kernel.getWatches() >>> 0; at < end; at += bytes) yield view.getUint32(at + slot, true);
   }
 
-  #textOf(slot: number): string {
-    return shortText(this.#memory.buffer, slot) ?? "";
+  private textOf(slot: number): string {
+    return shortText(this.memory.buffer, slot) ?? "";
   }
 
   /** Paths of the first row, or its namespaces. */
-  #members(): string[] {
-    const first = this.#first ?? "";
-    if (this.#format === "vw") return [...first.matchAll(/\|([^\s:|]+)/g)].map(([, name]) => name);
-    if (this.#format !== "json") return [];
+  private members(): string[] {
+    const first = this.first ?? "";
+    if (this.format === "vw") return [...first.matchAll(/\|([^\s:|]+)/g)].map(([, name]) => name);
+    if (this.format !== "json") return [];
     try {
       return [...leafPaths(JSON.parse(first))];
     } catch {

@@ -75,24 +75,24 @@ export class Graph {
   readonly inputs: TensorOf<"input">[] = [];
   readonly parameters: TensorOf<"parameter">[] = [];
   readonly outputs = new Map<string, Tensor>();
-  #count = 0;
+  private count = 0;
 
   /** A value passed in at every run. */
   input(name: string, shape: Shape): TensorOf<"input"> {
-    const tensor = this.#make({ op: "input", name }, [], shape);
+    const tensor = this.make({ op: "input", name }, [], shape);
     this.inputs.push(tensor);
     return tensor;
   }
 
   /** A trained weight: passed in at every run as well, or baked in when the graph is exported. */
   parameter(name: string, shape: readonly number[]): TensorOf<"parameter"> {
-    const tensor = this.#make({ op: "parameter", name }, [], shape);
+    const tensor = this.make({ op: "parameter", name }, [], shape);
     this.parameters.push(tensor);
     return tensor;
   }
 
   constant(shape: readonly number[], data: readonly number[]): Tensor {
-    return this.#make({ op: "constant", data: Float32Array.from(data) }, [], shape);
+    return this.make({ op: "constant", data: Float32Array.from(data) }, [], shape);
   }
 
   output(name: string, tensor: Tensor): void {
@@ -100,23 +100,23 @@ export class Graph {
   }
 
   add(a: Tensor, b: Tensor): Tensor {
-    return this.#broadcast("add", a, b);
+    return this.broadcast("add", a, b);
   }
 
   sub(a: Tensor, b: Tensor): Tensor {
-    return this.#broadcast("sub", a, b);
+    return this.broadcast("sub", a, b);
   }
 
   mul(a: Tensor, b: Tensor): Tensor {
-    return this.#broadcast("mul", a, b);
+    return this.broadcast("mul", a, b);
   }
 
   div(a: Tensor, b: Tensor): Tensor {
-    return this.#broadcast("div", a, b);
+    return this.broadcast("div", a, b);
   }
 
   sqrt(x: Tensor): Tensor {
-    return this.#make({ op: "sqrt" }, [x], x.shape);
+    return this.make({ op: "sqrt" }, [x], x.shape);
   }
 
   /** factor · x. */
@@ -125,35 +125,35 @@ export class Graph {
   }
 
   relu(x: Tensor): Tensor {
-    return this.#make({ op: "relu" }, [x], x.shape);
+    return this.make({ op: "relu" }, [x], x.shape);
   }
 
   /** The gradient with respect to x of y = relu(x), given the gradient `d` of y. */
   reluGradient(y: Tensor, d: Tensor): Tensor {
-    return this.#make({ op: "reluGradient" }, [y, d], y.shape);
+    return this.make({ op: "reluGradient" }, [y, d], y.shape);
   }
 
   sigmoid(x: Tensor): Tensor {
-    return this.#make({ op: "sigmoid" }, [x], x.shape);
+    return this.make({ op: "sigmoid" }, [x], x.shape);
   }
 
   /** x · tanh(ln(1 + e^x)) (Misra 2019). */
   mish(x: Tensor): Tensor {
-    return this.#make({ op: "mish" }, [x], x.shape);
+    return this.make({ op: "mish" }, [x], x.shape);
   }
 
   /** op(a) · op(b) + bias over matrices: [M, K] · [K, N] + [N] → [M, N]. */
   gemm(a: Tensor, b: Tensor, options: { transA?: boolean; transB?: boolean; bias?: Tensor } = {}): Tensor {
     const { transA = false, transB = false, bias } = options;
     const shape = productShape(a.shape, b.shape, transA, transB);
-    return this.#make({ op: "gemm", transA, transB }, bias ? [a, b, bias] : [a, b], shape);
+    return this.make({ op: "gemm", transA, transB }, bias ? [a, b, bias] : [a, b], shape);
   }
 
   /** op(a) · op(b) for every row of the batch: [B, M, K] · [B, K, N] → [B, M, N]. */
   matmul(a: Tensor, b: Tensor, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
     const { transA = false, transB = false } = options;
     const shape = productShape(a.shape.slice(1), b.shape.slice(1), transA, transB);
-    return this.#make({ op: "matmul", transA, transB }, [a, b], [a.shape[0], ...shape]);
+    return this.make({ op: "matmul", transA, transB }, [a, b], [a.shape[0], ...shape]);
   }
 
   /** Concatenates along axis 1. */
@@ -161,39 +161,39 @@ export class Graph {
     if (parts.length === 1) return parts[0];
     const [first] = parts;
     const width = parts.reduce((sum, part) => sum + fixed(part.shape[1]), 0);
-    return this.#make({ op: "concat" }, parts, [first.shape[0], width, ...first.shape.slice(2)]);
+    return this.make({ op: "concat" }, parts, [first.shape[0], width, ...first.shape.slice(2)]);
   }
 
   /** Columns [start, end) of axis 1. */
   slice(x: Tensor, start: number, end: number): Tensor {
     if (start < 0 || end > fixed(x.shape[1]) || start >= end) throw new Error(`slice ${start}..${end} of [${x.shape}]`);
-    return this.#make({ op: "slice", start, end }, [x], [x.shape[0], end - start, ...x.shape.slice(2)]);
+    return this.make({ op: "slice", start, end }, [x], [x.shape[0], end - start, ...x.shape.slice(2)]);
   }
 
   /** Zero columns before and after, along axis 1. */
   pad(x: Tensor, before: number, after: number): Tensor {
     const width = before + fixed(x.shape[1]) + after;
-    return this.#make({ op: "pad", before, after }, [x], [x.shape[0], width, ...x.shape.slice(2)]);
+    return this.make({ op: "pad", before, after }, [x], [x.shape[0], width, ...x.shape.slice(2)]);
   }
 
   /** Columns `indices` of axis 1. */
   gather(x: Tensor, indices: readonly number[]): Tensor {
-    return this.#make({ op: "gather", indices }, [x], [x.shape[0], indices.length, ...x.shape.slice(2)]);
+    return this.make({ op: "gather", indices }, [x], [x.shape[0], indices.length, ...x.shape.slice(2)]);
   }
 
   reshape(x: Tensor, shape: Shape): Tensor {
     if (sizeOf(shape, 7) !== sizeOf(x.shape, 7)) throw new Error(`cannot reshape [${x.shape}] to [${shape}]`);
-    return sameShape(x.shape, shape) ? x : this.#make({ op: "reshape" }, [x], shape);
+    return sameShape(x.shape, shape) ? x : this.make({ op: "reshape" }, [x], shape);
   }
 
   /** Repeats dimensions of size 1 until the shape is `shape`. */
   expand(x: Tensor, shape: Shape): Tensor {
-    return sameShape(x.shape, shape) ? x : this.#make({ op: "expand" }, [x], broadcastShape(x.shape, shape));
+    return sameShape(x.shape, shape) ? x : this.make({ op: "expand" }, [x], broadcastShape(x.shape, shape));
   }
 
   reduceSum(x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {
     const shape = x.shape.flatMap((dim, i) => (axes.includes(i) ? (keepDims ? [1] : []) : [dim]));
-    return this.#make({ op: "reduceSum", axes, keepDims }, [x], shape);
+    return this.make({ op: "reduceSum", axes, keepDims }, [x], shape);
   }
 
   /** Every tensor the outputs need, each after its inputs. */
@@ -209,17 +209,17 @@ export class Graph {
   }
 
   /** An expanded operand is used unexpanded if broadcasting gives the same result. */
-  #broadcast(op: "add" | "sub" | "mul" | "div", a: Tensor, b: Tensor): Tensor {
+  private broadcast(op: "add" | "sub" | "mul" | "div", a: Tensor, b: Tensor): Tensor {
     const shape = broadcastShape(a.shape, b.shape);
     const x = a.op === "expand" ? a.inputs[0] : a;
     const y = b.op === "expand" ? b.inputs[0] : b;
-    if (x !== a && sameShape(broadcastShape(x.shape, b.shape), shape)) return this.#broadcast(op, x, b);
-    if (y !== b && sameShape(broadcastShape(a.shape, y.shape), shape)) return this.#broadcast(op, a, y);
-    return this.#make({ op }, [a, b], shape);
+    if (x !== a && sameShape(broadcastShape(x.shape, b.shape), shape)) return this.broadcast(op, x, b);
+    if (y !== b && sameShape(broadcastShape(a.shape, y.shape), shape)) return this.broadcast(op, a, y);
+    return this.make({ op }, [a, b], shape);
   }
 
-  #make<O extends Operation>(operation: O, inputs: readonly Tensor[], shape: Shape) {
-    return { ...operation, inputs, shape, id: this.#count++ };
+  private make<O extends Operation>(operation: O, inputs: readonly Tensor[], shape: Shape) {
+    return { ...operation, inputs, shape, id: this.count++ };
   }
 }
 

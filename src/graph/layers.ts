@@ -19,11 +19,11 @@ export interface Parameter {
 export class Layers {
   readonly graph: Graph;
   readonly parameters: Parameter[] = [];
-  readonly #rng: Rng;
+  private readonly rng: Rng;
 
   constructor(graph: Graph, seed: number) {
     this.graph = graph;
-    this.#rng = new Rng(seed);
+    this.rng = new Rng(seed);
   }
 
   /** relu(x · w + b) */
@@ -54,7 +54,7 @@ export class Layers {
     const limit = 1 / Math.sqrt(inputs);
     const length = shape.reduce((product, side) => product * side, 1);
     const initial = new Float32Array(length);
-    for (let i = 0; i < length; i++) initial[i] = (2 * this.#rng.uniform() - 1) * limit;
+    for (let i = 0; i < length; i++) initial[i] = (2 * this.rng.uniform() - 1) * limit;
     this.parameters.push({ name, shape, initial });
     return this.graph.parameter(name, shape);
   }

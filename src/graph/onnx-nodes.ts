@@ -31,7 +31,7 @@ export class OnnxNodes {
   readonly initializers: Onnx.ITensorProto[] = [];
   readonly inputs: Onnx.IValueInfoProto[] = [];
   readonly outputs: Onnx.IValueInfoProto[] = [];
-  #made = 0;
+  private made = 0;
 
   /** @returns the name */
   input(name: string, type: TensorType, shape: readonly Size[]): string {
@@ -51,7 +51,7 @@ export class OnnxNodes {
 
   /** Adds a node and returns the generated name of its output. */
   make(opType: string, operands: readonly string[], attributes: Attributes = {}): string {
-    const name = `##${this.#made++}`;
+    const name = `##${this.made++}`;
     this.write(opType, operands, name, attributes);
     return name;
   }
@@ -67,7 +67,7 @@ export class OnnxNodes {
 
   /** Adds values under a generated name, which is returned. Default shape: one-dimensional. */
   constant(data: TensorData, dims: readonly number[] = [data.length]): string {
-    const name = `##${this.#made++}`;
+    const name = `##${this.made++}`;
     this.initializer(name, dims, data);
     return name;
   }

@@ -109,10 +109,10 @@ function emit(writer: Writer, tensor: Tensor): void {
 
 /** Collects the nodes and initializers of one graph. */
 class Writer {
-  readonly #nodes: OnnxNodes;
-  readonly #outputs: ReadonlyMap<string, Tensor>;
-  readonly #names = new Map<number, string>();
-  readonly #written = new Set<string>();
+  private readonly nodes: OnnxNodes;
+  private readonly outputs: ReadonlyMap<string, Tensor>;
+  private readonly names = new Map<number, string>();
+  private readonly written = new Set<string>();
 
   constructor(
     graph: Graph,
@@ -120,20 +120,20 @@ class Writer {
     outputs: ReadonlyMap<string, Tensor>,
     feeds?: ReadonlyMap<string, string>,
   ) {
-    this.#outputs = outputs;
-    this.#nodes = nodes;
-    for (const { id, name } of graph.inputs) this.#names.set(id, feeds?.get(name) ?? name);
-    for (const { id, name } of graph.parameters) this.#names.set(id, name);
-    for (const [name, tensor] of outputs) if (!this.#names.has(tensor.id)) this.#names.set(tensor.id, name);
+    this.outputs = outputs;
+    this.nodes = nodes;
+    for (const { id, name } of graph.inputs) this.names.set(id, feeds?.get(name) ?? name);
+    for (const { id, name } of graph.parameters) this.names.set(id, name);
+    for (const [name, tensor] of outputs) if (!this.names.has(tensor.id)) this.names.set(tensor.id, name);
   }
 
   name(tensor: Tensor): string {
-    return this.#names.get(tensor.id) ?? `#t${tensor.id}`;
+    return this.names.get(tensor.id) ?? `#t${tensor.id}`;
   }
 
   /** A node that computes `y` from its inputs, then integer operands (axes, shapes ...). */
   node(opType: string, y: Tensor, integers: readonly (readonly number[])[] = [], attributes: Attributes = {}): void {
-    const operands = [...y.inputs.map((x) => this.name(x)), ...integers.map((values) => this.#integers(values))];
+    const operands = [...y.inputs.map((x) => this.name(x)), ...integers.map((values) => this.integers(values))];
     this.write(opType, operands, this.name(y), attributes);
   }
 
@@ -145,32 +145,32 @@ class Writer {
   }
 
   write(opType: string, operands: readonly string[], output: string, attributes: Attributes = {}): void {
-    this.#nodes.write(opType, operands, output, attributes);
+    this.nodes.write(opType, operands, output, attributes);
   }
 
   /** A number, written only once. */
   scalar(value: number): string {
     const name = `#scalar ${value}`;
-    if (!this.#written.has(name)) this.initializer(name, [1], Float32Array.of(value));
+    if (!this.written.has(name)) this.initializer(name, [1], Float32Array.of(value));
     return name;
   }
 
   initializer(name: string, dims: readonly number[], data: Float32Array): void {
-    this.#written.add(name);
-    this.#nodes.initializer(name, dims, data);
+    this.written.add(name);
+    this.nodes.initializer(name, dims, data);
   }
 
   /** Adds nodes for outputs that are also inputs, or the same tensor under a second name. */
   nameOutputs(): void {
-    for (const [name, tensor] of this.#outputs) {
+    for (const [name, tensor] of this.outputs) {
       if (this.name(tensor) !== name) this.write("Identity", [this.name(tensor)], name);
     }
   }
 
-  #integers(values: readonly number[]): string {
+  private integers(values: readonly number[]): string {
     const name = `#${values.join("_")}`;
-    if (!this.#written.has(name)) this.#nodes.initializer(name, [values.length], BigInt64Array.from(values, BigInt));
-    this.#written.add(name);
+    if (!this.written.has(name)) this.nodes.initializer(name, [values.length], BigInt64Array.from(values, BigInt));
+    this.written.add(name);
     return name;
   }
 }

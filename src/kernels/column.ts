@@ -40,20 +40,20 @@ export interface ColumnStruct {
 export class ColumnMemory {
   readonly memory: WebAssembly.Memory;
   readonly kernel: ColumnKernel;
-  #end: number;
+  private end: number;
 
   constructor({ shared }: { shared: boolean }) {
     const { memory, kernel } = instantiate<ColumnKernel>("column", {}, shared ? sharedMemory() : undefined);
     this.memory = memory;
     this.kernel = kernel;
-    this.#end = kernel.heapBase();
+    this.end = kernel.heapBase();
   }
 
   /** Allocates memory. @returns the address of `bytes` bytes, aligned to 64 */
   take(bytes: number): number {
-    const at = Math.ceil(this.#end / 64) * 64;
-    this.#end = at + bytes + SLACK;
-    ensureBytes(this.memory, this.#end);
+    const at = Math.ceil(this.end / 64) * 64;
+    this.end = at + bytes + SLACK;
+    ensureBytes(this.memory, this.end);
     return at;
   }
 

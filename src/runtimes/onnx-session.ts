@@ -48,26 +48,26 @@ function result(type: string, data: unknown, dims: readonly number[]): object {
 
 /** A graph loaded by ONNX Runtime. A run blocks the thread that calls it. */
 export class OnnxSession implements Session {
-  readonly #session: NativeSession;
-  readonly #inputs: readonly string[];
-  readonly #outputs: readonly string[];
+  private readonly session: NativeSession;
+  private readonly inputs: readonly string[];
+  private readonly outputs: readonly string[];
   /** Describing tensors takes time, and a trainer passes the same views at every step. */
-  readonly #described = new WeakMap<Views, NativeTensors>();
+  private readonly described = new WeakMap<Views, NativeTensors>();
 
   constructor(binding: OnnxBinding, model: Uint8Array, options: InferenceSession.SessionOptions) {
     binding.initOrtOnce(WARNINGS, result, isMainThread);
-    this.#session = new binding.InferenceSession();
-    this.#session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
-    this.#inputs = this.#session.inputMetadata.map(({ name }) => name);
-    this.#outputs = this.#session.outputMetadata.map(({ name }) => name);
+    this.session = new binding.InferenceSession();
+    this.session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
+    this.inputs = this.session.inputMetadata.map(({ name }) => name);
+    this.outputs = this.session.outputMetadata.map(({ name }) => name);
   }
 
   async run(feeds: Views, fetches: Views): Promise<void> {
-    const inputs = this.#described.get(feeds) ?? this.#describeInputs(feeds);
-    const outputs = this.#described.get(fetches) ?? this.#describeOutputs(fetches);
+    const inputs = this.described.get(feeds) ?? this.describeInputs(feeds);
+    const outputs = this.described.get(fetches) ?? this.describeOutputs(fetches);
     inPlace = !isSmall(outputs);
     try {
-      this.#session.run(inputs, outputs, {});
+      this.session.run(inputs, outputs, {});
     } catch (error) {
       if (error !== WRITTEN) throw error;
     } finally {
@@ -76,29 +76,29 @@ export class OnnxSession implements Session {
   }
 
   async release(): Promise<void> {
-    this.#session.dispose();
+    this.session.dispose();
   }
 
-  #describeInputs(feeds: Views): NativeTensors {
-    const missing = this.#inputs.find((name) => !feeds[name]);
+  private describeInputs(feeds: Views): NativeTensors {
+    const missing = this.inputs.find((name) => !feeds[name]);
     if (missing !== undefined) throw new Error(`no feed for input ${missing}`);
-    return this.#describe(feeds);
+    return this.describe(feeds);
   }
 
-  #describeOutputs(fetches: Views): NativeTensors {
-    const unknown = Object.keys(fetches).find((name) => !this.#outputs.includes(name));
+  private describeOutputs(fetches: Views): NativeTensors {
+    const unknown = Object.keys(fetches).find((name) => !this.outputs.includes(name));
     if (unknown !== undefined) throw new Error(`the graph has no output ${unknown}`);
-    return this.#describe(fetches);
+    return this.describe(fetches);
   }
 
-  #describe(views: Views): NativeTensors {
+  private describe(views: Views): NativeTensors {
     const tensors = Object.fromEntries(
       Object.entries(views).map(([name, { data, shape }]) => [
         name,
         { type: "float32", dims: [...shape], location: "cpu", data } as const,
       ]),
     );
-    this.#described.set(views, tensors);
+    this.described.set(views, tensors);
     return tensors;
   }
 }

@@ -32,22 +32,22 @@ async function imported(): Promise<Ort> {
 
 /** A graph whose inputs and outputs are copied into and out of the runtime's own memory. */
 class WebSession implements Session {
-  readonly #ort: Ort;
-  readonly #session: InferenceSession;
+  private readonly ort: Ort;
+  private readonly session: InferenceSession;
 
   constructor(ort: Ort, session: InferenceSession) {
-    this.#ort = ort;
-    this.#session = session;
+    this.ort = ort;
+    this.session = session;
   }
 
   async run(feeds: Views, fetches: Views): Promise<void> {
-    const { Tensor } = this.#ort;
+    const { Tensor } = this.ort;
     const inputs = Object.entries(feeds).map(([name, { data, shape }]) => [name, new Tensor("float32", data, shape)]);
-    const outputs = await this.#session.run(Object.fromEntries(inputs), Object.keys(fetches));
+    const outputs = await this.session.run(Object.fromEntries(inputs), Object.keys(fetches));
     for (const [name, { data }] of Object.entries(fetches)) data.set((await outputs[name].getData()) as Float32Array);
   }
 
   async release(): Promise<void> {
-    await this.#session.release();
+    await this.session.release();
   }
 }

@@ -91,44 +91,44 @@ function refuseTelemetry(): void {
  * compare. Another number of threads cuts matrix products at other points, which can change the order of additions.
  */
 class BatchSession implements Session {
-  readonly #input: string;
-  readonly #rows: number;
-  readonly #single: Session;
-  readonly #create: (threads: number) => Session;
-  #threads: number;
-  #several: Session | null = null;
-  #probe: Probe | null = null;
-  #whole = 0;
+  private readonly input: string;
+  private readonly rows: number;
+  private readonly single: Session;
+  private readonly create: (threads: number) => Session;
+  private threads: number;
+  private several: Session | null = null;
+  private probe: Probe | null = null;
+  private whole = 0;
 
   constructor(graph: Graph, rows: number, threads: number, single: Session, create: (threads: number) => Session) {
-    this.#input = graph.inputs[0].name;
-    this.#rows = rows;
-    this.#threads = threads;
-    this.#single = single;
-    this.#create = create;
+    this.input = graph.inputs[0].name;
+    this.rows = rows;
+    this.threads = threads;
+    this.single = single;
+    this.create = create;
   }
 
   async run(feeds: Views, fetches: Views): Promise<void> {
-    const whole = feeds[this.#input]?.shape[0] === this.#rows;
-    if (!whole || this.#whole++ < PROBES || this.#threads === 1) return this.#single.run(feeds, fetches);
-    if (this.#several && !this.#probe) return this.#several.run(feeds, fetches);
-    this.#several ??= this.#create(this.#threads);
-    this.#probe ??= new Probe(this.#single, this.#several);
-    await this.#probe.run(feeds, fetches);
-    if (this.#probe.ended) await this.#decide(this.#probe.speedup);
+    const whole = feeds[this.input]?.shape[0] === this.rows;
+    if (!whole || this.whole++ < PROBES || this.threads === 1) return this.single.run(feeds, fetches);
+    if (this.several && !this.probe) return this.several.run(feeds, fetches);
+    this.several ??= this.create(this.threads);
+    this.probe ??= new Probe(this.single, this.several);
+    await this.probe.run(feeds, fetches);
+    if (this.probe.ended) await this.decide(this.probe.speedup);
   }
 
   /** Keeps this number of threads, or probes half of it. */
-  async #decide(speedup: number): Promise<void> {
-    this.#probe = null;
+  private async decide(speedup: number): Promise<void> {
+    this.probe = null;
     if (speedup > WORTH) return;
-    await this.#several?.release();
-    this.#several = null;
-    this.#threads = Math.floor(this.#threads / 2);
+    await this.several?.release();
+    this.several = null;
+    this.threads = Math.floor(this.threads / 2);
   }
 
   async release(): Promise<void> {
-    await this.#several?.release();
-    await this.#single.release();
+    await this.several?.release();
+    await this.single.release();
   }
 }

@@ -12,35 +12,35 @@ export const PROBES = 32;
  * so that only `b`'s runs are additional work.
  */
 export class Probe {
-  readonly #a: Session;
-  readonly #b: Session;
-  readonly #fastest = { a: Number.POSITIVE_INFINITY, b: Number.POSITIVE_INFINITY };
-  #scratch: Views | null = null;
-  #runs = 0;
-  #sameBits = true;
+  private readonly a: Session;
+  private readonly b: Session;
+  private readonly fastest = { a: Number.POSITIVE_INFINITY, b: Number.POSITIVE_INFINITY };
+  private scratch: Views | null = null;
+  private runs = 0;
+  private sameBits = true;
 
   constructor(a: Session, b: Session) {
-    this.#a = a;
-    this.#b = b;
+    this.a = a;
+    this.b = b;
   }
 
   /** Runs both. `fetches` get the results of `a`. */
   async run(feeds: Views, fetches: Views): Promise<void> {
-    this.#scratch ??= copies(fetches);
-    this.#runs++;
-    this.#fastest.a = Math.min(this.#fastest.a, await milliseconds(this.#a, feeds, fetches));
-    this.#fastest.b = Math.min(this.#fastest.b, await milliseconds(this.#b, feeds, this.#scratch));
-    for (const name in fetches) this.#sameBits &&= bytes(fetches[name]).equals(bytes(this.#scratch[name]));
+    this.scratch ??= copies(fetches);
+    this.runs++;
+    this.fastest.a = Math.min(this.fastest.a, await milliseconds(this.a, feeds, fetches));
+    this.fastest.b = Math.min(this.fastest.b, await milliseconds(this.b, feeds, this.scratch));
+    for (const name in fetches) this.sameBits &&= bytes(fetches[name]).equals(bytes(this.scratch[name]));
   }
 
   /** Whether there is nothing left to compare: after PROBES runs, or once a bit differed. */
   get ended(): boolean {
-    return !this.#sameBits || this.#runs >= PROBES;
+    return !this.sameBits || this.runs >= PROBES;
   }
 
   /** How many times as fast as `a` session `b` is (by their fastest runs), or 0 if they do not give the same bits. */
   get speedup(): number {
-    return this.#sameBits ? this.#fastest.a / this.#fastest.b : 0;
+    return this.sameBits ? this.fastest.a / this.fastest.b : 0;
   }
 }
 

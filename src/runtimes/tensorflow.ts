@@ -83,21 +83,21 @@ const kernels: { [K in Exclude<OpName, "input" | "parameter">]: (y: TensorOf<K>,
 };
 
 class TensorflowSession implements Session {
-  readonly #tf: TfApi;
-  readonly #graph: Graph;
-  readonly #live: readonly Tensor[];
+  private readonly tf: TfApi;
+  private readonly graph: Graph;
+  private readonly live: readonly Tensor[];
 
   constructor(tf: TfApi, graph: Graph) {
-    this.#tf = tf;
-    this.#graph = graph;
-    this.#live = graph.live();
+    this.tf = tf;
+    this.graph = graph;
+    this.live = graph.live();
   }
 
   async run(feeds: Views, fetches: Views): Promise<void> {
-    this.#tf.tidy(() => {
-      const values = this.#evaluate(feeds);
+    this.tf.tidy(() => {
+      const values = this.evaluate(feeds);
       for (const [name, { data, shape }] of Object.entries(fetches)) {
-        const tensor = this.#graph.outputs.get(name);
+        const tensor = this.graph.outputs.get(name);
         if (!tensor) throw new Error(`the graph has no output ${name}`);
         const value = values.get(tensor.id)!;
         if (!sameShape(value.shape, shape)) throw new Error(`output ${name} is [${value.shape}], not [${shape}]`);
@@ -108,18 +108,18 @@ class TensorflowSession implements Session {
 
   async release(): Promise<void> {}
 
-  #evaluate(feeds: Views): Map<number, Tf.Tensor> {
-    const tf = this.#tf;
-    const rows = feeds[this.#graph.inputs[0].name].shape[0];
+  private evaluate(feeds: Views): Map<number, Tf.Tensor> {
+    const tf = this.tf;
+    const rows = feeds[this.graph.inputs[0].name].shape[0];
     const values = new Map<number, Tf.Tensor>();
-    for (const tensor of this.#live) {
+    for (const tensor of this.live) {
       const x = tensor.inputs.map((input) => values.get(input.id)!);
-      values.set(tensor.id, this.#value(tensor, feeds, { tf, x, rows }));
+      values.set(tensor.id, this.value(tensor, feeds, { tf, x, rows }));
     }
     return values;
   }
 
-  #value(tensor: Tensor, feeds: Views, step: Step): Tf.Tensor {
+  private value(tensor: Tensor, feeds: Views, step: Step): Tf.Tensor {
     if (tensor.op === "input" || tensor.op === "parameter") {
       const feed = feeds[tensor.name];
       if (!feed) throw new Error(`no feed for input ${tensor.name}`);

@@ -84,29 +84,29 @@ async function skip(reader: Reader, offset: number): Promise<number> {
 
 /** Serves a stream's chunks as reads of any size; holds one chunk at a time, and pauses the stream meanwhile. */
 export class ChunkReader {
-  readonly #stream: Readable;
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  #chunk: Uint8Array = new Uint8Array(0);
+  private readonly stream: Readable;
+  private readonly chunks: AsyncIterator<Uint8Array>;
+  private chunk: Uint8Array = new Uint8Array(0);
 
   constructor(stream: Readable) {
-    this.#stream = stream;
-    this.#chunks = stream[Symbol.asyncIterator]();
+    this.stream = stream;
+    this.chunks = stream[Symbol.asyncIterator]();
     stream.on("error", () => {}); // thrown by the next read; after close there is none
   }
 
   async read(target: Uint8Array): Promise<number> {
-    while (this.#chunk.length === 0) {
-      const next = await this.#chunks.next();
+    while (this.chunk.length === 0) {
+      const next = await this.chunks.next();
       if (next.done) return 0;
-      this.#chunk = next.value;
+      this.chunk = next.value;
     }
-    const count = Math.min(target.length, this.#chunk.length);
-    target.set(this.#chunk.subarray(0, count));
-    this.#chunk = this.#chunk.subarray(count);
+    const count = Math.min(target.length, this.chunk.length);
+    target.set(this.chunk.subarray(0, count));
+    this.chunk = this.chunk.subarray(count);
     return count;
   }
 
   close(): void {
-    this.#stream.destroy();
+    this.stream.destroy();
   }
 }

@@ -92,79 +92,71 @@ function extentOf({ extent, bytes }: Input): number | null {
 class InputList implements ByteSource {
   readonly files: readonly SourceFile[];
   readonly totalBytes: number | null;
-  readonly #inputs: readonly Input[];
-  #fingerprints: string[] = [];
-  #reader: Reader | undefined;
-  #file = 0;
-  #epoch = 0;
+  file = 0;
+  fingerprints: string[] = [];
+  private readonly inputs: readonly Input[];
+  private reader: Reader | undefined;
+  private epoch = 0;
 
   constructor(inputs: readonly Input[], epochs: number) {
-    this.#inputs = inputs;
+    this.inputs = inputs;
     this.files = inputs.map(({ name, bytes }) => ({ name, bytes }));
     this.totalBytes = inputs.some((input) => extentOf(input) === null)
       ? null
-      : epochs * this.#bytesBefore(inputs.length);
-  }
-
-  get file(): number {
-    return this.#file;
-  }
-
-  get fingerprints(): readonly string[] {
-    return this.#fingerprints;
+      : epochs * this.bytesBefore(inputs.length);
   }
 
   get bytesRead(): number {
-    const before = this.#epoch * this.#bytesBefore(this.#inputs.length) + this.#bytesBefore(this.#file);
-    return before + (this.#reader?.consumed ?? 0);
+    const before = this.epoch * this.bytesBefore(this.inputs.length) + this.bytesBefore(this.file);
+    return before + (this.reader?.consumed ?? 0);
   }
 
   async verify(fingerprints: readonly string[]): Promise<void> {
     for (const [i, expected] of fingerprints.entries()) {
-      if (i >= this.#inputs.length)
+      if (i >= this.inputs.length)
         throw changed(`the checkpoint was made with ${fingerprints.length} input files, but ${i} are given`);
-      await verifyFingerprint(this.#inputs[i], expected);
+      await verifyFingerprint(this.inputs[i], expected);
     }
-    this.#fingerprints = [...fingerprints];
+    this.fingerprints = [...fingerprints];
   }
 
   async open(position: SourcePosition): Promise<void> {
-    if (position.file >= this.#inputs.length)
+    if (position.file >= this.inputs.length)
       throw changed(`input file ${position.file + 1}, at which training continues, is not given`);
     await this.close();
-    this.#epoch = position.epoch ?? 0;
-    for (let file = this.#fingerprints.length; file < position.file; file++) await this.#identify(file);
-    await this.#openFile(position.file, position.offset, position.row);
+    this.epoch = position.epoch ?? 0;
+    for (let file = this.fingerprints.length; file < position.file; file++) await this.identify(file);
+    await this.openFile(position.file, position.offset, position.row);
   }
 
   async read(target: Uint8Array): Promise<number> {
-    if (!this.#reader) throw new HashbrookError("internal", "read before open");
-    return this.#reader.read(target);
+    if (!this.reader) throw new HashbrookError("internal", "read before open");
+    return this.reader.read(target);
   }
 
   async nextFile(): Promise<boolean> {
-    if (this.#file + 1 >= this.#inputs.length) return false;
+    if (this.file + 1 >= this.inputs.length) return false;
     await this.close();
-    await this.#openFile(this.#file + 1, 0, 0);
+    await this.openFile(this.file + 1, 0, 0);
     return true;
   }
 
   async close(): Promise<void> {
-    this.#reader?.close();
-    this.#reader = undefined;
+    this.reader?.close();
+    this.reader = undefined;
   }
 
-  async #openFile(file: number, offset: number, row: number): Promise<void> {
-    this.#file = file;
-    if (file === this.#fingerprints.length) await this.#identify(file);
-    this.#reader = await this.#inputs[file].open(offset, row);
+  private async openFile(file: number, offset: number, row: number): Promise<void> {
+    this.file = file;
+    if (file === this.fingerprints.length) await this.identify(file);
+    this.reader = await this.inputs[file].open(offset, row);
   }
 
-  async #identify(file: number): Promise<void> {
-    this.#fingerprints[file] = await fingerprint(this.#inputs[file]);
+  private async identify(file: number): Promise<void> {
+    this.fingerprints[file] = await fingerprint(this.inputs[file]);
   }
 
-  #bytesBefore(file: number): number {
-    return this.#inputs.slice(0, file).reduce((sum, input) => sum + (extentOf(input) ?? 0), 0);
+  private bytesBefore(file: number): number {
+    return this.inputs.slice(0, file).reduce((sum, input) => sum + (extentOf(input) ?? 0), 0);
   }
 }

@@ -32,23 +32,23 @@ type SharedBroker = Pick<BrokerFacts, "brokers" | "saslBrokers" | "tlsBrokers" |
 
 /** The broker of a suite; all its topics have unique names. */
 export class TestKafka {
-  #broker: SharedBroker | undefined;
-  #admin: KafkaAdmin | undefined;
+  private broker: SharedBroker | undefined;
+  private opened: KafkaAdmin | undefined;
 
   /** "127.0.0.1:PORT", for the command line. */
   get brokers(): string {
-    if (!this.#broker) throw new Error("the broker is there from beforeAll on");
-    return this.#broker.brokers;
+    if (!this.broker) throw new Error("the broker is there from beforeAll on");
+    return this.broker.brokers;
   }
 
   /** The listener that requires a login; null if KAFKA_BROKERS names the cluster. */
   get saslBrokers(): string | null {
-    return this.#broker?.saslBrokers ?? null;
+    return this.broker?.saslBrokers ?? null;
   }
 
   /** The listener that also requires TLS, with the file of its certificate; null like `saslBrokers`. */
   get tls(): { brokers: string; ca: string } | null {
-    const { tlsBrokers, ca } = this.#broker ?? {};
+    const { tlsBrokers, ca } = this.broker ?? {};
     return tlsBrokers && ca ? { brokers: tlsBrokers, ca } : null;
   }
 
@@ -57,16 +57,16 @@ export class TestKafka {
   }
 
   get admin(): KafkaAdmin {
-    return this.#admin!;
+    return this.opened!;
   }
 
   async open(): Promise<void> {
-    this.#broker = await sharedBroker();
-    this.#admin = await KafkaAdmin.open(this.options);
+    this.broker = await sharedBroker();
+    this.opened = await KafkaAdmin.open(this.options);
   }
 
   async close(): Promise<void> {
-    await this.#admin?.close();
+    await this.opened?.close();
   }
 
   /** Creates a topic and returns its unique name. */

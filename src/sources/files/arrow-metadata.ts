@@ -11,15 +11,15 @@ const [REFERENCE, BLOCK, PAIR, COUNT] = [4, 24, 16, 8];
  * read, and with them recognises what is a message, and what the footer.
  */
 export class MetadataCheck {
-  #announced = 0;
-  #at = 0;
+  private announced = 0;
+  private at = 0;
 
   /** Call after every read of the file. @throws Error for metadata that are damaged, or cannot be read */
   read(bytes: Uint8Array, position: number): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const [announced, at] = [this.#announced, this.#at];
-    this.#announced = bytes.length === 4 ? view.getInt32(0, true) : 0;
-    this.#at = position;
+    const [announced, at] = [this.announced, this.at];
+    this.announced = bytes.length === 4 ? view.getInt32(0, true) : 0;
+    this.at = position;
     if (announced <= 4 || bytes.length !== announced) return;
     if (position === at + 4) checkMessage(rootOf(view));
     if (position + announced === at) checkFooter(rootOf(view));
@@ -37,7 +37,7 @@ class Table {
   }
 
   /** The position of a field's value; undefined if the table does not have it. */
-  #field(index: number): number | undefined {
+  private field(index: number): number | undefined {
     const fields = this.at - this.view.getInt32(this.at, true);
     const slot = 4 + 2 * index;
     const offset = slot < this.view.getUint16(fields, true) ? this.view.getUint16(fields + slot, true) : 0;
@@ -46,19 +46,19 @@ class Table {
 
   /** An enumeration's value. */
   number(index: number): number {
-    const at = this.#field(index);
+    const at = this.field(index);
     return at === undefined ? 0 : this.view.getUint8(at);
   }
 
   table(index: number): Table | undefined {
-    const at = this.#field(index);
+    const at = this.field(index);
     return at === undefined ? undefined : referenced(this.view, at);
   }
 
   /** The positions of a list's items. @param bytes of an item @throws Error if there is no room for so many */
   list(index: number, bytes: number): number[] {
     const { view } = this;
-    const at = this.#field(index);
+    const at = this.field(index);
     if (at === undefined) return [];
     const start = at + view.getUint32(at, true) + 4;
     const length = view.getUint32(start - 4, true);

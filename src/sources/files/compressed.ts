@@ -37,25 +37,25 @@ export function compression(path: string): string | undefined {
  * Several gzip members or zstd frames in a row are one content, as for `zcat`.
  */
 class CompressedReader implements Reader {
-  readonly #name: string;
-  readonly #path: string;
-  readonly #size: number;
-  #content = 0;
-  #before = 0;
-  #current: Decompressor;
-  #chunks: ChunkReader;
+  private readonly name: string;
+  private readonly path: string;
+  private readonly size: number;
+  private content = 0;
+  private before = 0;
+  private current: Decompressor;
+  private chunks: ChunkReader;
 
   constructor(name: string, path: string) {
-    this.#name = name;
-    this.#path = path;
-    this.#size = statSync(path).size;
-    this.#current = this.#decompress();
-    this.#chunks = new ChunkReader(this.#current);
+    this.name = name;
+    this.path = path;
+    this.size = statSync(path).size;
+    this.current = this.decompress();
+    this.chunks = new ChunkReader(this.current);
   }
 
-  #decompress(): Decompressor {
-    const decompressor = decompressors[compression(this.#path)!](this.#name);
-    const file = createReadStream(this.#path, { start: this.#before, highWaterMark: COMPRESSED_CHUNK });
+  private decompress(): Decompressor {
+    const decompressor = decompressors[compression(this.path)!](this.name);
+    const file = createReadStream(this.path, { start: this.before, highWaterMark: COMPRESSED_CHUNK });
     file.on("error", (error) => decompressor.destroy(error));
     decompressor.on("close", () => file.destroy());
     file.pipe(decompressor);
@@ -65,42 +65,42 @@ class CompressedReader implements Reader {
   async read(target: Uint8Array): Promise<number> {
     try {
       for (;;) {
-        const count = await this.#chunks.read(target);
-        this.#content += count;
-        if (count > 0 || !this.#nextFrame()) return count;
+        const count = await this.chunks.read(target);
+        this.content += count;
+        if (count > 0 || !this.nextFrame()) return count;
       }
     } catch (cause) {
-      throw this.#failure(cause);
+      throw this.failure(cause);
     }
   }
 
   /** Node's zstd stops after one frame: starts the next one, if there is any. Its gunzip continues by itself. */
-  #nextFrame(): boolean {
-    if (compression(this.#path) !== ".zst" || this.consumed >= this.#size) return false;
-    this.#before = this.consumed;
-    this.#current = this.#decompress();
-    this.#chunks = new ChunkReader(this.#current);
+  private nextFrame(): boolean {
+    if (compression(this.path) !== ".zst" || this.consumed >= this.size) return false;
+    this.before = this.consumed;
+    this.current = this.decompress();
+    this.chunks = new ChunkReader(this.current);
     return true;
   }
 
-  #failure(cause: unknown): HashbrookError {
+  private failure(cause: unknown): HashbrookError {
     const { code = "", message } = cause as NodeJS.ErrnoException;
-    if (!/^(Z_|ZSTD_)/.test(code)) return systemFailure(this.#name, cause);
+    if (!/^(Z_|ZSTD_)/.test(code)) return systemFailure(this.name, cause);
     const truncated = code === "Z_BUF_ERROR";
-    const where = `after ${this.#content} decompressed bytes, at or after byte ${this.consumed} of ${this.#size}`;
+    const where = `after ${this.content} decompressed bytes, at or after byte ${this.consumed} of ${this.size}`;
     const text = truncated ? "the compressed file is truncated" : `the compressed file is damaged (${message})`;
-    return new HashbrookError("source_unreadable", `${this.#name}: ${text}, ${where}`, {
+    return new HashbrookError("source_unreadable", `${this.name}: ${text}, ${where}`, {
       hint: "fetch or compress the file again, then continue with --resume",
       cause,
     });
   }
 
   get consumed(): number {
-    return this.#before + this.#current.bytesWritten;
+    return this.before + this.current.bytesWritten;
   }
 
   close(): void {
-    this.#chunks.close();
+    this.chunks.close();
   }
 }
 

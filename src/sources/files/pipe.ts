@@ -11,27 +11,27 @@ import { ChunkReader, type Reader } from "../reader.js";
  * process from exiting while the other side is silent.
  */
 class PipeReader implements Reader {
-  readonly #name: string;
-  readonly #chunks: ChunkReader;
+  private readonly name: string;
+  private readonly chunks: ChunkReader;
   consumed = 0;
 
   constructor(name: string, stream: Readable) {
-    this.#name = name;
-    this.#chunks = new ChunkReader(stream);
+    this.name = name;
+    this.chunks = new ChunkReader(stream);
   }
 
   async read(target: Uint8Array): Promise<number> {
     try {
-      const count = await this.#chunks.read(target);
+      const count = await this.chunks.read(target);
       this.consumed += count;
       return count;
     } catch (cause) {
-      throw systemFailure(this.#name, cause);
+      throw systemFailure(this.name, cause);
     }
   }
 
   close(): void {
-    this.#chunks.close();
+    this.chunks.close();
   }
 }
 

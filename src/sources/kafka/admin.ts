@@ -22,28 +22,28 @@ export interface Watermarks {
  * kafka_failed.
  */
 export class KafkaAdmin {
-  readonly #admin: Admin;
-  readonly #where: string;
+  private readonly admin: Admin;
+  private readonly where: string;
 
   private constructor(admin: Admin, where: string) {
-    this.#admin = admin;
-    this.#where = where;
+    this.admin = admin;
+    this.where = where;
   }
 
   static async open(options: KafkaOptions): Promise<KafkaAdmin> {
     const admin = new KafkaAdmin(createKafka(options).kafka.admin(), options.brokers.join(","));
-    await admin.#ask("", () => admin.#admin.connect());
+    await admin.ask("", () => admin.admin.connect());
     return admin;
   }
 
   async topics(): Promise<string[]> {
-    return this.#ask("", () => this.#admin.listTopics());
+    return this.ask("", () => this.admin.listTopics());
   }
 
   /** Number of partitions of a topic. */
   async partitionsOf(topic: string): Promise<number> {
-    return this.#ask(topic, async () => {
-      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+    return this.ask(topic, async () => {
+      const { topics } = await this.admin.fetchTopicMetadata({ topics: [topic] });
       return topics[0].partitions.length;
     });
   }
@@ -51,7 +51,7 @@ export class KafkaAdmin {
   /** First and next offset of every partition, by partition number. */
   async watermarks(topic: string): Promise<Watermarks[]> {
     await this.partitionsOf(topic); // reports a missing topic at once; the next request would retry first
-    const found = await this.#ask(topic, () => this.#admin.fetchTopicOffsets(topic));
+    const found = await this.ask(topic, () => this.admin.fetchTopicOffsets(topic));
     return byPartition(found, ({ low, high }) => ({ low: BigInt(low), high: BigInt(high) }));
   }
 
@@ -61,14 +61,14 @@ export class KafkaAdmin {
    */
   async offsetsAt(topic: string, timestampMs: number): Promise<bigint[]> {
     await this.partitionsOf(topic);
-    const found = await this.#ask(topic, () => this.#admin.fetchTopicOffsetsByTimestamp(topic, timestampMs));
+    const found = await this.ask(topic, () => this.admin.fetchTopicOffsetsByTimestamp(topic, timestampMs));
     return byPartition(found, ({ offset }) => BigInt(offset));
   }
 
   /** A group's committed offsets, by partition number; null where it has committed none. */
   async committed(group: string, topic: string): Promise<(bigint | null)[]> {
     await this.partitionsOf(topic);
-    const found = await this.#ask(topic, () => this.#admin.fetchOffsets({ groupId: group, topics: [topic] }));
+    const found = await this.ask(topic, () => this.admin.fetchOffsets({ groupId: group, topics: [topic] }));
     const partitions = found.find((entry) => entry.topic === topic)?.partitions ?? [];
     return byPartition(partitions, ({ offset }) => (BigInt(offset) < 0n ? null : BigInt(offset)));
   }
@@ -86,16 +86,16 @@ export class KafkaAdmin {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     const wanted = { topic, numPartitions: partitions, replicationFactor: -1, configEntries };
     const order = { topics: [wanted], timeout: 15_000, waitForLeaders: false };
-    const made = await this.#ask(topic, () => this.#admin.createTopics(order));
+    const made = await this.ask(topic, () => this.admin.createTopics(order));
     // Also if another client has just created it.
-    for (let attempt = 0; !(await this.#isLed(topic)) && attempt < READY_ATTEMPTS; attempt++) await sleep(RETRY_MS);
+    for (let attempt = 0; !(await this.isLed(topic)) && attempt < READY_ATTEMPTS; attempt++) await sleep(RETRY_MS);
     return made;
   }
 
   /** Whether every partition of a new topic has a leader. A busy broker may not know the topic for a while. */
-  async #isLed(topic: string): Promise<boolean> {
+  private async isLed(topic: string): Promise<boolean> {
     try {
-      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+      const { topics } = await this.admin.fetchTopicMetadata({ topics: [topic] });
       return topics[0].partitions.every(({ leader }) => leader >= 0);
     } catch {
       return false;
@@ -104,51 +104,51 @@ export class KafkaAdmin {
 
   /** The topic's retention time in ms; null if messages are not deleted by age. */
   async retentionOf(topic: string): Promise<number | null> {
-    const value = Number((await this.#setting(topic, "retention.ms")) ?? -1);
+    const value = Number((await this.setting(topic, "retention.ms")) ?? -1);
     return value < 0 ? null : value;
   }
 
   /** The largest batch of records that the topic accepts, in bytes; null if it is not told. */
   async mostBytes(topic: string): Promise<number | null> {
-    return Number(await this.#setting(topic, "max.message.bytes")) || null;
+    return Number(await this.setting(topic, "max.message.bytes")) || null;
   }
 
-  async #setting(topic: string, name: string): Promise<string | undefined> {
+  private async setting(topic: string, name: string): Promise<string | undefined> {
     const resources = [{ type: TOPIC, name: topic, configNames: [name] }];
-    const found = await this.#ask(topic, () => this.#admin.describeConfigs({ resources, includeSynonyms: false }));
+    const found = await this.ask(topic, () => this.admin.describeConfigs({ resources, includeSynonyms: false }));
     return found.resources[0]?.configEntries[0]?.configValue;
   }
 
   async deleteTopic(topic: string): Promise<void> {
-    await this.#ask(topic, () => this.#admin.deleteTopics({ topics: [topic] }));
+    await this.ask(topic, () => this.admin.deleteTopics({ topics: [topic] }));
   }
 
   async close(): Promise<void> {
-    await this.#admin.disconnect();
+    await this.admin.disconnect();
   }
 
   /**
    * Sends a request. A partition has no leader for a moment after it was created or moved, and a busy cluster has no
    * broker for a new one; kafkajs does not retry requests for offsets or topics then, this does.
    */
-  async #ask<T>(topic: string, request: () => Promise<T>, attempts = LEADER_ATTEMPTS): Promise<T> {
+  private async ask<T>(topic: string, request: () => Promise<T>, attempts = LEADER_ATTEMPTS): Promise<T> {
     try {
       return await request();
     } catch (cause) {
       if (isLeaderless(cause) && attempts > 1) {
         await sleep(RETRY_MS);
-        return this.#ask(topic, request, attempts - 1);
+        return this.ask(topic, request, attempts - 1);
       }
-      const failure = kafkaFailure(cause, topic ? `topic ${topic} on ${this.#where}` : this.#where);
-      throw failure.code === "kafka_topic_missing" ? await this.#missing(topic, failure) : failure;
+      const failure = kafkaFailure(cause, topic ? `topic ${topic} on ${this.where}` : this.where);
+      throw failure.code === "kafka_topic_missing" ? await this.missing(topic, failure) : failure;
     }
   }
 
-  async #missing(topic: string, failure: HashbrookError): Promise<HashbrookError> {
-    const names = await this.#admin.listTopics().catch(() => [] as string[]);
+  private async missing(topic: string, failure: HashbrookError): Promise<HashbrookError> {
+    const names = await this.admin.listTopics().catch(() => [] as string[]);
     const near = similar(topic, names);
     const hint = near.length > 0 ? `similar topics: ${near.join(", ")}; ${failure.hint}` : failure.hint;
-    return new HashbrookError("kafka_topic_missing", `topic ${topic} does not exist on ${this.#where}`, {
+    return new HashbrookError("kafka_topic_missing", `topic ${topic} does not exist on ${this.where}`, {
       ...(hint !== undefined && { hint }),
       cause: failure.cause,
     });

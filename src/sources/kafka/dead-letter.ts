@@ -39,14 +39,14 @@ const LEAST_KEPT = 1 << 10;
  * topic is truncated, and its header `__connect.errors.value.bytes` has its true length.
  */
 export class DeadLetterTopic {
-  readonly #producer: KafkaProducer;
+  private readonly producer: KafkaProducer;
 
-  readonly #connector: string;
-  #truncated = 0;
+  private readonly connector: string;
+  private truncations = 0;
 
   private constructor(producer: KafkaProducer, connector: string) {
-    this.#producer = producer;
-    this.#connector = connector;
+    this.producer = producer;
+    this.connector = connector;
   }
 
   /**
@@ -61,7 +61,7 @@ export class DeadLetterTopic {
 
   /** Events that were truncated, since the topic did not accept them whole. */
   get truncated(): number {
-    return this.#truncated;
+    return this.truncations;
   }
 
   /**
@@ -70,8 +70,8 @@ export class DeadLetterTopic {
    */
   async send(rejects: readonly DeadLetter[]): Promise<void> {
     try {
-      const letters = rejects.map((reject) => record(reject, this.#connector));
-      await this.#producer.send(letters, (letter) => this.#shorter(letter));
+      const letters = rejects.map((reject) => record(reject, this.connector));
+      await this.producer.send(letters, (letter) => this.shorter(letter));
     } catch (cause) {
       if (!(cause instanceof HashbrookError && cause.code === "kafka_topic_missing")) throw cause;
       const hint = "the topic of --dead-letter-topic was deleted: create it again, then continue with --resume";
@@ -80,12 +80,12 @@ export class DeadLetterTopic {
   }
 
   async close(): Promise<void> {
-    await this.#producer.close();
+    await this.producer.close();
   }
 
   /** Counts a letter when it is truncated for the first time. */
-  #shorter(letter: Letter): Letter | undefined {
-    if (!isTruncated(letter.headers)) this.#truncated++;
+  private shorter(letter: Letter): Letter | undefined {
+    if (!isTruncated(letter.headers)) this.truncations++;
     return shortened(letter);
   }
 }

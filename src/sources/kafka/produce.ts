@@ -119,56 +119,56 @@ async function* runs(
 
 /** Sends at the requested rate, and counts. */
 class Pace {
-  readonly #options: ProduceOptions;
-  readonly #partitions: number;
-  readonly #clock: Clock;
-  readonly #started: number;
-  #messages = 0;
-  #bytes = 0;
+  private readonly options: ProduceOptions;
+  private readonly partitions: number;
+  private readonly clock: Clock;
+  private readonly started: number;
+  private messages = 0;
+  private bytes = 0;
 
   constructor(options: ProduceOptions, partitions: number) {
-    this.#options = options;
-    this.#partitions = partitions;
-    this.#clock = options.clock ?? systemClock;
-    this.#started = this.#clock.now();
+    this.options = options;
+    this.partitions = partitions;
+    this.clock = options.clock ?? systemClock;
+    this.started = this.clock.now();
   }
 
   /** @returns false if it was stopped before all were sent */
   async send(records: readonly KafkaRecord[], producer: KafkaProducer): Promise<boolean> {
     for (let from = 0; from < records.length; ) {
-      if (this.#options.signal?.aborted) return false;
-      const due = this.#due();
+      if (this.options.signal?.aborted) return false;
+      const due = this.due();
       if (due === 0) {
-        await sleep(TICK_MS, undefined, { signal: this.#options.signal }).catch(() => {});
+        await sleep(TICK_MS, undefined, { signal: this.options.signal }).catch(() => {});
         continue;
       }
       const now = records.slice(from, from + due);
       await producer.send(now);
       from += now.length;
-      this.#messages += now.length;
-      for (const { value } of now) this.#bytes += value?.length ?? 0;
-      this.#options.onProgress?.(this.produced());
+      this.messages += now.length;
+      for (const { value } of now) this.bytes += value?.length ?? 0;
+      this.options.onProgress?.(this.produced());
     }
     return true;
   }
 
   /** Messages that are due by now and have not been sent. */
-  #due(): number {
-    const { rate } = this.#options;
+  private due(): number {
+    const { rate } = this.options;
     if (rate === undefined) return RUN;
-    const elapsed = this.#clock.now() - this.#started + TICK_MS;
-    return Math.max(0, Math.floor((elapsed * rate) / 1000) - this.#messages);
+    const elapsed = this.clock.now() - this.started + TICK_MS;
+    return Math.max(0, Math.floor((elapsed * rate) / 1000) - this.messages);
   }
 
   produced(): Produced {
-    const seconds = (this.#clock.now() - this.#started) / 1000;
-    const rate = seconds > 0 ? Math.round(this.#messages / seconds) : 0;
-    const { topic } = this.#options;
+    const seconds = (this.clock.now() - this.started) / 1000;
+    const rate = seconds > 0 ? Math.round(this.messages / seconds) : 0;
+    const { topic } = this.options;
     return {
       topic,
-      partitions: this.#partitions,
-      messages: this.#messages,
-      bytes: this.#bytes,
+      partitions: this.partitions,
+      messages: this.messages,
+      bytes: this.bytes,
       seconds,
       messages_per_second: rate,
     };

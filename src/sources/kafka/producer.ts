@@ -63,13 +63,13 @@ const HEADER_OVERHEAD = 10;
  */
 export class KafkaProducer {
   readonly topic: string;
-  readonly #client: KafkaClient;
-  readonly #options: KafkaOptions;
-  readonly #settings: Required<ProducerOptions>;
-  #producer: Producer | undefined;
+  private readonly client: KafkaClient;
+  private readonly options: KafkaOptions;
+  private readonly settings: Required<ProducerOptions>;
+  private producer: Producer | undefined;
   /** Offset of the first record of the last request, by partition. */
-  readonly #offsets = new Map<number, bigint>();
-  #last: Promise<unknown> = Promise.resolve();
+  private readonly offsets = new Map<number, bigint>();
+  private last: Promise<unknown> = Promise.resolve();
 
   private constructor(
     options: KafkaOptions,
@@ -77,10 +77,10 @@ export class KafkaProducer {
     settings: ProducerOptions & { readonly batchBytes: number },
   ) {
     this.topic = topic;
-    this.#options = options;
-    this.#settings = { compression: "none", retries: options.retries ?? 15, ...settings };
+    this.options = options;
+    this.settings = { compression: "none", retries: options.retries ?? 15, ...settings };
     // Reconnecting during a send has its own number of attempts, the client's; when they are used up, the send fails.
-    this.#client = createKafka({ ...options, retries: this.#settings.retries });
+    this.client = createKafka({ ...options, retries: this.settings.retries });
   }
 
   /**
@@ -94,7 +94,7 @@ export class KafkaProducer {
     });
     const { batchBytes = BATCH_BYTES, ...others } = settings;
     const producer = new KafkaProducer(options, topic, { ...others, batchBytes: Math.min(batchBytes, most) });
-    await producer.#connect();
+    await producer.connect();
     return producer;
   }
 
@@ -105,63 +105,63 @@ export class KafkaProducer {
    * @throws kafka_unreachable (after all attempts), kafka_topic_missing, kafka_auth, kafka_failed
    */
   send<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R> = () => undefined): Promise<void> {
-    const turn = this.#last.then(() => this.#sendAll(records, shorter));
-    this.#last = turn.catch(() => {});
+    const turn = this.last.then(() => this.sendAll(records, shorter));
+    this.last = turn.catch(() => {});
     return turn;
   }
 
   /** Offset of the first record of the last request to a partition; it decreases only if the topic was recreated. */
   lastOffset(partition: number): bigint | undefined {
-    return this.#offsets.get(partition);
+    return this.offsets.get(partition);
   }
 
   /** Waits for what is being sent, then disconnects. */
   async close(): Promise<void> {
-    await this.#last;
-    await this.#disconnect();
+    await this.last;
+    await this.disconnect();
   }
 
-  async #sendAll<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R>): Promise<void> {
-    for (const batch of batches(records, this.#settings.batchBytes)) await this.#sendBatch(batch, shorter);
+  private async sendAll<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R>): Promise<void> {
+    for (const batch of batches(records, this.settings.batchBytes)) await this.sendBatch(batch, shorter);
   }
 
-  async #sendBatch<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R>): Promise<void> {
-    const producer = this.#producer ?? (await this.#connect());
-    const compression = compressionTypes[this.#settings.compression];
+  private async sendBatch<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R>): Promise<void> {
+    const producer = this.producer ?? (await this.connect());
+    const compression = compressionTypes[this.settings.compression];
     try {
       const request = { topic: this.topic, acks: -1, compression, messages: records.map(toMessage) };
       for (const { partition, baseOffset } of await producer.send(request))
-        this.#offsets.set(partition, BigInt(baseOffset ?? 0));
+        this.offsets.set(partition, BigInt(baseOffset ?? 0));
     } catch (cause) {
       // The sequence numbers of failed records are in doubt: the broker could take later records with them for
       // duplicates.
-      await this.#disconnect();
+      await this.disconnect();
       const instead = isTooLarge(cause) ? smaller(records, shorter) : [];
-      if (instead.length === 0) throw this.#failure(cause);
-      for (const batch of instead) await this.#sendBatch(batch, shorter);
+      if (instead.length === 0) throw this.failure(cause);
+      for (const batch of instead) await this.sendBatch(batch, shorter);
     }
   }
 
-  #failure(cause: unknown): HashbrookError {
-    return kafkaFailure(cause, `topic ${this.topic} on ${this.#options.brokers.join(",")}`);
+  private failure(cause: unknown): HashbrookError {
+    return kafkaFailure(cause, `topic ${this.topic} on ${this.options.brokers.join(",")}`);
   }
 
-  async #connect(): Promise<Producer> {
-    const retry = retryOptions(this.#options, this.#settings.retries);
-    const producer = this.#client.kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry });
+  private async connect(): Promise<Producer> {
+    const retry = retryOptions(this.options, this.settings.retries);
+    const producer = this.client.kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry });
     try {
       await producer.connect();
     } catch (cause) {
       await producer.disconnect().catch(() => {});
-      throw this.#failure(cause);
+      throw this.failure(cause);
     }
-    this.#producer = producer;
+    this.producer = producer;
     return producer;
   }
 
-  async #disconnect(): Promise<void> {
-    const producer = this.#producer;
-    this.#producer = undefined;
+  private async disconnect(): Promise<void> {
+    const producer = this.producer;
+    this.producer = undefined;
     await producer?.disconnect().catch(() => {});
   }
 }

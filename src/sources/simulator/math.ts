@@ -32,19 +32,19 @@ export function mix(a: number, b: number): number {
 
 /** Attributes of a numbered entity, drawn from its number alone, so nothing needs to be stored. */
 export class Draws {
-  #key = 0;
-  #count = 0;
+  private key = 0;
+  private count = 0;
 
   /** Starts the draws of entity `id` of a kind. */
   of(kindSeed: number, id: number): this {
-    this.#key = mix(kindSeed, id);
-    this.#count = 0;
+    this.key = mix(kindSeed, id);
+    this.count = 0;
     return this;
   }
 
   /** Uniform in [0, 1). */
   uniform(): number {
-    return mix(this.#key, this.#count++) / 4294967296;
+    return mix(this.key, this.count++) / 4294967296;
   }
 
   /** Uniform integer in [0, n). */

@@ -66,15 +66,15 @@ export interface Ad {
  * takes no memory, however large it grows. Users belong to hidden personas that correlate their attributes.
  */
 export class Population {
-  readonly #draws = new Draws();
-  readonly #seed: (kind: number) => number;
+  private readonly draws = new Draws();
+  private readonly seed: (kind: number) => number;
 
   constructor(seed: number) {
-    this.#seed = (kind) => mix(seed, kind);
+    this.seed = (kind) => mix(seed, kind);
   }
 
   user(id: number, user: User): void {
-    const draws = this.#draws.of(this.#seed(1), id);
+    const draws = this.draws.of(this.seed(1), id);
     const persona = draws.below(PERSONAS);
     user.age = draws.uniform() < 0.08 ? 0 : draws.uniform() < 0.55 ? 1 + (persona % 6) : 1 + draws.below(6);
     user.gender = draws.uniform() < 0.06 ? 0 : draws.uniform() < (persona & 1 ? 0.8 : 0.25) ? 1 : 2;
@@ -86,11 +86,11 @@ export class Population {
     user.browser = browsers[draws.below(browsers.length)];
     user.connection = draws.pick(connectionShares[user.device]);
     user.effect = 0.1 * draws.normal();
-    this.#interests(user, persona);
+    this.interests(user, persona);
   }
 
-  #interests(user: User, persona: number): void {
-    const draws = this.#draws;
+  private interests(user: User, persona: number): void {
+    const draws = this.draws;
     const wanted = draws.uniform() < 0.15 ? 0 : 1 + draws.below(MAX_INTERESTS);
     user.interestCount = 0;
     for (let i = 0; i < wanted; i++) {
@@ -104,15 +104,15 @@ export class Population {
   }
 
   site(id: number, site: Site): void {
-    const draws = this.#draws.of(this.#seed(2), id);
+    const draws = this.draws.of(this.seed(2), id);
     site.category = draws.pick(siteCategoryShares);
     site.layout = draws.below(4);
     site.effect = 0.15 * draws.normal();
   }
 
   ad(id: number, born: number): Ad {
-    const seed = this.#seed;
-    const draws = this.#draws;
+    const seed = this.seed;
+    const draws = this.draws;
     const campaign = Math.max(0, Math.floor(id / ADS_PER_CAMPAIGN) - draws.of(seed(3), id).below(OPEN_CAMPAIGNS));
     const advertiser = zipf(draws.of(seed(4), campaign).uniform(), ADVERTISERS, 5, 3);
 

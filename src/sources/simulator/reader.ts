@@ -6,35 +6,35 @@ const CHUNK = 1 << 16;
 
 /** Reads simulated rows as if from a file; rows are generated on demand. */
 export class SimulatedReader implements Reader {
-  readonly #simulator: Simulator;
-  readonly #writer: ImpressionWriter;
-  readonly #chunk = new Uint8Array(CHUNK);
-  #rest = this.#chunk.subarray(0, 0);
-  #rowsLeft: number;
+  private readonly simulator: Simulator;
+  private readonly writer: ImpressionWriter;
+  private readonly chunk = new Uint8Array(CHUNK);
+  private rest = this.chunk.subarray(0, 0);
+  private rowsLeft: number;
   consumed = 0;
 
   constructor(rows: number, seed: number, format: SimulatorFormat) {
-    this.#rowsLeft = rows;
-    this.#simulator = new Simulator(seed);
-    this.#writer = new ImpressionWriter(format);
+    this.rowsLeft = rows;
+    this.simulator = new Simulator(seed);
+    this.writer = new ImpressionWriter(format);
   }
 
   read(target: Uint8Array): number {
-    if (this.#rest.length === 0) this.#refill();
-    const count = Math.min(target.length, this.#rest.length);
-    target.set(this.#rest.subarray(0, count));
-    this.#rest = this.#rest.subarray(count);
+    if (this.rest.length === 0) this.refill();
+    const count = Math.min(target.length, this.rest.length);
+    target.set(this.rest.subarray(0, count));
+    this.rest = this.rest.subarray(count);
     return count;
   }
 
-  #refill(): void {
+  private refill(): void {
     let end = 0;
-    for (; this.#rowsLeft > 0 && end <= CHUNK - MAX_ROW_BYTES; this.#rowsLeft--) {
+    for (; this.rowsLeft > 0 && end <= CHUNK - MAX_ROW_BYTES; this.rowsLeft--) {
       this.consumed += SIMULATED_ROW_BYTES;
-      this.#simulator.next();
-      end = this.#writer.write(this.#simulator.row, this.#chunk, end);
+      this.simulator.next();
+      end = this.writer.write(this.simulator.row, this.chunk, end);
     }
-    this.#rest = this.#chunk.subarray(0, end);
+    this.rest = this.chunk.subarray(0, end);
   }
 
   close(): void {}

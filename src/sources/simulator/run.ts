@@ -77,87 +77,93 @@ export async function simulate(options: SimulateOptions): Promise<SimulatedFacts
 /** Collects rows into larger chunks. */
 class Chunks {
   bytes = 0;
-  readonly #write: SimulatedSink;
-  readonly #chunk = new Uint8Array(CHUNK);
-  #end = 0;
+  private readonly write: SimulatedSink;
+  private readonly chunk = new Uint8Array(CHUNK);
+  private end = 0;
 
   constructor(write: SimulatedSink) {
-    this.#write = write;
+    this.write = write;
   }
 
   /** @param row writes one row at a position of the bytes, and returns the position after it */
   add(row: (bytes: Uint8Array, at: number) => number): void | Promise<void> {
-    this.#end = row(this.#chunk, this.#end);
-    if (this.#end > CHUNK - MAX_ROW_BYTES) return this.flush();
+    this.end = row(this.chunk, this.end);
+    if (this.end > CHUNK - MAX_ROW_BYTES) return this.flush();
   }
 
   async flush(): Promise<void> {
-    const end = this.#end;
-    this.#end = 0;
+    const end = this.end;
+    this.end = 0;
     this.bytes += end;
-    if (end > 0) await this.#write(this.#chunk.subarray(0, end));
+    if (end > 0) await this.write(this.chunk.subarray(0, end));
   }
 }
 
 /** Writes impressions and clicks separately. */
 class Parts {
-  readonly #impressions: Chunks;
-  readonly #clicks: Chunks;
-  readonly #delayed: DelayedClicks;
-  readonly #writeClick: ReturnType<typeof clickWriter>;
+  private readonly impressions: Chunks;
+  private readonly clicks: Chunks;
+  private readonly delayed: DelayedClicks;
+  private readonly writeClick: ReturnType<typeof clickWriter>;
 
   constructor(seed: number, format: SimulatorFormat, { impressions, clicks, window }: SplitOptions) {
-    this.#impressions = new Chunks(impressions ?? (() => {}));
-    this.#clicks = new Chunks(clicks ?? (() => {}));
-    this.#delayed = new DelayedClicks(seed, window);
-    this.#writeClick = clickWriter(format);
+    this.impressions = new Chunks(impressions ?? (() => {}));
+    this.clicks = new Chunks(clicks ?? (() => {}));
+    this.delayed = new DelayedClicks(seed, window);
+    this.writeClick = clickWriter(format);
   }
 
   /** @returns whether the click on this impression will be reported */
   click(row: Simulator["row"]): boolean {
-    return this.#delayed.add(row);
+    return this.delayed.add(row);
   }
 
   async add(row: Simulator["row"], writer: ImpressionWriter): Promise<void> {
     const { label } = row;
     row.label = -1;
-    await this.#impressions.add((bytes, at) => writer.write(row, bytes, at));
+    await this.impressions.add((bytes, at) => writer.write(row, bytes, at));
     row.label = label;
-    await this.#writeClicks(row.time);
+    await this.writeClicks(row.time);
   }
 
   async flush(): Promise<void> {
-    await this.#writeClicks(Number.POSITIVE_INFINITY);
-    await this.#impressions.flush();
-    await this.#clicks.flush();
+    await this.writeClicks(Number.POSITIVE_INFINITY);
+    await this.impressions.flush();
+    await this.clicks.flush();
   }
 
   /** Writes the clicks before a time (ms). */
-  async #writeClicks(time: number): Promise<void> {
-    for (let click = this.#delayed.next(time); click; click = this.#delayed.next(time)) {
+  private async writeClicks(time: number): Promise<void> {
+    for (let click = this.delayed.next(time); click; click = this.delayed.next(time)) {
       const due = click;
-      await this.#clicks.add((bytes, at) => this.#writeClick(due, bytes, at));
+      await this.clicks.add((bytes, at) => this.writeClick(due, bytes, at));
     }
   }
 }
 
 class FactCounter {
-  readonly #clicks = new Float64Array(BINS);
-  readonly #others = new Float64Array(BINS);
-  readonly #seen = { user: new Seen(), site: new Seen(), ad: new Seen(), campaign: new Seen(), advertiser: new Seen() };
-  #rows = 0;
-  #loss = 0;
+  private readonly clicks = new Float64Array(BINS);
+  private readonly others = new Float64Array(BINS);
+  private readonly seen = {
+    user: new Seen(),
+    site: new Seen(),
+    ad: new Seen(),
+    campaign: new Seen(),
+    advertiser: new Seen(),
+  };
+  private rows = 0;
+  private loss = 0;
 
   add(row: Simulator["row"]): void {
-    this.#rows++;
+    this.rows++;
     const bin = Math.floor(row.oracle * BINS);
-    (row.label ? this.#clicks : this.#others)[bin]++;
-    this.#loss -= Math.log(row.label ? row.oracle : 1 - row.oracle);
-    if (row.user >= 0) this.#seen.user.add(row.user);
-    this.#seen.site.add(row.site);
-    this.#seen.ad.add(row.ad);
-    this.#seen.campaign.add(row.campaign);
-    this.#seen.advertiser.add(row.advertiser);
+    (row.label ? this.clicks : this.others)[bin]++;
+    this.loss -= Math.log(row.label ? row.oracle : 1 - row.oracle);
+    if (row.user >= 0) this.seen.user.add(row.user);
+    this.seen.site.add(row.site);
+    this.seen.ad.add(row.ad);
+    this.seen.campaign.add(row.campaign);
+    this.seen.advertiser.add(row.advertiser);
   }
 
   result(): Omit<SimulatedFacts, "bytes"> {
@@ -165,16 +171,16 @@ class FactCounter {
     let others = 0;
     let ordered = 0;
     for (let i = 0; i < BINS; i++) {
-      ordered += this.#clicks[i] * (others + this.#others[i] / 2);
-      clicks += this.#clicks[i];
-      others += this.#others[i];
+      ordered += this.clicks[i] * (others + this.others[i] / 2);
+      clicks += this.clicks[i];
+      others += this.others[i];
     }
-    const { user, site, ad, campaign, advertiser } = this.#seen;
+    const { user, site, ad, campaign, advertiser } = this.seen;
     return {
-      rows: this.#rows,
-      baseRate: clicks / this.#rows,
+      rows: this.rows,
+      baseRate: clicks / this.rows,
       oracleAuc: ordered / (clicks * others),
-      oracleLogloss: this.#loss / this.#rows,
+      oracleLogloss: this.loss / this.rows,
       distinct: {
         user: user.count,
         site: site.count,
@@ -189,15 +195,15 @@ class FactCounter {
 /** Counts distinct small integers. */
 class Seen {
   count = 0;
-  #marks = new Uint8Array(1 << 12);
+  private marks = new Uint8Array(1 << 12);
 
   add(id: number): void {
-    if (id >= this.#marks.length) {
+    if (id >= this.marks.length) {
       const grown = new Uint8Array(2 * id);
-      grown.set(this.#marks);
-      this.#marks = grown;
+      grown.set(this.marks);
+      this.marks = grown;
     }
-    this.count += 1 - this.#marks[id];
-    this.#marks[id] = 1;
+    this.count += 1 - this.marks[id];
+    this.marks[id] = 1;
   }
 }

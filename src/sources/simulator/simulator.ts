@@ -44,80 +44,80 @@ export interface SimulatorOptions {
  */
 export class Simulator {
   readonly row: Impression;
-  readonly #rng: Rng;
-  readonly #effects: Effects;
-  readonly #population: Population;
-  readonly #ads: Ad[] = [];
-  readonly #user: User;
-  readonly #site: Site = { category: 0, layout: 0, effect: 0 };
-  readonly #taste = new Float64Array(DIMS);
-  readonly #visitMs: number;
+  private readonly rng: Rng;
+  private readonly effects: Effects;
+  private readonly population: Population;
+  private readonly ads: Ad[] = [];
+  private readonly user: User;
+  private readonly site: Site = { category: 0, layout: 0, effect: 0 };
+  private readonly taste = new Float64Array(DIMS);
+  private readonly visitMs: number;
   /** Streams of different seeds share no event id (except for one pair of seeds in a million). */
-  readonly #firstEvent: number;
-  #nextAd = 0;
-  #visits = 0;
-  #leftOnPage = 0;
-  #driftedAt = Number.NEGATIVE_INFINITY;
+  private readonly firstEvent: number;
+  private nextAd = 0;
+  private visits = 0;
+  private leftOnPage = 0;
+  private driftedAt = Number.NEGATIVE_INFINITY;
   /** Log-odds added by user, page and time. */
-  #visitEffect = 0;
-  #activity = 0;
+  private visitEffect = 0;
+  private activity = 0;
 
   /** @param seed a 32-bit integer */
   constructor(seed: number, options: SimulatorOptions = {}) {
     const { start = 1_736_121_600_000, rowsPerDay = 300_000 } = options;
-    this.#rng = new Rng(seed);
-    this.#effects = new Effects(this.#rng.next());
-    this.#population = new Population(this.#rng.next());
-    this.#visitMs = (2 * DAY) / rowsPerDay;
-    this.#firstEvent = (seed % 2 ** 20) * 2 ** 32;
-    this.row = { ...emptyImpression(start), event: this.#firstEvent - 1 };
-    this.#user = { ...this.row, effect: 0 };
-    for (let i = 0; i < ADS_SHOWN; i++) this.#ads.push(this.#newAd(start - this.#rng.below(7 * DAY)));
+    this.rng = new Rng(seed);
+    this.effects = new Effects(this.rng.next());
+    this.population = new Population(this.rng.next());
+    this.visitMs = (2 * DAY) / rowsPerDay;
+    this.firstEvent = (seed % 2 ** 20) * 2 ** 32;
+    this.row = { ...emptyImpression(start), event: this.firstEvent - 1 };
+    this.user = { ...this.row, effect: 0 };
+    for (let i = 0; i < ADS_SHOWN; i++) this.ads.push(this.newAd(start - this.rng.below(7 * DAY)));
   }
 
   /** Generates the next impression into `row`. */
   next(): void {
     const { row } = this;
     row.event++;
-    const rows = row.event - this.#firstEvent;
-    if (this.#leftOnPage === 0) this.#visit();
+    const rows = row.event - this.firstEvent;
+    if (this.leftOnPage === 0) this.visit();
     else row.slot = (row.slot + 1) % names.slots.length;
-    this.#leftOnPage--;
-    if (rows % ROWS_PER_NEW_AD === 0) this.#ads[this.#rng.below(ADS_SHOWN)] = this.#newAd(row.time);
-    const ad = this.#show();
-    const logit = this.#visitEffect + this.#adEffect(ad) + this.#jointEffect(ad);
+    this.leftOnPage--;
+    if (rows % ROWS_PER_NEW_AD === 0) this.ads[this.rng.below(ADS_SHOWN)] = this.newAd(row.time);
+    const ad = this.show();
+    const logit = this.visitEffect + this.adEffect(ad) + this.jointEffect(ad);
     row.oracle = sigmoid(Math.max(-7, Math.min(7, logit)));
-    row.label = this.#rng.uniform() < row.oracle ? 1 : 0;
+    row.label = this.rng.uniform() < row.oracle ? 1 : 0;
     row.views++;
   }
 
-  #newAd(born: number): Ad {
-    return this.#population.ad(this.#nextAd++, born);
+  private newAd(born: number): Ad {
+    return this.population.ad(this.nextAd++, born);
   }
 
   /** Draws a page visit: time, user and site. */
-  #visit(): void {
+  private visit(): void {
     const { row } = this;
-    const rng = this.#rng;
-    const users = FIRST_USERS + Math.floor(this.#visits++ / VISITS_PER_NEW_USER);
-    const gap = (rng.uniform() + rng.uniform()) * this.#visitMs;
+    const rng = this.rng;
+    const users = FIRST_USERS + Math.floor(this.visits++ / VISITS_PER_NEW_USER);
+    const gap = (rng.uniform() + rng.uniform()) * this.visitMs;
     row.time += Math.round(gap / TRAFFIC[Math.floor(row.time / HOUR) % 24]);
-    if (row.time - this.#driftedAt >= HOUR) {
-      this.#driftedAt = row.time;
-      this.#effects.drift(row.time);
+    if (row.time - this.driftedAt >= HOUR) {
+      this.driftedAt = row.time;
+      this.effects.drift(row.time);
     }
-    this.#arrive(zipf(rng.uniform(), users, 30, 2));
-    this.#leftOnPage = 1;
-    for (let u = rng.uniform(); u >= pageShares[this.#leftOnPage - 1]; ) this.#leftOnPage++;
-    row.slot = (this.#site.layout + rng.below(3)) % names.slots.length;
-    this.#visitEffect = this.#visitEffects();
+    this.arrive(zipf(rng.uniform(), users, 30, 2));
+    this.leftOnPage = 1;
+    for (let u = rng.uniform(); u >= pageShares[this.leftOnPage - 1]; ) this.leftOnPage++;
+    row.slot = (this.site.layout + rng.below(3)) % names.slots.length;
+    this.visitEffect = this.visitEffects();
   }
 
-  #arrive(id: number): void {
+  private arrive(id: number): void {
     const { row } = this;
-    const rng = this.#rng;
-    const user = this.#user;
-    this.#population.user(id, user);
+    const rng = this.rng;
+    const user = this.user;
+    this.population.user(id, user);
     row.user = id;
     if (rng.uniform() < ANONYMOUS) {
       row.user = -1;
@@ -138,26 +138,26 @@ export class Simulator {
     row.hour = Math.floor(local / HOUR) % 24;
     row.day = (Math.floor(local / DAY) + 3) % 7;
     const spread = Math.sqrt(Math.sqrt(id + 30));
-    this.#activity = 3460 / (spread * spread * spread);
-    row.views = row.user < 0 ? 0 : Math.floor(this.#activity * (row.hour / 24) * (0.5 + rng.uniform()));
+    this.activity = 3460 / (spread * spread * spread);
+    row.views = row.user < 0 ? 0 : Math.floor(this.activity * (row.hour / 24) * (0.5 + rng.uniform()));
     row.site = zipf(rng.uniform(), SITES, 2, 3);
-    this.#population.site(row.site, this.#site);
-    row.siteCategory = this.#site.category;
-    row.query = this.#queryLength();
+    this.population.site(row.site, this.site);
+    row.siteCategory = this.site.category;
+    row.query = this.queryLength();
   }
 
   /** Number of words searched for: always on search pages, sometimes on a few other kinds. */
-  #queryLength(): number {
+  private queryLength(): number {
     const kind = names.siteCategories[this.row.siteCategory];
     const probability = kind === "search" ? 1 : kind === "video" || kind === "shopping" ? 0.5 : 0;
-    const rng = this.#rng;
+    const rng = this.rng;
     return rng.uniform() < probability ? 1 + rng.below(4) + rng.below(4) + (rng.below(8) === 0 ? rng.below(8) : 0) : -1;
   }
 
-  #visitEffects(): number {
+  private visitEffects(): number {
     const { row } = this;
-    const effects = this.#effects;
-    const taste = this.#taste;
+    const effects = this.effects;
+    const taste = this.taste;
     const part = Math.floor(row.hour / 6);
     for (let d = 0; d < DIMS; d++) {
       taste[d] =
@@ -182,18 +182,18 @@ export class Simulator {
       effects.browser[row.browser] +
       effects.connection[row.connection] +
       effects.siteCategory[row.siteCategory] +
-      this.#site.effect +
-      this.#user.effect +
+      this.site.effect +
+      this.user.effect +
       0.2 * triangle(row.hour / 24 - effects.hourPhase[row.siteCategory])
     );
   }
 
   /** Draws an ad; one that matches none of the user's interests is redrawn half of the time. */
-  #show(): Ad {
+  private show(): Ad {
     const { row } = this;
-    const rng = this.#rng;
-    let ad = this.#ads[zipf(rng.uniform(), ADS_SHOWN, 4, 3)];
-    if (this.#matches(ad) === 0 && rng.uniform() < 0.5) ad = this.#ads[zipf(rng.uniform(), ADS_SHOWN, 4, 3)];
+    const rng = this.rng;
+    let ad = this.ads[zipf(rng.uniform(), ADS_SHOWN, 4, 3)];
+    if (this.matches(ad) === 0 && rng.uniform() < 0.5) ad = this.ads[zipf(rng.uniform(), ADS_SHOWN, 4, 3)];
     row.ad = ad.id;
     row.campaign = ad.campaign;
     row.advertiser = ad.advertiser;
@@ -205,8 +205,8 @@ export class Simulator {
     return ad;
   }
 
-  #matches(ad: Ad): number {
-    const { interests, interestCount } = this.#user;
+  private matches(ad: Ad): number {
+    const { interests, interestCount } = this.user;
     let matches = 0;
     for (let i = 0; i < interestCount; i++) {
       if (names.categoryOfTopic[interests[i]] === ad.category) matches++;
@@ -214,8 +214,8 @@ export class Simulator {
     return matches;
   }
 
-  #adEffect(ad: Ad): number {
-    const effects = this.#effects;
+  private adEffect(ad: Ad): number {
+    const effects = this.effects;
     const age = (this.row.time - ad.born) / DAY;
     return (
       ad.quality -
@@ -227,19 +227,19 @@ export class Simulator {
   }
 
   /** Log-odds that depend on several columns of the row. */
-  #jointEffect(ad: Ad): number {
+  private jointEffect(ad: Ad): number {
     const { row } = this;
-    const effects = this.#effects;
+    const effects = this.effects;
     const category = ad.category;
     let affinity = 0;
-    for (let d = 0; d < DIMS; d++) affinity += this.#taste[d] * effects.categoryAppeal[category * DIMS + d];
+    for (let d = 0; d < DIMS; d++) affinity += this.taste[d] * effects.categoryAppeal[category * DIMS + d];
     const offPrice = ad.logPrice - (3.2 + effects.agePrice[row.age] + effects.countryPrice[row.country]);
     const price = ad.cents < 0 ? 0.5 : 1 / (1 + offPrice * offPrice);
     const offQuery = (row.query - 4) / 2;
     const query = row.query < 0 ? 0 : (0.7 + effects.queryTaste[category]) * (1 / (1 + offQuery * offQuery) - 0.4);
     return (
       affinity +
-      MATCH[this.#matches(ad)] +
+      MATCH[this.matches(ad)] +
       0.8 * (price - 0.5) +
       query -
       ((0.6 + effects.fatigue[category]) * row.views) / (row.views + 15) +
