@@ -1,5 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
-import { answerError, reasonOf, unreachable } from "./errors.js";
+import { answerError, isBucketMissing, unanswered } from "./errors.js";
 import type { ObjectReader, ReadOptions, StoredObject } from "./object-store.js";
 
 /** Longer than any object takes, and short enough to notice a dead connection. */
@@ -7,6 +7,9 @@ const TIMEOUT_MS = 60_000;
 
 /** Objects have a little over 8 MiB; a response beyond this limit is not one. */
 const MOST_BYTES = 256 << 20;
+
+/** Of an error response, as much is read, in bytes. */
+const MOST_TOLD = 64 << 10;
 
 /** Sends a request; the same for every kind of store behind HTTP. */
 export type Ask = (address: string, request: RequestInit) => Promise<Response>;
@@ -45,7 +48,7 @@ export async function readOver(
     try {
       return await objectOf(await ask(address, { ...request, signal }), address);
     } catch (error) {
-      throw error instanceof HashbrookError ? error : unreachable(address, reasonOf(error), error);
+      throw error instanceof HashbrookError ? error : unanswered(address, error);
     }
   });
 }
@@ -53,10 +56,22 @@ export async function readOver(
 async function objectOf(response: Response, address: string): Promise<StoredObject | "known" | null> {
   const { status, headers } = response;
   if (status === 200) return { bytes: await bytesOf(response, address), tag: headers.get("etag") ?? "" };
-  await response.body?.cancel();
+  const text = await beginningOf(response);
   if (status === 304) return "known";
-  if (status === 404) return null;
-  throw answerError(address, status);
+  if (status === 404 && !isBucketMissing(status, text)) return null;
+  throw answerError(address, status, text);
+}
+
+/** The beginning of what an error response says. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MOST_TOLD) break;
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 async function bytesOf({ body }: Response, address: string): Promise<Uint8Array> {
@@ -67,7 +82,7 @@ async function bytesOf({ body }: Response, address: string): Promise<Uint8Array>
     bytes += chunk.length;
     if (bytes > MOST_BYTES)
       throw new HashbrookError("store_refused", `${address}: larger than ${MOST_BYTES} bytes, the limit of an object`, {
-        hint: "check that the address is that of a delta log's objects",
+        hint: "check the address: what is there was not written by hashbrook",
       });
   }
   return new Uint8Array(Buffer.concat(chunks));

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AwsClient } from "aws4fetch";
 import { isPlainHttp, withoutSecrets } from "../core/address.js";
 import { HashbrookError } from "../core/errors.js";
-import { answerError, isTemporary, reasonOf, unreachable } from "./errors.js";
+import { answerError, isBucketMissing, isTemporary, unanswered, unreachable } from "./errors.js";
 import { readOver } from "./http-reader.js";
 import type { ObjectStore, ReadOptions, StoredObject, WriteOptions } from "./object-store.js";
 
@@ -57,12 +57,13 @@ export class S3Store implements ObjectStore {
       "cache-control": immutable ? FOR_EVER : A_SECOND,
       ...(only === "absent" ? { "if-none-match": "*" } : only && { "if-match": only.tag }),
     };
-    const { response, repeated } = await this.put(this.addressOf(key), headers, bytes);
+    const { response, text, repeated } = await this.put(this.addressOf(key), headers, bytes);
     if (response.status === 412 && repeated) return this.ownTag(key, bytes);
-    if (response.status === 412 || (only && response.status === 404)) return null;
+    const unmet = response.status === 412 || (only && response.status === 404);
+    if (unmet && !isBucketMissing(response.status, text)) return null;
     // Two conditional writes at the same time: both may be retried.
     if (response.status === 409) throw unreachable(this.addressOf(key), "is being written by another process");
-    if (!response.ok) throw answerError(this.addressOf(key), response.status);
+    if (!response.ok) throw answerError(this.addressOf(key), response.status, text);
     return response.headers.get("etag") ?? "";
   }
 
@@ -71,8 +72,8 @@ export class S3Store implements ObjectStore {
     for (let attempt = 0; ; attempt++) {
       const request = { method: "PUT", headers, body: bytes as Uint8Array<ArrayBuffer> };
       const response = await this.ask(address, request, this.once);
-      await response.arrayBuffer();
-      if (attempt === RETRIES || !isTemporary(response.status)) return { response, repeated: attempt > 0 };
+      const text = await response.text();
+      if (attempt === RETRIES || !isTemporary(response.status)) return { response, text, repeated: attempt > 0 };
       await sleep(RETRY_MS * 2 ** attempt);
     }
   }
@@ -90,7 +91,7 @@ export class S3Store implements ObjectStore {
       if (after !== undefined) query.set("start-after", this.prefix + after);
       const response = await this.ask(`${this.base}?${query}`, {});
       const text = await response.text();
-      if (!response.ok) throw answerError(this.base, response.status);
+      if (!response.ok) throw answerError(this.base, response.status, text);
       const page = [...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key.slice(this.prefix.length));
       keys.push(...page);
       if (page.length === 0 || !/<IsTruncated>true</.test(text)) return keys.sort();
@@ -104,15 +105,15 @@ export class S3Store implements ObjectStore {
 
   private async removeOne(key: string): Promise<void> {
     const response = await this.ask(this.addressOf(key), { method: "DELETE" });
-    await response.arrayBuffer();
-    if (!response.ok && response.status !== 404) throw answerError(this.addressOf(key), response.status);
+    const text = await response.text();
+    if (!response.ok && response.status !== 404) throw answerError(this.addressOf(key), response.status, text);
   }
 
   private async ask(address: string, request: RequestInit, client = this.client): Promise<Response> {
     try {
       return await client.fetch(address, request);
     } catch (error) {
-      throw unreachable(address, reasonOf(error), error);
+      throw unanswered(address, error);
     }
   }
 

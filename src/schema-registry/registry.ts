@@ -2,6 +2,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { isPlainHttp, withoutSecrets } from "../core/address.js";
 import { HashbrookError } from "../core/errors.js";
 import { isObject } from "../core/json.js";
+import { networkFailure } from "../core/network-errors.js";
 import type { SchemaText } from "../event-schemas/types.js";
 
 /** How to reach a schema registry. Plain data: it can be sent to another thread. */
@@ -99,7 +100,8 @@ export class SchemaRegistry {
         last = error;
       }
     }
-    throw failed(`${url}${route}: ${reasonOf(last)}`, last);
+    const { reason, hint } = networkFailure(last);
+    throw failed(`${url}${route}: ${reason}`, last, hint);
   }
 
   /** @throws HashbrookError for what no retry can fix */
@@ -141,13 +143,6 @@ type Answer = Readonly<Record<string, unknown>>;
 function textOf({ schema }: Answer, route: string): string {
   if (typeof schema === "string") return schema;
   throw failed(`${route}: no "schema" in the response`);
-}
-
-/** What fetch says, and why. */
-function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error & { cause?: unknown };
-  const why = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : "";
-  return why ? `${message} (${why})` : message;
 }
 
 function failed(message: string, cause?: unknown, hint?: string): HashbrookError {

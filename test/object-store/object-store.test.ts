@@ -1,11 +1,14 @@
 import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { nodeFiles } from "../../src/core/files.js";
 import { DirectoryStore } from "../../src/object-store/directory-store.js";
 import type { ObjectStore } from "../../src/object-store/object-store.js";
 import { openReader, openStore } from "../../src/object-store/open-store.js";
+import { S3Store } from "../../src/object-store/s3-store.js";
 import { leftName } from "../core/left-name.js";
 import { doubtfulStore } from "./doubtful-store.js";
 import { fileServer } from "./file-server.js";
@@ -163,6 +166,49 @@ describe("a bucket that applies a write and answers with an error", () => {
     const store = await doubtfulStore((objects, key) => objects.set(key, Buffer.from("theirs")));
     expect(await store.write("head.json", bytes("mine"), { only, immutable: false })).toBeNull();
     expect(await store.read("head.json")).toMatchObject({ bytes: bytes("theirs") });
+  });
+});
+
+/** A bucket that answers every request with one status and code of the S3 protocol. */
+async function refusingStore(status: number, code: string): Promise<ObjectStore> {
+  const server = createServer((_, response) => {
+    response.writeHead(status).end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return new S3Store("bucket", "run", { accessKeyId: "a", secretAccessKey: "b", region: "us-east-1", endpoint });
+}
+
+describe("a bucket that refuses", () => {
+  it.each([
+    [404, "NoSuchBucket", "create the bucket"],
+    [301, "PermanentRedirect", "AWS_REGION"],
+    [400, "AuthorizationHeaderMalformed", "AWS_REGION"],
+    [403, "RequestTimeTooSkewed", "clock"],
+    [400, "ExpiredToken", "expired"],
+    [403, "SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY"],
+    [403, "AccessDenied", "ListBucket"],
+    [403, "Odd", "docs/OPERATIONS.md"],
+    [501, "NotImplemented", "conditional writes"],
+    [405, "MethodNotAllowed", "check the address"],
+  ])("with %i %s says what to do, not to look for a delta log's objects", async (status, code, hint) => {
+    const store = await refusingStore(status, code);
+    const refused = {
+      code: "store_refused",
+      message: expect.stringContaining(`responded with status ${status} (${code})`),
+      hint: expect.stringContaining(hint),
+    };
+    await expect(store.read("checkpoint.json")).rejects.toMatchObject(refused);
+    await expect(store.write("checkpoint.json", bytes("1"), { ...put, only: "absent" })).rejects.toMatchObject(refused);
+    await expect(store.list()).rejects.toMatchObject(refused);
+  });
+
+  it("has no object under a key that it does not know", async () => {
+    expect(await (await refusingStore(404, "NoSuchKey")).read("checkpoint.json")).toBeNull();
   });
 });
 
