@@ -82,7 +82,7 @@ export async function serve(
     const started = { listening: url, ...(adminUrl && { admin: adminUrl }), ...modelFacts(models), ...damage };
     process.stdout.write(`${JSON.stringify(started)}\n`);
     onReady(url);
-    await stopped(signal);
+    await stopped(signal, served.threads);
     models.draining = true;
     if (signal.reason !== "SIGINT") await new Promise((resolve) => setTimeout(resolve, flags.drainMs ?? 0));
   } finally {
@@ -216,8 +216,16 @@ function modelFacts(models: Models): object {
   return { models: models.all.map((model) => ({ name: model.name, ...model.stable.version })) };
 }
 
-async function stopped(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+/** @throws HashbrookError if nothing can be scored any more: a supervisor may start the server again */
+async function stopped(signal: AbortSignal, threads?: ScoringThreads): Promise<void> {
+  if (signal.aborted) return;
+  const death = await new Promise<HashbrookError | undefined>((resolve) => {
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    void threads?.lost.then(resolve);
+  });
+  if (!death) return;
+  const { code, message, hint = "start the server again" } = death;
+  throw new HashbrookError(code, `nothing can be scored any more: ${message}`, { hint, cause: death });
 }
 
 function adminTokensOf({ adminPort, adminTokenFile }: ServeFlags): string[] | undefined {

@@ -1,7 +1,11 @@
-/** What the operating system refuses, by its code, and what to do about it. */
+/** What the operating system, or Node for a thread, refuses, by its code, and what to do about it. */
 const refusals: Readonly<Record<string, { readonly limit?: true; readonly file?: true; readonly hint: string }>> = {
   EMFILE: { limit: true, hint: "this process may not open more files: raise the limit (ulimit -n)" },
   ENFILE: { limit: true, hint: "the machine may not open more files: close some, or raise the limit (fs.file-max)" },
+  ERR_WORKER_OUT_OF_MEMORY: {
+    limit: true,
+    hint: "a thread's heap is full: raise its limit (NODE_OPTIONS=--max-old-space-size=MB)",
+  },
   ENOSPC: { hint: "free some space on the disk; the temporary folder is TMPDIR" },
   EDQUOT: { hint: "the disk quota of this user is used up: free some space, or raise it" },
   EROFS: { hint: "the file system is read-only: name a place on another one" },

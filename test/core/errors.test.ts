@@ -60,6 +60,7 @@ it("reports what the system refuses with a hint, wherever it happens, not as an 
     expect(plain).toMatchObject({ code: "source_unreadable", hint: expect.stringMatching(mend) });
   }
   const thread = Object.assign(new Error("Worker initialization failure: EMFILE"), { code: "ERR_WORKER_INIT_FAILED" });
-  for (const error of [refused("EMFILE"), refused("ENFILE"), thread])
+  const full = Object.assign(new Error("JS heap out of memory"), { code: "ERR_WORKER_OUT_OF_MEMORY" });
+  for (const error of [refused("EMFILE"), refused("ENFILE"), thread, full])
     expect(toPlainError(error)).toMatchObject({ code: "runtime_unavailable", hint: expect.stringContaining("limit") });
 });

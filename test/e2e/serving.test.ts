@@ -1,7 +1,9 @@
 import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serve } from "../../src/cli/serve.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { LR } from "../small-specs.js";
 import { ended, report, run, start, temporary } from "./hashbrook.js";
@@ -155,4 +157,20 @@ it("writes no lines for an empty file", async () => {
     "-",
   ]);
   expect([status, stdout]).toEqual([0, ""]);
+});
+
+it("ends with an error when the thread of the models has ended: it answered 503 for ever, and nothing told why", async () => {
+  const out = join(folder, "lost");
+  await report(["train", "--model", LR, "--data", "simulate:500:5", "--out", out]);
+  const workers: Worker[] = [];
+  const started = (worker: Worker) => workers.push(worker);
+  process.on("worker", started);
+  const checkpoint = [{ name: undefined, source: out }];
+  const flags = { checkpoint, host: "127.0.0.1", port: 0, workers: 1 };
+  const serving = serve(flags, new AbortController().signal, () => void workers[0].terminate());
+  await expect(serving).rejects.toMatchObject({
+    code: "internal",
+    message: expect.stringMatching("nothing can be scored any more: the model thread ended"),
+  });
+  process.off("worker", started);
 });

@@ -280,6 +280,7 @@ describe("in threads", () => {
     await end(1);
     expect(dispatcher.gone).toBe(true);
     await expect(score(few)).rejects.toMatchObject({ code: "not_ready", status: 503 });
+    expect((await own.lost).message).toMatch("a scoring thread ended");
     await own.close();
     await trainer.model.close();
   });

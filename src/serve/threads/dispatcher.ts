@@ -32,6 +32,8 @@ export interface TurnResult {
 export interface Lane {
   /** It has ended for good: it is given no more requests. */
   readonly gone?: boolean;
+  /** Its thread is being replaced, which takes up to seconds: it is given requests only if no other lane could take them. */
+  readonly starting?: boolean;
   /**
    * Takes requests, drops some, and runs: at least once, at most until none are left or another turn waits.
    * @param told called during the turn with what is finished, and every few milliseconds as a sign of life
@@ -164,7 +166,7 @@ export class Dispatcher {
     this.refuseLate();
     if (this.ended) for (const { reject } of this.queue.splice(0)) reject(ended("every scoring thread has ended"));
     if (this.near && this.few && this.near.lane.ready) void this.turn(this.near, this.queue.splice(0), []);
-    const places = this.places.filter(({ lane }) => !lane.gone);
+    const places = this.open;
     for (let turns = 0; turns < MOST_TURNS; turns++) {
       const free = places.filter(
         (place) => place.turns === turns && (turns === 0 || place.left > 0 || isLong(place) || this.full),
@@ -180,7 +182,14 @@ export class Dispatcher {
   }
 
   private get hasIdle(): boolean {
-    return this.places.some(({ lane, turns }) => turns === 0 && !lane.gone);
+    return this.open.some(({ turns }) => turns === 0);
+  }
+
+  /** Those that are given requests. */
+  private get open(): readonly Place[] {
+    const left = this.places.filter(({ lane }) => !lane.gone);
+    const started = left.filter(({ lane }) => !lane.starting);
+    return started.length > 0 ? started : left;
   }
 
   /** Whether what waits is worth a run of its own. */

@@ -46,8 +46,8 @@ export class ThreadCalls<C extends Calls> {
   private readonly what: string;
   private next = 0;
   private dead: HashbrookError | null = null;
-  /** Resolves when the thread has ended. */
-  readonly ended: Promise<void>;
+  /** Resolves when the thread has ended, to what calls of it fail with from then on. */
+  readonly ended: Promise<HashbrookError>;
 
   /** @param what the thread's name, for errors */
   constructor(worker: Worker, what: string) {
@@ -60,8 +60,7 @@ export class ThreadCalls<C extends Calls> {
     });
     this.ended = new Promise((resolve) => {
       worker.on("exit", (code) => {
-        this.end(cause ? `: ${cause.message}` : ` with code ${code}`, refusalOf(cause));
-        resolve();
+        resolve(this.end(cause ? `: ${cause.message}` : ` with code ${code}`, refusalOf(cause)));
       });
     });
   }
@@ -106,12 +105,14 @@ export class ThreadCalls<C extends Calls> {
   }
 
   /** @param refusal what the system refused, if that ended the thread */
-  private end(how: string, refusal: Refusal | null): void {
+  private end(how: string, refusal: Refusal | null): HashbrookError {
     const { open } = this;
     const code = refusal ? "runtime_unavailable" : "internal";
-    this.dead = new HashbrookError(code, `${this.what} ended${how}`, { hint: refusal?.hint });
-    for (const { reject } of open) reject(this.dead);
+    const dead = new HashbrookError(code, `${this.what} ended${how}`, { hint: refusal?.hint });
+    this.dead = dead;
+    for (const { reject } of open) reject(dead);
     open.clear();
+    return dead;
   }
 }
 

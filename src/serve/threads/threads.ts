@@ -1,6 +1,7 @@
 import { SHARE_ENV, Worker } from "node:worker_threads";
 import { Calibrator, type SliceReport } from "../../calibration/calibrator.js";
 import { builtFile } from "../../core/built-file.js";
+import type { HashbrookError } from "../../core/errors.js";
 import { threadFlags } from "../../core/node-flags.js";
 import type { CalibrationState, ServingState } from "../../delta-log/state.js";
 import type { Dims } from "../../spec/cut.js";
@@ -32,11 +33,16 @@ class ScoringThread {
   private ready: Promise<unknown> = Promise.resolve();
   private starts = 0;
   private closed = false;
+  /** It has died, and its successor has no models yet. */
+  starting = false;
+  /** Resolves when it has died and is not restarted. */
+  readonly lost: Promise<HashbrookError>;
 
   constructor(reader: number, models: ReadonlyMap<number, SharedModel>) {
     this.reader = reader;
     this.models = models;
     this.calls = this.start();
+    this.lost = this.restarted();
   }
 
   /** Runs a model on the requests of host number `host`; null: there is no model. */
@@ -90,17 +96,23 @@ class ScoringThread {
     this.turns = new TurnCount();
     const file = builtFile("serve/threads/scoring-worker.js");
     const worker = new Worker(file, { env: SHARE_ENV, execArgv: threadFlags(), workerData: this.turns.memory });
-    const calls = new ThreadCalls<ScoringCalls>(worker, "a scoring thread");
-    void calls.ended.then(() => this.restart());
-    return calls;
+    return new ThreadCalls<ScoringCalls>(worker, "a scoring thread");
   }
 
-  private restart(): void {
-    const models = [...this.models.values()];
-    for (const { gate } of models) new Gate(gate).forget(this.reader);
-    if (this.closed || this.starts >= MOST_STARTS) return;
-    this.calls = this.start();
-    this.ready = Promise.all(models.map((model) => this.attach(model))).catch(() => undefined);
+  /** Replaces it when it dies, as often as that helps. @returns its last death */
+  private async restarted(): Promise<HashbrookError> {
+    for (;;) {
+      const death = await this.calls.ended;
+      const models = [...this.models.values()];
+      for (const { gate } of models) new Gate(gate).forget(this.reader);
+      if (this.closed || this.starts >= MOST_STARTS) return death;
+      this.calls = this.start();
+      this.starting = true;
+      const attached = Promise.allSettled(models.map((model) => this.attach(model)));
+      this.ready = attached.then(() => {
+        this.starting = false;
+      });
+    }
   }
 }
 
@@ -109,6 +121,8 @@ export class ScoringThreads {
   private readonly threads: readonly ScoringThread[];
   private readonly holder: ThreadCalls<ModelCalls>;
   private readonly near: NearModels;
+  /** Resolves when the models, or all scoring threads, are lost: nothing can be scored any more. */
+  readonly lost: Promise<HashbrookError>;
   private readonly models = new Map<number, SharedModel>();
   private nextModel = 0;
   private nextHost = 0;
@@ -122,6 +136,8 @@ export class ScoringThreads {
     this.holder = new ThreadCalls(holder, "the model thread");
     this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
     this.near = new NearModels(count, nearMs);
+    const scoring = Promise.all(this.threads.map(({ lost }) => lost)).then((deaths) => deaths[0]);
+    this.lost = Promise.race([this.holder.ended, scoring]);
   }
 
   /**
@@ -138,6 +154,9 @@ export class ScoringThreads {
         turn: (...asked) => thread.turn(host, model(), ...asked),
         get gone() {
           return thread.gone || !holder.alive;
+        },
+        get starting() {
+          return thread.starting;
         },
       };
     });

@@ -246,6 +246,28 @@ it("two turns of a thread that has ended do not fail what its successor is given
   expect((await scores[6]).id).toBe(6);
 });
 
+it("a thread that is being replaced is given nothing that another one can take: it was waited for for seconds", async () => {
+  const [first, second] = [Object.assign(new HeldLane(), { starting: true }), new HeldLane()];
+  const dispatcher = new Dispatcher([first, second], 3);
+  const scores = Array.from({ length: 4 }, () => dispatcher.score(new Uint8Array(10), {}));
+  await passed();
+  await passed();
+  expect([first.asked, second.asked]).toEqual([[], [3]]);
+  first.starting = false;
+  await second.end([0], 2);
+  expect([first.asked, second.asked]).toEqual([[1], [3, 0]]);
+  await first.end([3], 0);
+  await second.end([1, 2], 0);
+  expect(await Promise.all(scores)).toHaveLength(4);
+  first.starting = Object.assign(second, { starting: true }).starting;
+  const last = dispatcher.score(new Uint8Array(10), {});
+  await passed();
+  await passed();
+  expect(first.asked).toEqual([1, 1]);
+  await first.end([4], 0);
+  expect((await last).id).toBe(4);
+});
+
 it("requests that keep arriving do not delay earlier ones", async () => {
   const { lane, scores } = await turnByTurn(4, 0.3);
   expect(lane.asked).toEqual([3]);
