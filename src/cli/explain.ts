@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { Command } from "commander";
 import { writeFileAtomically } from "../core/atomic-file.js";
-import { nodeFiles } from "../core/files.js";
+import { nodeFiles, outputError } from "../core/files.js";
 import type { ExplainProgress, ExplainReport } from "../explain/explain.js";
 import { explain } from "../explain/explain.js";
 import { EXPLANATION } from "../explain/saved.js";
@@ -70,8 +70,8 @@ async function run({ json = false, save, ...flags }: Flags, command: Command): P
   const report = await explain({ ...flags, onProgress: teller(json) });
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[2K");
   tellPassedOver(report.passed_over);
-  if (save) keep(report, argumentsOf(command));
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${[...text(report)].join("\n")}\n`);
+  if (save) keep(report, argumentsOf(command));
 }
 
 function* text(report: ExplainReport): Generator<string> {
@@ -82,7 +82,11 @@ function* text(report: ExplainReport): Generator<string> {
 function keep(report: ExplainReport, command: readonly string[]): void {
   const directory = dirname(report.checkpoint);
   const path = join(directory, EXPLANATION);
-  writeFileAtomically(nodeFiles, path, new TextEncoder().encode(`${JSON.stringify(report)}\n`));
+  try {
+    writeFileAtomically(nodeFiles, path, new TextEncoder().encode(`${JSON.stringify(report)}\n`));
+  } catch (error) {
+    throw outputError(path, error);
+  }
   noteCommand(directory, command);
   process.stderr.write(`saved ${path}\n`);
 }

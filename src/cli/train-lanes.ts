@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { systemClock } from "../core/clock.js";
@@ -110,7 +110,7 @@ function roundsTopic({ out, resume }: Launch, topic: string): string {
   const path = join(out, FILE);
   if (resume && existsSync(path)) return readFileSync(path, "utf8").trim();
   const name = `${topic}.rounds.${systemClock.now().toString(36)}`;
-  mkdirSync(out, { recursive: true });
+  nodeFiles.mkdir(out);
   writeFileAtomically(nodeFiles, path, new TextEncoder().encode(`${name}\n`));
   return name;
 }

@@ -113,8 +113,7 @@ function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory);
   } catch (error) {
-    if (!isDirectory(directory))
-      throw existsSync(directory) ? new Error("a file exists at the path of the directory", { cause: error }) : error;
+    if (!isDirectory(directory)) throw error;
   }
   syncDirectory(parent);
 }
@@ -191,9 +190,15 @@ export function writeFile(files: Files, path: string, data: Uint8Array): void {
   });
 }
 
+/** What to do about an output that the system refused; of an input, ENOENT would say that it is not there itself. */
+function outputHint(error: unknown): string | undefined {
+  if (errorCode(error) === "ENOENT") return "its folder does not exist: create it, or name another place";
+  return hintOf(error);
+}
+
 /** The error for an output that a command cannot write: a file, or "-". */
 export function outputError(path: string, cause: unknown): HashbrookError {
-  const hint = hintOf(cause);
+  const hint = outputHint(cause);
   return new HashbrookError("source_unreadable", `${path}: cannot be written: ${(cause as Error).message}`, {
     hint,
     cause,
@@ -210,6 +215,6 @@ export function writeError(path: string, error: unknown): HashbrookError {
   const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(error) ?? "");
   const hint = full
     ? "Free some space and run the command again (train: with --resume); what was saved before is intact."
-    : hintOf(error);
+    : outputHint(error);
   return new HashbrookError("checkpoint_write", `${path}: could not be written: ${reason}`, { hint, cause: error });
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { rmSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { threadId } from "node:worker_threads";
 import { wallTime } from "./clock.js";
 import { type Files, nodeFiles, quietly } from "./files.js";
@@ -31,6 +31,21 @@ export function temporaryFor(path: string, files: Files = nodeFiles): string {
   if (count === 1) process.once("exit", removeOwn);
   own.add(temporary);
   return temporary;
+}
+
+/**
+ * Creates and removes a file in a folder, or in the nearest one above that exists: what would make writing fail is found
+ * before the work whose result is to be written. @throws Node's errors
+ */
+export function tryFolder(folder: string, files: Files = nodeFiles): void {
+  let nearest = resolve(folder);
+  while (!files.stat(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
+  const temporary = temporaryFor(join(nearest, "try"), files);
+  try {
+    files.close(files.open(temporary, "wx"));
+  } finally {
+    removeTemporary(temporary, files);
+  }
 }
 
 /** To be called when it has got its final name. */

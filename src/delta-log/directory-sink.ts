@@ -1,6 +1,8 @@
 import { dirname, join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
-import { type Files, nodeFiles, quietly, withFile, writeError, writeFile, writeFully } from "../core/files.js";
+import { type Files, nodeFiles, quietly, withFile, writeFile, writeFully } from "../core/files.js";
+import { tryFolder } from "../core/temporary.js";
+import { storeWriteError } from "../object-store/errors.js";
 import type { DeltaSink, Entry, WriterFacts } from "./delta-log.js";
 import { epochOf, fileName, type Listing, listLog, readFrames, UNFINISHED, writerName } from "./directory.js";
 import { sealFrame } from "./frame.js";
@@ -21,6 +23,16 @@ export class DirectorySink implements DeltaSink {
     this.files = files;
   }
 
+  /** @throws HashbrookError log_write if nothing can be written into the directory */
+  static open(directory: string, writer: WriterFacts): DirectorySink {
+    try {
+      tryFolder(directory);
+    } catch (error) {
+      throw storeWriteError(directory, error);
+    }
+    return new DirectorySink(directory, writer);
+  }
+
   async needsSnapshot(): Promise<boolean> {
     const { snapshots } = listLog(this.files, this.directory);
     return snapshots.every((file) => epochOf(this.files, this.directory, file) === null);
@@ -36,9 +48,7 @@ export class DirectorySink implements DeltaSink {
       this.write(path, entry);
       if (entry.kind === "snapshot") this.prune(entry.number);
     } catch (error) {
-      if (error instanceof HashbrookError) throw error;
-      const { message, hint } = writeError(path, error);
-      throw new HashbrookError("log_write", message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+      throw storeWriteError(path, error);
     }
   }
 

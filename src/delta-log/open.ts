@@ -1,5 +1,6 @@
 import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
+import { DirectoryStore } from "../object-store/directory-store.js";
 import { isStore, openReader, openStore } from "../object-store/open-store.js";
 import { kafkaUrl } from "../sources/kafka/options.js";
 import { deltaLogs } from "./defaults.js";
@@ -25,14 +26,20 @@ function kindOf(url: string): "directory" | "objects" | "topic" {
 /**
  * Opens the writing end of the delta log at `url`: a directory, kafka://HOST:PORT[,HOST:PORT…]/TOPIC (created if
  * missing), objects:DIR or s3://BUCKET/PREFIX.
- * @throws HashbrookError usage; kafka_…; store_…
+ * @throws HashbrookError usage; kafka_…; store_…; log_write if nothing can be written into the directory
  */
 export async function openSink(url: string, writer: WriterFacts): Promise<DeltaSink> {
   const kind = kindOf(url);
-  if (kind === "directory") return new DirectorySink(url, writer);
-  if (kind === "objects") return ObjectSink.open(openStore(url), writer);
+  if (kind === "directory") return DirectorySink.open(url, writer);
+  if (kind === "objects") return objectSink(url, writer);
   const { kafka, topic } = kafkaUrl(url);
   return KafkaSink.open(kafka, topic, writer);
+}
+
+async function objectSink(url: string, writer: WriterFacts): Promise<DeltaSink> {
+  const store = openStore(url);
+  if (store instanceof DirectoryStore) store.tryToWrite();
+  return ObjectSink.open(store, writer);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
+import { outputError } from "../core/files.js";
+import { tryFolder } from "../core/temporary.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
 import type { Given } from "../train/settings.js";
@@ -62,6 +64,11 @@ export async function item2vec(options: Item2vecOptions): Promise<Item2vecReport
     onProgress: "?function",
   });
   const settings = settingsOf(options);
+  try {
+    tryFolder(options.out);
+  } catch (error) {
+    throw outputError(options.out, error);
+  }
   const reader = await readerOf(options);
   const sequences = reader.take(settings.minCount);
   if (sequences.tokens.length === 0)

@@ -83,34 +83,47 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     passes: "?count",
   });
   const opened = openCheckpoint(options.checkpoint);
-  const { checkpoint, skipped } = opened;
   const from = specOf(opened);
   const to = typeof options.model === "string" ? loadSpec(options.model) : options.model;
-  checkSame(from, to, checkpoint.path);
+  checkSame(from, to, opened.checkpoint.path);
   const store = new CheckpointStore(options.out);
   if (store.latest().checkpoint)
     throw new HashbrookError("output_exists", `${options.out}: already holds a model`, { hint: "give another --out" });
-  const seen = options.data === undefined ? null : await keysSeen(from, options.data);
-  const saved = blocksOf(checkpoint);
-  const migrated: Migrated[] = [];
-  for (const [t, table] of to.tables.entries()) {
-    if (canonicalJson(table) !== canonicalJson(from.tables[t]))
-      migrated.push(await migrateTable(from, to, t, saved, seen?.[t], options));
-  }
-  const gone = new Set(migrated.flatMap((table) => table.gone));
-  const kept = checkpoint.blocks.filter(({ name }) => !gone.has(name)).map(({ name }) => checkpoint.read(name));
-  const meta = metaOf(checkpoint, to);
-  const blocks = [...kept, ...migrated.flatMap((table) => table.blocks)];
+  // First of all: that the folder cannot be written must not be found after the work.
   store.lock();
   try {
-    const { path } = store.save(checkpoint.examples, { meta, blocks });
-    const tables = migrated.map(({ facts }) => facts);
-    const { examples } = checkpoint;
-    const warnings = lossWarnings(tables);
-    return { checkpoint: path, examples, spec_hash: specHash(to), tables, warnings, passed_over: skipped };
+    return await migrated(opened, { from, to, store }, options);
   } finally {
     store.unlock();
   }
+}
+
+async function migrated(
+  { checkpoint, skipped }: ReturnType<typeof openCheckpoint>,
+  { from, to, store }: { readonly from: CompiledSpec; readonly to: CompiledSpec; readonly store: CheckpointStore },
+  options: MigrateOptions,
+): Promise<MigrationReport> {
+  const seen = options.data === undefined ? null : await keysSeen(from, options.data);
+  const saved = blocksOf(checkpoint);
+  const done: Migrated[] = [];
+  for (const [t, table] of to.tables.entries()) {
+    if (canonicalJson(table) !== canonicalJson(from.tables[t]))
+      done.push(await migrateTable(from, to, t, saved, seen?.[t], options));
+  }
+  const gone = new Set(done.flatMap((table) => table.gone));
+  const kept = checkpoint.blocks.filter(({ name }) => !gone.has(name)).map(({ name }) => checkpoint.read(name));
+  const blocks = [...kept, ...done.flatMap((table) => table.blocks)];
+  const { examples } = checkpoint;
+  const { path } = store.save(examples, { meta: metaOf(checkpoint, to), blocks });
+  const tables = done.map(({ facts }) => facts);
+  return {
+    checkpoint: path,
+    examples,
+    spec_hash: specHash(to),
+    tables,
+    warnings: lossWarnings(tables),
+    passed_over: skipped,
+  };
 }
 
 interface Migrated {

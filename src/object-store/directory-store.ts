@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { type Files, nodeFiles, readFully, withFile } from "../core/files.js";
-import { sweepTemporaries } from "../core/temporary.js";
+import { sweepTemporaries, tryFolder } from "../core/temporary.js";
 import { storeWriteError } from "./errors.js";
 import type { ObjectStore, ReadOptions, StoredObject, WriteOptions } from "./object-store.js";
 
@@ -41,6 +41,15 @@ export class DirectoryStore implements ObjectStore {
       throw storeWriteError(path, error);
     }
     return tagOf(bytes);
+  }
+
+  /** @throws HashbrookError log_write if nothing can be written into the directory */
+  tryToWrite(): void {
+    try {
+      tryFolder(this.directory, this.files);
+    } catch (error) {
+      throw storeWriteError(this.directory, error);
+    }
   }
 
   async list(): Promise<string[]> {

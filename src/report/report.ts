@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { checkArguments } from "../core/arguments.js";
 import { writeFileAtomically } from "../core/atomic-file.js";
@@ -36,7 +35,7 @@ export async function writeReport(options: ReportOptions): Promise<WrittenReport
   const html = out ?? join(directory, "report.html");
   write(html, htmlOf(data));
   if (svg === undefined) return { html, svgs: [] };
-  written(svg, () => mkdirSync(svg, { recursive: true }));
+  written(svg, () => nodeFiles.mkdir(svg));
   const charts = data.sections.flatMap(({ charts = [] }) => charts);
   const svgs = charts.map((chart) => {
     const path = join(svg, `${chart.id}.svg`);

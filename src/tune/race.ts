@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { fromPlainError, HashbrookError, type PlainError } from "../core/errors.js";
+import { nodeFiles } from "../core/files.js";
 import { BLOCK_EVENTS, type ScoredStream } from "../metrics/score-blocks.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Report } from "../train/metrics/report.js";
@@ -224,5 +225,5 @@ export function known(found: Standing | null): Standing {
 
 function makeRoom(out: string): void {
   rmSync(out, { recursive: true, force: true });
-  mkdirSync(dirname(out), { recursive: true });
+  nodeFiles.mkdir(dirname(out));
 }

@@ -4,7 +4,7 @@ import { readSafetensorsLayout } from "../checkpoints/safetensors.js";
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { bytesOf } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
-import { type Files, nodeFiles, readWhole } from "../core/files.js";
+import { type Files, nodeFiles, outputError, readWhole } from "../core/files.js";
 import { decodeNpy, type NpyArray, npyHeader } from "../core/npy.js";
 import { fromHalf } from "../delta-log/precision.js";
 import { isParquet } from "../sources/files/parquet.js";
@@ -45,7 +45,7 @@ export function writeIdVectors(
     writeFileAtomically(files, join(directory, IDS), Buffer.from(lines));
     writeFileAtomically(files, join(directory, FACTS), Buffer.from(`${JSON.stringify(facts, null, 2)}\n`));
   } catch (error) {
-    throw new HashbrookError("source_unreadable", `${directory}: cannot be written: ${(error as Error).message}`);
+    throw outputError(directory, error);
   }
 }
 

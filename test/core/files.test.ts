@@ -7,6 +7,7 @@ import {
   errorCode,
   type Files,
   nodeFiles,
+  outputError,
   readFully,
   readWhole,
   withFile,
@@ -14,6 +15,14 @@ import {
   writeFully,
 } from "../../src/core/files.js";
 import { temporaryDirectory } from "../checkpoints/samples.js";
+
+function caught(step: () => unknown): unknown {
+  try {
+    return step();
+  } catch (error) {
+    return error;
+  }
+}
 
 it("reads and writes more than 2 GiB in pieces that Node takes: ERR_FS_FILE_TOO_LARGE", () => {
   const sizes: number[] = [];
@@ -28,6 +37,28 @@ it("reads and writes more than 2 GiB in pieces that Node takes: ERR_FS_FILE_TOO_
   expect(whole.byteLength).toBe(bytes);
   expect(writeFully(huge, 1, whole, 0)).toBe(bytes);
   expect(sizes).toEqual([2 ** 30, 2 ** 30, 5, 2 ** 30, 2 ** 30, 5]);
+});
+
+it("the error for an output in a folder that does not exist says so: ENOENT without a hint", () => {
+  const path = join(temporaryDirectory(), "none", "a");
+  for (const error of [outputError, writeError])
+    expect(
+      error(
+        path,
+        caught(() => nodeFiles.open(path, "wx")),
+      ).hint,
+    ).toContain("folder does not exist");
+});
+
+it("the error for a folder whose name a file has comes with a hint", () => {
+  const path = join(temporaryDirectory(), "a");
+  writeFileSync(path, "");
+  expect(
+    writeError(
+      path,
+      caught(() => nodeFiles.mkdir(path)),
+    ).hint,
+  ).toContain("has this name");
 });
 
 describe("nodeFiles", () => {

@@ -1,6 +1,7 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { writerName } from "../../src/delta-log/directory.js";
 import { openFollow } from "../../src/delta-log/open.js";
 import { Scorer } from "../../src/serve/scorer.js";
 import { train } from "../../src/train/train.js";
@@ -55,11 +56,14 @@ it("a run whose last changes cannot be published still saves its checkpoint, and
   const follower = Scorer.follow(openFollow(log));
   await reaches(follower, 2_000);
   rmSync(log, { recursive: true });
-  writeFileSync(log, "no directory");
+  // The log's folder can be written when the run begins; its writer's mark, and so the entry after it, cannot.
+  const epoch = Number(readFileSync(join(out, "epoch"), "utf8")) + 1_000_000_000;
+  writeFileSync(join(out, "epoch"), `${epoch}`);
+  mkdirSync(join(log, writerName(epoch + 1, 1)), { recursive: true });
   const failed = run(4_000);
   await expect(failed).rejects.toMatchObject({ code: "log_write", hint: expect.stringContaining("--resume") });
   await expect(failed).rejects.toThrow(/not published, but are saved in .*checkpoint-000000004000/);
-  rmSync(log);
+  rmSync(log, { recursive: true });
   expect((await run(6_000)).examples_this_run).toBe(2_000);
   const [late, trained] = [Scorer.follow(openFollow(log)), await Scorer.load(out)];
   for (const scorer of [follower, late]) {
@@ -68,3 +72,16 @@ it("a run whose last changes cannot be published still saves its checkpoint, and
   }
   await Promise.all([follower.close(), late.close(), trained.close()]);
 });
+
+it.each(["", "objects:"])(
+  "a log that cannot be written (%sDIR) is noticed before anything is learned",
+  async (scheme) => {
+    const out = temporary();
+    const log = join(out, "a-file");
+    writeFileSync(log, "no folder");
+    const publish = { urls: [`${scheme}${join(log, "deltas")}`], everyMs: 1_000_000 };
+    const run = train({ model: "features/ads-demo.yaml", data: "simulate:2000:7", out: join(out, "run"), publish });
+    await expect(run).rejects.toMatchObject({ code: "log_write", hint: expect.stringContaining("not a folder") });
+    expect(readdirSync(join(out, "run")).filter((name) => name.startsWith("checkpoint-"))).toEqual([]);
+  },
+);

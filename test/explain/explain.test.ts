@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
@@ -189,6 +189,18 @@ describe("explain", () => {
     const saved = JSON.parse(readFileSync(join(out, "explain.json"), "utf8"));
     expect(saved).toMatchObject({ model: "ads-demo", quality: { examples: 300 } });
   });
+});
+
+it("an explanation that cannot be saved is still printed", async () => {
+  const saved = join(out, "explain.json");
+  rmSync(saved, { force: true });
+  mkdirSync(saved);
+  writeFileSync(join(saved, "a"), "");
+  const args = ["explain", "--checkpoint", out, "--data", later, "--limit", "300", "--repetitions", "1", "--save"];
+  const { stdout, stderr, status } = await run(args);
+  rmSync(saved, { recursive: true });
+  expect([status, stderr]).toEqual([3, expect.stringMatching(/explain\.json: cannot be written/)]);
+  expect(stdout).toMatch(/left out: logloss/);
 });
 
 /** Rows for a table's spec: every third is positive. */

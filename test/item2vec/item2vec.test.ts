@@ -154,6 +154,15 @@ describe("item2vec", () => {
     expect(told.at(-1)).toEqual({ epoch: epochs, words: words * epochs, seconds: expect.any(Number), done: 1 });
   });
 
+  it("a folder that cannot be written is noticed before anything is read, with a hint", async () => {
+    const out = join(file(""), "vectors");
+    await expect(item2vec({ data: "none.txt", out })).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: expect.stringContaining("cannot be written"),
+      hint: expect.stringContaining("not a folder"),
+    });
+  });
+
   it("gives the same bytes for the same seed, different ones for another", async () => {
     const data = file(planted(300));
     const bytes = async (seed: number) => {

@@ -45,6 +45,17 @@ train: { window: 400 }
 
 const section = (report: ReportData, id: string) => report.sections.find((one) => one.id === id)!;
 
+it.runIf(process.platform === "linux")(
+  "a folder of figures that cannot be made is an error: an endless loop in /proc",
+  async () => {
+    const svg = "/proc/hashbrook/figures";
+    await expect(writeReport({ directory: out, out: join(temporary(), "a.html"), svg })).rejects.toMatchObject({
+      code: "source_unreadable",
+      message: expect.stringContaining("cannot be written"),
+    });
+  },
+);
+
 describe("the report of a run", () => {
   it("has quality, curves, calibration, validation, tables, fields, explanations, and the command lines", async () => {
     const report = await runReport(out);

@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { TOGETHER, type TogetherFile } from "../../checkpoints/together-file.js";
 import { writeFileAtomically } from "../../core/atomic-file.js";
@@ -34,7 +33,7 @@ export function writeTogether(
   if (!resume) refuseHeld(contenders);
   const path = join(directory, TOGETHER);
   try {
-    mkdirSync(directory, { recursive: true });
+    nodeFiles.mkdir(directory);
     const text = JSON.stringify({ version: 1, models: [...models, ...others] } satisfies TogetherFile, null, 2);
     writeFileAtomically(nodeFiles, path, Buffer.from(`${text}\n`));
   } catch (error) {
