@@ -57,7 +57,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   lmdb: /^row-store\/lmdb\.ts$/,
   aws4fetch: /^object-store\/s3-store\.ts$/,
   fzstd: /^core\/zstd\.ts$/,
-  hyparquet: /^sources\/files\/parquet(-pages)?\.ts$/,
+  hyparquet: /^sources\/files\/parquet(-pages|-values)?\.ts$/,
   "apache-arrow": /^sources\/files\/arrow\.ts$/,
   fastify: /^serve\//,
   "prom-client": /^(serve|train)\/metrics\/prometheus/,

@@ -13,3 +13,15 @@ export function twosComplement(bytes: Uint8Array): bigint {
     bytes.reduce((high, byte) => (high << 8n) | BigInt(byte), 0n),
   );
 }
+
+/** The largest power of ten that a double holds exactly. */
+const EXACT_PLACES = 22;
+
+/** value ÷ 10^places as a number, rounded once; a whole number keeps all its digits if `places` is at most 0. */
+export function scaledNumber(value: number | bigint, places: number): number | bigint {
+  if (places <= 0) return BigInt(value) * 10n ** BigInt(-places);
+  const near = Number(value);
+  // A division of two exact numbers rounds once.
+  if (Number.isSafeInteger(near) && places <= EXACT_PLACES) return near / 10 ** places;
+  return Number(fixedPoint(BigInt(value), places));
+}

@@ -2,7 +2,7 @@ import { fstatSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { AsyncRecordBatchFileReader, AsyncRecordBatchStreamReader, Data, RecordBatch } from "apache-arrow";
 import { HashbrookError } from "../../core/errors.js";
-import { fixedPoint } from "../../core/fixed-point.js";
+import { scaledNumber } from "../../core/fixed-point.js";
 import { lz4Decompress } from "../../core/lz4.js";
 import { zstdDecompress } from "../../core/zstd.js";
 import { shrunk, systemFailure } from "../failure.js";
@@ -275,7 +275,7 @@ function plainMembers(value: Members, type: ArrowType | undefined): object {
 function decimalOf(words: Uint32Array, scale: number): bigint | number {
   const bits = words.reduceRight((high, word) => (high << 32n) | BigInt(word), 0n);
   const unscaled = BigInt.asIntN(32 * words.length, bits);
-  return scale > 0 ? Number(fixedPoint(unscaled, scale)) : unscaled * 10n ** BigInt(-scale);
+  return scaledNumber(unscaled, scale);
 }
 
 const damaged = (name: string, what: string, cause: unknown): HashbrookError =>

@@ -1,5 +1,5 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import type { AsyncBuffer, ColumnData, Compressors, FileMetaData, ParquetParsers, SchemaElement } from "hyparquet";
+import type { AsyncBuffer, ColumnData, Compressors, FileMetaData, ParquetParsers } from "hyparquet";
 import type { HashbrookError } from "../../core/errors.js";
 import { twosComplement } from "../../core/fixed-point.js";
 import { lz4DecompressBlock } from "../../core/lz4.js";
@@ -7,6 +7,7 @@ import { zstdDecompress } from "../../core/zstd.js";
 import type { Reader } from "../reader.js";
 import { lineOf, textOf, WrittenJson } from "./json-lines.js";
 import { checkPages, chunksOf } from "./parquet-pages.js";
+import { keepValues } from "./parquet-values.js";
 import { behindRows, RowsReader, rowsDamaged } from "./rows-reader.js";
 import { TableFile } from "./table-file.js";
 
@@ -34,27 +35,6 @@ const parsers = {
   jsonFromBytes: (bytes: Uint8Array | undefined) => bytes && new WrittenJson(textOf(bytes)),
   geometryFromBytes: (bytes: Uint8Array | undefined) => bytes && twosComplement(bytes),
 };
-
-/**
- * Declares whole decimals in a way in which they keep all their digits (ids of data warehouses are often decimals of 38
- * digits): hyparquet converts decimals to doubles, but leaves a plain INT64 alone, and gives a geometry's bytes to a
- * parser. Geometries are declared as geographies, which hyparquet converts alike.
- */
-function keepDigits(element: SchemaElement): void {
-  const { type, scale = 0, logical_type: logical } = element;
-  if (logical?.type === "GEOMETRY") element.logical_type = { type: "GEOGRAPHY" };
-  if (element.converted_type !== "DECIMAL" || scale !== 0) return;
-  delete element.converted_type;
-  if (type === "INT32" || type === "INT64") delete element.logical_type;
-  else element.logical_type = { type: "GEOMETRY" };
-}
-
-/** hyparquet makes objects of structs, in which a member of this name would be lost. */
-function refuseLostMembers({ row_groups }: FileMetaData): void {
-  const paths = row_groups.flatMap(({ columns }) => columns.map(({ meta_data: meta }) => meta?.path_in_schema ?? []));
-  const lost = paths.find((path) => path.includes("__proto__", 1));
-  if (lost) throw new Error(`${lost.join(".")}: a member of a struct cannot be named __proto__`);
-}
 
 /**
  * Decompresses a raw snappy block, for formats that hyparquet does not read (Avro). Its first varint is the
@@ -109,6 +89,7 @@ class ParquetReader extends RowsReader {
   private readonly name: string;
   private readonly file: TableFile;
   private readonly metadata: FileMetaData;
+  private readonly converts: Converts;
   private readonly parsers: Partial<ParquetParsers>;
   private group = 0;
   private rows = 0;
@@ -117,8 +98,14 @@ class ParquetReader extends RowsReader {
   /** Columns of the next rows, of which some were returned already; null: the next rows are not decoded yet. */
   private columns: DecodedColumns | null = null;
 
-  private constructor(name: string, file: TableFile, metadata: FileMetaData, given: Partial<ParquetParsers>) {
+  private constructor(
+    name: string,
+    file: TableFile,
+    { metadata, converts }: { readonly metadata: FileMetaData; readonly converts: Converts },
+    given: Partial<ParquetParsers>,
+  ) {
     super();
+    this.converts = converts;
     this.parsers = given;
     this.name = name;
     this.file = file;
@@ -127,16 +114,16 @@ class ParquetReader extends RowsReader {
   }
 
   static async open(name: string, path: string, given: Partial<ParquetParsers> = parsers): Promise<ParquetReader> {
-    const { parquetMetadataAsync } = await import("hyparquet");
+    const { parquetMetadataAsync, parquetSchema } = await import("hyparquet");
+    const { isListLike: isList, isMapLike: isMap } = await import("hyparquet/src/schema.js");
     const readerOf = async (file: TableFile) => {
       if (file.bytes(file.size - 4, 4).toString("latin1") === "PARE") throw new Error("the file is encrypted");
       const metadata = await parquetMetadataAsync(bufferOf(file), { parsers });
       // The footer is plain if only columns are encrypted.
       if (metadata.row_groups.some(({ columns }) => columns.some((column) => column.crypto_metadata)))
         throw new Error("columns of the file are encrypted");
-      metadata.schema.forEach(keepDigits);
-      refuseLostMembers(metadata);
-      return new ParquetReader(name, file, metadata, given);
+      const converts = keepValues(metadata, parquetSchema(metadata), { isMap, isList });
+      return new ParquetReader(name, file, { metadata, converts }, given);
     };
     return TableFile.open(name, path, readerOf, (cause) => damaged(name, "cannot read the Parquet footer", cause));
   }
@@ -187,7 +174,7 @@ class ParquetReader extends RowsReader {
     const file = await this.checkedGroup();
     const end = rows === 0 ? Math.min(FIRST_ROWS, groupEnd) : groupEnd;
     const names = parquetSchema(metadata).children.map(({ element }) => element.name);
-    const columns = new DecodedColumns(names, end);
+    const columns = new DecodedColumns(names, end, this.converts);
     const onChunk = (values: ColumnData) => columns.add(values);
     await parquetRead({ file, metadata, compressors, parsers, rowStart: rows, rowEnd: end, onChunk });
     return columns;
@@ -212,17 +199,24 @@ class ParquetReader extends RowsReader {
   }
 }
 
+/** What makes the value that was meant of what hyparquet returns, by column. */
+type Converts = ReadonlyMap<string, (value: unknown) => unknown>;
+
+const asIs = (value: unknown): unknown => value;
+
 /** Decoded values of consecutive rows, by column. */
 class DecodedColumns {
   readonly end: number;
   private readonly parts: Map<string, ColumnData[]>;
+  private readonly converts: Converts;
 
   /**
    * @param names of all columns, in the file's order
    * @param end number of the file's rows up to and including the last of these
    */
-  constructor(names: readonly string[], end: number) {
+  constructor(names: readonly string[], end: number, converts: Converts) {
     this.end = end;
+    this.converts = converts;
     this.parts = new Map(names.map((name) => [name, []]));
   }
 
@@ -234,10 +228,12 @@ class DecodedColumns {
     // In an ordinary object, a column named __proto__ would be lost.
     const none = this.parts.has("__proto__") ? null : Object.prototype;
     const rows = Array.from({ length: end - from }, (): Record<string, unknown> => Object.create(none));
-    for (const [name, parts] of this.parts)
+    for (const [name, parts] of this.parts) {
+      const convert = this.converts.get(name) ?? asIs;
       for (const { rowStart, rowEnd, columnData } of parts)
         for (let row = Math.max(from, rowStart); row < Math.min(end, rowEnd); row++)
-          rows[row - from][name] = columnData[row - rowStart];
+          rows[row - from][name] = convert(columnData[row - rowStart]);
+    }
     return rows;
   }
 }

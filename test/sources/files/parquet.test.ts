@@ -115,6 +115,27 @@ describe("a Parquet file", () => {
     expect(ends).toHaveLength(600);
   });
 
+  it("keeps keys of maps whatever they are: one of `__proto__` was lost, and bytes were a list of numbers", async () => {
+    const rows = (await contentOf(join(FIXTURES, "keys.parquet"))).trimEnd().split("\n");
+    expect(rows.map((row) => /"tags":(\{[^}]*\})/.exec(row)?.[1])).toEqual([
+      ...['{"a":1,"__proto__":2}', '{"__proto__":3}', "{}", undefined],
+      '{"constructor":4,"a":5}',
+    ]);
+    expect(rows.map((row) => /"site":(\[.*\]),"bytes"/.exec(row)?.[1])).toEqual([
+      ...['[{"by":{"__proto__":{"price":123456789012345.02}}}]', "[]", undefined],
+      ...['[null,{"by":{}},{}]', '[{"by":{}}]'],
+    ]);
+    expect(rows.map((row) => JSON.parse(row).bytes)).toEqual([0, 1, 2, 3, 4].map((i) => ({ é: i })));
+  });
+
+  it("has decimals as JSON reads their text, also in lists: they were divided as doubles, which rounds twice", async () => {
+    const rows = (await contentOf(join(FIXTURES, "keys.parquet"))).trimEnd().split("\n");
+    const texts = ["9007199254740993.7", "0.3", "-9007199254740992.9", "0.0", "123456789012345678.9"];
+    expect(Number("-90071992547409929") / 10).not.toBe(Number(texts[2]));
+    for (const [i, row] of rows.entries())
+      expect(JSON.parse(row)).toMatchObject({ price: Number(texts[i]), prices: [Number(texts[i])] });
+  });
+
   it("has columns of any name; a struct's member __proto__ is refused", async () => {
     const arrow = await readAll(await openArrow("names", "test/fixtures/arrow/names.arrow", 0));
     expect(await contentOf(join(FIXTURES, "names.parquet"))).toBe(arrow.replaceAll(/,"inner":{[^}]*}/g, ""));
