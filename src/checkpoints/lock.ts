@@ -1,17 +1,8 @@
 import { join } from "node:path";
 import { HashbrookError } from "../core/errors.js";
 import { errorCode, type Files, quietly } from "../core/files.js";
-import { isAlive, machineName, startTime } from "../core/processes.js";
+import { isAlive, machineName, ownerName, ownerNamed, type ProcessId, thisProcess } from "../core/processes.js";
 import { checksumOf } from "./checksum.js";
-
-/** Identifies a process: a pid is reused, a pid with its start time is not. */
-export interface ProcessId {
-  readonly pid: number;
-  /** Start time in the kernel's ticks since boot; 0 if unknown. */
-  readonly started: number;
-  /** Identifies boot and pid namespace (container): 8 hex digits. */
-  readonly machine: string;
-}
 
 /** This process, and which others are alive; injected so that tests can simulate processes. */
 export interface Processes {
@@ -21,7 +12,7 @@ export interface Processes {
 
 /** The processes of this machine. */
 export const systemProcesses: Processes = {
-  self: () => ({ pid: process.pid, started: startTime(process.pid) ?? 0, machine: machine() }),
+  self: () => thisProcess(machine()),
   alive(id) {
     // A pid of another boot or container means nothing here. That owner is most likely gone (a restarted container); if
     // not, it stops at its next save, which finds its lock taken.
@@ -93,15 +84,6 @@ export const lockName = (id: ProcessId): string => `writer-${ownerName(id)}.lock
 function parseLockName(name: string): ProcessId | undefined {
   const [, owner = ""] = /^writer-(.*)\.lock$/.exec(name) ?? [];
   return ownerNamed(owner);
-}
-
-/** A process as part of a file's name. */
-export const ownerName = ({ pid, started, machine }: ProcessId): string => `${pid}-${started}-${machine}`;
-
-/** The process that `ownerName` has named; undefined if the text is no such name. */
-export function ownerNamed(name: string): ProcessId | undefined {
-  const match = /^(\d+)-(\d+)-([0-9a-f]{8})$/.exec(name);
-  return match ? { pid: Number(match[1]), started: Number(match[2]), machine: match[3] } : undefined;
 }
 
 function lockedBy(directory: string, pid: number): HashbrookError {

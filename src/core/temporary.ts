@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { threadId } from "node:worker_threads";
 import { wallTime } from "./clock.js";
 import { type Files, nodeFiles, quietly } from "./files.js";
-import { isAlive, machineName, startTime } from "./processes.js";
+import { isAlive, machineName, ownerName, ownerNamed, thisProcess } from "./processes.js";
 
 /** What a process that cannot be looked up has not changed for so long (ms) was left behind. */
 const LEFT_MS = 86_400_000;
@@ -27,7 +27,7 @@ export function temporaryFor(path: string, files: Files = nodeFiles): string {
   const folder = dirname(path);
   const name = basename(path).slice(0, MOST_NAME);
   if (!sweptOf(files).has(folder)) quietly(() => removeLeft(files, folder, name));
-  const temporary = join(folder, `.${name}.${self()}-${threadId * 2 ** 32 + ++count}.tmp`);
+  const temporary = join(folder, `.${name}.${owner()}-${threadId * 2 ** 32 + ++count}.tmp`);
   if (count === 1) process.once("exit", removeOwn);
   own.add(temporary);
   return temporary;
@@ -80,34 +80,35 @@ function removeOwn(): void {
   for (const temporary of own) quietly(() => rmSync(temporary, { recursive: true, force: true }));
 }
 
-/** Earlier versions gave the pid alone. */
-const TEMPORARY = /^\.(.+)\.(\d+)(?:-([0-9a-z]+)-([0-9a-f]{8}))?-\d+\.tmp$/;
+/** Earlier versions gave the pid alone, or the start time in another notation. */
+const TEMPORARY = /^\.(.+)\.(\d+(?:-\w+-[0-9a-f]{8})?)-\d+\.tmp$/;
 
 /** @param name of the path; undefined: any */
 function removeLeft(files: Files, folder: string, name?: string): void {
   for (const found of files.list(folder)) {
-    const [, of, ...owner] = TEMPORARY.exec(found) ?? [];
+    const [, of, owner] = TEMPORARY.exec(found) ?? [];
     const path = join(folder, found);
     if (of !== undefined && (name ?? of) === of) quietly(() => isLeft(path, owner) && files.remove(path));
   }
 }
 
 /** A process of another machine or container, which may share the folder, cannot be looked up. */
-function isLeft(path: string, [pid, started, where]: readonly (string | undefined)[]): boolean {
-  return where === machine() ? !isAlive(Number(pid), Number.parseInt(started!, 36)) : isOld(path);
+function isLeft(path: string, owner: string): boolean {
+  const process = ownerNamed(owner);
+  return process?.machine === machine() ? !isAlive(process.pid, process.started) : isOld(path);
 }
 
-let here: string | undefined;
-let owner: string | undefined;
+let machineId: string | undefined;
+let ownName: string | undefined;
 
-/** This machine or container. */
+/** This machine or container. Not what locks call it: their XXH64 is a kernel's, which `core` does not load. */
 function machine(): string {
-  here ??= createHash("sha256").update(machineName()).digest("hex").slice(0, 8);
-  return here;
+  machineId ??= createHash("sha256").update(machineName()).digest("hex").slice(0, 8);
+  return machineId;
 }
 
-/** This process, as the names tell it. */
-function self(): string {
-  owner ??= `${process.pid}-${(startTime(process.pid) ?? 0).toString(36)}-${machine()}`;
-  return owner;
+/** This process. */
+function owner(): string {
+  ownName ??= ownerName(thisProcess(machine()));
+  return ownName;
 }

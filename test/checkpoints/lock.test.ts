@@ -3,9 +3,10 @@ import { once } from "node:events";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Processes, type ProcessId, systemProcesses, WriterLock } from "../../src/checkpoints/lock.js";
+import { type Processes, systemProcesses, WriterLock } from "../../src/checkpoints/lock.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
 import { type Files, nodeFiles } from "../../src/core/files.js";
+import type { ProcessId } from "../../src/core/processes.js";
 import { OrderLog } from "../../src/train/ordering/order-log.js";
 import { content, errorOf, temporaryDirectory } from "./samples.js";
 

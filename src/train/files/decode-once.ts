@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { lockName, ownerName, ownerNamed, systemProcesses } from "../../checkpoints/lock.js";
+import { lockName, systemProcesses } from "../../checkpoints/lock.js";
 import { HashbrookError } from "../../core/errors.js";
 import { nodeFiles, quietly } from "../../core/files.js";
-import { isAlive } from "../../core/processes.js";
+import { isAlive, ownerName, ownerNamed } from "../../core/processes.js";
 import { isOld } from "../../core/temporary.js";
 import { isCacheName } from "../../event-cache/names.js";
 import type { OpenOrMakeOptions } from "../../event-cache/open-or-make.js";
