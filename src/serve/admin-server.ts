@@ -49,16 +49,24 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
     body.length > 0 ? parsed(body) : undefined,
   );
   app.setSchemaErrorFormatter((problems, at) => refused(at, problems, ENDPOINTS));
-  const { models: all, load, unload, labels, rollback, watch } = adminEndpoints;
-  app.get("/v1/models", { config: { endpoint: all } }, async () => ({
+  app.get("/v1/models", { config: { endpoint: adminEndpoints.models } }, async () => ({
     models: models.all.map((model) => model.state()),
   }));
+  versionRoutes(app, models, options.load);
+  labelRoute(app, models);
+  watchRoutes(app, models);
+  return app;
+}
+
+/** Versions are loaded and removed. */
+function versionRoutes(app: FastifyInstance, models: Models, loaded: AdminOptions["load"]): void {
+  const { load, unload } = adminEndpoints;
   app.post<Named<Static<typeof LoadBody>>>(
     `${PATH}::load`,
     { config: { endpoint: load }, schema: { body: LoadBody } },
     async ({ params, body }) => {
       const model = models.model(params.name);
-      const scorer = await options.load(body.checkpoint);
+      const scorer = await loaded(body.checkpoint);
       try {
         await model.add({ scorer, source: body.checkpoint }, body.label)?.close();
       } catch (error) {
@@ -77,15 +85,23 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
       return model.state();
     },
   );
+}
+
+function labelRoute(app: FastifyInstance, models: Models): void {
   app.post<Named<Static<typeof LabelsBody>>>(
     `${PATH}::labels`,
-    { config: { endpoint: labels }, schema: { body: LabelsBody } },
+    { config: { endpoint: adminEndpoints.labels }, schema: { body: LabelsBody } },
     async ({ params, body: { canary_share, ...moved } }) => {
       const model = models.model(params.name);
       model.relabel(moved, canary_share);
       return model.state();
     },
   );
+}
+
+/** A watched run goes back, and on again. These requests may have no body, which Fastify's schemas would refuse. */
+function watchRoutes(app: FastifyInstance, models: Models): void {
+  const { rollback, watch } = adminEndpoints;
   app.post<Named<Static<typeof RollbackBody> | undefined>>(
     `${PATH}::rollback`,
     { config: { endpoint: rollback } },
@@ -102,5 +118,4 @@ export function createAdminServer(models: Models, options: AdminOptions): Fastif
     await model.stable.goOn();
     return model.state();
   });
-  return app;
 }

@@ -12,26 +12,36 @@ const THRESHOLD = /^>=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$/;
 /** Resolves `label`. */
 export function compileLabel(spec: ModelSpec, sources: Sources, problems: Problems): LabelSpec {
   const label = spec.label ?? {};
-  if (label.field !== undefined && label.from !== undefined) {
-    problems.add("label.from", "field and from have the same meaning, but both are given", "keep one of them");
-  }
-  const from = label.field ?? label.from ?? defaults.label;
-  const time = label.time === undefined ? null : compileTime(label.time, problems, "label.time");
   const { weight = null, oracle = null } = label;
+  const time = label.time === undefined ? null : compileTime(label.time, problems, "label.time");
   const id = spec.events.id ?? label.id ?? null;
-  const at = (key: string, value: string | null | undefined) => value != null && sources.check(value, `label.${key}`);
-  const joined = spec.join !== undefined && label.field === undefined && label.from === undefined;
-  if (!joined) at(label.from === undefined ? "field" : "from", from);
-  at("weight", weight);
-  at(typeof label.time === "string" ? "time" : "time.from", time?.from);
-  const key = spec.join?.key;
-  key?.forEach((path, i) => {
-    sources.check(path, `join.key[${i}]`);
-  });
-  if (id !== null) sources.check(id, spec.events.id === undefined ? "label.id" : "events.id");
-  if (spec.events.id !== undefined && label.id !== undefined)
+  checkKeys(spec, problems);
+  checkSources(spec, sources, time);
+  return {
+    from: columnOf(label),
+    positive: compilePositives(label.positive ?? defaults.positive, problems),
+    ...(label.soft ? { soft: true } : {}),
+    weight,
+    time,
+    id,
+    ...(spec.join?.key === undefined ? {} : { key: spec.join.key }),
+    ...(id === null ? {} : { id_window: spec.events.id_window ?? defaults.id_window }),
+    ...(label.prior === undefined ? {} : { prior: label.prior }),
+    oracle,
+  };
+}
+
+type WrittenLabel = NonNullable<ModelSpec["label"]>;
+
+const columnOf = ({ field, from }: WrittenLabel): string => field ?? from ?? defaults.label;
+
+/** Reports keys that contradict each other, and those without effect. */
+function checkKeys({ label = {}, events }: ModelSpec, problems: Problems): void {
+  if (label.field !== undefined && label.from !== undefined)
+    problems.add("label.from", "field and from have the same meaning, but both are given", "keep one of them");
+  if (events.id !== undefined && label.id !== undefined)
     problems.add("label.id", "has the same meaning as events.id, but both are given", "keep one of them");
-  if (spec.events.id_window !== undefined && id === null)
+  if (events.id_window !== undefined && events.id === undefined && label.id === undefined)
     problems.add("events.id_window", "requires an id, but none is given", "add events.id, or remove id_window");
   if (label.soft && label.positive !== undefined)
     problems.add(
@@ -39,26 +49,25 @@ export function compileLabel(spec: ModelSpec, sources: Sources, problems: Proble
       "has no effect with a soft label, which is a probability",
       "remove it, or remove soft",
     );
-  at("oracle", oracle);
-  return {
-    from,
-    positive: compilePositives(label.positive ?? defaults.positive, problems),
-    ...(label.soft ? { soft: true } : {}),
-    weight,
-    time,
-    id,
-    ...(key === undefined ? {} : { key }),
-    ...(id === null ? {} : { id_window: spec.events.id_window ?? defaults.id_window }),
-    ...(label.prior === undefined ? {} : { prior: label.prior }),
-    oracle,
+}
+
+/** Reports columns that events cannot have. */
+function checkSources({ label = {}, events, join }: ModelSpec, sources: Sources, time: LabelSpec["time"]): void {
+  const check = (path: string, from: string | undefined) => {
+    if (from !== undefined) sources.check(from, path);
   };
+  const comesFromClicks = join !== undefined && label.field === undefined && label.from === undefined;
+  if (!comesFromClicks) check(label.from === undefined ? "label.field" : "label.from", columnOf(label));
+  check("label.weight", label.weight);
+  check(typeof label.time === "string" ? "label.time" : "label.time.from", time?.from);
+  for (const [i, path] of (join?.key ?? []).entries()) check(`join.key[${i}]`, path);
+  if (events.id === undefined) check("label.id", label.id);
+  else check("events.id", events.id);
+  check("label.oracle", label.oracle);
 }
 
 /** One positive value, or a list; with a list, any other label is a negative. */
-function compilePositives(
-  written: NonNullable<NonNullable<ModelSpec["label"]>["positive"]>,
-  problems: Problems,
-): LabelSpec["positive"] {
+function compilePositives(written: NonNullable<WrittenLabel["positive"]>, problems: Problems): LabelSpec["positive"] {
   if (!Array.isArray(written)) return compilePositive(String(written), problems);
   const positives = [...new Set(written.map(String))];
   for (const [i, positive] of positives.entries())

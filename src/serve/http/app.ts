@@ -6,7 +6,13 @@ import {
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { Readable } from "node:stream";
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from "fastify";
 import { drawn } from "../../core/chance.js";
 import { HashbrookError, toPlainError } from "../../core/errors.js";
 import { readBody, SEND_JSON } from "../requests/body.js";
@@ -63,7 +69,26 @@ const ID = /^[\x21-\x7e]{1,128}$/;
  * @param hint of the response if there is no such endpoint
  */
 export function createApp(options: AppOptions, hint: string, admission?: Admission): FastifyInstance {
-  const app = Fastify({
+  const app = Fastify(fastifyOptions(options, hint, admission));
+  const server: Server = app.server;
+  if (options.maxConnections) server.maxConnections = options.maxConnections;
+  answerExpectation(server);
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.header(ID_HEADER, request.id);
+    done();
+  });
+  if (options.tokens) app.addHook("onRequest", requireToken(options.tokens));
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", (request: FastifyRequest, payload: Readable) =>
+    readBody(request, payload, options.bodyLimit ?? BODY_LIMIT),
+  );
+  answerUnknownPaths(app, hint);
+  app.setErrorHandler(answerError(hint));
+  return app;
+}
+
+function fastifyOptions(options: AppOptions, hint: string, admission: Admission | undefined): FastifyServerOptions {
+  return {
     // Not pino's own destination for standard output, which blocks if the disk behind it is full.
     logger: options.log ? { redact: ["req.headers.authorization"], stream: process.stdout } : false,
     // Requests are validated as they are: nothing is coerced or removed.
@@ -82,23 +107,15 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
       const times = timesOf(options.timeouts);
       return options.tls ? createHttpsServer({ ...times, ...options.tls }, guarded) : createHttpServer(times, guarded);
     },
-  });
-  const server: Server = app.server;
-  if (options.maxConnections) server.maxConnections = options.maxConnections;
-  answerExpectation(server);
+  };
+}
+
+/** Answers requests to a path, or with a method, that no route has. To be called before routes are added. */
+function answerUnknownPaths(app: FastifyInstance, hint: string): void {
   const methods = new RouteMethods();
   app.addHook("onRoute", ({ url, method }) => {
     for (const one of [method].flat()) methods.add(url, one);
   });
-  app.addHook("onRequest", (request, reply, done) => {
-    reply.header(ID_HEADER, request.id);
-    done();
-  });
-  if (options.tokens) app.addHook("onRequest", requireToken(options.tokens));
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", (request: FastifyRequest, payload: Readable) =>
-    readBody(request, payload, options.bodyLimit ?? BODY_LIMIT),
-  );
   const answerNotFound = (request: FastifyRequest, reply: FastifyReply) => {
     const allowed = methods.of(request.url.split("?")[0]);
     const { status, allow, body } = noEndpoint(request.method, request.url, allowed, hint);
@@ -111,8 +128,6 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
     if (request.is404) answerNotFound(request, reply);
     else done();
   });
-  app.setErrorHandler(answerError(hint));
-  return app;
 }
 
 /** Prefix that makes request ids differ between processes, so that answers can be joined with outcomes. */

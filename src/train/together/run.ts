@@ -140,34 +140,16 @@ export class TogetherRun {
 
   /** All contenders have reported their start positions: decoding begins. */
   private async begin(): Promise<void> {
-    const { options, jobs, roundExamples } = this.given;
-    const reported = this.starts as StreamStart[];
-    const entrants = jobs.map((job, i) => ({ name: options.contenders[i].name, job, start: reported[i] }));
-    let followed: TopicStarts = { starts: reported, missing: reported.map(() => []) };
-    try {
-      this.streams = await streamsOf(entrants);
-      if (jobs[0].topic) followed = followOne(entrants);
-    } catch (error) {
-      return this.abort(error);
-    }
-    if (this.aborted) return;
+    const followed = await this.startsToFollow();
+    if (!followed || this.aborted) return;
     this.began = true;
     const { starts } = followed;
-    const since = Math.max(...starts.map((start) => placeIn(start.position, start)));
-    const behind = Math.max(...starts.map(({ examples }) => Math.floor(examples / roundExamples)));
-    this.round = behind;
-    this.rounds.fill(behind);
-    const rounds = options.onRound ? { every: roundExamples, first: behind + 1 } : null;
+    const { roundExamples } = this.given;
+    this.round = Math.max(...starts.map(({ examples }) => Math.floor(examples / roundExamples)));
+    this.rounds.fill(this.round);
     const messages = this.given.threads.map((): StreamMessage[] => []);
     for (const [stream, members] of this.streams.entries()) {
-      const ports: MessagePort[] = [];
-      for (const [thread, contenders] of this.given.threads.entries()) {
-        if (!contenders.some((contender) => members.includes(contender))) continue;
-        const { port1, port2 } = new MessageChannel();
-        ports.push(port1);
-        const missing = members.map((member) => followed.missing[member]);
-        messages[thread].push({ stream, port: port2, members, missing, since, rounds });
-      }
+      const ports = this.connect(stream, followed, messages);
       this.startDecoder(
         members,
         ports,
@@ -179,6 +161,44 @@ export class TogetherRun {
         { type: "streams", streams } satisfies ToLearner,
         streams.map(({ port }) => port),
       );
+  }
+
+  /** Groups the contenders into streams. @returns where each starts; undefined if they cannot be trained together */
+  private async startsToFollow(): Promise<TopicStarts | undefined> {
+    const { options, jobs } = this.given;
+    const starts = this.starts as StreamStart[];
+    const entrants = jobs.map((job, i) => ({ name: options.contenders[i].name, job, start: starts[i] }));
+    try {
+      this.streams = await streamsOf(entrants);
+      return jobs[0].topic ? followOne(entrants) : { starts, missing: jobs.map(() => []) };
+    } catch (error) {
+      this.abort(error);
+      return undefined;
+    }
+  }
+
+  /**
+   * Adds a stream to the messages of all threads with a contender that learns from it.
+   * @returns the decoder's ports to them
+   */
+  private connect(
+    stream: number,
+    { starts, missing }: TopicStarts,
+    messages: readonly StreamMessage[][],
+  ): MessagePort[] {
+    const { options, roundExamples, threads } = this.given;
+    const members = this.streams[stream];
+    const since = Math.max(...starts.map((start) => placeIn(start.position, start)));
+    const rounds = options.onRound ? { every: roundExamples, first: this.round + 1 } : null;
+    const ofMembers = members.map((member) => missing[member]);
+    const ports: MessagePort[] = [];
+    for (const [thread, contenders] of threads.entries()) {
+      if (!contenders.some((contender) => members.includes(contender))) continue;
+      const { port1, port2: port } = new MessageChannel();
+      ports.push(port1);
+      messages[thread].push({ stream, port, members, missing: ofMembers, since, rounds });
+    }
+    return ports;
   }
 
   private startDecoder(
