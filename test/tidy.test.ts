@@ -160,6 +160,13 @@ describe("the source tree", () => {
     expect(files.filter(({ code }) => /^\s+[\w ]*#\w+/m.test(code)).map(({ file }) => file)).toEqual([]);
   });
 
+  it("has tests that draw the same cases in every run: through properties.ts", () => {
+    const drawing = readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".test.ts"))
+      .filter((file) => /^import .* from "fast-check"/m.test(readFileSync(join(import.meta.dirname, file), "utf8")));
+    expect(drawing).toEqual([]);
+  });
+
   it("names no kind of tower or pooling outside of its registry and of drafts, which choose one", () => {
     const named = new RegExp(`["'](${[...towerKinds, ...poolingKinds].join("|")})["']`);
     const wrong = files.filter(({ file, code }) => !/^(towers|draft)\//.test(file) && named.test(code));

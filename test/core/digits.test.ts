@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { grouped } from "../../src/core/digits.js";
+import fc from "../properties.js";
 
 function written(value: number): void {
   expect(grouped(value)).toBe(value.toLocaleString("en"));

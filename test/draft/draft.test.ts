@@ -2,10 +2,10 @@ import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Draft, type DraftOptions, draftSpec } from "../../src/draft/draft.js";
 import { parseSpec } from "../../src/spec/parse.js";
+import fc from "../properties.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hashbrook-test-"));
 let files = 0;

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ExactStore } from "../../src/tables/exact-store.js";
 import { servingPrecisions } from "../../src/tables/row-store.js";
 import type { SharedStore } from "../../src/tables/sharing.js";
 import { StagedRows } from "../../src/tables/staged-rows.js";
+import fc from "../properties.js";
 
 const DIM = 3;
 const spec = {

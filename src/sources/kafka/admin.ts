@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HashbrookError } from "../../core/errors.js";
 import { type Admin, createKafka, type KafkaOptions, kafkaFailure } from "./client.js";
-import { isLeaderless } from "./failure.js";
+import { isNotReady } from "./failure.js";
 
 /** How often to check whether a created topic is ready, and the milliseconds between two checks. */
 const READY_ATTEMPTS = 150;
 const RETRY_MS = 100;
-/** Attempts for a request while a partition has no leader, or a new one would have none. */
-const LEADER_ATTEMPTS = 50;
+/** Attempts for a request while brokers are not ready for it. */
+const ATTEMPTS = 50;
 /** Kafka's resource type of topics. */
 const TOPIC = 2;
 
@@ -131,11 +131,11 @@ export class KafkaAdmin {
    * Sends a request. A partition has no leader for a moment after it was created or moved, and a busy cluster has no
    * broker for a new one; kafkajs does not retry requests for offsets or topics then, this does.
    */
-  private async ask<T>(topic: string, request: () => Promise<T>, attempts = LEADER_ATTEMPTS): Promise<T> {
+  private async ask<T>(topic: string, request: () => Promise<T>, attempts = ATTEMPTS): Promise<T> {
     try {
       return await request();
     } catch (cause) {
-      if (isLeaderless(cause) && attempts > 1) {
+      if (isNotReady(cause) && attempts > 1) {
         await sleep(RETRY_MS);
         return this.ask(topic, request, attempts - 1);
       }

@@ -97,7 +97,7 @@ export function ownFailure(error: unknown): HashbrookError | undefined {
  * The last three also say that too few brokers could take a new topic, or none yet: they have just started, or were so
  * busy that their controller took them for lost.
  */
-const LEADERLESS = [
+const NOT_READY = [
   "NOT_LEADER_FOR_PARTITION",
   "LEADER_NOT_AVAILABLE",
   "INVALID_REPLICATION_FACTOR",
@@ -107,9 +107,9 @@ const LEADERLESS = [
 /** What kafkajs says where it got no metadata, because a partition has no leader, or where no broker is named there yet. */
 const NO_METADATA = /Cannot .*topicMetadata|Broker -1 not found/;
 
-/** Whether a broker reports that it does not lead a partition, that no broker does, or that none would lead a new one. */
-export function isLeaderless(error: unknown): boolean {
-  return causes(error).some(({ type = "", message = "" }) => LEADERLESS.includes(type) || NO_METADATA.test(message));
+/** Whether brokers are not ready yet: they do not lead a partition, nobody does, or too few are up to lead a new one. */
+export function isNotReady(error: unknown): boolean {
+  return causes(error).some(({ type = "", message = "" }) => NOT_READY.includes(type) || NO_METADATA.test(message));
 }
 
 /** Whether a broker refused a batch because it is larger than the topic allows. */
