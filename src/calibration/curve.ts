@@ -13,7 +13,8 @@ export function valueOfKnots(curve: Curve, x: number): number {
   if (end < 0) return x;
   if (x <= curve[0]) return x + (curve[1] - curve[0]);
   if (x >= curve[end]) return x + (curve[end + 1] - curve[end]);
-  let [low, high] = [0, end >> 1];
+  let low = 0;
+  let high = end >> 1;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
     if (curve[2 * middle] <= x) low = middle;

@@ -61,7 +61,9 @@ export function isotonic(points: readonly Point[], whole: (logit: number) => num
 
 /** The shift common to all logits. */
 function offsetOf(points: readonly Point[], whole: (logit: number) => number, prior: number): number {
-  let [events, positive, predicted] = [0, 0, 0];
+  let events = 0;
+  let positive = 0;
+  let predicted = 0;
   for (const point of points) {
     events += point.events;
     positive += point.positive;

@@ -19,7 +19,8 @@ export function platt(points: readonly Point[], whole: Curve, prior = PRIOR): Cu
   if (points.length === 0) return whole;
   const events = points.reduce((sum, point) => sum + point.events, 0);
   const mean = points.reduce((sum, point) => sum + point.events * point.logit, 0) / events;
-  let [slope, height] = [0, 0];
+  let slope = 0;
+  let height = 0;
   for (let step = 0; step < MOST_STEPS; step++) {
     const move = newton(points, { a: a + slope, b: b + height - slope * mean, mean }, { slope, height, prior });
     slope = Math.max(FLATTEST - a, slope + move.slope);
@@ -36,7 +37,11 @@ function newton(
   { slope, height, prior }: { slope: number; height: number; prior: number },
 ): { slope: number; height: number } {
   // Gradient and Hessian of the log likelihood; the term added to the diagonal keeps it regular for a single point.
-  let [gs, gh, ss, sh, hh] = [-prior * slope, -prior * height, prior + 1e-9, 0, prior + 1e-9];
+  let gs = -prior * slope;
+  let gh = -prior * height;
+  let ss = prior + 1e-9;
+  let sh = 0;
+  let hh = prior + 1e-9;
   for (const { logit, events, positive } of points) {
     const p = logistic(a * logit + b);
     const x = logit - mean;

@@ -4,7 +4,8 @@
  */
 export function keepOf(halfLife: number): number {
   const x = -Math.LN2 / halfLife;
-  let [term, sum] = [1, 1];
+  let term = 1;
+  let sum = 1;
   for (let k = 1; k <= 8; k++) {
     term *= x / k;
     sum += term;

@@ -100,7 +100,8 @@ export class TensorRows {
 function aloneOf(sources: readonly string[]): ReadonlySet<string> {
   const all = new Set(sources);
   const above = new Set(sources.flatMap(leadingTo));
-  const [once, again] = [new Set<string>(), new Set<string>()];
+  const once = new Set<string>();
+  const again = new Set<string>();
   for (const path of sources) (once.has(path) ? again : once).add(path);
   const isAlone = (path: string) =>
     !again.has(path) && !above.has(path) && !leadingTo(path).some((one) => all.has(one));

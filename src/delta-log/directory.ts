@@ -102,7 +102,9 @@ export function wholeSnapshot(
   run: string | null,
 ): number | null {
   try {
-    let [next, all, writer] = [0, 0, Number.NaN];
+    let next = 0;
+    let all = 0;
+    let writer = Number.NaN;
     for (const { body, epoch } of readFrames(files, join(directory, name))) {
       const facts = readFacts(body);
       const fits = facts.kind === "snapshot" && facts.number === number && facts.part === next++;

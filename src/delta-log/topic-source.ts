@@ -88,7 +88,8 @@ async function* deliver(
   high: bigint,
   signal: AbortSignal,
 ): AsyncGenerator<Delivery> {
-  let [passing, told] = [waiting, false];
+  let passing = waiting;
+  let told = false;
   while (!signal.aborted) {
     const message = await reader.next();
     if (message === null) return;

@@ -45,7 +45,9 @@ async function linesOf(
   most: number,
 ): Promise<{ lines: string[]; ended: boolean }> {
   const chunks: Uint8Array[] = [];
-  let [breaks, bytes, ended] = [0, 0, false];
+  let breaks = 0;
+  let bytes = 0;
+  let ended = false;
   while (breaks <= most && bytes < MOST_BYTES) {
     const chunk = new Uint8Array(CHUNK);
     const count = await read(chunk);

@@ -146,7 +146,8 @@ function jsonEvents(file: string, lines: readonly string[]): Events {
     throw severalLines(file, what, `convert it: jq -c ${filter} FILE > FILE.jsonl`);
   }
   const values = new Map<string, Value[]>();
-  const [unnamed, lists] = [new Set<string>(), new Set<string>()];
+  const unnamed = new Set<string>();
+  const lists = new Set<string>();
   const maps = mapsIn(rows);
   const add = (row: number, path: string, value: Value) => {
     if (!values.has(path)) values.set(path, []);

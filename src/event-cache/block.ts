@@ -91,7 +91,8 @@ export class BlockReader {
 
   /** How many rows end within `bytes` of the block's beginning. */
   rowsWithin(bytes: number): number {
-    let [low, high] = [0, this.place!.rows];
+    let low = 0;
+    let high = this.place!.rows;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if (this.way(0, middle).bytes <= bytes) low = middle;
@@ -138,7 +139,8 @@ export class BlockReader {
   /** Lays out structs for the kernel, section by section. */
   private describe(place: BlockPlace): Described {
     const end = this.at + place.bytes;
-    let [address, struct] = [this.at, this.structs];
+    let address = this.at;
+    let struct = this.structs;
     const next = (width: number): Section => {
       const view = new DataView(this.memory.memory.buffer);
       const section = address + HEAD_BYTES <= end ? sectionAt(view, address, width) : null;
@@ -184,7 +186,8 @@ export class BlockReader {
 
 /** The first index whose number is at least `least`; the length if there is none. @param sorted ascending */
 function firstNotBelow(sorted: Uint32Array, least: number): number {
-  let [low, high] = [0, sorted.length];
+  let low = 0;
+  let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (sorted[middle] < least) low = middle + 1;

@@ -29,7 +29,9 @@ const ROWS = 2 ** 20;
  * @param logits f32[n], at most 2^20; values that are not finite are left out
  */
 export function blockQuality(logits: Float32Array, labels: Float32Array, weights: Float32Array): BlockQuality {
-  let [loss, weight, positive] = [0, 0, 0];
+  let loss = 0;
+  let weight = 0;
+  let positive = 0;
   const places: number[] = [];
   const p = sigmoid(logits);
   for (let r = 0; r < logits.length; r++) {
@@ -48,10 +50,12 @@ export function blockQuality(logits: Float32Array, labels: Float32Array, weights
 /** Weight of the correctly ordered pairs, ties counting half. @param places a score's position among all floats, and its row */
 function area(places: Float64Array, labels: Float32Array, weights: Float32Array): number {
   places.sort();
-  let [below, sum] = [0, 0];
+  let below = 0;
+  let sum = 0;
   for (let from = 0; from < places.length; ) {
     const score = Math.floor(places[from] / ROWS);
-    let [positives, negatives] = [0, 0];
+    let positives = 0;
+    let negatives = 0;
     for (; from < places.length && Math.floor(places[from] / ROWS) === score; from++) {
       const r = places[from] % ROWS;
       positives += weights[r] * labels[r];

@@ -179,7 +179,10 @@ export class FieldWatch {
     const halves = new Uint32Array(keys.buffer, keys.byteOffset, 2 * keys.length);
     const { known, current } = this;
     const base = WORDS * i;
-    let [missing, values, unseen, fresh] = [0, 0, 0, 0];
+    let missing = 0;
+    let values = 0;
+    let unseen = 0;
+    let fresh = 0;
     for (let r = 0; r < batch.rows; r += this.step) {
       if (offsets[r] === offsets[r + 1]) missing++;
       for (let item = offsets[r]; item < offsets[r + 1]; item++) {

@@ -44,7 +44,8 @@ export function packScorings(scorings: readonly Scoring[]): PackedScorings {
 
 export function unpackScorings(packed: PackedScorings): Scoring[] {
   const { requests, times, models, modelOf, lengths, bodies, counts, calibrated, scores, drawn } = packed;
-  let [byte, score] = [0, 0];
+  let byte = 0;
+  let score = 0;
   const next = (count: number) => {
     score += count;
     return scores.subarray(score - count, score);

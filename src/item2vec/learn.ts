@@ -88,7 +88,8 @@ export async function learnVectors(
   prepare(kernel, memory, sequences.counts, settings);
   const all = epochs * sequences.tokens.length;
   const rng = new Rng(settings.seed + 1);
-  let [passed, words] = [0, 0];
+  let passed = 0;
+  let words = 0;
   const started = systemClock.now();
   for (let epoch = 1; epoch <= epochs; epoch++) {
     for (const [from, to] of chunks) {

@@ -49,7 +49,9 @@ export class SequenceReader {
 
   private renumbered(numbers: Uint32Array): { tokens: Uint32Array; sequences: number } {
     const out = new Uint32Array(this.length);
-    let [to, from, sequences] = [0, 0, 0];
+    let to = 0;
+    let from = 0;
+    let sequences = 0;
     for (let at = 0; at < this.length; at++) {
       const id = this.tokens[at];
       if (id !== END) {

@@ -216,7 +216,8 @@ export class GroupedAuc {
   }
 
   private totals(group: Uint32Array): { weight: number; positive: number } {
-    let [weight, positive] = [0, 0];
+    let weight = 0;
+    let positive = 0;
     for (const r of group) {
       weight += this.values[3 * r + 2];
       positive += this.values[3 * r + 2] * this.values[3 * r + 1];
@@ -228,10 +229,12 @@ export class GroupedAuc {
   private area(group: Uint32Array): number {
     const { values } = this;
     group.sort((a, b) => values[3 * a] - values[3 * b] || a - b);
-    let [area, below] = [0, 0];
+    let area = 0;
+    let below = 0;
     for (let i = 0; i < group.length; ) {
       const score = values[3 * group[i]];
-      let [positive, negative] = [0, 0];
+      let positive = 0;
+      let negative = 0;
       for (; i < group.length && values[3 * group[i]] === score; i++) {
         const label = values[3 * group[i] + 1];
         const weight = values[3 * group[i] + 2];

@@ -155,7 +155,11 @@ export function pairsOf(cells: Float64Array): number {
 
 /** Weights of the pairs of a block's positives above all negatives, of all positives above its negatives, and of its own. */
 function pairsWith(block: Float32Array, all: Float64Array): { above: number; below: number; own: number } {
-  let [beforeAll, beforeOwn, above, below, own] = [0, 0, 0, 0, 0];
+  let beforeAll = 0;
+  let beforeOwn = 0;
+  let above = 0;
+  let below = 0;
+  let own = 0;
   for (let cell = 0; cell < CELLS; cell++) {
     const positive = block[CELLS + cell];
     const negative = block[cell];

@@ -286,7 +286,8 @@ export class ProgressiveMetrics {
   /** Merges neighbours, so that half as many segments of twice the width cover the same rows. */
   private widenSegments(): void {
     this.segments = Array.from({ length: SEGMENTS / 2 }, (_, s) => {
-      const [one, other] = [this.segments[2 * s], this.segments[2 * s + 1]];
+      const one = this.segments[2 * s];
+      const other = this.segments[2 * s + 1];
       const totals = sum(one.totals, other.totals);
       const both = one.cells && other.cells;
       for (const segment of [one, other]) this.cells.putBack(segment, "scratch");

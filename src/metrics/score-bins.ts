@@ -90,7 +90,8 @@ export class ScoreBins {
   private auc(): number {
     const positives = this.positive;
     const negatives = this.weight - this.positive;
-    let [below, area] = [0, 0];
+    let below = 0;
+    let area = 0;
     for (let at = 0; at < 2 * CELLS; at += 2) {
       area += this.weights[at + 1] * (below + this.weights[at] / 2);
       below += this.weights[at];

@@ -20,7 +20,9 @@ export function robustStatistics(values: Float64Array): {
   const distances = values.map((x) => Math.abs(x - median)).sort();
   const spare = Math.floor(values.length / SPARE);
   const most = spare > 0 ? WIDE * distances[values.length - 1 - spare] : Number.POSITIVE_INFINITY;
-  let [mean, squares, clipped] = [0, 0, 0];
+  let mean = 0;
+  let squares = 0;
+  let clipped = 0;
   values.forEach((value, i) => {
     if (Math.abs(value - median) > most) clipped++;
     const delta = median + Math.min(most, Math.max(-most, value - median)) - mean;

@@ -25,7 +25,8 @@ function aligned(old: readonly string[], now: readonly string[]): Line[] {
     for (let j = now.length - 1; j >= 0; j--)
       longest[i][j] = old[i] === now[j] ? longest[i + 1][j + 1] + 1 : Math.max(longest[i + 1][j], longest[i][j + 1]);
   const lines: Line[] = [];
-  let [i, j] = [0, 0];
+  let i = 0;
+  let j = 0;
   while (i < old.length || j < now.length) {
     if (i < old.length && j < now.length && old[i] === now[j]) {
       lines.push([" ", old[i++]]);

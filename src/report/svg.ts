@@ -105,7 +105,8 @@ function linesOf(chart: Chart): { body: string; height: number } {
 /** @returns the series' names, and how much lower the plot begins if they take more than one line */
 function legend({ series }: Chart): { labels: string; more: number } {
   if (series.length < 2) return { labels: "", more: 0 };
-  let [at, more] = [PLOT.left, 0];
+  let at = PLOT.left;
+  let more = 0;
   const labels = series.map(({ label }, i) => {
     const shown = shortened(label, 40);
     const width = 34 + shown.length * 6.4;

@@ -110,7 +110,8 @@ export function createServer(served: Scorer | Models, options: ServerOptions = {
  * start, or a pause of a busy machine, which is over.
  */
 function lasting(): () => boolean {
-  let [first, last] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let first = Number.NEGATIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
   return () => {
     const now = systemClock.now();
     if (now - last > 2 * SAMPLE_MS) first = now;

@@ -34,7 +34,8 @@ export function sized(
 
 /** The most rows with which an encoding stays within `budget` bytes; at least one. */
 function mostRows(spec: EncodingBase, source: EncodingSource, budget: number): number {
-  let [fits, over] = [1, MOST_ROWS];
+  let fits = 1;
+  let over = MOST_ROWS;
   while (fits + 1 < over) {
     const middle = Math.floor((fits + over) / 2);
     if (encodingBytes(withRows(spec, source, middle)) <= budget) fits = middle;

@@ -87,7 +87,9 @@ export function trainedEvents(
   candidates: number,
   kept: readonly number[] = rungs.map(({ keep }) => (keep > 1 ? keep + SPARED : keep)),
 ): number {
-  let [sum, before, left] = [events, 0, candidates];
+  let sum = events;
+  let before = 0;
+  let left = candidates;
   for (const [i, to] of [...rungs.map((rung) => rung.events), events].entries()) {
     sum += left * (to - before);
     [before, left] = [to, Math.min(left, kept[i] ?? 0)];

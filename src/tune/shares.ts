@@ -32,7 +32,8 @@ const STEPS = 60;
 function byWorth(tables: readonly TunedTable[], bytes: number, worth: (table: TunedTable) => number): Shares {
   const taken = (least: number) => tables.map((table) => coveredBytes(table, least / worth(table)));
   const sum = (parts: readonly number[]) => parts.reduce((all, part) => all + part, 0);
-  let [low, high] = [1e-9, 1e12];
+  let low = 1e-9;
+  let high = 1e12;
   for (let i = 0; i < STEPS; i++) {
     const middle = Math.sqrt(low * high);
     if (sum(taken(middle)) > bytes) low = middle;

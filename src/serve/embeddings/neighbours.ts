@@ -93,7 +93,8 @@ function addRows(best: Best, store: RowStore, query: Float32Array, metric: Wante
 
 /** As in the kernel, for ids that are named. */
 function similarity(query: Float32Array, { vector }: Embedded, metric: Wanted["metric"]): number {
-  let [dot, squares] = [0, 0];
+  let dot = 0;
+  let squares = 0;
   for (const [i, x] of vector.entries()) {
     dot += x * query[i];
     squares += x * x;

@@ -1,9 +1,14 @@
 /** Maximum nesting of a schema's columns. */
 const MAX_DEPTH = 64;
 const BIG_ENDIAN = 1;
-const [SCHEMA, DICTIONARY, RECORD_BATCH] = [1, 2, 3];
+const SCHEMA = 1;
+const DICTIONARY = 2;
+const RECORD_BATCH = 3;
 /** Bytes of a reference to a table; of a block, a node or a buffer; of a count. */
-const [REFERENCE, BLOCK, PAIR, COUNT] = [4, 24, 16, 8];
+const REFERENCE = 4;
+const BLOCK = 24;
+const PAIR = 16;
+const COUNT = 8;
 
 /**
  * Checks Arrow's metadata before apache-arrow reads them: it takes the length of any list as it is, so a damaged one
@@ -17,7 +22,8 @@ export class MetadataCheck {
   /** Call after every read of the file. @throws Error for metadata that are damaged, or cannot be read */
   read(bytes: Uint8Array, position: number): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const [announced, at] = [this.announced, this.at];
+    const announced = this.announced;
+    const at = this.at;
     this.announced = bytes.length === 4 ? view.getInt32(0, true) : 0;
     this.at = position;
     if (announced <= 4 || bytes.length !== announced) return;
@@ -79,7 +85,8 @@ function checkFooter(footer: Table): void {
 
 function checkMessage(message: Table): void {
   message.list(4, REFERENCE);
-  const [kind, header] = [message.number(1), message.table(2)];
+  const kind = message.number(1);
+  const header = message.table(2);
   if (kind === SCHEMA) checkSchema(header);
   if (kind === DICTIONARY) checkBatch(header?.table(1));
   if (kind === RECORD_BATCH) checkBatch(header);

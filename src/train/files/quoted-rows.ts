@@ -21,7 +21,8 @@ export function withQuotedRows(input: Input, spec: CompiledSpec): Input {
 
 /** Whether there is a quote before byte `end`. */
 async function hasQuote(input: Input, end: number): Promise<boolean> {
-  let [at, found] = [0, false];
+  let at = 0;
+  let found = false;
   await readFrom(input, 0, (piece) => {
     found = piece.subarray(0, Math.max(0, end - at)).includes(QUOTE);
     at += piece.length;

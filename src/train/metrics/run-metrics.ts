@@ -222,7 +222,8 @@ export class RunMetrics {
   private calibratedReport({ calibrator }: Model): { calibrated?: CalibratedReport } {
     const fresh = this.calibrated?.fresh;
     if (!calibrator || !fresh) return {};
-    const [half, tenth] = [fresh.last(0.5), fresh.last(0.1)];
+    const half = fresh.last(0.5);
+    const tenth = fresh.last(0.1);
     const parts = {
       second_half: { from: half.from, ...quality(half) },
       last_tenth: { from: tenth.from, ...quality(tenth) },

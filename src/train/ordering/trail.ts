@@ -83,7 +83,8 @@ export class Trail {
 
   /** Index of the first turn after a number of messages. */
   private indexOf(messages: number): number {
-    let [low, high] = [0, this.count];
+    let low = 0;
+    let high = this.count;
     while (low < high) {
       const middle = (low + high) >> 1;
       if (this.at[middle] < messages) low = middle + 1;
