@@ -143,6 +143,7 @@ async function bundle() {
   const plain = { platform: "node", logLevel: "warn" };
   for (const door of ["./dist/schema/typebox.js", "./dist/schema/compile.js"])
     await build({ ...plain, input: door, output: { file: door } });
+  await bundleOnnxProto();
   rmSync("dist/chunks", { recursive: true, force: true });
   for (const [entries, groups = {}] of BUNDLES)
     await build({
@@ -157,6 +158,19 @@ async function bundle() {
         codeSplitting: { groups: Object.entries(groups).map(groupOf) },
       },
     });
+}
+
+/**
+ * Puts the messages of ONNX files and the part of protobufjs that writes them into one file, with their terms. As for a browser, so that it looks for no
+ * further module: protobufjs would take `long` for 64-bit numbers that are not safe integers, of which there are none.
+ */
+async function bundleOnnxProto() {
+  const file = "dist/graph/onnx-proto.js";
+  await build({ platform: "browser", logLevel: "warn", input: `./${file}`, output: { file, minify: true } });
+  const terms = ["onnx-proto", "protobufjs"].map(
+    (name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8")}`,
+  );
+  writeFileSync("dist/graph/onnx-proto.LICENSE", terms.join("\n\n"));
 }
 
 /**

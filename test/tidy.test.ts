@@ -48,7 +48,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "onnxruntime-common": /^runtimes\/onnx(-session|runtime|runtime-web)\.ts$/,
   "onnxruntime-web/wasm": /^runtimes\/onnxruntime-web\.ts$/,
   "@tensorflow/tfjs": /^runtimes\/tensorflow/,
-  "onnx-proto": /^graph\/onnx/,
+  "onnx-proto": /^graph\/onnx-proto\.ts$/,
   kafkajs: /^sources\/kafka\/(assigner|client|codecs|membership|record-batch)\.ts$/,
   "@platformatic/kafka": /^sources\/kafka\/platformatic-cluster\.ts$/,
   "kafkajs-snappy": /^sources\/kafka\/codecs\.ts$/,

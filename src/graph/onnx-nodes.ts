@@ -1,7 +1,5 @@
-import onnxProto, { type onnx as Onnx } from "onnx-proto";
 import { bytesOf } from "../core/blocks.js";
-
-const { onnx } = onnxProto;
+import { type Onnx, onnx } from "./onnx-proto.js";
 
 /** The IR version of operator sets 17 and 18. */
 const IR_VERSION = 8;

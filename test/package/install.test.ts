@@ -129,7 +129,7 @@ describe("the package in an empty folder", () => {
     expect(listed(consumerLike(folder, ["--ignore-scripts"]))).toEqual(listed(folder));
   }, 600_000);
 
-  it(`takes at most ${MAX_TREE_MB} MB, for Node ${OLDEST_NODE} on, without TensorFlow.js`, () => {
+  it(`takes at most ${MAX_TREE_MB} MB, for Node ${OLDEST_NODE} on, without install scripts or TensorFlow.js`, () => {
     const tree = join(folder, "node_modules");
     const unpacked = files(tree).filter((file) => !file.includes(OWN));
     const bytes = blanked + unpacked.reduce((sum, file) => sum + statSync(file).size, 0);
@@ -137,8 +137,9 @@ describe("the package in an empty folder", () => {
     expect(bytes / 1e6).toBeLessThan(MAX_TREE_MB);
     expect(existsSync(join(tree, "@tensorflow"))).toBe(false);
     const lock = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8")) as {
-      packages: Record<string, { engines?: { node?: string } }>;
+      packages: Record<string, { engines?: { node?: string }; hasInstallScript?: true }>;
     };
+    expect(Object.entries(lock.packages).filter(([, { hasInstallScript }]) => hasInstallScript)).toEqual([]);
     const tooNew = Object.entries(lock.packages).filter(
       ([, { engines }]) => engines?.node && !semver.satisfies(OLDEST_NODE, engines.node),
     );
