@@ -1,10 +1,8 @@
-import { readFileSync } from "node:fs";
-import { createSecureContext } from "node:tls";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { HashbrookError } from "../core/errors.js";
-import { hintOf } from "../core/system-errors.js";
 import { parseBytes } from "../schema/units.js";
 import { Explorer } from "../serve/explore/policy.js";
+import { Certificate } from "../serve/http/certificate.js";
 import { checkedTokens, readTokens } from "../serve/http/token.js";
 import type { ServerOptions } from "../serve/server.js";
 import { type ServingPrecision, servingPrecisions } from "../tables/table.js";
@@ -25,6 +23,7 @@ import {
   wholeShare,
   workers,
 } from "./options.js";
+import { warn } from "./warn.js";
 
 /** A source of model versions, and the name under which it is served. */
 export interface Named {
@@ -160,7 +159,7 @@ export function serverOptions(command: Command): Command {
     .option("--admin-port <n>", "port of the admin endpoints, on the same address; requires its own token", port)
     .option("--admin-token-file <file>", "tokens of the admin endpoints, one per line (or HASHBROOK_ADMIN_TOKEN)")
     .option("--token-file <file>", "answer only requests with one of these tokens, one per line (or HASHBROOK_TOKEN)")
-    .option("--tls-cert <file>", "certificate (PEM), for HTTPS")
+    .option("--tls-cert <file>", "certificate (PEM), for HTTPS; read again when it is renewed")
     .option("--tls-key <file>", "its private key (PEM)")
     .option("--insecure", "allow other machines to connect without a token")
     .option(
@@ -223,7 +222,7 @@ const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/i;
  * @throws HashbrookError usage if the server would be open to others without a token, or a file cannot be read or is
  *   not a certificate or key
  */
-export function listenOptions(flags: ProtectionFlags): ServerOptions {
+export function listenOptions(flags: ProtectionFlags): ServerOptions & { readonly tls?: Certificate } {
   const { tlsCert, tlsKey, maxQueue, maxConnections, rateLimit } = flags;
   const tokens = tokensOf(flags.tokenFile, "HASHBROOK_TOKEN");
   if (!tokens && !flags.insecure && !LOOPBACK.test(flags.host)) {
@@ -238,7 +237,9 @@ export function listenOptions(flags: ProtectionFlags): ServerOptions {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new HashbrookError("usage", "--tls-cert, --tls-key: each needs the other");
   }
-  const tls = tlsCert !== undefined && { tls: certified(tlsCert, tlsKey!) };
+  const tls = tlsCert !== undefined && {
+    tls: Certificate.read({ cert: tlsCert, key: tlsKey! }, { tell: warn }),
+  };
   return { maxQueue, maxConnections, rateLimit, tokens, ...tls };
 }
 
@@ -247,26 +248,4 @@ export function tokensOf(file: string | undefined, variable: string): string[] |
   if (file !== undefined) return readTokens(file);
   const value = process.env[variable];
   return value ? checkedTokens(value, variable) : undefined;
-}
-
-function certified(certFile: string, keyFile: string): { cert: Buffer; key: Buffer } {
-  const tls = { cert: pem(certFile, "--tls-cert"), key: pem(keyFile, "--tls-key") };
-  try {
-    createSecureContext(tls);
-    return tls;
-  } catch (cause) {
-    throw new HashbrookError("usage", `--tls-cert ${certFile}, --tls-key ${keyFile}: ${(cause as Error).message}`, {
-      hint: "a certificate and its own private key, without a passphrase, both as PEM texts",
-      cause,
-    });
-  }
-}
-
-function pem(file: string, flag: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new HashbrookError("usage", `${flag} ${file}: cannot be read: ${message}`, { hint: hintOf(cause), cause });
-  }
 }

@@ -71,6 +71,7 @@ export async function serve(
   checkRowStore(flags);
   const served = await openServed(flags);
   const listeners = new Listeners(flags.host);
+  if (options.tls) served.metrics.watchCertificate(options.tls);
   try {
     const { models } = served;
     const passedOver = models.scorers.flatMap((scorer) => scorer.health().passedOver);

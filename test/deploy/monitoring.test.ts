@@ -30,6 +30,7 @@ async function exposed(): Promise<Set<string>> {
   const scorer = Scorer.follow(new InProcessSource(port1 as never));
   const serve = new ServeMetrics();
   serve.watch(Models.of(scorer));
+  serve.watchCertificate({ expires: 0 });
   serve.watchLog({ counts: { written: 0, dropped: { queue: 0, write: 0, too_long: 0 }, waiting: 0 } });
   const exported = `${await serve.text()}\n${await new TrainMetrics().text()}`;
   await scorer.close();

@@ -2,9 +2,10 @@ import {
   createServer as createHttpServer,
   type ServerOptions as HttpOptions,
   maxHeaderSize,
+  type RequestListener,
   type Server,
 } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { Readable } from "node:stream";
 import Fastify, {
   type FastifyError,
@@ -30,11 +31,19 @@ export interface AppOptions {
   /** Requests need one of these bearer tokens (except for the health endpoints). Default: all requests are answered. */
   readonly tokens?: readonly string[] | undefined;
   /** PEM texts, for HTTPS. Default: HTTP. */
-  readonly tls?: { readonly cert: Buffer | string; readonly key: Buffer | string } | undefined;
+  readonly tls?: Tls | undefined;
   /** Maximum number of open connections; further ones are closed at once. Default: no limit. */
   readonly maxConnections?: number | undefined;
   /** Timeouts of connections, in milliseconds. */
   readonly timeouts?: Timeouts | undefined;
+}
+
+/** A certificate and its key, as PEM texts. */
+interface Tls {
+  readonly cert: Buffer | string;
+  readonly key: Buffer | string;
+  /** Called with every server, to renew its certificate. */
+  use?(server: HttpsServer): void;
 }
 
 /** Timeouts after which a connection is closed, in milliseconds. */
@@ -100,12 +109,12 @@ function fastifyOptions(options: AppOptions, hint: string, admission: Admission 
     return503OnClosing: false,
     clientErrorHandler: refuse,
     // Only the announced address depends on it: `serverFactory` makes the server, of one type for HTTP and HTTPS.
-    ...({ https: options.tls } as object),
+    ...({ https: options.tls !== undefined } as object),
     frameworkErrors: (error, request, reply) => answerError(hint)(error, request, reply),
     serverFactory: (handler) => {
       const guarded = noted(admission?.guard(handler) ?? handler);
       const times = timesOf(options.timeouts);
-      return options.tls ? createHttpsServer({ ...times, ...options.tls }, guarded) : createHttpServer(times, guarded);
+      return options.tls ? httpsServer(options.tls, times, guarded) : createHttpServer(times, guarded);
     },
   };
 }
@@ -128,6 +137,12 @@ function answerUnknownPaths(app: FastifyInstance, hint: string): void {
     if (request.is404) answerNotFound(request, reply);
     else done();
   });
+}
+
+function httpsServer(tls: Tls, times: HttpOptions, handler: RequestListener): HttpsServer {
+  const server = createHttpsServer({ ...times, cert: tls.cert, key: tls.key }, handler);
+  tls.use?.(server);
+  return server;
 }
 
 /** Prefix that makes request ids differ between processes, so that answers can be joined with outcomes. */

@@ -139,6 +139,17 @@ export class ServeMetrics {
   }
 
   /** Adds the counts of the shared row cache. @internal */
+  watchCertificate(certificate: { readonly expires: number }): void {
+    new Gauge({
+      name: "hashbrook_certificate_expiration_timestamp_seconds",
+      help: "When the certificate of --tls-cert expires, in seconds since 1970",
+      registers: [this.registry],
+      collect() {
+        this.set(certificate.expires / 1000);
+      },
+    });
+  }
+
   watchRowCache(cache: { readonly counts: RowCacheCounts }): void {
     new Counter({
       name: "hashbrook_row_cache_rows_total",
