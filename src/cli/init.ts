@@ -62,18 +62,20 @@ async function run({ out, force, json, ...options }: Flags): Promise<void> {
     throw new HashbrookError("output_exists", `${out}: already exists`, {
       hint: "give another file, or overwrite it with --force",
     });
-  const draft = await draftSpec(options);
-  if (out !== undefined) await write(out, draft.spec, options.data);
-  else if (!json) process.stdout.write(draft.spec);
+  const draft = out === undefined ? await draftSpec(options) : await written(out, options);
+  if (out === undefined && !json) process.stdout.write(draft.spec);
   if (json) process.stdout.write(`${JSON.stringify({ out: out ?? null, ...draft })}\n`);
   else process.stderr.write(`${draftText(draft, out, options.data)}\n`);
 }
 
-async function write(path: string, text: string, data: readonly string[]): Promise<void> {
-  const output = Output.open(path, data);
+/** Drafts a spec into a file, which is opened first: events may take long to read, or come from a pipe. */
+async function written(path: string, options: DraftOptions & Pick<Flags, "data">): Promise<Draft> {
+  const output = Output.open(path, options.data);
   try {
-    await writeOut(output, Buffer.from(text));
+    const draft = await draftSpec(options);
+    await writeOut(output, Buffer.from(draft.spec));
     output.commit();
+    return draft;
   } finally {
     output.discard();
   }

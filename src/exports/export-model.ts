@@ -3,8 +3,10 @@ import { setImmediate } from "node:timers/promises";
 import type { Steps } from "../checkpoints/data-file.js";
 import type { Skipped } from "../checkpoints/store.js";
 import { checkArguments } from "../core/arguments.js";
+import { writeError } from "../core/files.js";
 import { hex64 } from "../core/hash.js";
 import { refuseInputs } from "../core/output.js";
+import { tryFolder } from "../core/temporary.js";
 import type { Precision } from "../delta-log/precision.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { logitShift } from "../model/logit-shift.js";
@@ -67,6 +69,12 @@ export interface ExportReport {
  */
 export async function exportModel(options: ExportOptions): Promise<ExportReport> {
   checkArguments("exportModel", options, { checkpoint: "path", out: "path", formats: "?texts" });
+  // A large model takes minutes to load.
+  try {
+    tryFolder(options.out);
+  } catch (error) {
+    throw writeError(options.out, error);
+  }
   const loaded = await loadModel(options.checkpoint, { capacity: 1, threads: 1 });
   try {
     return { ...(await write(loaded, options)), passed_over: loaded.skipped };

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { systemProcesses, WriterLock } from "../checkpoints/lock.js";
 import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
-import { type Files, nodeFiles, quietly } from "../core/files.js";
+import { type Files, nodeFiles, outputError, quietly } from "../core/files.js";
 import { type KeptState, readKept } from "../delta-log/kept-frame.js";
 import { damaged } from "./failures.js";
 import type { RowCache } from "./row-cache.js";
@@ -147,8 +147,10 @@ function lockOf(path: string): WriterLock {
     return new WriterLock(path, nodeFiles, systemProcesses);
   } catch (error) {
     const locked = error instanceof HashbrookError && error.code === "checkpoint_locked";
-    if (!locked)
-      throw new HashbrookError("row_store_write", `--row-store ${path}: ${(error as Error).message}`, { cause: error });
+    if (!locked) {
+      const { message, hint } = outputError(`--row-store ${path}`, error);
+      throw new HashbrookError("row_store_write", message, { cause: error, ...(hint !== undefined && { hint }) });
+    }
     throw new HashbrookError("row_store_locked", `--row-store ${path}: in use by another server: ${error.message}`, {
       hint: "use a separate directory for every server",
     });

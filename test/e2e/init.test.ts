@@ -36,6 +36,18 @@ it("init prints the spec without --out, also from standard input, and all its fi
   });
 });
 
+it.each([
+  ["init", ["--data", "-"]],
+  ["export", ["--checkpoint", join(folder, "no-run")]],
+])(
+  "%s reports an output that cannot be written before it reads: it was noticed when the work was done",
+  async (name, args) => {
+    const { status, stderr } = await run([name, ...args, "--out", join(data, "below-a-file")], "");
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/below-a-file: (cannot|could not) be written: ENOTDIR[\s\S]*not a folder: check the path/);
+  },
+);
+
 it("init does not overwrite a spec, and writes nothing if no spec can be drafted", async () => {
   writeFileSync(spec, "mine");
   expect(await run(["init", "--data", data, "--out", spec])).toMatchObject({

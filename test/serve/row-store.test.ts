@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -57,6 +57,16 @@ async function expected(trainer: Trainer): Promise<number[][]> {
 }
 
 describe("rows on disk", () => {
+  it("cannot be where a file is, and the error says what to do: it had no hint", async () => {
+    const file = join(folder(), "file");
+    writeFileSync(file, "");
+    await expect(RowDirectory.open(file, { cacheBytes })).rejects.toMatchObject({
+      code: "row_store_write",
+      message: expect.stringContaining(`--row-store ${file}: cannot be written: EEXIST`),
+      hint: expect.stringContaining("has this name"),
+    });
+  });
+
   it.each(servedSpecs)(
     "score bit for bit like rows in memory, before and after a delta and a restart: %s",
     async (_, yaml) => {
