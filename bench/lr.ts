@@ -1,7 +1,7 @@
 import { rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CacheReport } from "../src/event-cache/command.js";
+import type { CacheReport } from "../src/event-cache/cache-events.js";
 import type { Report } from "../src/train/metrics/report.js";
 import { criteoLike } from "./lib/criteo-like.js";
 import { type Measured, measured } from "./lib/measured.js";

@@ -33,7 +33,7 @@ export {
   type CacheOptions,
   type CacheReport,
   cacheEvents,
-} from "./event-cache/command.js";
+} from "./event-cache/cache-events.js";
 export type { MakeOptions } from "./event-cache/make.js";
 export { type OpenedCache, type OpenOrMakeOptions, openOrMakeCache } from "./event-cache/open-or-make.js";
 export type { CacheSize } from "./event-cache/writer.js";
@@ -60,14 +60,10 @@ export {
   inspect,
 } from "./inspect/inspect.js";
 export { type LagOptions, type LagReport, lag, type PartitionLag } from "./inspect/lag.js";
-export {
-  type Item2vecOptions,
-  type Item2vecReport,
-  item2vec,
-  type Neighbour,
-  neighboursOf,
-} from "./item2vec/item2vec.js";
-export type { Item2vecProgress, Item2vecSettings } from "./item2vec/learn.js";
+export { type Item2vecOptions, type Item2vecReport, item2vec } from "./item2vec/item2vec.js";
+export type { Item2vecProgress } from "./item2vec/learn.js";
+export { type Neighbour, neighboursOf } from "./item2vec/neighbours.js";
+export type { Item2vecSettings } from "./item2vec/settings.js";
 export type { GroupedQuality } from "./metrics/grouped.js";
 export type { Difference, PairedDifference } from "./metrics/paired.js";
 export type { ReliabilityPoint } from "./metrics/reliability.js";
@@ -118,8 +114,8 @@ export type { OnLost } from "./sources/kafka/kafka-log-options.js";
 export type { TopicSpec, TopicStart, TopicStop } from "./sources/kafka/open-topic.js";
 export type { KafkaOptions, SaslMechanism } from "./sources/kafka/options.js";
 export { type Produced, type ProduceOptions, type ProduceReport, produce } from "./sources/kafka/produce.js";
+export type { SimulatedFacts } from "./sources/simulator/facts.js";
 export {
-  type SimulatedFacts,
   type SimulatedSink,
   type SimulateOptions,
   type SplitOptions,

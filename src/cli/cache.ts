@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import { grouped } from "../core/digits.js";
-import { type CacheReport, cacheEvents } from "../event-cache/command.js";
+import { type CacheReport, cacheEvents } from "../event-cache/cache-events.js";
 import { bytes, count } from "./progress.js";
 import { stopSignal, tellUnchanged } from "./signals.js";
 

@@ -4,16 +4,15 @@ import { HashbrookError } from "../core/errors.js";
 import { inputsFor } from "../sources/source.js";
 import { parseSpec } from "../spec/parse.js";
 import { type CheckReport, check } from "../train/check/check.js";
-import { type Facts, factsOf, lastName, textOf } from "./column.js";
-import { type DraftField, fieldOf } from "./fields.js";
-import { labelledLists, labelOf } from "./label.js";
-import { tellsLabel } from "./leak.js";
+import { type Facts, factsOf } from "./column.js";
+import { eventsOf } from "./events.js";
+import type { DraftField } from "./fields.js";
+import { labelledLists } from "./label.js";
+import { nameOf } from "./names.js";
 import { notesOf } from "./notes.js";
-import { columnsOfLists } from "./same-ids.js";
+import { type Roles, rolesOf } from "./roles.js";
 import { firstLines } from "./sample.js";
-import { commonTables, type SpecParts, specText } from "./spec-text.js";
-import { timeOf } from "./time.js";
-import { eventsOf } from "./written.js";
+import { specText } from "./spec-text.js";
 
 /** What to draft a spec from. */
 export interface DraftOptions {
@@ -61,7 +60,6 @@ export interface Draft {
 export const draftTowers = ["deep_crossing", "lr"] as const;
 
 const ROWS = 10_000;
-const IDS = /^(id|event_?id|request_?id|impression_?id|imp_?id|uuid|row_?id)$/;
 const ENDINGS = /(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|arrow|avro|gz|zst))+$/i;
 
 /**
@@ -111,85 +109,6 @@ function nothingToLearn(file: string, left: Roles["left"]): HashbrookError {
   return new HashbrookError("usage", `${file}: no column remains to learn from`, {
     hint: [...left].map(([from, why]) => `${from} ${why}`).join("; ") || "the label is its only column",
   });
-}
-
-/** What the columns are to the model. */
-interface Roles extends Pick<SpecParts, "label" | "time" | "id" | "fields" | "left"> {
-  /** Fields that determine the label, and are kept because there are no others. */
-  readonly telling: readonly string[];
-}
-
-interface RoleOptions extends Pick<DraftOptions, "label" | "positive" | "tower"> {
-  /** Columns and members that list several items. */
-  readonly lists: readonly string[];
-  /** Columns have no names. */
-  readonly nameless: boolean;
-}
-
-function rolesOf(facts: readonly Facts[], options: RoleOptions): Roles {
-  const { nameless } = options;
-  const label = labelOf(facts, options);
-  const time = timeOf(facts);
-  const id = facts.find((one) => one.from !== time?.from && isId(one))?.from ?? null;
-  const taken = new Set([label.from, time?.from, id]);
-  const rest = facts.filter(({ from }) => !taken.has(from));
-  const positives = facts.find(({ from }) => from === label.from)!.values.map((value) => label.is(textOf(value)));
-  const telling = new Set(rest.filter((one) => tellsLabel(one, positives)).map(({ from }) => from));
-  const readable = rest.filter(({ shape }) => options.tower !== "lr" || shape !== "vector");
-  const unread = rest.filter((one) => !readable.includes(one));
-  const careful = fieldsOf(readable, telling, { unread, nameless });
-  if (careful.fields.length > 0) return { label, time, id, ...careful, telling: [] };
-  // A toy's only column determines its label: better a model of it than none.
-  const { fields, left } = fieldsOf(readable, new Set(), { unread, nameless });
-  return { label, time, id, fields, left, telling: fields.map(({ from }) => from) };
-}
-
-const isId = ({ from, values, distinct, present, shape }: Facts) =>
-  IDS.test(lastName(from)) && present > 1 && present === values.length && distinct === present && shape !== "list";
-
-/**
- * @param unread columns that the tower has no input for
- * @param nameless columns have no names
- */
-function fieldsOf(
-  columns: readonly Facts[],
-  telling: ReadonlySet<string>,
-  { unread, nameless }: { readonly unread: readonly Facts[]; readonly nameless: boolean },
-): Pick<Roles, "fields" | "left"> {
-  const fields: DraftField[] = [];
-  const left = new Map(unread.map(({ from }) => [from, "is a vector, which lr does not read"]));
-  const names = new Set<string>();
-  const lists = columnsOfLists(columns.filter(({ from }) => !telling.has(from)));
-  const tables = tablesOf(new Set(lists.values()));
-  for (const facts of columns) {
-    const { from } = facts;
-    const found = telling.has(from)
-      ? { left: "determines the label, so it is probably known only afterwards" }
-      : fieldOf(facts, { isListed: tables.has(from), nameless });
-    const table = tables.get(lists.get(from) ?? from);
-    if ("left" in found) left.set(from, found.left);
-    else fields.push({ name: unlike(nameOf(from), names), from, facts, ...found, ...(table && { table }) });
-  }
-  return { fields, left };
-}
-
-/** Tables of columns that have one in common with lists. */
-function tablesOf(columns: ReadonlySet<string>): ReadonlyMap<string, string> {
-  const names = new Set(commonTables);
-  return new Map([...columns].map((from) => [from, unlike(nameOf(from).replaceAll(".", "_"), names)]));
-}
-
-/** Turns a text into a name that a spec accepts. */
-function nameOf(text: string): string {
-  const plain = text.replace(/[^\w.-]+/g, "_");
-  return (/^[A-Za-z_]/.test(plain) ? plain : `f_${plain}`).slice(0, 60);
-}
-
-function unlike(name: string, names: Set<string>): string {
-  let found = name;
-  for (let i = 2; names.has(found); i++) found = `${name}_${i}`;
-  names.add(found);
-  return found;
 }
 
 function columnsOf(facts: readonly Facts[], { label, time, id, fields, left }: Roles): DraftColumn[] {

@@ -28,14 +28,12 @@ function predicts(texts: readonly string[], positives: readonly boolean[]): bool
     counts[positives[i] ? "yes" : "no"]++;
     seen.set(text, counts);
   });
-  const [of, right] = [
-    { yes: 0, no: 0 },
-    { yes: 0, no: 0 },
-  ];
+  const all = { yes: 0, no: 0 };
+  const right = { yes: 0, no: 0 };
   for (const { yes, no } of seen.values()) {
-    of.yes += yes;
-    of.no += no;
+    all.yes += yes;
+    all.no += no;
     right[yes > no ? "yes" : "no"] += Math.max(yes, no);
   }
-  return right.yes >= SURE * of.yes && right.no >= SURE * of.no;
+  return right.yes >= SURE * all.yes && right.no >= SURE * all.no;
 }

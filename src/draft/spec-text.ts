@@ -1,8 +1,8 @@
 import { oneLine } from "../core/texts.js";
+import type { Events } from "./events.js";
 import type { DraftField } from "./fields.js";
 import type { DraftLabel } from "./label.js";
 import type { DraftTime } from "./time.js";
-import type { Events } from "./written.js";
 
 /** The contents of a drafted spec. */
 export interface SpecParts {
@@ -32,8 +32,7 @@ type Tables = Record<string, string>;
 
 /** The spec as YAML, with comments that give the reasons for its choices. */
 export function specText(parts: SpecParts): string {
-  const { name, tower, label, left, small } = parts;
-  const { fields } = parts;
+  const { name, tower, label, fields, left, small } = parts;
   const tables: Tables = {};
   const lines = fields.map(
     (field) => `  ${fieldText(field, tower === "lr" ? lrTable(tables) : tableOf(field, tables))}`,

@@ -1,16 +1,19 @@
 import { wallTime } from "../core/clock.js";
 import type { Facts } from "./column.js";
 
+/** Milliseconds per unit. */
+const UNITS = { s: 1e3, ms: 1, us: 1e-3, ns: 1e-6 } as const;
+type Unit = keyof typeof UNITS;
+
 /** The column of event times. */
 export interface DraftTime {
   readonly from: string;
   /** The unit of numbers; null: dates. */
-  readonly unit: "s" | "ms" | "us" | "ns" | null;
+  readonly unit: Unit | null;
   /** True if no event is earlier than the one before it. */
   readonly ascends: boolean;
 }
 
-const UNITS = { s: 1e3, ms: 1, us: 1e-3, ns: 1e-6 } as const;
 const DATE = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|UTC|[+-]\d\d:?\d\d)?)?$/;
 const NAMED = /(^|[_.\s]|[a-z](?=[A-Z]))(time|timestamp|ts|date|datetime|at|when)(_?(s|ms|us|ns))?$/i;
 /** Numbers of any size: nanoseconds are beyond 2^53, where numbers are taken for ids. */
@@ -36,11 +39,11 @@ export function timeOf(columns: readonly Facts[]): DraftTime | null {
  * The unit of numbers that are named like a time or, if they are not ids beyond 2^53, increase from event to event;
  * undefined: they are not times.
  */
-function unitOf({ from, shape, values }: Facts): "s" | "ms" | "us" | "ns" | undefined {
+function unitOf({ from, shape, values }: Facts): Unit | undefined {
   const numbers = Float64Array.from(values, Number);
   const sorted = numbers.toSorted();
   const ascends = shape === "number" && numbers.every((value, i) => value === sorted[i]);
   if (!NAMED.test(from) && !ascends) return undefined;
   const fits = (ms: number) => sorted[0] * ms >= EARLIEST && sorted[sorted.length - 1] * ms <= wallTime() + YEAR_MS;
-  return (Object.keys(UNITS) as (keyof typeof UNITS)[]).find((unit) => fits(UNITS[unit]));
+  return (Object.keys(UNITS) as Unit[]).find((unit) => fits(UNITS[unit]));
 }

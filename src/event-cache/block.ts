@@ -1,15 +1,13 @@
 import { closeSync, openSync } from "node:fs";
 import { inflateRawSync } from "node:zlib";
 import type { BatchLayout } from "../core/batch.js";
-import { nodeFiles, readFully } from "../core/files.js";
-import { hex64 } from "../core/hash.js";
 import { Area, type ColumnMemory } from "../kernels/column.js";
 import { structOf } from "../kernels/layouts.js";
-import { damagedBlock, type EventCache } from "./cache.js";
+import type { EventCache } from "./cache.js";
 import { type ColumnPart, columnsOf, HEAD_BYTES, type Section, sectionAt } from "./columns.js";
 import { type BlockPlace, damaged } from "./manifest.js";
 import { eventsFile } from "./names.js";
-import type { Notes } from "./packer.js";
+import { type Notes, notesIn } from "./notes.js";
 
 const COLUMN_BYTES = structOf("column", "Column").size;
 const NUMBERS: ColumnPart = { to: 0, stride: 4, width: 4 };
@@ -63,10 +61,8 @@ export class BlockReader {
   load(place: BlockPlace): void {
     if (this.place === place) return;
     const { memory, at, cache, layout } = this;
-    const { number, bytes, checksum } = place;
-    const read = readFully(nodeFiles, this.file, memory.bytes(at, bytes), place.at);
-    if (read < bytes || hex64(memory.hash(at, bytes)) !== checksum)
-      throw damagedBlock(eventsFile(cache.directory), number, place.at, bytes);
+    const { bytes } = place;
+    cache.readBlock(this.file, place, memory.bytes(at, bytes), () => memory.hash(at, bytes));
     this.described = this.describe(place);
     this.place = place;
     this.items = layout.bags.map(() => ({ row: 0, items: 0 }));
@@ -166,11 +162,10 @@ export class BlockReader {
     const lines = column(NUMBERS).at;
     const rows = this.list(column(NUMBERS));
     const changes = this.list(column(NUMBERS));
-    const notes = next(1);
+    const notes = notesIn(this.memory, next(1));
     const kept = next(1);
     if (address !== end) throw this.misfit(place);
-    const json = inflateRawSync(this.memory.bytes(notes.values, notes.count).slice()).toString();
-    return { columnsEnd, bags, advance, lines, rows, changes, notes: JSON.parse(json) as Notes, kept };
+    return { columnsEnd, bags, advance, lines, rows, changes, notes, kept };
   }
 
   private list({ at, count }: { at: number; count: number }): Uint32Array {

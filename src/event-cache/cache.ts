@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { HashbrookError } from "../core/errors.js";
-import { nodeFiles, readFully, withFile } from "../core/files.js";
+import { nodeFiles, readFully, readWhole, withFile } from "../core/files.js";
 import { hex64 } from "../core/hash.js";
 import type { RejectCode } from "../decode/decoder.js";
 import { xxh64 } from "../kernels/hash.js";
@@ -95,8 +95,7 @@ export class EventCache {
   head(file: number): Uint8Array {
     const path = headsFile(this.directory);
     if (!this.heads) {
-      const bytes = new Uint8Array(nodeFiles.stat(path)?.bytes ?? 0);
-      if (bytes.length > 0) withFile(nodeFiles, path, "r", (handle) => readFully(nodeFiles, handle, bytes, 0));
+      const bytes = nodeFiles.stat(path) ? readWhole(nodeFiles, path) : new Uint8Array(0);
       if (hex64(xxh64(bytes)) !== this.manifest.heads) throw damaged(path, "its content does not match its checksum");
       this.heads = bytes;
     }
@@ -109,22 +108,25 @@ export class EventCache {
     return this.blocks.filter((block) => block.file === file);
   }
 
+  /**
+   * Reads a block.
+   * @param file the open file of blocks
+   * @param hash gives the XXH64 of `into`
+   * @throws HashbrookError cache_damaged, naming it
+   */
+  readBlock(file: number, place: BlockPlace, into: Uint8Array, hash = () => xxh64(into)): void {
+    const { number, at, bytes, checksum } = place;
+    if (readFully(nodeFiles, file, into, at) === bytes && hex64(hash()) === checksum) return;
+    const what = `block ${number} (bytes ${at} to ${at + bytes}) does not match its checksum`;
+    throw damaged(eventsFile(this.directory), what);
+  }
+
   /** Verifies all content. @throws HashbrookError cache_damaged */
   verify(): void {
     this.head(0);
-    const path = eventsFile(this.directory);
     const bytes = new Uint8Array(this.mostBytes);
-    withFile(nodeFiles, path, "r", (handle) => {
-      for (const { number, at, bytes: size, checksum } of this.blocks) {
-        const block = bytes.subarray(0, size);
-        const read = readFully(nodeFiles, handle, block, at);
-        if (read < size || hex64(xxh64(block)) !== checksum) throw damagedBlock(path, number, at, size);
-      }
+    withFile(nodeFiles, eventsFile(this.directory), "r", (file) => {
+      for (const block of this.blocks) this.readBlock(file, block, bytes.subarray(0, block.bytes));
     });
   }
-}
-
-/** The error for a block whose bytes have changed. */
-export function damagedBlock(path: string, number: number, at: number, bytes: number): HashbrookError {
-  return damaged(path, `block ${number} (bytes ${at} to ${at + bytes}) does not match its checksum`);
 }

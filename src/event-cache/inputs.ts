@@ -1,5 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import type { Input, Reader } from "../sources/reader.js";
+import { Unread } from "../sources/unread.js";
 import { EventCache } from "./cache.js";
 import { CACHE_PREFIX, isCacheName } from "./names.js";
 import { rowFrom } from "./row-from.js";
@@ -51,18 +52,16 @@ const NEWLINE = 10;
 /** The beginning of a file's content. After it only the ends of rows matter, so it returns newlines. */
 class HeadReader implements Reader {
   readonly consumed = 0;
-  private rest: Uint8Array;
+  private readonly rest: Unread;
 
   constructor(cache: EventCache, index: number, offset: number) {
     const { offset: end } = cache.manifest.files[index];
-    this.rest = offset === 0 ? cache.head(index) : new Uint8Array(Math.max(0, Math.min(2, end - offset))).fill(NEWLINE);
+    const newlines = () => new Uint8Array(Math.max(0, Math.min(2, end - offset))).fill(NEWLINE);
+    this.rest = new Unread(offset === 0 ? cache.head(index) : newlines());
   }
 
   read(target: Uint8Array): number {
-    const count = Math.min(target.length, this.rest.length);
-    target.set(this.rest.subarray(0, count));
-    this.rest = this.rest.subarray(count);
-    return count;
+    return this.rest.read(target);
   }
 
   close(): void {}

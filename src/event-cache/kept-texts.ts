@@ -1,5 +1,5 @@
 import { rejectCodes } from "../decode/reject.js";
-import type { Notes } from "./packer.js";
+import type { Notes } from "./notes.js";
 
 /** Bytes before a kept value: its size and kind. */
 const VALUE_HEAD = 8;

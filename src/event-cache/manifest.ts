@@ -1,6 +1,6 @@
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { HashbrookError } from "../core/errors.js";
-import { type Files, nodeFiles, readFully, withFile } from "../core/files.js";
+import { type Files, nodeFiles, readWhole } from "../core/files.js";
 import { canonicalJson, hex64 } from "../core/hash.js";
 import { xxh64 } from "../kernels/hash.js";
 import { closed } from "../schema/basics.js";
@@ -94,11 +94,8 @@ export function writeManifest(files: Files, directory: string, manifest: Omit<Ca
  */
 export function readManifest(directory: string): CacheManifest {
   const path = manifestFile(directory);
-  const stat = nodeFiles.stat(path);
-  if (!stat) throw missing(directory);
-  const bytes = new Uint8Array(stat.bytes);
-  withFile(nodeFiles, path, "r", (file) => readFully(nodeFiles, file, bytes, 0));
-  const value = parsed(path, bytes);
+  if (!nodeFiles.stat(path)) throw missing(directory);
+  const value = parsed(path, readWhole(nodeFiles, path));
   const { version } = value as { version?: unknown };
   if (Number.isInteger(version) && version !== CACHE_VERSION) throw otherVersion(directory, version as number);
   const manifest = manifestOf(value, (what) => damaged(path, what));

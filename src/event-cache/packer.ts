@@ -1,24 +1,10 @@
 import { deflateRawSync } from "node:zlib";
 import { Batch, type BatchLayout, type Room } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
-import type { Findings, Place, Reject, Taken } from "../decode/decoder.js";
+import type { Findings, Place, Taken } from "../decode/decoder.js";
 import { Area, ColumnMemory } from "../kernels/column.js";
 import { type ColumnPart, columnsOf, opaqueSection } from "./columns.js";
-
-/** A malformed row of a block, as stored in its notes. */
-export interface KeptReject extends Omit<Reject, "bytes"> {
-  /** base64 */
-  readonly bytes: string;
-  /** Rows of the block before it, and the position after it. */
-  readonly before: number;
-  readonly end: Place;
-}
-
-/** The metadata of a block, beside its columns. */
-export interface Notes {
-  readonly rejects: readonly KeptReject[];
-  readonly findings: Findings;
-}
+import { keptRejects, type Notes, notesSection } from "./notes.js";
 
 /** The input of a block. */
 export interface Decoded extends Taken {
@@ -62,7 +48,7 @@ export class BlockPacker {
       this.numbers(advances(lines, start.row)),
       this.numbers(rowsOfChanges(risen, distinct.length)),
       this.numbers(distinct),
-      opaqueSection(deflateRawSync(JSON.stringify(notes))),
+      notesSection(notes),
       opaqueSection(deflateRawSync(kept)),
     ]);
   }
@@ -119,12 +105,4 @@ function rowsOfChanges(risen: Uint32Array, changes: number): Uint32Array {
     from = until;
   }
   return rows;
-}
-
-function keptRejects(rejects: readonly Reject[], marks: readonly { before: number; end: Place }[]): KeptReject[] {
-  return rejects.map(({ bytes, ...reject }, i) => ({
-    ...reject,
-    bytes: Buffer.from(bytes).toString("base64"),
-    ...marks[i],
-  }));
 }

@@ -1,12 +1,10 @@
-import { inflateRawSync } from "node:zlib";
-import { nodeFiles, readFully, withFile } from "../core/files.js";
-import { hex64 } from "../core/hash.js";
+import { nodeFiles, withFile } from "../core/files.js";
 import { ColumnMemory } from "../kernels/column.js";
-import { damagedBlock, type EventCache } from "./cache.js";
+import type { EventCache } from "./cache.js";
 import { type Section, sectionAt } from "./columns.js";
 import type { BlockPlace } from "./manifest.js";
 import { eventsFile } from "./names.js";
-import type { Notes } from "./packer.js";
+import { notesIn } from "./notes.js";
 
 /** Number of a block's last sections, starting with the advances of its rows. */
 const LAST_SECTIONS = 6;
@@ -26,18 +24,17 @@ export function rowFrom(cache: EventCache, file: number, byte: number): number |
 /** The ends of a block's rows, malformed ones included, in order. */
 function endsOf(cache: EventCache, block: BlockPlace): number[] {
   const memory = new ColumnMemory({ shared: false });
-  const { bytes, at, number, checksum, rows, offset } = block;
+  const { bytes, rows, offset } = block;
   const base = memory.take(bytes);
-  const path = eventsFile(cache.directory);
-  withFile(nodeFiles, path, "r", (handle) => readFully(nodeFiles, handle, memory.bytes(base, bytes), at));
-  if (hex64(memory.hash(base, bytes)) !== checksum) throw damagedBlock(path, number, at, bytes);
+  withFile(nodeFiles, eventsFile(cache.directory), "r", (file) =>
+    cache.readBlock(file, block, memory.bytes(base, bytes), () => memory.hash(base, bytes)),
+  );
   const view = new DataView(memory.memory.buffer);
   const sections: Section[] = [];
   for (let address = base; address < base + bytes; address = sections.at(-1)!.end)
     sections.push(sectionAt(view, address, 4));
   const [advance, , , , notes] = sections.slice(-LAST_SECTIONS);
-  const json = inflateRawSync(memory.bytes(notes.values, notes.count).slice()).toString();
-  const { rejects } = JSON.parse(json) as Notes;
+  const { rejects } = notesIn(memory, notes);
   return [...rejects.map(({ end }) => end.offset), ...advances(memory, advance, rows, offset)].sort((a, b) => a - b);
 }
 

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { tooShort } from "./failure.js";
+import { Unread } from "./unread.js";
 
 /** What a simulated row adds to `consumed`: its true size is known only when it is made. */
 export const SIMULATED_ROW_BYTES = 256;
@@ -86,7 +87,7 @@ async function skip(reader: Reader, offset: number): Promise<number> {
 export class ChunkReader {
   private readonly stream: Readable;
   private readonly chunks: AsyncIterator<Uint8Array>;
-  private chunk: Uint8Array = new Uint8Array(0);
+  private readonly chunk = new Unread();
 
   constructor(stream: Readable) {
     this.stream = stream;
@@ -95,15 +96,12 @@ export class ChunkReader {
   }
 
   async read(target: Uint8Array): Promise<number> {
-    while (this.chunk.length === 0) {
+    while (this.chunk.isEmpty) {
       const next = await this.chunks.next();
       if (next.done) return 0;
-      this.chunk = next.value;
+      this.chunk.refill(next.value);
     }
-    const count = Math.min(target.length, this.chunk.length);
-    target.set(this.chunk.subarray(0, count));
-    this.chunk = this.chunk.subarray(count);
-    return count;
+    return this.chunk.read(target);
   }
 
   close(): void {

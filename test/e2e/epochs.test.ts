@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
-import { cacheEvents } from "../../src/event-cache/command.js";
+import { cacheEvents } from "../../src/event-cache/cache-events.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { evaluate } from "../../src/train/evaluation/evaluate.js";
 import { type TrainOptions, train } from "../../src/train/train.js";

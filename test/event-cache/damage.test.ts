@@ -7,7 +7,7 @@ import { HashbrookError } from "../../src/core/errors.js";
 import { nodeFiles } from "../../src/core/files.js";
 import { canonicalJson } from "../../src/core/hash.js";
 import { EventCache } from "../../src/event-cache/cache.js";
-import { cacheEvents } from "../../src/event-cache/command.js";
+import { cacheEvents } from "../../src/event-cache/cache-events.js";
 import { CacheFeed } from "../../src/event-cache/feed.js";
 import { cachedInputs, inputsOfCache } from "../../src/event-cache/inputs.js";
 import { makeCache } from "../../src/event-cache/make.js";

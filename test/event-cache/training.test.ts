@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { systemProcesses } from "../../src/checkpoints/lock.js";
-import { cacheEvents } from "../../src/event-cache/command.js";
+import { cacheEvents } from "../../src/event-cache/cache-events.js";
 import { simulate } from "../../src/sources/simulator/run.js";
 import { evaluate } from "../../src/train/evaluation/evaluate.js";
 import { decodeOnce } from "../../src/train/files/decode-once.js";

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { cacheEvents } from "../../src/event-cache/command.js";
+import { cacheEvents } from "../../src/event-cache/cache-events.js";
 import { train } from "../../src/train/train.js";
 import { tuneAgain } from "../../src/tune/again.js";
 import { Ledger } from "../../src/tune/ledger.js";

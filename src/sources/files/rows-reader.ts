@@ -1,11 +1,12 @@
 import { HashbrookError } from "../../core/errors.js";
 import { tooShort } from "../failure.js";
 import { behind, type Reader } from "../reader.js";
+import { Unread } from "../unread.js";
 
 /** Reads the rows of a table file (Parquet, Arrow, Avro) as JSON lines. */
 export abstract class RowsReader implements Reader {
   /** Lines not yet returned by `read`. */
-  private lines: Uint8Array = new Uint8Array(0);
+  private readonly lines = new Unread();
 
   abstract readonly consumed: number;
   abstract close(): void;
@@ -30,15 +31,12 @@ export abstract class RowsReader implements Reader {
   }
 
   async read(target: Uint8Array): Promise<number> {
-    while (this.lines.length === 0) {
+    while (this.lines.isEmpty) {
       const next = await this.nextLines();
       if (next === null) return 0;
-      this.lines = new TextEncoder().encode(next);
+      this.lines.refill(new TextEncoder().encode(next));
     }
-    const count = Math.min(target.length, this.lines.length);
-    target.set(this.lines.subarray(0, count));
-    this.lines = this.lines.subarray(count);
-    return count;
+    return this.lines.read(target);
   }
 }
 

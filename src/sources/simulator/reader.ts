@@ -1,4 +1,5 @@
 import { type Reader, SIMULATED_ROW_BYTES } from "../reader.js";
+import { Unread } from "../unread.js";
 import { Simulator } from "./simulator.js";
 import { ImpressionWriter, MAX_ROW_BYTES, type SimulatorFormat } from "./writer.js";
 
@@ -9,7 +10,7 @@ export class SimulatedReader implements Reader {
   private readonly simulator: Simulator;
   private readonly writer: ImpressionWriter;
   private readonly chunk = new Uint8Array(CHUNK);
-  private rest = this.chunk.subarray(0, 0);
+  private readonly rest = new Unread();
   private rowsLeft: number;
   consumed = 0;
 
@@ -20,11 +21,8 @@ export class SimulatedReader implements Reader {
   }
 
   read(target: Uint8Array): number {
-    if (this.rest.length === 0) this.refill();
-    const count = Math.min(target.length, this.rest.length);
-    target.set(this.rest.subarray(0, count));
-    this.rest = this.rest.subarray(count);
-    return count;
+    if (this.rest.isEmpty) this.refill();
+    return this.rest.read(target);
   }
 
   private refill(): void {
@@ -34,7 +32,7 @@ export class SimulatedReader implements Reader {
       this.simulator.next();
       end = this.writer.write(this.simulator.row, this.chunk, end);
     }
-    this.rest = this.chunk.subarray(0, end);
+    this.rest.refill(this.chunk.subarray(0, end));
   }
 
   close(): void {}

@@ -1,10 +1,10 @@
 import { checkArguments } from "../../core/arguments.js";
 import { DelayedClicks } from "./clicks.js";
+import { FactCounter, type SimulatedFacts } from "./facts.js";
 import { Simulator, type SimulatorOptions } from "./simulator.js";
 import { clickWriter, ImpressionWriter, MAX_ROW_BYTES, type SimulatorFormat } from "./writer.js";
 
 const CHUNK = 1 << 20;
-const BINS = 1 << 14;
 
 /** Which stream to simulate, and where its bytes go. */
 export interface SimulateOptions extends SimulatorOptions {
@@ -34,22 +34,6 @@ export interface SplitOptions {
   readonly clicks?: SimulatedSink | undefined;
   /** Milliseconds after its impression within which a click counts. */
   readonly window: number;
-}
-
-/** Statistics of a simulated stream: the best result any model can reach, and how many ids there are to learn. */
-export interface SimulatedFacts {
-  /** Impressions. */
-  readonly rows: number;
-  /** Bytes of their text. */
-  readonly bytes: number;
-  /** Share of clicks. */
-  readonly baseRate: number;
-  /** AUC of the true click probability, from a histogram of 2^14 equal bins (ties in a bin count half). */
-  readonly oracleAuc: number;
-  /** Mean log loss of the true click probability, in nats. */
-  readonly oracleLogloss: number;
-  /** Ids that occurred, by kind. */
-  readonly distinct: Readonly<Record<"user" | "site" | "ad" | "campaign" | "advertiser", number>>;
 }
 
 /** Generates `rows` impressions, passes their text to `write`, and returns statistics. */
@@ -138,72 +122,5 @@ class Parts {
       const due = click;
       await this.clicks.add((bytes, at) => this.writeClick(due, bytes, at));
     }
-  }
-}
-
-class FactCounter {
-  private readonly clicks = new Float64Array(BINS);
-  private readonly others = new Float64Array(BINS);
-  private readonly seen = {
-    user: new Seen(),
-    site: new Seen(),
-    ad: new Seen(),
-    campaign: new Seen(),
-    advertiser: new Seen(),
-  };
-  private rows = 0;
-  private loss = 0;
-
-  add(row: Simulator["row"]): void {
-    this.rows++;
-    const bin = Math.floor(row.oracle * BINS);
-    (row.label ? this.clicks : this.others)[bin]++;
-    this.loss -= Math.log(row.label ? row.oracle : 1 - row.oracle);
-    if (row.user >= 0) this.seen.user.add(row.user);
-    this.seen.site.add(row.site);
-    this.seen.ad.add(row.ad);
-    this.seen.campaign.add(row.campaign);
-    this.seen.advertiser.add(row.advertiser);
-  }
-
-  result(): Omit<SimulatedFacts, "bytes"> {
-    let clicks = 0;
-    let others = 0;
-    let ordered = 0;
-    for (let i = 0; i < BINS; i++) {
-      ordered += this.clicks[i] * (others + this.others[i] / 2);
-      clicks += this.clicks[i];
-      others += this.others[i];
-    }
-    const { user, site, ad, campaign, advertiser } = this.seen;
-    return {
-      rows: this.rows,
-      baseRate: clicks / this.rows,
-      oracleAuc: ordered / (clicks * others),
-      oracleLogloss: this.loss / this.rows,
-      distinct: {
-        user: user.count,
-        site: site.count,
-        ad: ad.count,
-        campaign: campaign.count,
-        advertiser: advertiser.count,
-      },
-    };
-  }
-}
-
-/** Counts distinct small integers. */
-class Seen {
-  count = 0;
-  private marks = new Uint8Array(1 << 12);
-
-  add(id: number): void {
-    if (id >= this.marks.length) {
-      const grown = new Uint8Array(2 * id);
-      grown.set(this.marks);
-      this.marks = grown;
-    }
-    this.count += 1 - this.marks[id];
-    this.marks[id] = 1;
   }
 }

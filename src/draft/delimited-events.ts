@@ -1,0 +1,53 @@
+import { cellsIn } from "../decode/header.js";
+import type { Events, Written } from "./events.js";
+
+const SEPARATORS = ["\t", ",", ";", "|", "\x01"];
+/** The share of lines that must have the same number of columns. */
+const ALIKE = 0.95;
+
+/** The separator that gives nearly all lines the same number of columns; of several, the one with the most columns. */
+export function separatorOf(lines: readonly string[]): string | undefined {
+  const found = SEPARATORS.map((separator) => {
+    const widths = lines.map((line) => cellsOf(line, separator).length);
+    const width = widths.toSorted((a, b) => a - b)[widths.length >> 1];
+    return { separator, width, alike: widths.filter((one) => one === width).length / widths.length };
+  }).filter(({ width, alike }) => width > 1 && alike >= ALIKE);
+  return found.toSorted((a, b) => b.width - a.width)[0]?.separator;
+}
+
+/** Events that are lines of columns. @param most the largest number of events */
+export function delimitedEvents(lines: readonly string[], separator: string, most: number): Events {
+  const rows = lines.map((line) => cellsOf(line, separator));
+  const header = isHeader(rows);
+  const width = rows[0].length;
+  const names = header ? rows[0] : Array.from({ length: width }, (_, i) => `c${i + 1}`);
+  const first = header ? 1 : 0;
+  const events = rows.slice(first, first + most).filter((row) => row.length === width);
+  const written: Written = {
+    format: separator === "\t" ? "tsv" : "csv",
+    ...(separator === "\t" || separator === "," ? {} : { separator }),
+    ...(header ? { header } : { names }),
+  };
+  const isRepeated = (name: string) => names.indexOf(name) !== names.lastIndexOf(name);
+  // A spec takes `I1..I3` for a range of columns.
+  const nameless = names.map((name) => name === "" || name.includes("..") || isRepeated(name));
+  const columns = names
+    .map((from, i) => ({ from, values: events.map((row) => row[i]) }))
+    .filter((_, i) => !nameless[i]);
+  const unnamed = new Set(names.filter((_, i) => nameless[i]).map((name) => name || "a column without a name"));
+  return { written, rows: events.length, columns, unnamed: [...unnamed], lists: [] };
+}
+
+/**
+ * True if the first line has column names: no numbers, and none a value of its column further down. Some may be empty
+ * (an index) or repeated (joined tables).
+ */
+function isHeader([first, ...rows]: readonly (readonly string[])[]): true | undefined {
+  const isName = (cell: string) => Number.isNaN(Number(cell)) && !/^\d{4}-\d\d-\d\d/.test(cell);
+  const names = first.map((cell, i) => ({ cell, i })).filter(({ cell }) => cell !== "");
+  const fit = names.every(({ cell, i }) => isName(cell) && rows.every((row) => row[i] !== cell));
+  return (names.length > 0 && fit) || undefined;
+}
+
+/** The cells of a line; if tabs separate them, quotes (RFC 4180) are part of a cell. */
+const cellsOf = (line: string, separator: string): string[] => cellsIn(line, separator, separator !== "\t");
