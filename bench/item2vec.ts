@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { Rng } from "../src/core/rng.js";
-import { item2vecDefaults, learnVectors } from "../src/item2vec/learn.js";
+import { learnVectors } from "../src/item2vec/learn.js";
 import { SequenceReader } from "../src/item2vec/sequences.js";
+import { item2vecDefaults } from "../src/item2vec/settings.js";
 import { DATA, hashbrook, round, trainOnce } from "./lib/run.js";
 
 /** Sessions of clicked items, ordered by date. */

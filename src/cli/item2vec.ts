@@ -1,8 +1,10 @@
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
-import { item2vec, neighboursOf } from "../item2vec/item2vec.js";
-import { type Item2vecProgress, type Item2vecSettings, item2vecDefaults } from "../item2vec/learn.js";
+import { item2vec } from "../item2vec/item2vec.js";
+import type { Item2vecProgress } from "../item2vec/learn.js";
+import { neighboursOf } from "../item2vec/neighbours.js";
+import { type Item2vecSettings, item2vecDefaults } from "../item2vec/settings.js";
 import { counting, notNegative, number, positive, seed } from "./options.js";
 import { count } from "./progress.js";
 

@@ -5,9 +5,10 @@ import { tryFolder } from "../core/temporary.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { loadSpec } from "../spec/parse.js";
 import type { Given } from "../train/settings.js";
-import { readIdVectors, writeIdVectors } from "../warm-start/id-vectors.js";
-import { type Item2vecProgress, type Item2vecSettings, item2vecDefaults, learnVectors } from "./learn.js";
+import { writeIdVectors } from "../warm-start/id-vectors.js";
+import { type Item2vecProgress, learnVectors } from "./learn.js";
 import { sequencesOfEvents, sequencesOfLines } from "./read-sequences.js";
+import { type Item2vecSettings, settingsOf } from "./settings.js";
 
 /** What to learn vectors from, and how. */
 export interface Item2vecOptions extends Given<Item2vecSettings> {
@@ -44,10 +45,6 @@ export interface Item2vecReport {
   /** All settings, including defaults. */
   readonly settings: Item2vecSettings;
 }
-
-/** Integer settings, with their minimum values. */
-const least = { dim: 1, window: 1, negative: 1, minCount: 1, epochs: 1, seed: 0 } as const;
-const DIM = 4096;
 
 /**
  * Learns vectors of ids from the sequences they occur in (word2vec; Barkan & Koenigstein 2016 for items), and writes them for
@@ -107,57 +104,4 @@ function readerOf({ data, model, field, sequenceBy, negatives }: Item2vecOptions
     });
   const spec = typeof model === "string" ? loadSpec(model) : model;
   return sequencesOfEvents(files, { spec, field, sequenceBy, negatives });
-}
-
-/** The kernel's numbers have 32 bits. */
-const MOST = 2 ** 32 - 1;
-
-function settingsOf(given: Given<Item2vecSettings>): Item2vecSettings {
-  const names = Object.keys(item2vecDefaults) as (keyof Item2vecSettings)[];
-  const settings = Object.fromEntries(
-    names.map((name) => [name, given[name] ?? item2vecDefaults[name]]),
-  ) as unknown as Item2vecSettings;
-  const { architecture, dim } = settings;
-  for (const [name, bound] of Object.entries(least)) {
-    const value = settings[name as keyof typeof least];
-    if (!Number.isSafeInteger(value) || value < bound)
-      throw new HashbrookError("usage", `${name} ${value}: must be a whole number of at least ${bound}`);
-    if (value > MOST) throw new HashbrookError("usage", `${name} ${value}: at most ${MOST}`);
-  }
-  if (dim > DIM) throw new HashbrookError("usage", `dim ${dim}: at most ${DIM}`);
-  if (!(settings.rate > 0) || !(settings.sample >= 0) || !Number.isFinite(settings.exponent))
-    throw new HashbrookError("usage", "rate must be above 0, sample 0 or more, exponent a number");
-  return given.rate === undefined && architecture === "cbow" ? { ...settings, rate: 0.05 } : settings;
-}
-
-/** An id, and its similarity. */
-export interface Neighbour {
-  /** Its text. */
-  readonly id: string;
-  /** Cosine similarity of both vectors. */
-  readonly similarity: number;
-}
-
-/**
- * The ids with the most similar vectors.
- * @param directory as `item2vec` writes it
- * @throws HashbrookError usage if there is no such id; what reading throws
- */
-export function neighboursOf(directory: string, id: string, count = 10): Neighbour[] {
-  checkArguments("neighboursOf", { directory, id, count }, { directory: "path", id: "text", count: "number" });
-  const { ids, dim, vectors } = readIdVectors(directory);
-  const at = ids.indexOf(id);
-  if (at < 0)
-    throw new HashbrookError("usage", `${directory}: has no id ${id}`, {
-      hint: "see ids.tsv for the ids; those with fewer occurrences than --min-count have no vector",
-    });
-  const row = (i: number) => vectors.subarray(i * dim, (i + 1) * dim);
-  const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, x, c) => sum + x * b[c], 0);
-  const norms = ids.map((_, i) => Math.sqrt(dot(row(i), row(i))) || 1);
-  const near = ids.map((other, i) => ({ id: other, similarity: dot(row(at), row(i)) / (norms[at] * norms[i]), i }));
-  return near
-    .filter(({ i }) => i !== at)
-    .sort((a, b) => b.similarity - a.similarity || a.i - b.i)
-    .slice(0, count)
-    .map(({ id, similarity }) => ({ id, similarity }));
 }

@@ -3,43 +3,7 @@ import { HashbrookError } from "../core/errors.js";
 import { Rng } from "../core/rng.js";
 import { type Word2vecKernel, word2vecKernel } from "../kernels/word2vec.js";
 import type { Sequences } from "./sequences.js";
-
-/** How vectors are learned (Mikolov et al. 2013). */
-export interface Item2vecSettings {
-  /** Floats per vector. Default 16. */
-  readonly dim: number;
-  /** `skip-gram`: each context id predicts the id; `cbow`: their mean does. Default skip-gram. */
-  readonly architecture: "skip-gram" | "cbow";
-  /** Context size on each side: drawn from 1 to this for every position. Default 5. */
-  readonly window: number;
-  /** Negative samples per positive one. Default 5. */
-  readonly negative: number;
-  /** Negative samples are drawn in proportion to their occurrences to this power. Default 0.75. */
-  readonly exponent: number;
-  /** Subsampling: ids with a larger share of all occurrences are randomly left out; 0: none. Default 1e-3. */
-  readonly sample: number;
-  /** Ids that occur less often have no vector. Default 5. */
-  readonly minCount: number;
-  /** Passes over the sequences. Default 5. */
-  readonly epochs: number;
-  /** The initial learning rate; it decreases linearly to a 10,000th of it. Default 0.025; cbow 0.05. */
-  readonly rate: number;
-  /** Seed of initial values and random draws. Default 42. */
-  readonly seed: number;
-}
-
-export const item2vecDefaults: Item2vecSettings = {
-  dim: 16,
-  architecture: "skip-gram",
-  window: 5,
-  negative: 5,
-  exponent: 0.75,
-  sample: 1e-3,
-  minCount: 5,
-  epochs: 5,
-  rate: 0.025,
-  seed: 42,
-};
+import type { Item2vecSettings } from "./settings.js";
 
 /** Progress of learning. */
 export interface Item2vecProgress {
@@ -69,43 +33,53 @@ export async function learnVectors(
   settings: Item2vecSettings,
   onProgress: (progress: Item2vecProgress) => void | Promise<void> = () => {},
 ): Promise<Float32Array> {
-  const { dim, window, negative, epochs, architecture } = settings;
-  const ids = sequences.counts.length;
-  const chunks = chunksOf(sequences.tokens);
-  const longest = chunks.reduce((most, [from, to]) => Math.max(most, to - from), 1);
-  const opened = word2vecKernel({ ids, dim, window, negative, cbow: architecture === "cbow", longest });
-  if (!opened)
-    throw new HashbrookError(
-      "table_full",
-      `vectors of ${ids} ids with dim ${dim}, and ${negative} negatives, need more than 4 GiB`,
-      {
-        hint: "use a smaller --dim or --negative, or a larger --min-count",
-      },
-    );
-  const { kernel, memory } = opened;
+  const { dim, epochs, seed } = settings;
+  const { tokens, counts } = sequences;
+  const chunks = chunksOf(tokens);
+  const { kernel, memory } = kernelFor(counts.length, settings, longestOf(chunks));
   const lanes = (dim + 3) & ~3;
-  start(new Float32Array(memory.buffer, kernel.inputsAt() >>> 0, ids * lanes), dim, lanes, settings.seed);
-  prepare(kernel, memory, sequences.counts, settings);
-  const all = epochs * sequences.tokens.length;
-  const rng = new Rng(settings.seed + 1);
+  const inputs = () => new Float32Array(memory.buffer, kernel.inputsAt() >>> 0, counts.length * lanes);
+  start(inputs(), dim, lanes, seed);
+  prepare(kernel, memory, counts, settings);
+  const rng = new Rng(seed + 1);
+  const begun = systemClock.now();
   let passed = 0;
   let words = 0;
-  const started = systemClock.now();
   for (let epoch = 1; epoch <= epochs; epoch++) {
     for (const [from, to] of chunks) {
-      const rate = settings.rate * Math.max(LEAST_RATE, 1 - passed / all);
-      const tokens = sequences.tokens.subarray(from, to);
-      new Uint32Array(memory.buffer, kernel.idsAt() >>> 0, to - from).set(tokens);
-      kernel.train(to - from, (BigInt(rng.below(2 ** 32)) << 32n) | BigInt(rng.below(2 ** 32)), rate);
-      passed += to - from;
-      words += tokens.reduce((sum, token) => sum + Number(token !== END), 0);
-      const seconds = (systemClock.now() - started) / 1000;
-      const told = onProgress({ epoch, words, seconds, done: passed / all });
+      const rate = settings.rate * Math.max(LEAST_RATE, 1 - passed / (epochs * tokens.length));
+      const chunk = tokens.subarray(from, to);
+      new Uint32Array(memory.buffer, kernel.idsAt() >>> 0, chunk.length).set(chunk);
+      kernel.train(chunk.length, drawn64(rng), rate);
+      passed += chunk.length;
+      words += chunk.reduce((sum, token) => sum + Number(token !== END), 0);
+      const seconds = (systemClock.now() - begun) / 1000;
+      const told = onProgress({ epoch, words, seconds, done: passed / (epochs * tokens.length) });
       if (told) await told;
     }
   }
-  return packed(new Float32Array(memory.buffer, kernel.inputsAt() >>> 0, ids * lanes), dim, lanes);
+  return packed(inputs(), dim, lanes);
 }
+
+/** A kernel with memory for all vectors. @param longest most ids of a chunk */
+function kernelFor(
+  ids: number,
+  { dim, window, negative, architecture }: Item2vecSettings,
+  longest: number,
+): NonNullable<ReturnType<typeof word2vecKernel>> {
+  const opened = word2vecKernel({ ids, dim, window, negative, cbow: architecture === "cbow", longest });
+  if (opened) return opened;
+  throw new HashbrookError(
+    "table_full",
+    `vectors of ${ids} ids with dim ${dim}, and ${negative} negatives, need more than 4 GiB`,
+    { hint: "use a smaller --dim or --negative, or a larger --min-count" },
+  );
+}
+
+const drawn64 = (rng: Rng): bigint => (BigInt(rng.below(2 ** 32)) << 32n) | BigInt(rng.below(2 ** 32));
+
+const longestOf = (chunks: readonly (readonly [number, number])[]): number =>
+  chunks.reduce((most, [from, to]) => Math.max(most, to - from), 1);
 
 /** Ranges [from, to) of complete sequences, with some thousand ids each. */
 function chunksOf(tokens: Uint32Array): (readonly [number, number])[] {
@@ -148,7 +122,8 @@ function prepare(
 function layAlias(weights: Float64Array, table: Uint32Array): void {
   const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
   const left = weights.map((weight) => weight / mean);
-  const [small, large]: [number[], number[]] = [[], []];
+  const small: number[] = [];
+  const large: number[] = [];
   left.forEach((share, id) => {
     (share < 1 ? small : large).push(id);
   });

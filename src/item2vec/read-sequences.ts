@@ -3,7 +3,7 @@ import { HashbrookError } from "../core/errors.js";
 import { numbersAsTexts } from "../core/json.js";
 import { Decoder } from "../decode/decoder.js";
 import { keptRows } from "../decode/kept-rows.js";
-import { openSource } from "../sources/source.js";
+import { type ByteSource, openSource } from "../sources/source.js";
 import { type CompiledSpec, isDelimited } from "../spec/compiled.js";
 import { START } from "../train/stream.js";
 import { decodedBatches } from "../train/text-feed.js";
@@ -29,22 +29,27 @@ export async function sequencesOfLines(data: readonly string[]): Promise<Sequenc
   try {
     await source.open({ file: 0, offset: 0, row: 0 });
     do {
-      let rest = "";
-      let line = 0;
       const file = source.files[source.file].name;
-      const decoder = new TextDecoder();
-      const chunk = new Uint8Array(1 << 18);
-      for (let count = await source.read(chunk); count > 0; count = await source.read(chunk)) {
-        const lines = (rest + decoder.decode(chunk.subarray(0, count), { stream: true })).split("\n");
-        rest = lines.pop()!;
-        for (const text of lines) reader.add(idsOf(text, file, ++line));
-      }
-      if (rest !== "") reader.add(idsOf(rest, file, ++line));
+      let line = 0;
+      for await (const lines of linesOf(source)) for (const text of lines) reader.add(idsOf(text, file, ++line));
     } while (await source.nextFile());
   } finally {
     await source.close();
   }
   return reader;
+}
+
+/** The lines of the source's current file, some at a time. */
+async function* linesOf(source: ByteSource): AsyncGenerator<readonly string[]> {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(1 << 18);
+  let rest = "";
+  for (let count = await source.read(chunk); count > 0; count = await source.read(chunk)) {
+    const lines = (rest + decoder.decode(chunk.subarray(0, count), { stream: true })).split("\n");
+    rest = lines.pop()!;
+    yield lines;
+  }
+  if (rest !== "") yield [rest];
 }
 
 function idsOf(text: string, file: string, line: number): string[] {

@@ -31,7 +31,8 @@ export class Ready {
       throw new HashbrookError("request_invalid", "body.options: not supported without a server", {
         hint: "remove it",
       });
-    const [scores, calibrated]: [number[], number[]] = [[], []];
+    const scores: number[] = [];
+    const calibrated: number[] = [];
     while (scores.length < request.candidates) {
       const predicted = await this.scoring.predict(request.read(requests, scores.length, 0, CAPACITY));
       scores.push(...predicted.scores);

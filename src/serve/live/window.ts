@@ -105,7 +105,9 @@ export class TrafficWindow {
     const second = this.ring[at % SECONDS];
     if (second.at === at) return second;
     second.at = at;
-    second.requests = second.errors = second.candidates = 0;
+    second.requests = 0;
+    second.errors = 0;
+    second.candidates = 0;
     second.latencies.fill(0);
     second.scores.fill(0);
     return second;

@@ -2,17 +2,12 @@ import { HashbrookError } from "../../core/errors.js";
 import { isObject } from "../../core/json.js";
 import { parsed } from "../http/endpoint.js";
 import { MAX_CANDIDATES } from "../scorer.js";
-import { elementsAt, rawMembers } from "./raw-json.js";
+import { BRACE, BRACE_END, BRACKET, BRACKET_END, COMMA, elementsAt, rawMembers } from "./raw-json.js";
 import { invalid, tooMany } from "./request.js";
 
 const NAME = '"columns"';
 /** Maximum size of the candidates made from columns, in bytes. */
 const MAX_TEXT = 32 << 20;
-const BRACKET = 91;
-const BRACKET_END = 93;
-const BRACE = 123;
-const BRACE_END = 125;
-const COMMA = 44;
 /** Maximum size in bytes for which a loop is faster than a bulk copy. */
 const SHORT = 32;
 

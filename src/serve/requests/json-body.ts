@@ -13,7 +13,7 @@ export class JsonBody implements RequestBody {
   private cursor: RequestCursor;
   /** Set if the body is unusual. */
   private whole: WholeRequest | null = null;
-  private read_ = 0;
+  private rowsRead = 0;
 
   constructor(body: Uint8Array) {
     this.body = body;
@@ -21,7 +21,7 @@ export class JsonBody implements RequestBody {
   }
 
   get ended(): boolean {
-    return this.whole ? this.read_ === this.whole.candidates : this.cursor.ended;
+    return this.whole ? this.rowsRead === this.whole.candidates : this.cursor.ended;
   }
 
   get rest(): number {
@@ -34,14 +34,14 @@ export class JsonBody implements RequestBody {
       if (!this.whole) this.begin();
       this.whole ??= new WholeRequest(this.body, known, MAX_CANDIDATES);
     }
-    const read = this.whole ? this.whole.read(requests, this.read_, row, most) : rows!;
-    this.read_ += read;
+    const read = this.whole ? this.whole.read(requests, this.rowsRead, row, most) : rows!;
+    this.rowsRead += read;
     return read;
   }
 
   begin(): void {
     this.cursor = new RequestCursor(this.body);
-    this.read_ = 0;
+    this.rowsRead = 0;
   }
 
   ignored({ known }: ScoringModel): readonly string[] {

@@ -1,7 +1,15 @@
 const QUOTE = 34;
 const BACKSLASH = 92;
-const COMMA = 44;
 const COLON = 58;
+const TAB = 9;
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+const BLANK = 32;
+export const COMMA = 44;
+export const BRACKET = 91;
+export const BRACKET_END = 93;
+export const BRACE = 123;
+export const BRACE_END = 125;
 
 /** A member of a JSON object: positions of its name's text (between quotes) and its value. */
 export interface Member {
@@ -33,7 +41,7 @@ export const hasMembers = (text: Uint8Array, at: number): boolean => text[skipBl
 export function elementsAt(text: Uint8Array, at: number): (readonly [from: number, to: number])[] {
   const elements: (readonly [number, number])[] = [];
   let i = skipBlank(text, at + 1);
-  while (i < text.length && text[i] !== 93) {
+  while (i < text.length && text[i] !== BRACKET_END) {
     const to = valueEnd(text, i);
     elements.push([i, to]);
     i = skipBlank(text, to);
@@ -48,13 +56,13 @@ export function elementsAt(text: Uint8Array, at: number): (readonly [from: numbe
  * @param text a valid JSON object
  */
 export function rawMembers(text: Uint8Array): Map<string, Uint8Array> {
-  const members = membersAt(text, text.indexOf(123));
+  const members = membersAt(text, text.indexOf(BRACE));
   return new Map(members.map(({ name, from, to }) => [name, text.subarray(from, to)]));
 }
 
 /** The bytes of a JSON array's elements, unchanged. @param text a valid JSON array */
 export function rawElements(text: Uint8Array): Uint8Array[] {
-  return elementsAt(text, text.indexOf(91)).map(([from, to]) => text.subarray(from, to));
+  return elementsAt(text, text.indexOf(BRACKET)).map(([from, to]) => text.subarray(from, to));
 }
 
 /** Recently seen names, by some of their bytes: the same few occur again and again. */
@@ -94,7 +102,7 @@ function afterColon(text: Uint8Array, at: number): number {
 
 function skipBlank(text: Uint8Array, at: number): number {
   let i = at;
-  while (text[i] === 32 || text[i] === 10 || text[i] === 13 || text[i] === 9) i++;
+  while (text[i] === BLANK || text[i] === LINE_FEED || text[i] === CARRIAGE_RETURN || text[i] === TAB) i++;
   return i;
 }
 
@@ -110,7 +118,7 @@ function valueEnd(text: Uint8Array, at: number): number {
   const first = text[at];
   if (first === QUOTE) return stringEnd(text, at);
   let i = at;
-  if (first !== 123 && first !== 91) {
+  if (first !== BRACE && first !== BRACKET) {
     while (i < text.length && !endsScalar(text[i])) i++;
     return i;
   }
@@ -121,10 +129,10 @@ function valueEnd(text: Uint8Array, at: number): number {
       continue;
     }
     i++;
-    if (c === 123 || c === 91) depth++;
-    else if ((c === 125 || c === 93) && --depth === 0) break;
+    if (c === BRACE || c === BRACKET) depth++;
+    else if ((c === BRACE_END || c === BRACKET_END) && --depth === 0) break;
   }
   return i;
 }
 
-const endsScalar = (c: number) => c === COMMA || c === 125 || c === 93 || c <= 32;
+const endsScalar = (c: number) => c === COMMA || c === BRACE_END || c === BRACKET_END || c <= BLANK;
