@@ -144,7 +144,7 @@ export class Calibrator {
     const { keys } = this.index;
     const slices = new Float64Array(this.slices.length * SLICE);
     for (const [i, { data }] of this.slices.entries()) slices.set(data, i * SLICE);
-    const names = Buffer.from(JSON.stringify(this.names));
+    const names = new TextEncoder().encode(JSON.stringify(this.names));
     return [
       { name: KEYS, dtype: "U64", shape: [keys.length], data: bytesOf(keys) },
       { name: NAMES, dtype: "U8", shape: [names.length], data: names },

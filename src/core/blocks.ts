@@ -17,7 +17,10 @@ export interface TensorSpec {
  * "metrics/model/totals". Models return views of their memory: copy or write them before learning continues.
  */
 export interface Block extends TensorSpec {
-  /** The elements, row-major, little-endian; the length must match dtype and shape. */
+  /**
+   * The elements, row-major, little-endian; the length must match dtype and shape. Not a Buffer: its `slice` does not copy, and Node refuses
+   * to transfer what small ones share.
+   */
   readonly data: Uint8Array;
 }
 

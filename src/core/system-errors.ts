@@ -43,13 +43,17 @@ export interface Refusal {
 export function refusalOf(error: unknown): Refusal | null {
   if (!(error instanceof Error)) return null;
   const { code = "", message, path } = error as NodeJS.ErrnoException;
-  // Threads that cannot start report it in their message.
-  const [found] = code in refusals ? [code] : (/\bE(?:M|N)FILE\b/.exec(message) ?? []);
+  const found = code in refusals ? code : limitIn(message);
   if (found === undefined) return null;
   const { hint, limit = false, file = false } = refusals[found];
   // Sockets and processes can be refused likewise.
   if (file && path === undefined) return null;
   return { message: path === undefined ? message : `${path}: ${message}`, hint, limit };
+}
+
+/** The code in a message: threads that cannot start have it there, and Node's loader of modules has it in words. */
+function limitIn(message: string): string | undefined {
+  return /too many open files/.test(message) ? "EMFILE" : /\bE(?:M|N)FILE\b/.exec(message)?.[0];
 }
 
 /** What to do about an operation that the system refused; undefined if nothing is known. */

@@ -61,6 +61,7 @@ it("reports what the system refuses with a hint, wherever it happens, not as an 
   }
   const thread = Object.assign(new Error("Worker initialization failure: EMFILE"), { code: "ERR_WORKER_INIT_FAILED" });
   const full = Object.assign(new Error("JS heap out of memory"), { code: "ERR_WORKER_OUT_OF_MEMORY" });
-  for (const error of [refused("EMFILE"), refused("ENFILE"), thread, full])
+  const loader = new Error("Cannot read package config /tmp/package.json: too many open files.");
+  for (const error of [refused("EMFILE"), refused("ENFILE"), thread, loader, full])
     expect(toPlainError(error)).toMatchObject({ code: "runtime_unavailable", hint: expect.stringContaining("limit") });
 });

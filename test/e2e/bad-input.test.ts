@@ -111,6 +111,10 @@ describe("a malformed row is rejected with a code, kept, and training continues"
   });
 });
 
+/** Runs Node with three gigabytes of addresses. */
+const limited = (args: readonly string[]) =>
+  spawnSync("sh", ["-c", 'ulimit -v 3000000 && exec "$0" "$@"', process.execPath, ...args], { encoding: "utf8" });
+
 describe("errors at startup", () => {
   const cases: [string, string[], number, RegExp][] = [
     ["a missing spec", ["train", "--model", "none.yaml", "--data", "x", "--out", join(folder, "a")], 3, /none\.yaml/],
@@ -202,19 +206,19 @@ describe("errors at startup", () => {
     expect([limited.status, limited.stderr]).toEqual([0, ""]);
   });
 
-  it.runIf(process.platform === "linux")(
-    "a limit of the address space is named: the stack of a RangeError was shown",
-    () => {
-      const command = 'ulimit -v 3000000 && exec "$0" dist/cli/main.js train --json --model m --data d --out o';
-      const { status, stdout } = spawnSync("sh", ["-c", command, process.execPath], { encoding: "utf8" });
-      const { error } = JSON.parse(stdout);
-      expect(error).toMatchObject({
-        code: "runtime_unavailable",
-        hint: expect.stringContaining("ulimit -v unlimited"),
-      });
-      expect(status).toBe(7);
-    },
-  );
+  // Newer versions of Node make do with less.
+  it.runIf(
+    process.platform === "linux" && limited(["-e", "new WebAssembly.Memory({ initial: 16, maximum: 65536 })"]).status,
+  )("a limit of the address space is named: the stack of a RangeError was shown", () => {
+    const args = ["train", "--json", "--model", "m", "--data", "d", "--out", "o"];
+    const { status, stdout } = limited(["dist/cli/main.js", ...args]);
+    const { error } = JSON.parse(stdout);
+    expect(error).toMatchObject({
+      code: "runtime_unavailable",
+      hint: expect.stringContaining("ulimit -v unlimited"),
+    });
+    expect(status).toBe(7);
+  });
 
   it("a directory that already contains a model is refused without --resume, and left unchanged", async () => {
     const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t1\tu\t1"]);
@@ -291,17 +295,18 @@ it("numbers at the limits of their range leave the model finite", async () => {
 });
 
 it("a limit of open files (ulimit -n) ends a command with a hint, not with an internal error", () => {
-  const outcomes = [20, 22, 24].map((limit) => {
+  const outcomes = [20, 22, 24, 26, 28].map((limit) => {
     const out = join(temporary(), "run");
     const args = ["train", "--model", "features/ads-demo-lr.yaml", "--data", "simulate:100:7", "--out", out];
     const command = `ulimit -n ${limit} && exec "$0" dist/cli/main.js "$@"`;
     return spawnSync("sh", ["-c", command, process.execPath, ...args], { encoding: "utf8" });
   });
-  // How many files are open at once depends on the machine: with the largest limits it may succeed.
-  const failed = outcomes.filter(({ status }) => status !== 0);
+  // How many files are open at once depends on the machine and on Node: with the largest limits it may succeed, with the smallest
+  // ones Node may not come to the program.
+  const failed = outcomes.filter(({ status, stderr }) => status !== 0 && stderr.startsWith("hashbrook:"));
   expect(failed.length).toBeGreaterThan(0);
   for (const { status, stderr } of failed) {
-    expect(stderr).toMatch(/EMFILE.*\n {2}.*ulimit -n/);
+    expect(stderr).toMatch(/(EMFILE|too many open files).*\n {2}.*ulimit -n/);
     expect(status).toBe(7);
   }
 });
