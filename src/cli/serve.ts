@@ -265,8 +265,11 @@ async function openModels(
   try {
     const { precision, watch, dims, explore } = flags;
     const options = { precision, watch, dims, threads, prior: explore?.prior };
-    for (const from of checkpoint)
-      add(await Scorer.load(from.source, { ...options, rowStore: await rowStores.open(from.name) }), from);
+    for (const from of checkpoint) {
+      const onTrouble = (reason: string) =>
+        warn(`${from.source}: ${reason}; looking again, an earlier version is served`);
+      add(await Scorer.load(from.source, { ...options, onTrouble, rowStore: await rowStores.open(from.name) }), from);
+    }
     for (const from of follow) add(await following(flags, from, { threads, metrics, rowStores }), from);
     return models;
   } catch (error) {

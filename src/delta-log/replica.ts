@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import { Told } from "../core/told.js";
 import { ClockSkew } from "./clock-skew.js";
 import type { Delivery, DeltaSource } from "./delta-log.js";
 import type { Counters, Live, ReplicaModel } from "./live.js";
@@ -25,6 +26,8 @@ export interface ReplicaOptions<M> {
   readonly clock?: Clock;
   /** Initial delay before the log is read again; doubles up to 5 s while nothing new comes of it. Default 20 ms. */
   readonly retryMs?: number;
+  /** Time after which it is reported that nothing was found in the log. Default 10 s. */
+  readonly quietMs?: number;
   /** Called for every entry that became visible after the replica had caught up. */
   readonly onApplied?: (times: readonly number[]) => void;
   /** Called with why the log cannot be read: once with each reason, until it could be read again. */
@@ -56,8 +59,8 @@ export interface ReplicaStatus extends Readonly<Counters> {
 
 const RETRY_MS = 20;
 const LONGEST_WAIT_MS = 5000;
-/** Most reasons that are reported before the log could be read again: some contain a number that is different each time. */
-const MOST_TOLD = 16;
+/** A log in which nothing was found for so long may be the wrong one. */
+const QUIET_MS = 10_000;
 
 /**
  * A model that follows a delta log. Entries are applied in the order of their numbers, each as a whole, between two
@@ -83,11 +86,13 @@ export class Replica<M extends ReplicaModel> {
   private arrived = { sent: Number.NaN, at: 0 };
   private readonly skew = new ClockSkew();
   private trouble: string | null = null;
-  /** What `onTrouble` was told since the log could be read. */
-  private readonly told = new Set<string>();
+  private readonly told: Told;
+  /** Something of the log was read. */
+  private heard = false;
 
   constructor(options: ReplicaOptions<M>) {
     this.options = options;
+    this.told = new Told(options.onTrouble);
   }
 
   /** The model that answers; null until the first snapshot was applied. Read it again for every answer. */
@@ -133,6 +138,7 @@ export class Replica<M extends ReplicaModel> {
     const first = this.options.retryMs ?? RETRY_MS;
     let reached = -1;
     let lost: number | null = null;
+    void this.tellQuiet(signal);
     for (let wait = first; !signal.aborted; ) {
       this.trouble = await this.read(lost, signal);
       if (signal.aborted) return;
@@ -172,7 +178,7 @@ export class Replica<M extends ReplicaModel> {
       return "the log ended";
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (!signal.aborted) this.tell(reason);
+      if (!signal.aborted) this.told.tell(reason);
       return reason;
     } finally {
       if (pass.live === null || pass.live !== this.serving) await pass.abandon();
@@ -181,6 +187,7 @@ export class Replica<M extends ReplicaModel> {
 
   private async take(delivery: Delivery, following: { pass: LogReading<M>; caughtUp: boolean }): Promise<Trouble> {
     const { pass } = following;
+    this.heard ||= delivery.type === "frame";
     const wasCaughtUp = following.caughtUp && this.serving === pass.live;
     if (delivery.type === "caught-up") following.caughtUp = true;
     if (delivery.type === "damaged") pass.damage();
@@ -190,7 +197,7 @@ export class Replica<M extends ReplicaModel> {
     this.arrive(result !== null && wasCaughtUp);
     if (delivery.type === "waiting") {
       this.trouble = delivery.reason;
-      this.tell(delivery.reason);
+      this.told.tell(delivery.reason);
     } else if (this.serving === pass.live) {
       this.trouble = waitsFor(pass.missing);
       if (this.serving) this.told.clear();
@@ -199,10 +206,9 @@ export class Replica<M extends ReplicaModel> {
     return null;
   }
 
-  private tell(reason: string): void {
-    if (this.told.has(reason) || this.told.size >= MOST_TOLD) return;
-    this.told.add(reason);
-    this.options.onTrouble?.(reason);
+  private async tellQuiet(signal: AbortSignal): Promise<void> {
+    await pause(this.options.quietMs ?? QUIET_MS, signal);
+    if (!signal.aborted && !this.heard && this.trouble === null) this.told.tell(NO_SNAPSHOT);
   }
 
   /**

@@ -1,7 +1,7 @@
 const placed = { workers: "?whole", precision: "?text" } as const;
 
 /** What the options of `Scorer.load` must be. */
-export const loading = { ...placed, dims: "?dims", watch: "?boolean" } as const;
+export const loading = { ...placed, dims: "?dims", watch: "?boolean", onTrouble: "?function" } as const;
 
 /** Likewise of `Scorer.follow`. */
 export const followed = {

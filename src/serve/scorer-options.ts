@@ -28,6 +28,11 @@ export interface LoadOptions extends WorkerOptions {
   readonly prior?: number | undefined;
   /** A run's directory: newer checkpoints are served as they appear, without interruption. Default false. */
   readonly watch?: boolean | undefined;
+  /**
+   * With `watch`: called with why the run's newest checkpoint is not served, which is tried again: once with each reason, until it is
+   * served.
+   */
+  readonly onTrouble?: ((reason: string) => void) | undefined;
 }
 
 /** How a scorer follows a delta log. */

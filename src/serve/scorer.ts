@@ -49,6 +49,8 @@ export interface Health {
   readonly replica: ReplicaStatus | null;
   /** Damaged checkpoints that were skipped: the model is older than it should be. */
   readonly passedOver: readonly Skipped[];
+  /** Why the newest checkpoint of a watched run is not served; null: it is. A followed log's is in `replica`. */
+  readonly trouble: string | null;
   /** Why later changes are withheld, in one line; null: they are not. */
   readonly held: string | null;
 }
@@ -76,7 +78,7 @@ export class Scorer {
     checkArguments("Scorer.load", { ...options, path }, { path: "path", ...loading });
     const host = hostOf(options);
     try {
-      return new Scorer(host, await CheckpointOrigin.load(host, path, options.watch ?? false), options);
+      return new Scorer(host, await CheckpointOrigin.load(host, path, options), options);
     } catch (error) {
       await host.close();
       throw error;
@@ -149,7 +151,8 @@ export class Scorer {
     const { current, replica, passedOver, held } = this.origin;
     const fresh = (replica?.staleness ?? 0) <= this.maxStaleness;
     const ready = current !== null && fresh && !this.dispatcher.gone;
-    return { ready, version: this.version, replica, passedOver, held };
+    const trouble = this.origin.watch?.trouble ?? null;
+    return { ready, version: this.version, replica, passedOver, trouble, held };
   }
 
   /** It is ready only while the newest entry it has applied is at most this old, in seconds; Infinity: no limit. */

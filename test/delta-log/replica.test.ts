@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { ClockSkew } from "../../src/delta-log/clock-skew.js";
 import type { DeltaSource } from "../../src/delta-log/delta-log.js";
@@ -322,6 +323,38 @@ describe("a replica", () => {
     // Some contain a number that differs each time.
     await follows(Array.from({ length: 100 }, (_, i) => `no answer to request ${i}`));
     expect(told).toHaveLength(16);
+  });
+
+  it("reports that nothing is in its log, which may be at a wrong address: only the readiness said so", async () => {
+    const told: string[] = [];
+    const onTrouble = (text: string) => told.push(text);
+    const ofSource = (source: DeltaSource) => {
+      const open = async () => new TinyModel();
+      return new Replica({ source, open, exclusive: chain(), now: () => 0, quietMs: 1, retryMs: 1, onTrouble });
+    };
+    const empty: DeltaSource = {
+      async *follow(_, signal) {
+        await once(signal, "abort");
+        yield* [];
+      },
+      close: async () => {},
+    };
+    const stop = new AbortController();
+    const following = ofSource(empty).follow(stop.signal);
+    await until(() => told.length > 0);
+    expect(told.splice(0)).toEqual([expect.stringContaining("the log has no snapshot yet: is its address right")]);
+    stop.abort();
+    await following;
+    const history = new History(dice(7));
+    await history.entry();
+    const read = ofSource(new MemorySource(history.log));
+    const ended = new AbortController();
+    const reading = read.follow(ended.signal);
+    await until(() => read.live !== null);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(told).toEqual([]);
+    ended.abort();
+    await reading;
   });
 
   it("reports once that its log cannot be read, and again after it could be read", async () => {

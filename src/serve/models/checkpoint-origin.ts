@@ -1,5 +1,6 @@
 import type { Skipped } from "../../checkpoints/store.js";
 import type { ServedQuality } from "../live/quality.js";
+import type { LoadOptions } from "../scorer-options.js";
 import type { Current, Host, HostedCheckpoint } from "../threads/host.js";
 import type { ModelOrigin } from "./model-origin.js";
 import { newestOf, RunWatch, servedOf } from "./watch.js";
@@ -17,12 +18,13 @@ export class CheckpointOrigin implements ModelOrigin {
     this.host = host;
     this.loaded = loaded;
     this.withheld = withheld;
-    this.watch = watched && new RunWatch(watched.directory, watched.seen, (path) => this.serve(path));
+    this.watch =
+      watched && new RunWatch(watched.directory, watched.seen, (path) => this.serve(path), watched.onTrouble);
   }
 
   /** @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch */
-  static async load(host: Host, path: string, watch: boolean): Promise<CheckpointOrigin> {
-    const watched = watch ? { directory: path, seen: newestOf(path) } : null;
+  static async load(host: Host, path: string, { watch = false, onTrouble }: LoadOptions): Promise<CheckpointOrigin> {
+    const watched = watch ? { directory: path, seen: newestOf(path), onTrouble } : null;
     const from = servedOf(path);
     return new CheckpointOrigin(host, await host.load(from.path), from.held, watched);
   }
@@ -44,7 +46,7 @@ export class CheckpointOrigin implements ModelOrigin {
   }
 
   /** Serves another checkpoint, or the newest one of a run, in place of the current one. */
-  private async serve(path: string): Promise<void> {
+  private async serve(path: string): Promise<readonly Skipped[]> {
     const { model } = this.loaded;
     const from = servedOf(path);
     const next = await this.host.load(from.path, model);
@@ -53,6 +55,7 @@ export class CheckpointOrigin implements ModelOrigin {
     });
     this.withheld = from.held;
     if (next.model !== model) await model.close();
+    return next.skipped;
   }
 
   async close(): Promise<void> {
@@ -65,4 +68,5 @@ interface Watched {
   readonly directory: string;
   /** Its newest checkpoint before the served one was opened. */
   readonly seen: string | undefined;
+  readonly onTrouble: LoadOptions["onTrouble"];
 }

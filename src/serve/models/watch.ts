@@ -3,12 +3,16 @@ import { join } from "node:path";
 import { servedInstead } from "../../checkpoints/gate-file.js";
 import { MANIFEST } from "../../checkpoints/manifest.js";
 import { examplesOf, newestFirst } from "../../checkpoints/names.js";
+import type { Skipped } from "../../checkpoints/store.js";
 import { HashbrookError } from "../../core/errors.js";
 import { nodeFiles } from "../../core/files.js";
+import { Told } from "../../core/told.js";
 
 const LOOK_MS = 1000;
 /** Delay after a checkpoint that could not be used, which may just have been replaced or removed. */
 const RETRY_LOOKS = 10;
+/** Looks after which a run without a checkpoint is gone, and not just being replaced. */
+const GONE_LOOKS = 5;
 
 /** What to serve of a run whose newest checkpoints are withheld, and why; else the path itself. */
 export function servedOf(path: string): { readonly path: string; readonly held: string | null } {
@@ -43,24 +47,35 @@ function checkpointsOf(directory: string): { readonly path: string; readonly ver
 /** Looks for a run's new checkpoints once a second, unless it was rolled back. */
 export class RunWatch {
   private readonly directory: string;
-  private readonly serve: (path: string) => Promise<void>;
+  private readonly serve: (path: string) => Promise<readonly Skipped[]>;
   private seen: string | undefined;
   private looks = 0;
   private last: Promise<void> = Promise.resolve();
   private readonly timer: NodeJS.Timeout;
   private busy = false;
   private held = false;
+  /** Looks in a row that found no checkpoint. */
+  private missed = 0;
+  private reason: string | null = null;
+  private readonly told: Told;
 
   /**
    * @param seen the directory's newest checkpoint before the one that is served was opened: one that came while that was
    *   being loaded is newer
    * @param serve serves the newest checkpoint of a directory, or one checkpoint; if the newest fails it is called again
    *   ten seconds later
+   * @param onTrouble called once with each reason why the newest checkpoint is not served, until it is
    */
-  constructor(directory: string, seen: string | undefined, serve: (path: string) => Promise<void>) {
+  constructor(
+    directory: string,
+    seen: string | undefined,
+    serve: (path: string) => Promise<readonly Skipped[]>,
+    onTrouble?: (reason: string) => void,
+  ) {
     this.directory = directory;
     this.seen = seen;
     this.serve = serve;
+    this.told = new Told(onTrouble);
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.timer.unref();
   }
@@ -68,6 +83,11 @@ export class RunWatch {
   /** Newer checkpoints are served as they appear. */
   get follows(): boolean {
     return !this.held;
+  }
+
+  /** Why the run's newest checkpoint could not be looked for or served; null: it could. */
+  get trouble(): string | null {
+    return this.reason;
   }
 
   /**
@@ -82,6 +102,7 @@ export class RunWatch {
       if (!found) throw noCheckpoint(version, all);
       await this.serve(found.path);
       this.held = true;
+      this.settle();
     });
   }
 
@@ -102,14 +123,18 @@ export class RunWatch {
   private look(): void {
     if (this.busy || this.held || ++this.looks < 0) return;
     const newest = newestOf(this.directory);
+    this.missed = newest === undefined ? this.missed + 1 : 0;
+    if (this.missed === GONE_LOOKS) this.fail("there is no checkpoint any more");
+    if (newest === this.seen) this.settle();
     if (newest === undefined || newest === this.seen) return;
     this.busy = true;
     const used = this.inTurn(async () => {
       if (!this.held) await this.serveNewest(newest);
     });
     void used
-      .catch(() => {
+      .catch((error: unknown) => {
         this.looks = -RETRY_LOOKS;
+        this.fail(error instanceof Error ? error.message : String(error));
       })
       .finally(() => {
         this.busy = false;
@@ -117,8 +142,20 @@ export class RunWatch {
   }
 
   private async serveNewest(newest: string | undefined): Promise<void> {
-    await this.serve(this.directory);
+    const skipped = await this.serve(this.directory);
     this.seen = newest;
+    this.settle();
+    for (const { reason } of skipped) this.told.tell(reason);
+  }
+
+  private fail(reason: string): void {
+    this.reason = reason;
+    this.told.tell(reason);
+  }
+
+  private settle(): void {
+    if (this.reason !== null) this.told.clear();
+    this.reason = null;
   }
 
   private inTurn(step: () => Promise<void>): Promise<void> {

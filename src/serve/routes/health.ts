@@ -17,10 +17,18 @@ function readiness({ ready, all }: Models): { readonly ready: boolean } {
 
 /** The state of a scorer. */
 function standing(scorer: Scorer): object {
-  const { ready, version, replica, passedOver, held } = scorer.health();
+  const { ready, version, replica, passedOver, trouble, held } = scorer.health();
   const kept = held !== null && { held };
   const damage = passedOver.length > 0 && { passed_over: passedOver };
-  return { ready, ...version, ...damage, ...kept, ...(replica && following(replica, scorer.maxStaleness)) };
+  const unserved = trouble !== null && { trouble };
+  return {
+    ready,
+    ...version,
+    ...damage,
+    ...unserved,
+    ...kept,
+    ...(replica && following(replica, scorer.maxStaleness)),
+  };
 }
 
 /** The part of a health answer about a followed log: ages in seconds. */

@@ -1,4 +1,4 @@
-import { renameSync } from "node:fs";
+import { cpSync, renameSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
@@ -57,6 +57,31 @@ it("a checkpoint that comes while an older one is being loaded is served, too", 
   const scorer = await loading;
   expect(scorer.version?.version).toBe(1000);
   await expect.poll(() => scorer.version?.version).toBe(2000);
+  await scorer.close();
+});
+
+it("why a watched run's newest checkpoint is not served is told once, and part of the health: neither said so", async () => {
+  const [out, aside] = [temporary(), join(temporary(), "moved")];
+  await train(out, 1000);
+  const told: string[] = [];
+  const scorer = await Scorer.load(out, { watch: true, onTrouble: (reason) => told.push(reason) });
+  expect(scorer.health()).toMatchObject({ ready: true, trouble: null });
+  renameSync(out, aside);
+  await expect.poll(() => told, { timeout: 20_000 }).toEqual(["there is no checkpoint any more"]);
+  expect(scorer.health()).toMatchObject({ ready: true, trouble: "there is no checkpoint any more" });
+  renameSync(aside, out);
+  await expect.poll(() => scorer.health().trouble, { timeout: 20_000 }).toBeNull();
+  const damage = (rows: number) => truncateSync(join(out, checkpointName(rows), "dense.safetensors"), 100);
+  cpSync(join(out, checkpointName(1000)), join(aside, checkpointName(2000)), { recursive: true });
+  truncateSync(join(aside, checkpointName(2000), "dense.safetensors"), 100);
+  renameSync(join(aside, checkpointName(2000)), join(out, checkpointName(2000)));
+  await expect.poll(() => told.length, { timeout: 20_000 }).toBe(2);
+  expect(told[1]).toMatch(/checkpoint-0+2000.dense.safetensors: damaged: it has 100 bytes/);
+  expect(scorer.health()).toMatchObject({ version: { version: 1000 }, passedOver: [{}], trouble: null });
+  damage(1000);
+  renameSync(join(out, checkpointName(2000)), join(out, checkpointName(3000)));
+  await expect.poll(() => scorer.health().trouble, { timeout: 20_000 }).toMatch(/damaged/);
+  expect(told).toHaveLength(3);
   await scorer.close();
 });
 
