@@ -73,8 +73,12 @@ function isNumber(text: string): boolean {
   return NUMBER.test(text) && !/^[+-]?0\d/.test(text) && Math.abs(Number(text)) <= Number.MAX_SAFE_INTEGER;
 }
 
-/** The last name of a column or JSON path, in lower case. */
-export const lastName = (from: string): string => from.toLowerCase().slice(from.lastIndexOf(".") + 1);
+/** The last name of a column or JSON path, in lower case, without spaces around it. */
+export const lastName = (from: string): string =>
+  from
+    .toLowerCase()
+    .slice(from.lastIndexOf(".") + 1)
+    .trim();
 
 /** A value as the text that the engine compares and hashes; an object as JSON. */
 export const textOf = (value: Value): string => (typeof value === "object" ? JSON.stringify(value) : String(value));

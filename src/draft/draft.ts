@@ -74,6 +74,7 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
     data: "files",
     label: "?text",
     positive: "?text",
+    tower: draftTowers,
     name: "?text",
     rows: "?count",
   });

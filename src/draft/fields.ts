@@ -25,11 +25,15 @@ const FEW = 20;
 const AGAIN = 10;
 const MOST_CODES = 1000;
 /** Last words of the names of columns whose numbers are only labels: `user_id`, `device`, `zipCode`. */
-const WORDS =
-  "id ids code zip zipcode postcode hash type class category version hour day weekday month ip app os device channel campaign user item site ad advertiser publisher product article page brand city country region store shop segment genre cluster slot".split(
+const WORDS = new Set(
+  "id ids code zip zipcode postcode hash type class category version hour day weekday month ip app os device channel campaign user item site ad advertiser publisher product article page brand city country region market store shop segment genre cluster slot".split(
     " ",
-  );
-const CODES = new RegExp(`(^|[_. -]|[a-z](?=[A-Z]))(${WORDS.join("|")})$`, "i");
+  ),
+);
+/** Names whose last word is not set off, `userid`, unlike words that only end like one: `bid`, `capacity`. */
+const RUN_ON = /(?<!^b|pa|[_. -]b|gr|rap|liqu)ids?$|[a-z](code|type)$/i;
+/** Numbers from here on that have no name are ids, however narrow their range: `214536502`. */
+const LONG_ID = 1_000_000;
 /** Counts and prices have a maximum of at least this many medians; logarithmic buckets suit them better. */
 const SKEWED = 8;
 const LONGEST_BAG = 4096;
@@ -61,14 +65,27 @@ export function fieldOf(facts: Facts, { isListed, nameless }: Hints = {}): Field
 /** True for numbers whose magnitude carries no meaning. */
 function isCode(facts: Facts): boolean {
   const { from, whole, distinct, present } = facts;
-  if (!whole || CODES.test(from) || distinct <= FEW) return whole;
+  if (!whole || isNamedCode(from) || distinct <= FEW) return whole;
   return !isSkewed(facts) && distinct <= Math.min(MOST_CODES, present / AGAIN);
 }
 
-/** True for whole numbers that are spread over a wide range, unlike counts and measures: without a name, most are ids. */
+/** True for `user_id`, `userId`, `userid`, `zip code`. */
+function isNamedCode(from: string): boolean {
+  const last = from
+    .trim()
+    .split(/[_. -]|(?<=[a-z\d])(?=[A-Z])/)
+    .at(-1)!;
+  return WORDS.has(last.toLowerCase()) || RUN_ON.test(from.trim());
+}
+
+/**
+ * True for whole numbers that are spread over a wide range, or all long, unlike counts and measures: without a name,
+ * most are ids.
+ */
 function isIdLike(facts: Facts): boolean {
   const { whole, sorted } = facts;
-  return whole && sorted[0] >= 0 && sorted[0] <= sorted[sorted.length - 1] / 2 && !isSkewed(facts);
+  const isWide = sorted[0] >= 0 && sorted[0] <= sorted[sorted.length - 1] / 2 && !isSkewed(facts);
+  return whole && (isWide || sorted[0] >= LONG_ID);
 }
 
 /** True for counts and prices: many small values, and some very large ones. */
@@ -100,4 +117,4 @@ function bag(facts: Facts): FieldType {
 
 const withSeparator = ({ separator }: Facts, more: DraftField["more"]): DraftField["more"] =>
   separator === null || separator === "|" ? more : { separator, ...more };
-const figure = (x: number) => String(Number(x.toPrecision(4)));
+const figure = (x: number) => String(Number.isSafeInteger(x) ? x : Number(x.toPrecision(4)));

@@ -14,9 +14,9 @@ export interface DraftLabel {
   readonly is: (text: string) => boolean;
 }
 
-/** Common names of labels, the most certain first. */
+/** Common names of labels, the most certain first; `is_click`, `hasClicked` are those of `click`, `clicked`. */
 const NAMES =
-  "label click clicked is_click is_clicked target y conversion converted is_conversion is_attributed attributed purchase purchased bought buy response outcome install installed".split(
+  "label click clicked target y conversion converted attributed purchase purchased bought buy booking booked response outcome install installed recommended survived churn churned exited fraud".split(
     " ",
   );
 /** Names of columns whose large values are the positives. */
@@ -45,7 +45,7 @@ interface LabelOptions {
  * @throws HashbrookError usage if there is no such column, or if none or several could be the label
  */
 export function labelOf(columns: readonly Facts[], { label: wanted, positive, lists }: LabelOptions): DraftLabel {
-  const facts = wanted === undefined ? guessed(columns, lists) : columns.find(({ from }) => from === wanted);
+  const facts = wanted === undefined ? guessed(columns, lists) : named(columns, wanted);
   if (!facts)
     throw new HashbrookError("usage", `no column "${wanted}"`, {
       hint: `columns: ${columns.map(({ from }) => from).join(", ")}`,
@@ -57,7 +57,14 @@ export function labelOf(columns: readonly Facts[], { label: wanted, positive, li
   });
 }
 
-const placeOf = (names: readonly string[], { from }: Facts) => names.indexOf(lastName(from));
+const placeOf = (names: readonly string[], { from }: Facts) =>
+  names.indexOf(lastName(from).replace(/^(is|has|was|did)_?(?=\w)/, ""));
+
+/** The column of a name; also if spaces around it are left out, as a header `id, income` has them. */
+function named(columns: readonly Facts[], name: string): Facts | undefined {
+  const [alike, ...more] = columns.filter(({ from }) => from.trim() === name.trim());
+  return columns.find(({ from }) => from === name) ?? (more.length === 0 ? alike : undefined);
+}
 
 /** Columns of items with a label each, `N10-0 N11-1`. */
 export function labelledLists(columns: readonly Facts[]): string[] {
@@ -69,13 +76,13 @@ export function labelledLists(columns: readonly Facts[]): string[] {
 }
 
 function guessed(columns: readonly Facts[], lists: readonly string[]): Facts {
-  const named = (names: readonly string[], fits: (facts: Facts) => unknown) =>
+  const found = (names: readonly string[], fits: (facts: Facts) => unknown) =>
     columns
       .filter((facts) => placeOf(names, facts) >= 0 && fits(facts))
       .toSorted((a, b) => placeOf(names, a) - placeOf(names, b))[0];
-  const found =
-    named(NAMES, (facts) => binary(facts) ?? (facts.distinct === 2 && grades(facts))) ?? named(GRADES, grades);
-  if (found) return found;
+  const label =
+    found(NAMES, (facts) => binary(facts) ?? (facts.distinct === 2 && grades(facts))) ?? found(GRADES, grades);
+  if (label) return label;
   const two = columns.filter((facts) => facts.distinct === 2 && binary(facts));
   // Without names the label is usually the first column.
   if (two.length === 1 || (two[0] === columns[0] && two[0]?.from === "c1")) return two[0];

@@ -32,10 +32,22 @@ export function notesOf({ facts, label, time, telling, unnamed }: Noted): string
     ...(time && !time.ascends ? [order] : []),
     ...(COUNT.test(lastName(label.from)) && label.positive[0] === ">" ? [counts(label.from)] : []),
     ...others.flatMap((one) => noteOf(one, time) ?? []),
+    ...spaced(facts),
     ...unnamed.map(
       (path) =>
         `${path}: left out, because a spec cannot refer to it (an empty or repeated name, dots that separate nothing, objects in a list)`,
     ),
+  ];
+}
+
+/** Columns of a file that is separated by commas and spaces. */
+function spaced(facts: readonly Facts[]): string[] {
+  const begin = ({ shape, counts }: Facts) => shape === "text" && [...counts.keys()].every((text) => /^ \S/.test(text));
+  const found = facts.filter((one) => one.present > 0 && begin(one)).map(({ from }) => from.trim());
+  if (found.length === 0) return [];
+  const names = found.length > 3 ? `${found.slice(0, 3).join(", ")} and ${found.length - 3} more` : found.join(", ");
+  return [
+    `values of ${names} begin with a space, which is part of them, so that their numbers are texts and requests must have it too: remove the spaces after the separators first`,
   ];
 }
 

@@ -497,3 +497,40 @@ describe("lines of several items with a label each", () => {
     },
   );
 });
+
+describe("data sets that were not drafted well", () => {
+  it.each(["is_booking", "Survived", "isClicked", "hasChurned", "is_recommended"])(
+    "the label of %s beside another column of two values was asked for",
+    async (name) => {
+      const lines = [`sex,${name},item`, ...events((i) => `${i % 3 ? 0 : 1},${click(i)},a${i % 9}`)];
+      expect(roleOf(await drafted(lines), name)).toBe("label");
+    },
+  );
+
+  it("spaces after the commas (Adult) are noted, and --label needs none", async () => {
+    const row = (i: number) => `${20 + (i % 60)}, w${i % 5}, ${i % 40}, ${i % 7 ? "<=50K" : ">50K"}`;
+    const lines = ["age, workclass, hours, income", ...events(row)];
+    const draft = await drafted(lines, { label: "income" });
+    expect(draft.columns.at(-1)).toMatchObject({ from: " income", role: "label" });
+    expect(draft.notes).toEqual([
+      expect.stringContaining("values of workclass, hours, income begin with a space, which is part of them"),
+    ]);
+  });
+
+  it("long numbers without a name (YooChoose's items) are ids: they were quantities within a narrow range", async () => {
+    const draft = await drafted(
+      events((i) => `${click(i)},${214_536_500 + ((i * 37) % 401)},${2000 + ((i * 31) % 401)}`, 1000),
+    );
+    expect(draft.columns.map(({ type }) => type)).toEqual([null, "categorical", "numeric"]);
+  });
+
+  it("quantities whose names only end like those of ids (bid, capacity, videos) stay quantities", async () => {
+    const names = ["bid", "avg_bid", "paid", "capacity", "downloadBytesLoad", "videos", "userid", "userID", "barcode"];
+    const numbers = (i: number) => names.map((_, at) => ((i * 7919) % 90_001) + at);
+    const rows = events((i) => `${click(i)},${numbers(i)}`, 999);
+    const draft = await drafted([`click,${names}`, ...rows, rows[0]]);
+    const found = draft.columns.slice(1).map(({ type }) => type);
+    expect(found).toEqual([...Array(6).fill("numeric"), ...Array(3).fill("categorical")]);
+    expect(draft.columns[1].why).toMatch(/^\d+ to 8\d{4}, median \d{5}$/);
+  });
+});
