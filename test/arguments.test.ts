@@ -108,6 +108,44 @@ describe("a call from JavaScript with wrong arguments says which one, not what b
     ["Scorer.load: dims must be { FIELD_OR_TABLE: COMPONENTS }, not 4", () => Scorer.load("run", { dims: any(4) })],
     ["predict: out is missing: it must be a path", () => predict(any({ checkpoint: "run", data: [] }))],
     [
+      'predict: format must be one of scores, tsv, csv, jsonl, not "xml"',
+      () => predict({ checkpoint: "run", data: "x", out: "y", format: any("xml") }),
+    ],
+    [
+      'draftSpec: tower must be one of deep_crossing, lr, not "dlrm"',
+      () => library.draftSpec({ data: "x", tower: any("dlrm") }),
+    ],
+    [
+      'exportModel: precision must be one of f32, f16, int8, int4, not "f64"',
+      () => library.exportModel({ checkpoint: "run", out: "x", precision: any("f64") }),
+    ],
+    [
+      'exportModel: formats: format must be one of onnx, safetensors, npy, scorer, not "json"',
+      () => library.exportModel({ checkpoint: "run", out: "x", formats: [any("json")] }),
+    ],
+    [
+      'Scorer.load: precision must be one of f32, f16, int8, int4, not "f64"',
+      () => Scorer.load("run", { precision: any("f64") }),
+    ],
+    [
+      'simulate: format must be one of tsv, json, not "csv"',
+      () => library.simulate({ rows: 1, seed: 1, format: any("csv"), write: () => {} }),
+    ],
+    [
+      "simulate: split must be { impressions, clicks, window }, not 0",
+      () => library.simulate({ rows: 1, seed: 1, format: "tsv", write: () => {}, split: any(0) }),
+    ],
+    [
+      "inspect: top must be a whole number of at least 0, not Symbol(ten)",
+      () => library.inspect({ checkpoint: "run", top: any(Symbol("ten")) }),
+    ],
+    ["limit an object: must be a whole number of at least 0", () => train({ ...run, limit: any(Object.create(null)) })],
+    [
+      "dim an object: must be a whole number of at least 1",
+      () => library.item2vec({ data: "x", out: "y", dim: any(Object.create(null)) }),
+    ],
+    ['evaluate: checkpoint must be a path, not "\\u0000"', () => library.evaluate({ ...scored, checkpoint: "\0" })],
+    [
       "trainTogether: contenders: out is missing: it must be a path",
       () => trainTogether(any({ contenders: [{ name: "a", spec: loadSpec(spec) }], data: [] })),
     ],

@@ -7,6 +7,7 @@ import { HashbrookError } from "../core/errors.js";
 import { Output, writeOut } from "../core/output.js";
 import type { SimulatedFacts } from "../sources/simulator/facts.js";
 import { simulate } from "../sources/simulator/run.js";
+import { simulatorFormats } from "../sources/simulator/writer.js";
 import { duration, seed, wholeNumber } from "./options.js";
 import { count, figure } from "./progress.js";
 import { stopSignal, tellUnchanged } from "./signals.js";
@@ -28,7 +29,7 @@ export function simulateCommand(): Command {
   return new Command("simulate")
     .requiredOption("--rows <n>", "impressions to generate", wholeNumber)
     .option("--seed <n>", "the same seed gives the same bytes", seed, 42)
-    .addOption(new Option("--format <name>", "one row per line").choices(["tsv", "json"]).default("tsv"))
+    .addOption(new Option("--format <name>", "one row per line").choices(simulatorFormats).default("tsv"))
     .option("--out <file>", 'file of labelled events, "-" for stdout (the default without --impressions and --clicks)')
     .option("--impressions <file>", "file of the same impressions without labels, as a server logs them")
     .option("--clicks <file>", "file of the clicks on them, each with its own later time: event_id, ts_ms")

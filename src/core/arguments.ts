@@ -7,16 +7,20 @@ interface Kind {
 }
 
 const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+/** Node refuses paths with a null character by an error of its own. */
+const isPath = (value: unknown): value is string => isText(value) && !value.includes("\0");
+const isPaths = (value: unknown) => Array.isArray(value) && value.every(isPath);
 const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
 const has = <Name extends string>(value: unknown, ...names: readonly Name[]): value is Record<Name, unknown> =>
   typeof value === "object" && value !== null && names.every((name) => name in value);
 
 const kinds = {
-  path: { text: "a path", fits: isText },
+  path: { text: "a path", fits: isPath },
   text: { text: "a text", fits: (value) => typeof value === "string" },
-  patterns: { text: "a path or pattern, or an array of them", fits: (value) => isText(value) || isTexts(value) },
+  patterns: { text: "a path or pattern, or an array of them", fits: (value) => isPath(value) || isPaths(value) },
   texts: { text: "an array of texts", fits: isTexts },
   number: { text: "a number", fits: (value) => typeof value === "number" },
+  integer: { text: "a whole number", fits: Number.isSafeInteger },
   duration: { text: "a number of at least 0", fits: (value) => typeof value === "number" && value >= 0 },
   share: { text: "a number from 0 to 1", fits: (value) => typeof value === "number" && value >= 0 && value <= 1 },
   count: { text: "a whole number of at least 1", fits: (value) => Number.isSafeInteger(value) && Number(value) >= 1 },
@@ -29,18 +33,19 @@ const kinds = {
   model: {
     text: "a path, an address (a URL) or the bytes of a model's file",
     fits: (value) =>
-      isText(value) || value instanceof URL || value instanceof Uint8Array || value instanceof ArrayBuffer,
+      isPath(value) || value instanceof URL || value instanceof Uint8Array || value instanceof ArrayBuffer,
   },
   spec: {
     text: "the path of a model spec (features/*.yaml), or what loadSpec returned",
-    fits: (value) => isText(value) || has(value, "fields", "tables"),
+    fits: (value) => isPath(value) || has(value, "fields", "tables"),
   },
   compiled: { text: "a spec that loadSpec returned", fits: (value) => has(value, "fields", "tables") },
   files: {
     text: 'a path, a pattern or "simulate:ROWS", or an array of them',
-    fits: (value) => isText(value) || isTexts(value),
+    fits: (value) => isPath(value) || isPaths(value),
   },
   dims: { text: "{ FIELD_OR_TABLE: COMPONENTS }", fits: (value) => has(value) },
+  split: { text: "{ impressions, clicks, window }", fits: (value) => has(value, "window") },
   topic: { text: "{ kafka, topic, group, start, stop, onLost }", fits: (value) => has(value, "kafka", "topic") },
   letters: { text: "{ kafka, topic }, or null", fits: (value) => value === null || has(value, "kafka", "topic") },
   unused: {
@@ -69,23 +74,32 @@ export const following = { onProgress: "?function", signal: "?signal" } as const
  * Refuses what a caller without type checks may pass by mistake to a function of the library.
  * @param called the function's name
  * @param given its arguments by name: an object of options, or one made of positional arguments
- * @param takes what each argument must be; after a `?`, it may be left out
+ * @param takes what each argument must be; after a `?`, it may be left out; a list: one of these texts, if it is given
  * @throws HashbrookError usage, naming the argument and what it takes
  */
 export function checkArguments(
   called: string,
   given: unknown,
-  takes: Readonly<Record<string, KindName | `?${KindName}`>>,
+  takes: Readonly<Record<string, KindName | `?${KindName}` | readonly string[]>>,
 ) {
   if (!has(given)) throw refused(`${called}: must be given an object with ${Object.keys(takes).join(", ")}`, given);
   for (const [name, kind] of Object.entries(takes)) {
     const value = (given as Readonly<Record<string, unknown>>)[name];
-    if (kind.startsWith("?") && value === undefined) continue;
-    const { text, fits }: Kind = kinds[kind.replace("?", "") as KindName];
+    const optional = typeof kind !== "string" || kind.startsWith("?");
+    if (optional && value === undefined) continue;
+    const { text, fits }: Kind = typeof kind === "string" ? kinds[kind.replace("?", "") as KindName] : oneOf(kind);
     if (value === undefined) throw new HashbrookError("usage", `${called}: ${name} is missing: it must be ${text}`);
     if (!fits(value)) throw refused(`${called}: ${name} must be ${text}`, value);
   }
 }
+
+const oneOf = (choices: readonly unknown[]): Kind => ({
+  text: `one of ${choices.join(", ")}`,
+  fits: (value) => choices.includes(value),
+});
+
+/** A value as the message of an error shows it: as text, of an object only its type. */
+export const plain = (value: unknown): string => (typeof value === "string" ? value : shown(value));
 
 const refused = (text: string, value: unknown) => new HashbrookError("usage", `${text}, not ${shown(value)}`);
 

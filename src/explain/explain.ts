@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Skipped } from "../checkpoints/store.js";
-import { checkArguments, following } from "../core/arguments.js";
+import { checkArguments, following, plain } from "../core/arguments.js";
 import { Batch, type BatchLayout } from "../core/batch.js";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
@@ -151,7 +151,7 @@ function checked(options: ExplainOptions): Asked {
   const { limit = LIMIT, repetitions = REPETITIONS, block = BLOCK, seed = SEED, top = TOP } = options;
   const whole = (name: string, value: number, least: number, most: number) => {
     if (Number.isSafeInteger(value) && value >= least && value <= most) return;
-    throw new HashbrookError("usage", `${name} ${value}: must be a whole number of ${least} to ${most}`);
+    throw new HashbrookError("usage", `${name} ${plain(value)}: must be a whole number of ${least} to ${most}`);
   };
   whole("limit", limit, 1, Number.MAX_SAFE_INTEGER);
   whole("repetitions", repetitions, 1, 1000);

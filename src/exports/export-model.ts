@@ -7,7 +7,7 @@ import { writeError } from "../core/files.js";
 import { hex64 } from "../core/hash.js";
 import { refuseInputs } from "../core/output.js";
 import { tryFolder } from "../core/temporary.js";
-import type { Precision } from "../delta-log/precision.js";
+import { type Precision, precisions } from "../delta-log/precision.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { logitShift } from "../model/logit-shift.js";
 import { TowerModel } from "../model/tower-model.js";
@@ -68,7 +68,17 @@ export interface ExportReport {
  *   the checkpoint's files, or the whole model does not fit in an ONNX file; checkpoint_write
  */
 export async function exportModel(options: ExportOptions): Promise<ExportReport> {
-  checkArguments("exportModel", options, { checkpoint: "path", out: "path", formats: "?texts" });
+  checkArguments("exportModel", options, {
+    checkpoint: "path",
+    out: "path",
+    formats: "?texts",
+    onnx: onnxScopes,
+    precision: precisions,
+    nonzero: "?boolean",
+    signal: "?signal",
+  });
+  for (const format of options.formats ?? [])
+    checkArguments("exportModel: formats", { format }, { format: exportFormats });
   // A large model takes minutes to load.
   try {
     tryFolder(options.out);

@@ -156,7 +156,14 @@ export interface InspectReport {
  *   `value` is given, or the spec does not look such a value up
  */
 export async function inspect(options: InspectOptions): Promise<InspectReport> {
-  checkArguments("inspect", options, { checkpoint: "path", field: "?text", value: "?list", names: "?patterns" });
+  checkArguments("inspect", options, {
+    checkpoint: "path",
+    field: "?text",
+    value: "?list",
+    names: "?patterns",
+    top: "?whole",
+    heaviest: "?whole",
+  });
   const { checkpoint: at, field, value, heaviest = 0, names } = options;
   if ((field === undefined) !== (value === undefined)) {
     throw new HashbrookError("usage", "--field and --value require each other");

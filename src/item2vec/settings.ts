@@ -1,3 +1,4 @@
+import { checkArguments, plain } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Given } from "../train/settings.js";
 
@@ -54,10 +55,11 @@ export function settingsOf(given: Given<Item2vecSettings>): Item2vecSettings {
   for (const [name, bound] of Object.entries(least)) {
     const value = settings[name as keyof typeof least];
     if (!Number.isSafeInteger(value) || value < bound)
-      throw new HashbrookError("usage", `${name} ${value}: must be a whole number of at least ${bound}`);
+      throw new HashbrookError("usage", `${name} ${plain(value)}: must be a whole number of at least ${bound}`);
     if (value > MOST) throw new HashbrookError("usage", `${name} ${value}: at most ${MOST}`);
   }
   if (dim > DIM) throw new HashbrookError("usage", `dim ${dim}: at most ${DIM}`);
+  checkArguments("item2vec", settings, { rate: "number", sample: "number", exponent: "number" });
   if (!(settings.rate > 0) || !(settings.sample >= 0) || !Number.isFinite(settings.exponent))
     throw new HashbrookError("usage", "rate must be above 0, sample 0 or more, exponent a number");
   return given.rate === undefined && architecture === "cbow" ? { ...settings, rate: 0.05 } : settings;

@@ -81,6 +81,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport>
     out: "path",
     data: "?files",
     passes: "?count",
+    onPass: "?function",
   });
   const opened = openCheckpoint(options.checkpoint);
   const from = specOf(opened);

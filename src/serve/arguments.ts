@@ -1,4 +1,6 @@
-const placed = { workers: "?whole", precision: "?text" } as const;
+import { precisions } from "../delta-log/precision.js";
+
+const placed = { workers: "?whole", precision: precisions } as const;
 
 /** What the options of `Scorer.load` must be. */
 export const loading = { ...placed, dims: "?dims", watch: "?boolean", onTrouble: "?function" } as const;

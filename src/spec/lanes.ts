@@ -1,3 +1,4 @@
+import { plain } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { kindOf, ownOptions } from "../encodings/index.js";
 import { optional } from "../schema/basics.js";
@@ -103,7 +104,7 @@ export function compileBatch(
 export function withLanes(spec: CompiledSpec, lanes: number, onWarning?: (warning: SpecWarning) => void): CompiledSpec {
   if (spec.lanes?.count === lanes) return spec;
   if (!Number.isSafeInteger(lanes) || lanes < 1 || lanes > MOST_LANES)
-    throw new HashbrookError("usage", `--lanes ${String(lanes)}: must be a whole number from 1 to ${MOST_LANES}`);
+    throw new HashbrookError("usage", `--lanes ${plain(lanes)}: must be a whole number from 1 to ${MOST_LANES}`);
   if (spec.lanes)
     throw new HashbrookError(
       "usage",

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { checkArguments } from "../core/arguments.js";
+import { checkArguments, plain } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { kebab } from "../core/texts.js";
 import type { TableVectors } from "../warm-start/start-vectors.js";
@@ -130,5 +130,5 @@ function atLeast(name: string, value: unknown, bound: number | undefined): void 
   if (bound === undefined || value === undefined || value === null) return;
   if (Number.isSafeInteger(value) && (value as number) >= bound) return;
   const flag = kebab(name);
-  throw new HashbrookError("usage", `${flag} ${String(value)}: must be a whole number of at least ${bound}`);
+  throw new HashbrookError("usage", `${flag} ${plain(value)}: must be a whole number of at least ${bound}`);
 }

@@ -2,7 +2,7 @@ import { checkArguments } from "../../core/arguments.js";
 import { DelayedClicks } from "./clicks.js";
 import { FactCounter, type SimulatedFacts } from "./facts.js";
 import { Simulator, type SimulatorOptions } from "./simulator.js";
-import { clickWriter, ImpressionWriter, MAX_ROW_BYTES, type SimulatorFormat } from "./writer.js";
+import { clickWriter, ImpressionWriter, MAX_ROW_BYTES, type SimulatorFormat, simulatorFormats } from "./writer.js";
 
 const CHUNK = 1 << 20;
 
@@ -38,7 +38,14 @@ export interface SplitOptions {
 
 /** Generates `rows` impressions, passes their text to `write`, and returns statistics. */
 export async function simulate(options: SimulateOptions): Promise<SimulatedFacts> {
-  checkArguments("simulate", options, { rows: "whole", seed: "number", format: "text", write: "function" });
+  checkArguments("simulate", options, {
+    rows: "whole",
+    seed: "integer",
+    format: "text",
+    write: "function",
+    split: "?split",
+  });
+  checkArguments("simulate", options, { format: simulatorFormats });
   const { rows, seed, format, write, split, ...world } = options;
   const simulator = new Simulator(seed, world);
   const writer = new ImpressionWriter(format);

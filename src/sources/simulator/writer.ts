@@ -3,7 +3,8 @@ import { type Impression, simulatorColumns } from "./impression.js";
 import * as names from "./names.js";
 
 /** Tab-separated columns, or JSON lines. */
-export type SimulatorFormat = "tsv" | "json";
+export const simulatorFormats = ["tsv", "json"] as const;
+export type SimulatorFormat = (typeof simulatorFormats)[number];
 
 /** Maximum size of a row in bytes, in either format. */
 export const MAX_ROW_BYTES = 1024;

@@ -1,4 +1,4 @@
-import { checkArguments, following } from "../../core/arguments.js";
+import { checkArguments, following, plain } from "../../core/arguments.js";
 import { HashbrookError } from "../../core/errors.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import { cutSpec } from "../../spec/cut.js";
@@ -46,6 +46,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
     dims: "?dims",
     by: "?text",
     groupAuc: "?text",
+    curves: "?boolean",
     ...following,
   });
   const { spec, part } = await scoredCheckpoint(options.checkpoint);
@@ -65,7 +66,7 @@ function breakdownOf(
   { by, top = TOP_VALUES, groupAuc = spec.metrics?.group }: EvaluateOptions,
 ): Pick<Job, "by" | "group" | "kept"> {
   if (!Number.isSafeInteger(top) || top < 1)
-    throw new HashbrookError("usage", `top ${top}: must be a whole number of at least 1`);
+    throw new HashbrookError("usage", `top ${plain(top)}: must be a whole number of at least 1`);
   const source = by === undefined ? [] : bySource(spec, by);
   const grouped = groupAuc === undefined ? { group: null, kept: [] } : groupSpec(spec, groupAuc, source);
   const kept = [...source, ...grouped.kept];

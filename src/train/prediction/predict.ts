@@ -8,7 +8,7 @@ import { type ScoreStreamOptions, scoredCheckpoint } from "../scored-checkpoint.
 import { streamJob } from "../stream-job.js";
 import { runPipeline } from "../workers/pipeline.js";
 import { formatOf, keptSources } from "./columns.js";
-import { type PredictionFormat, scoreColumns } from "./lines.js";
+import { type PredictionFormat, predictionFormats, scoreColumns } from "./lines.js";
 
 /** What to score, with what, and how to write it. */
 export interface PredictOptions extends ScoreStreamOptions {
@@ -32,7 +32,7 @@ export async function predict(options: PredictOptions): Promise<Report> {
     data: "?files",
     columns: "?texts",
     dims: "?dims",
-    format: "?text",
+    format: predictionFormats,
     ...following,
   });
   const { spec, files, part } = await scoredCheckpoint(options.checkpoint);

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { checkArguments, following } from "../../core/arguments.js";
+import { checkArguments, following, plain } from "../../core/arguments.js";
 import { HashbrookError } from "../../core/errors.js";
 import { loadSpec } from "../../spec/parse.js";
 import { learnsByEvent } from "../../towers/index.js";
@@ -66,7 +66,7 @@ function refuseUnclear({ contenders, topic, out, workers, roundExamples }: Toget
   if (topic && out === undefined) refuse("`out` is required with a topic", "set `out` to a directory for the run");
   for (const [name, value] of Object.entries({ workers, roundExamples }))
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
-      refuse(`${name} ${value}: must be a whole number of at least 1`, "leave it out for the default");
+      refuse(`${name} ${plain(value)}: must be a whole number of at least 1`, "leave it out for the default");
 }
 
 /** Decoding takes less time than learning several models, so all cores learn. */
