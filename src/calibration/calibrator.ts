@@ -6,7 +6,7 @@ import { sigmoid } from "../metrics/kernel.js";
 import type { Span } from "../metrics/split.js";
 import type { CalibrationSpec, CompiledSpec } from "../spec/compiled.js";
 import { type KeyColumn, keyColumn, keyHalves } from "../spec/key-column.js";
-import { type Curve, type ValueAt, valueOfKnots, valueOfLine } from "./curve.js";
+import { type Curve, curvesIn, type ValueAt, valueOfKnots, valueOfLine } from "./curve.js";
 import { isotonic } from "./isotonic.js";
 import { platt } from "./platt.js";
 import { SLICE, Slice, type Totals } from "./slice.js";
@@ -188,14 +188,11 @@ export class Calibrator {
   }
 
   /** Takes over the state of a trainer's calibrator, as a replica does. */
-  use({ keys, names, lengths, values, totals }: CalibrationState): void {
+  use(state: CalibrationState): void {
+    const { keys, names, lengths, totals } = state;
     this.index.restore(keys);
     this.names = [...names];
-    let end = 0;
-    this.curves = Array.from(lengths, (length) => {
-      end += length;
-      return values.slice(end - length, end);
-    });
+    this.curves = curvesIn(state);
     this.told = Array.from(lengths, (_, i) => {
       const [events, weight, positive, predicted, calibrated] = totals.subarray(i * TOTALS, (i + 1) * TOTALS);
       return { events, weight, positive, predicted, calibrated };

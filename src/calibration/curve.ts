@@ -4,6 +4,15 @@
  */
 export type Curve = Float32Array;
 
+/** Curves that lie one behind the other in `values`, as a `CalibrationState` has them: copies, by their lengths. */
+export function curvesIn({ lengths, values }: { readonly lengths: Uint32Array; readonly values: Curve }): Curve[] {
+  let end = 0;
+  return Array.from(lengths, (length) => {
+    end += length;
+    return values.slice(end - length, end);
+  });
+}
+
 /** The curve's value at a logit. */
 export type ValueAt = (curve: Curve, logit: number) => number;
 

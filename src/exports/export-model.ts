@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import { curvesIn } from "../calibration/curve.js";
 import type { Steps } from "../checkpoints/data-file.js";
 import type { Skipped } from "../checkpoints/store.js";
 import { checkArguments } from "../core/arguments.js";
@@ -13,7 +14,7 @@ import { logitShift } from "../model/logit-shift.js";
 import { TowerModel } from "../model/tower-model.js";
 import { nonZeroRows } from "../tables/nonzero-rows.js";
 import type { RowStore } from "../tables/table.js";
-import { exportFile, exportPaths, exportPieces, exportTableSteps, type TableRows } from "./export.js";
+import { exportFile, exportPaths, exportPieces, exportTableSteps, type TableRows } from "./export-files.js";
 import { snapshotPieces } from "./snapshot.js";
 import { wholeOnnx } from "./whole/whole.js";
 
@@ -93,40 +94,53 @@ export async function exportModel(options: ExportOptions): Promise<ExportReport>
   }
 }
 
-async function write(
-  loaded: LoadedModel,
-  { out, formats = defaultFormats, onnx = "tower", precision = "f32", nonzero = false, signal }: ExportOptions,
-): Promise<Omit<ExportReport, "passed_over">> {
-  const { model, checkpoint } = loaded;
-  const tables = tableFormats.filter((name) => formats.includes(name));
-  const stores = tables.length > 0 ? model.tables.flatMap(({ stores }) => stores) : [];
-  const description = join(out, "model.json");
-  const encode = formats.includes("onnx") ? encoderOf(loaded, onnx) : null;
-  const file = join(out, onnx === "whole" ? "model.onnx" : "tower.onnx");
-  const paths = stores.flatMap(({ spec }) => exportPaths(out, spec.name, tables));
-  const scorer = formats.includes("scorer") ? [join(out, "scorer.hbd")] : [];
-  for (const path of [description, ...(encode ? [file] : []), ...scorer, ...paths])
-    refuseInputs(path, checkpoint.files);
-  const encoded = encode?.();
+/** What is to be written: each file with its bytes, or the steps that write it. */
+interface Planned {
+  /** Every path that will be written. */
+  readonly paths: readonly string[];
+  readonly onnx: { readonly path: string; readonly encode: () => Uint8Array } | null;
+  readonly jobs: readonly { readonly path: string; readonly begin: () => Steps<string[]> }[];
+}
+
+async function write(loaded: LoadedModel, options: ExportOptions): Promise<Omit<ExportReport, "passed_over">> {
+  const description = join(options.out, "model.json");
+  const { paths, onnx, jobs } = planned(loaded, options);
+  for (const path of [description, ...paths]) refuseInputs(path, loaded.checkpoint.files);
+  // A model that does not fit in an ONNX file is noticed before anything is written.
+  const encoded = onnx?.encode();
   const files = [description];
   exportFile(description, describe(loaded));
-  if (encoded) {
-    exportFile(file, encoded);
-    files.push(file);
+  if (onnx && encoded) {
+    exportFile(onnx.path, encoded);
+    files.push(onnx.path);
   }
-  const jobs = [
-    ...scorer.map((path) => ({ path, steps: exportPieces(path, snapshotPieces(loaded, precision)) })),
-    ...stores.map((store) => ({
-      path: join(out, store.spec.name),
-      steps: exportTableSteps(out, rowsOf(store, nonzero), tables),
-    })),
-  ];
-  for (const { path, steps } of jobs) {
-    const written = await unlessStopped(steps, signal);
+  for (const { path, begin } of jobs) {
+    const written = await unlessStopped(begin(), options.signal);
     if (!written) return { files, stopped_before: path };
     files.push(...written);
   }
   return { files, stopped_before: null };
+}
+
+function planned(loaded: LoadedModel, options: ExportOptions): Planned {
+  const { out, formats = defaultFormats, onnx: scope = "tower", precision = "f32", nonzero = false } = options;
+  const encode = formats.includes("onnx") ? encoderOf(loaded, scope) : null;
+  const onnx = encode && { path: join(out, scope === "whole" ? "model.onnx" : "tower.onnx"), encode };
+  const scorers = formats.includes("scorer") ? [join(out, "scorer.hbd")] : [];
+  const tables = tableFormats.filter((name) => formats.includes(name));
+  const stores = tables.length > 0 ? loaded.model.tables.flatMap(({ stores }) => stores) : [];
+  const rows = stores.flatMap(({ spec }) => exportPaths(out, spec.name, tables));
+  return {
+    paths: [...(onnx ? [onnx.path] : []), ...scorers, ...rows],
+    onnx,
+    jobs: [
+      ...scorers.map((path) => ({ path, begin: () => exportPieces(path, snapshotPieces(loaded, precision)) })),
+      ...stores.map((store) => ({
+        path: join(out, store.spec.name),
+        begin: () => exportTableSteps(out, rowsOf(store, nonzero), tables),
+      })),
+    ],
+  };
 }
 
 /** Makes the ONNX file's bytes; null if there is nothing to write. */
@@ -157,13 +171,9 @@ function describe({ spec, specHash, examples, model }: LoadedModel): Uint8Array 
 /** The curves: that of all events, and those of the slices by key (16 hex digits). */
 function calibrationOf({ calibrator }: LoadedModel["model"]): object {
   if (!calibrator) return {};
-  const { keys, lengths, values } = calibrator.snapshot();
-  let end = 0;
-  const [all, ...slices] = Array.from(lengths, (length) => {
-    end += length;
-    return [...values.subarray(end - length, end)];
-  });
-  return { calibration: { all, slices: Object.fromEntries(slices.map((curve, i) => [hex64(keys[i]), curve])) } };
+  const state = calibrator.snapshot();
+  const [all, ...slices] = curvesIn(state).map((curve) => [...curve]);
+  return { calibration: { all, slices: Object.fromEntries(slices.map((curve, i) => [hex64(state.keys[i]), curve])) } };
 }
 
 /** Runs all steps, or stops when the signal aborts. */

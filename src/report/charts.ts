@@ -1,6 +1,6 @@
 import type { ReliabilityPoint } from "../metrics/reliability.js";
 import type { Quality } from "../train/metrics/report.js";
-import type { Chart, Series } from "./data.js";
+import type { Chart, Series } from "./content.js";
 import { figure } from "./numbers.js";
 
 /** The figures in tables and curves, in order. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMMANDS } from "../train/commands-file.js";
-import type { Section } from "./data.js";
+import type { Section } from "./content.js";
 
 /** The command lines that made a directory, if known. */
 export function commandsSection(directory: string): Section[] {

@@ -7,7 +7,7 @@ import type { FieldGroups } from "../explain/id-groups.js";
 import type { Importance } from "../explain/importance.js";
 import { EXPLANATION } from "../explain/saved.js";
 import { calibrationChart, FIGURES, figuresOf } from "./charts.js";
-import type { BarChart, DataTable, Section } from "./data.js";
+import type { BarChart, DataTable, Section } from "./content.js";
 import { change, whole } from "./numbers.js";
 
 /** Fields with fewer ids have no rare ones worth reporting. */

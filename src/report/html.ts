@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { builtFile } from "../core/built-file.js";
 import { plotFile } from "../core/plot-file.js";
-import type { BarChart, Chart, DataTable, ReportData, Section } from "./data.js";
+import type { BarChart, Chart, DataTable, ReportData, Section } from "./content.js";
 import { escaped, scriptJson } from "./escape.js";
 import { inlineBars } from "./svg.js";
 

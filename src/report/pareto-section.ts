@@ -1,6 +1,6 @@
 import type { CandidateReport, TuneReport } from "../tune/options.js";
 import { strategies } from "../tune/strategies/index.js";
-import type { Chart, DataTable, Point, Section, Series } from "./data.js";
+import type { Chart, DataTable, Point, Section, Series } from "./content.js";
 import { change, size, whole } from "./numbers.js";
 
 /** The name for results of `--pruning`. */

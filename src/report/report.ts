@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { checkArguments } from "../core/arguments.js";
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { nodeFiles, outputError } from "../core/files.js";
+import { reportData } from "./collect.js";
 import { htmlOf } from "./html.js";
-import { reportData } from "./report-data.js";
 import { svgOf } from "./svg.js";
 
 /** What to report on, and where to write it. */

@@ -6,7 +6,7 @@ import type { Quality } from "../train/metrics/report.js";
 import type { ValidationState } from "../train/validation/validation.js";
 import { calibrationChart, FIGURES, figuresOf } from "./charts.js";
 import { commandsSection } from "./commands.js";
-import type { Chart, DataTable, Point, ReportData, Section, Series } from "./data.js";
+import type { Chart, DataTable, Point, ReportData, Section, Series } from "./content.js";
 import { explanationSections } from "./explanation-sections.js";
 import { nestedSections } from "./nested-sections.js";
 import { size, whole } from "./numbers.js";

@@ -1,4 +1,4 @@
-import type { Axis, BarChart, Chart, Point, Series } from "./data.js";
+import type { Axis, BarChart, Chart, Point, Series } from "./content.js";
 import { escaped } from "./escape.js";
 import { short } from "./numbers.js";
 

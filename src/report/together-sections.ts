@@ -3,7 +3,7 @@ import { inspect } from "../inspect/inspect.js";
 import type { Metrics } from "../metrics/result.js";
 import { FIGURES, figuresOf } from "./charts.js";
 import { commandsSection } from "./commands.js";
-import type { Chart, Point, ReportData, Section, Series } from "./data.js";
+import type { Chart, Point, ReportData, Section, Series } from "./content.js";
 import { change, size, whole } from "./numbers.js";
 import { curveOf, openRun, type Run } from "./open-run.js";
 

@@ -4,7 +4,7 @@ import { Ledger } from "../tune/ledger.js";
 import type { PruningReport, TuneReport } from "../tune/options.js";
 import { reportOf } from "../tune/report.js";
 import { commandsSection, quoted } from "./commands.js";
-import type { Chart, ReportData, Section, Series } from "./data.js";
+import type { Chart, ReportData, Section, Series } from "./content.js";
 import { lineDiff } from "./diff.js";
 import { change, figure, size, whole } from "./numbers.js";
 import { PRUNING, paretoSection } from "./pareto-section.js";

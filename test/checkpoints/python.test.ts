@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { readSafetensorsLayout } from "../../src/checkpoints/safetensors.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
 import { nodeFiles, withFile } from "../../src/core/files.js";
-import { exportTable } from "../../src/exports/export.js";
+import { exportTable } from "../../src/exports/export-files.js";
 import { pythonHas, runPython } from "../python.js";
 import { content, temporaryDirectory } from "./samples.js";
 

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Chart } from "../../src/report/data.js";
+import { reportData } from "../../src/report/collect.js";
+import type { Chart } from "../../src/report/content.js";
 import { lineDiff } from "../../src/report/diff.js";
 import { htmlOf } from "../../src/report/html.js";
-import { reportData } from "../../src/report/report-data.js";
 import { svgOf } from "../../src/report/svg.js";
 import type { TuneReport } from "../../src/tune/options.js";
 import { tune } from "../../src/tune/tune.js";

@@ -1,4 +1,5 @@
 import type { Calibrator } from "../../calibration/calibrator.js";
+import { curvesIn } from "../../calibration/curve.js";
 import type { OnnxNodes } from "../../graph/onnx-nodes.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import { keyColumn } from "../../spec/key-column.js";
@@ -11,15 +12,12 @@ import { search } from "./rows.js";
  * @returns f32 [B, 1]
  */
 export function calibratedLogits(nodes: OnnxNodes, spec: CompiledSpec, calibrator: Calibrator, logits: string): string {
-  const { keys, lengths, values } = calibrator.snapshot();
-  let end = 0;
-  const curves = Array.from(lengths, (length) => {
-    end += length;
-    return values.subarray(end - length, end);
-  });
+  const state = calibrator.snapshot();
+  const curves = curvesIn(state);
   const { method, by } = spec.calibration!;
   const rows = nodes.make("Shape", [logits], { start: 0, end: 1 });
-  const slice = by === undefined ? nodes.make("Expand", [nodes.integers(0), rows]) : sliceOf(nodes, spec, by, keys);
+  const slice =
+    by === undefined ? nodes.make("Expand", [nodes.integers(0), rows]) : sliceOf(nodes, spec, by, state.keys);
   const x = nodes.cast(logits, "f64");
   return nodes.cast(method === "platt" ? onLines(nodes, curves, slice, x) : onKnots(nodes, curves, slice, x), "f32");
 }

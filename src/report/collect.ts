@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readTogether } from "../checkpoints/together-file.js";
 import { LEDGER_FILE } from "../tune/ledger.js";
-import type { ReportData } from "./data.js";
+import type { ReportData } from "./content.js";
 import { runReport } from "./run-sections.js";
 import { togetherReport } from "./together-sections.js";
 import { tuneReport } from "./tune-sections.js";

@@ -11,7 +11,7 @@ import {
   exportTable,
   exportTableSteps,
   type TableRows,
-} from "../../src/exports/export.js";
+} from "../../src/exports/export-files.js";
 import { FaultyFiles } from "../checkpoints/faulty-files.js";
 import { errorOf, quickFiles, temporaryDirectory } from "../checkpoints/samples.js";
 import fc from "../properties.js";
