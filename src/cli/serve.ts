@@ -22,8 +22,8 @@ import {
   type Named,
   type ServeFlags,
   serverOptions,
-  tokensOf,
 } from "./serve-options.js";
+import { adminTokensOf, checkExploring, checkModels, checkRowStore } from "./serve-refused.js";
 import { stopSignal } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 import { warn } from "./warn.js";
@@ -175,29 +175,6 @@ function threadsOf({ workers, explore, rowStore }: ServeFlags): ScoringThreads |
   return count > 0 ? new ScoringThreads(count) : undefined;
 }
 
-/** @throws HashbrookError usage */
-function checkExploring({ explore, workers = 0, precision, follow = [] }: ServeFlags): void {
-  if (explore?.prior === undefined || (workers === 0 && !precision && follow.length === 0)) return;
-  throw new HashbrookError("usage", `--explore ${explore.text}: requires the FTRL state of the model's weights`, {
-    hint: "use --checkpoint with --workers 0 and without --precision; or explore with epsilon-greedy:E or softmax:T",
-  });
-}
-
-/** @throws HashbrookError usage */
-function checkRowStore({ rowStore, rowCache, cacheBytes, workers = 0, dims, explore }: ServeFlags): void {
-  if (rowStore === undefined) {
-    const only = cacheBytes !== undefined ? "--cache-bytes" : rowCache !== undefined ? "--row-cache" : null;
-    if (only !== null) throw new HashbrookError("usage", `${only}: requires --row-store`);
-    return;
-  }
-  const other =
-    workers > 0 ? "--workers" : dims ? "--dims" : explore?.prior !== undefined ? "--explore thompson" : null;
-  if (other === null) return;
-  throw new HashbrookError("usage", `--row-store: cannot be combined with ${other}`, {
-    hint: "remove it (rows on disk have full length and no optimizer state, and are read by one thread); to scale, run more servers, each with its own directory",
-  });
-}
-
 /** @throws HashbrookError usage; log_write, kafka_… if the log cannot be written */
 async function openLog(
   { log, logShare, precision, dims }: ServeFlags,
@@ -229,18 +206,6 @@ async function stopped(signal: AbortSignal, threads?: ScoringThreads): Promise<v
   throw new HashbrookError(code, `nothing can be scored any more: ${message}`, { hint, cause: death });
 }
 
-function adminTokensOf({ adminPort, adminTokenFile }: ServeFlags): string[] | undefined {
-  const tokens = tokensOf(adminTokenFile, "HASHBROOK_ADMIN_TOKEN");
-  if (adminPort === undefined) {
-    if (adminTokenFile === undefined) return undefined;
-    throw new HashbrookError("usage", "--admin-token-file: requires --admin-port");
-  }
-  if (tokens) return tokens;
-  throw new HashbrookError("usage", "--admin-port: requires --admin-token-file (or HASHBROOK_ADMIN_TOKEN)", {
-    hint: "create a token: openssl rand -hex 32 > admin.token",
-  });
-}
-
 /** @throws HashbrookError usage if the flags do not define what is served under which name */
 async function openModels(
   flags: ServeFlags,
@@ -248,17 +213,8 @@ async function openModels(
   metrics: ServeMetrics,
   rowStores: RowStores,
 ): Promise<Models> {
+  checkModels(flags);
   const { checkpoint = [], follow = [], name } = flags;
-  const all = [...checkpoint, ...follow];
-  if (all.length === 0) throw new HashbrookError("usage", "serve: give --checkpoint or --follow");
-  if (flags.maxStaleness !== undefined && follow.length === 0) {
-    throw new HashbrookError("usage", "serve: --max-staleness requires --follow");
-  }
-  if (flags.dims !== undefined && follow.length > 0)
-    throw new HashbrookError("usage", "serve: --dims requires --checkpoint, not --follow", {
-      hint: "remove --dims: trainers publish full vectors",
-    });
-  checkNames(all, name);
   const models = new Models();
   const add = (scorer: Scorer, { name: own, source }: Named) =>
     models.add(new ServedModel(own ?? name ?? "", { scorer, source }));
@@ -296,22 +252,4 @@ async function following(
   const rowStore = await rowStores.open(name);
   if (rowStore?.kept) checkRun(rowStore, (await log.run?.()) ?? null);
   return Scorer.follow(log, { maxStaleness: bound, precision, threads, onVisible, onTrouble, rowStore });
-}
-
-function checkNames(all: readonly Named[], only: string | undefined): void {
-  const names = all.map(({ name }) => name);
-  if (all.length === 1) {
-    if (only === undefined || names[0] === undefined) return;
-    throw new HashbrookError("usage", `--name ${only}: the model is already named ${names[0]}`);
-  }
-  if (only !== undefined)
-    throw new HashbrookError("usage", "--name: several models are given; write NAME=… before each");
-  const unnamed = all.find(({ name }) => name === undefined);
-  if (unnamed) {
-    throw new HashbrookError("usage", `serve: ${unnamed.source}: each of several models requires a name`, {
-      hint: `write NAME=${unnamed.source}`,
-    });
-  }
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined) throw new HashbrookError("usage", `serve: two models are named ${twice}`);
 }

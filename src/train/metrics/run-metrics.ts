@@ -5,6 +5,7 @@ import { grouped } from "../../core/digits.js";
 import { HashbrookError } from "../../core/errors.js";
 import { isHashed } from "../../fields/index.js";
 import { DistinctCounts } from "../../metrics/distinct.js";
+import type { ProgressiveMetrics } from "../../metrics/progressive.js";
 import type { Metrics } from "../../metrics/result.js";
 import { type Span, SplitMetrics } from "../../metrics/split.js";
 import type { Model } from "../../model/model.js";
@@ -12,6 +13,7 @@ import type { KnownSchemas } from "../../schema-registry/topic-schemas.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
 import { specHash } from "../../spec/hash.js";
 import { countsOf } from "../../tables/lifecycle.js";
+import type { Table } from "../../tables/table.js";
 import { Doubts } from "../check/doubts.js";
 import { TimeUnitCheck } from "../check/time-unit.js";
 import type { EndedBy } from "../consumer.js";
@@ -22,6 +24,7 @@ import { rejectHint } from "../rejects/hint.js";
 import { rejectSamples, rejectText } from "../rejects/rejects.js";
 import type { DecodedBatch } from "../stream.js";
 import { PrefixCurves } from "./prefix-curves.js";
+import { RejectCounts, tooManyRejects } from "./reject-counts.js";
 import type { CalibratedReport, Progress, Quality, Report, TableReport, Warning } from "./report.js";
 import type { RunMetricsState } from "./run-metrics-state.js";
 
@@ -36,7 +39,7 @@ export class RunMetrics {
   private readonly job: Job;
   private readonly clock: Clock;
   private readonly startedMs: number;
-  private readonly rejectedByCode = new Map<string, number>();
+  private readonly rejects = new RejectCounts();
   private examplesBefore = 0;
   private skippedRows = 0;
   private done: number | null = null;
@@ -91,11 +94,10 @@ export class RunMetrics {
     if (decoded.schemas) this.schemas = { ...this.schemas, ...decoded.schemas };
     this.skippedRows += skipped;
     this.done = totalBytes ? Math.min(1, decoded.bytesRead / totalBytes) : null;
-    const before = this.rejected;
-    for (const { code } of decoded.rejects) this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1);
+    const beyond = this.rejects.add(decoded.rejects, this.job.maxRejects);
     this.doubts.add(batch, decoded);
     if (this.doubts.ripe) this.warnings ??= this.doubts.warnings();
-    this.checkRejects(decoded, before);
+    if (beyond) throw tooManyRejects(beyond, this.rejected, this.job.maxRejects!);
   }
 
   /** Counts the true probabilities of events whose labels are final. */
@@ -119,9 +121,7 @@ export class RunMetrics {
   }
 
   get rejected(): number {
-    let sum = 0;
-    for (const count of this.rejectedByCode.values()) sum += count;
-    return sum;
+    return this.rejects.total;
   }
 
   progress(model: Model): Omit<Progress, "source"> {
@@ -161,25 +161,16 @@ export class RunMetrics {
 
   report(model: Model, checkpoint: string, endedBy: EndedBy): Report {
     const seconds = this.seconds();
-    const tables = model.tables.map((table): TableReport => {
-      const { rows, bytes } = table.stats();
-      const { name, spec, hotness } = table;
-      const lifecycle = countsOf(table.stores);
-      const distinct = this.distinctOf(spec);
-      const became = { ...(lifecycle && { lifecycle }), ...(hotness && { hotness }) };
-      return { name, encoding: spec.encoding, rows, bytes, distinct, ...became };
-    });
+    const tables = model.tables.map((table) => this.tableReport(table));
     const { fresh, seen } = this.metrics;
     const oracle = this.oracle?.fresh;
-    const half = fresh.last(0.5);
-    const tenth = fresh.last(0.1);
     const thisRun = this.examples - this.examplesBefore;
     return {
       ...quality(fresh.lifetime()),
       examples: this.examples,
       examples_this_run: thisRun,
       rejected: this.rejected,
-      rejected_by_code: this.rejectsByCode(),
+      rejected_by_code: this.rejects.byCode,
       rejected_samples: rejectSamples(this.doubts.samples),
       warnings: this.doubts.warnings(endedBy === "end" && this.examples + this.rejected === 0),
       duplicates: this.duplicates,
@@ -195,8 +186,7 @@ export class RunMetrics {
       ...(this.spec.negative_sampling === undefined ? {} : { left_out: this.leftOut }),
       ...(this.joined ? { join: this.joined } : {}),
       validation: null,
-      second_half: { from: half.from, ...quality(half) },
-      last_tenth: { from: tenth.from, ...quality(tenth) },
+      ...laterParts(fresh),
       oracle: oracle ? quality(oracle.lifetime()) : null,
       oracle_auc: oracle?.lifetime().auc ?? null,
       oracle_last_tenth: oracle ? quality(oracle.last(0.1)) : null,
@@ -222,13 +212,17 @@ export class RunMetrics {
   private calibratedReport({ calibrator }: Model): { calibrated?: CalibratedReport } {
     const fresh = this.calibrated?.fresh;
     if (!calibrator || !fresh) return {};
-    const half = fresh.last(0.5);
-    const tenth = fresh.last(0.1);
-    const parts = {
-      second_half: { from: half.from, ...quality(half) },
-      last_tenth: { from: tenth.from, ...quality(tenth) },
-    };
-    return { calibrated: { ...quality(fresh.lifetime()), ...parts, slices: calibrator.report() } };
+    const slices = calibrator.report();
+    return { calibrated: { ...quality(fresh.lifetime()), ...laterParts(fresh), slices } };
+  }
+
+  private tableReport(table: Table): TableReport {
+    const { name, spec, hotness } = table;
+    const { rows, bytes } = table.stats();
+    const distinct = this.distinctOf(spec);
+    const lifecycle = countsOf(table.stores);
+    const became = { ...(lifecycle && { lifecycle }), ...(hotness && { hotness }) };
+    return { name, encoding: spec.encoding, rows, bytes, distinct, ...became };
   }
 
   state(): RunMetricsState {
@@ -236,7 +230,7 @@ export class RunMetrics {
     return {
       examples,
       skipped: this.skippedRows,
-      rejected_by_code: this.rejectsByCode(),
+      rejected_by_code: this.rejects.byCode,
       duplicates,
       ...(this.tombstones > 0 && { tombstones: this.tombstones }),
       ...(this.spec.negative_sampling !== undefined && { left_out: leftOut }),
@@ -264,7 +258,7 @@ export class RunMetrics {
     this.skippedRows = state.skipped;
     this.duplicates = state.duplicates ?? 0;
     this.tombstones = state.tombstones ?? 0;
-    for (const [code, count] of Object.entries(state.rejected_by_code)) this.rejectedByCode.set(code, count);
+    this.rejects.restore(state.rejected_by_code);
     this.metrics.restore("metrics/model", blocks);
     this.leftOut = state.left_out ?? 0;
     this.join = state.join ?? null;
@@ -293,24 +287,16 @@ export class RunMetrics {
     const names = new Set(table.cells.map((cell) => cell.field));
     return this.spec.fields.reduce((sum, { name }, i) => sum + (names.has(name) ? this.distinct.estimate(i) : 0), 0);
   }
+}
 
-  private rejectsByCode(): Record<string, number> {
-    return Object.fromEntries([...this.rejectedByCode].sort(([a], [b]) => (a < b ? -1 : 1)));
-  }
-
-  /** @param before rows rejected before this batch */
-  private checkRejects({ rejects }: DecodedBatch, before: number): void {
-    const { maxRejects } = this.job;
-    if (rejects.length === 0 || maxRejects === null || this.rejected <= maxRejects) return;
-    const first = rejects[Math.max(0, maxRejects - before)];
-    throw new HashbrookError(
-      "too_many_rejects",
-      `${rejectText(first)}; ${this.rejected} rows were rejected, --max-rejects is ${maxRejects}`,
-      {
-        hint: "fix the data or the spec, or allow more with --max-rejects",
-      },
-    );
-  }
+/** The quality of a stream's newer half, and of its last tenth. */
+function laterParts(of: ProgressiveMetrics): Pick<Report, "second_half" | "last_tenth"> {
+  const half = of.last(0.5);
+  const tenth = of.last(0.1);
+  return {
+    second_half: { from: half.from, ...quality(half) },
+    last_tenth: { from: tenth.from, ...quality(tenth) },
+  };
 }
 
 /** The reported part of metrics. */
