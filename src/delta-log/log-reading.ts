@@ -47,6 +47,8 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
   live: Live<M> | null = null;
   /** The missing entry, if later ones have come; null: none. */
   missing: number | null = null;
+  /** The model of the newest entries, if it is another one. */
+  stranger: string | null = null;
   private readonly options: LogReadingOptions<M>;
   private readonly collector = new Collector();
   private readonly known = new Map<number, { link: string; epoch: number }>();
@@ -80,7 +82,9 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
       this.damage();
       return null;
     }
-    if ((this.run !== null && part.run !== this.run) || branches.isDead(frame.epoch, part.number)) {
+    const isStranger = this.run !== null && part.run !== this.run;
+    this.stranger = isStranger ? part.run : null;
+    if (isStranger || branches.isDead(frame.epoch, part.number)) {
       counters.ignored++;
       return null;
     }

@@ -89,6 +89,8 @@ export class Replica<M extends ReplicaModel> {
   private readonly told: Told;
   /** Something of the log was read. */
   private heard = false;
+  /** Other models whose entries were met, of which `onTrouble` was told. */
+  private readonly strangers = new Set<string>();
 
   constructor(options: ReplicaOptions<M>) {
     this.options = options;
@@ -201,6 +203,7 @@ export class Replica<M extends ReplicaModel> {
     } else if (this.serving === pass.live) {
       this.trouble = waitsFor(pass.missing);
       if (this.serving) this.told.clear();
+      if (pass.stranger !== null) this.meet(pass.stranger);
     }
     if (result && wasCaughtUp) this.options.onApplied?.(result.times);
     return null;
@@ -209,6 +212,14 @@ export class Replica<M extends ReplicaModel> {
   private async tellQuiet(signal: AbortSignal): Promise<void> {
     await pause(this.options.quietMs ?? QUIET_MS, signal);
     if (!signal.aborted && !this.heard && this.trouble === null) this.told.tell(NO_SNAPSHOT);
+  }
+
+  /** The log contains entries of another model: its own may be over. */
+  private meet(run: string): void {
+    const reason = `its newest entries are of another model (spec ${run}): start the server again to serve that one, or publish it to a log of its own`;
+    this.trouble ??= reason;
+    if (!this.strangers.has(run)) this.options.onTrouble?.(reason);
+    this.strangers.add(run);
   }
 
   /**

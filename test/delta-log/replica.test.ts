@@ -293,6 +293,33 @@ describe("a replica", () => {
     await replica.close();
   });
 
+  it("says that another model is published to its log: it became stale, and nothing told why", async () => {
+    const history = new History(dice(5));
+    await history.entry();
+    const told: string[] = [];
+    const source = new MemorySource(history.log);
+    const open = async () => new TinyModel();
+    const onTrouble = (text: string) => told.push(text);
+    const replica = new Replica({ source, open, exclusive: chain(), now: () => 0, onTrouble });
+    const stop = new AbortController();
+    const following = replica.follow(stop.signal);
+    await until(() => replica.live?.version === 1);
+    const other = history.log.publisher(2, 100, "fedcba9876543210");
+    const trainer = new TinyTrainer();
+    for (let n = 0; n < 3; n++) {
+      trainer.learn(n, n);
+      await other.publish(trainer, n, [], trainer.takeChanged());
+    }
+    await until(() => replica.status().ignored >= 3);
+    expect(replica.status()).toMatchObject({ version: 1, trouble: expect.stringMatching(/spec fedcba9876543210/) });
+    expect(told).toEqual([replica.status().trouble]);
+    await history.entry();
+    await until(() => replica.live?.version === 2);
+    await until(() => replica.status().trouble === null);
+    stop.abort();
+    await following;
+  });
+
   it("reports each reason why its log cannot be read once, not the first one alone until the log can be read", async () => {
     const reasons = ["no broker answers", "the password is wrong", "no broker answers", "no rights"];
     const shown: (string | null)[] = [];

@@ -83,8 +83,8 @@ export class MemoryLog {
     };
   }
 
-  publisher(epoch: number, snapshotEvery: number): Publisher {
-    return new Publisher({ sink: this.sink(epoch), spec: SPEC, run: RUN, snapshotEvery });
+  publisher(epoch: number, snapshotEvery: number, run = RUN): Publisher {
+    return new Publisher({ sink: this.sink(epoch), spec: SPEC, run, snapshotEvery });
   }
 }
 
