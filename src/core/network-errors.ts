@@ -9,7 +9,7 @@ export interface NetworkFailure {
 const UNKNOWN_ISSUER =
   "this machine does not know who signed the server's certificate: name the issuer's certificate (a PEM file) in NODE_EXTRA_CA_CERTS";
 
-/** By the codes of Node, of its fetch and of OpenSSL. */
+/** By the codes of Node, of its fetch and of OpenSSL, or by the whole text where there is no code. */
 const kinds: readonly (readonly [sign: RegExp, hint: string])[] = [
   [/^(UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|(DEPTH_ZERO_)?SELF_SIGNED_CERT)/, UNKNOWN_ISSUER],
   [/^CERT_HAS_EXPIRED$/, "the server's certificate must be renewed, or this machine's clock is ahead"],
@@ -20,6 +20,10 @@ const kinds: readonly (readonly [sign: RegExp, hint: string])[] = [
   ],
   [/^(ERR_SSL_|EPROTO$)/, "no TLS connection came about: is it http:// or another port that the server speaks?"],
   [/^(HPE_|UND_ERR_SOCKET$|ECONNRESET$)/, "the server closes the connection or speaks no HTTP: is it https://?"],
+  [
+    /^bad port$/,
+    "fetch uses no port that other protocols are known for (the Fetch standard lists them): use another one",
+  ],
   [/^ENOTFOUND$/, "there is no host of this name: check the address"],
   [/^EAI_AGAIN$/, "the name server does not answer: try again, and check this machine's network"],
   [/^ECONNREFUSED$/, "nothing listens there: is the server running, and is the address's port right?"],
@@ -40,8 +44,8 @@ function causesOf(error: unknown): (Error & { readonly code?: string })[] {
 export function networkFailure(error: unknown): NetworkFailure {
   const causes = causesOf(error);
   const codes = causes.flatMap(({ code }) => (typeof code === "string" ? [code] : []));
-  const found = kinds.find(([sign]) => codes.some((code) => sign.test(code)));
   const texts = new Set(causes.map(({ message }) => message).filter((text) => text !== ""));
+  const found = kinds.find(([sign]) => [...codes, ...texts].some((text) => sign.test(text)));
   const text = [...texts].join(": ") || String(error);
   const unsaid = codes.findLast((code) => !text.includes(code));
   return { reason: unsaid === undefined ? text : `${text} (${unsaid})`, hint: found?.[1] };

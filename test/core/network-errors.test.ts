@@ -73,6 +73,11 @@ describe("a request without a response", () => {
     });
   });
 
+  it("says that fetch does not use a port: a store or registry at it seemed not to be running", async () => {
+    const { reason, hint } = await failureOf("http://127.0.0.1:6000/");
+    expect([reason, hint]).toEqual(["fetch failed: bad port", expect.stringContaining("use another one")]);
+  });
+
   it("is reported as it is if nothing is known about it", () => {
     expect(networkFailure(new Error("no answer within 60 s"))).toEqual({
       reason: "no answer within 60 s",
