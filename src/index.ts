@@ -38,9 +38,10 @@ export type { MakeOptions } from "./event-cache/make.js";
 export { type OpenedCache, type OpenOrMakeOptions, openOrMakeCache } from "./event-cache/open-or-make.js";
 export type { CacheSize } from "./event-cache/writer.js";
 export type { Change } from "./explain/block-quality.js";
-export { type ExplainOptions, type ExplainProgress, type ExplainReport, explain } from "./explain/explain.js";
+export { explain } from "./explain/explain.js";
 export type { FieldGroups, GroupQuality } from "./explain/id-groups.js";
 export type { Importance } from "./explain/importance.js";
+export type { ExplainOptions, ExplainProgress, ExplainReport } from "./explain/options.js";
 export {
   type ExportFormat,
   type ExportOptions,

@@ -1,8 +1,8 @@
 import { oneLine } from "../core/texts.js";
 import type { Change } from "../explain/block-quality.js";
-import type { ExplainReport } from "../explain/explain.js";
 import type { FieldGroups } from "../explain/id-groups.js";
 import type { Importance } from "../explain/importance.js";
+import type { ExplainReport } from "../explain/options.js";
 import { count, figure } from "./progress.js";
 
 /** Fields with fewer ids have no rare ones worth reporting. */

@@ -47,7 +47,7 @@ export interface Hints {
 }
 
 /** The type of field that a column becomes; `left`: none, and the reason. */
-export function fieldOf(facts: Facts, { isListed, nameless }: Hints = {}): FieldType | { readonly left: string } {
+export function fieldTypeOf(facts: Facts, { isListed, nameless }: Hints = {}): FieldType | { readonly left: string } {
   const { values, present, distinct, shape } = facts;
   const rows = values.length;
   if (present === 0) return { left: "is always missing" };

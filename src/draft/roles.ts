@@ -1,5 +1,5 @@
 import { type Facts, lastName, textOf } from "./column.js";
-import { type DraftField, fieldOf } from "./fields.js";
+import { type DraftField, fieldTypeOf } from "./fields.js";
 import { labelOf } from "./label.js";
 import { tellsLabel } from "./leak.js";
 import { nameOf, unlike } from "./names.js";
@@ -66,7 +66,7 @@ function fieldsOf(
     const { from } = facts;
     const found = telling.has(from)
       ? { left: "determines the label, so it is probably known only afterwards" }
-      : fieldOf(facts, { isListed: tables.has(from), nameless });
+      : fieldTypeOf(facts, { isListed: tables.has(from), nameless });
     const table = tables.get(lists.get(from) ?? from);
     if ("left" in found) left.set(from, found.left);
     else fields.push({ name: unlike(nameOf(from), names), from, facts, ...found, ...(table && { table }) });

@@ -48,11 +48,11 @@ export async function cacheEvents(options: CacheOptions): Promise<CacheReport | 
   });
   const { model, data, out, texts = [], onProgress, signal } = options;
   const spec = typeof model === "string" ? loadSpec(model) : model;
-  if (spec.join) throw joined(spec);
+  if (spec.join) throw labelledByClicks(spec);
   const kept = [...new Set([...sliceColumns(spec), ...texts])];
   const inputs = inputsFor(typeof data === "string" ? [data] : data);
   const made = nodeFiles.stat(manifestFile(out)) ? await whyNot(out, { spec, inputs, kept }) : NO_CACHE;
-  if (made !== null && made !== NO_CACHE) throw exists(out, made);
+  if (made !== null && made !== NO_CACHE) throw otherCache(out, made);
   if (made !== null && !(await makeCache(spec, inputs, out, { kept, onProgress, signal }))) return null;
   const cache = describe(new EventCache(out));
   return { ...cache, made, ratio: cache.content > 0 ? cache.bytes / cache.content : null };
@@ -64,13 +64,13 @@ function sliceColumns({ calibration, fields }: CompiledSpec): string[] {
   return field && "from" in field && fieldOf(field.type).reads === "text" ? [field.from] : [];
 }
 
-function joined({ name }: CompiledSpec): HashbrookError {
+function labelledByClicks({ name }: CompiledSpec): HashbrookError {
   return new HashbrookError("usage", `${name}: its labels come from clicks, and such events cannot be cached`, {
     hint: "train from the impressions and --clicks directly",
   });
 }
 
-function exists(out: string, why: string): HashbrookError {
+function otherCache(out: string, why: string): HashbrookError {
   return new HashbrookError("output_exists", `${out}: already holds another cache: ${why}`, {
     hint: "remove it, or name another --out directory",
   });

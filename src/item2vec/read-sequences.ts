@@ -68,26 +68,21 @@ function idsOf(text: string, file: string, line: number): string[] {
 /** Reads the ids of events, in stream order, into a sequence for every value of `sequenceBy`. Malformed events are skipped. */
 export async function sequencesOfEvents(data: readonly string[], events: EventSequences): Promise<SequenceReader> {
   const { spec, field, sequenceBy, negatives = false } = events;
-  const kept = [sourceOf(spec, field, "--field"), sourceOf(spec, sequenceBy, "--sequence-by")];
+  const kept = new Set([sourceOf(spec, field, "--field"), sourceOf(spec, sequenceBy, "--sequence-by")]);
   const reader = new SequenceReader();
   const sequences = new Map<string, number[]>();
-  const decoder = new Decoder(spec, { capacity: CAPACITY, kept: [...new Set(kept)], distinct: false, watch: false });
+  const decoder = new Decoder(spec, { capacity: CAPACITY, kept: [...kept], distinct: false, watch: false });
   const source = openSource(data);
   const buffer = new ArrayBuffer(decoder.layout.bytes);
   const options = { start: START, epochs: 1, limit: Number.POSITIVE_INFINITY, buffer: () => buffer };
   try {
     for await (const decoded of decodedBatches(source, decoder, options)) {
       const { labels } = new Batch(decoder.layout, decoded.rows, decoded.buffer);
-      let row = 0;
-      for (const { rejected, values } of keptRows(decoded.kept!, new Set(kept).size)) {
-        if (rejected !== null) continue;
-        if (!(labels[row++] > 0.5) && !negatives) continue;
-        const id = values[0];
-        const key = values.at(-1)!;
-        if (id.kind === "missing" || id.text === "" || key.kind === "missing") continue;
-        const sequence = sequences.get(key.text);
-        if (sequence) sequence.push(reader.numberOf(id.text));
-        else sequences.set(key.text, [reader.numberOf(id.text)]);
+      for (const { id, sequence } of occurrencesIn(decoded.kept!, kept.size, negatives ? null : labels)) {
+        const number = reader.numberOf(id);
+        const numbers = sequences.get(sequence);
+        if (numbers) numbers.push(number);
+        else sequences.set(sequence, [number]);
       }
     }
   } finally {
@@ -95,6 +90,29 @@ export async function sequencesOfEvents(data: readonly string[], events: EventSe
   }
   for (const sequence of sequences.values()) reader.addNumbered(sequence);
   return reader;
+}
+
+/**
+ * The ids in a batch's rows, and the sequences that they belong to.
+ * @param columns kept of every row: the id, and what identifies the sequence, which may be the same column
+ * @param labels if given, rows that are not positive are left out
+ */
+function* occurrencesIn(
+  kept: Uint8Array,
+  columns: number,
+  labels: Float32Array | null,
+): Generator<{ readonly id: string; readonly sequence: string }> {
+  let row = 0;
+  for (const { rejected, values } of keptRows(kept, columns)) {
+    if (rejected !== null) continue;
+    const isWanted = labels === null || labels[row] > 0.5;
+    row++;
+    if (!isWanted) continue;
+    const id = values[0];
+    const sequence = values.at(-1)!;
+    if (id.kind === "missing" || id.text === "" || sequence.kind === "missing") continue;
+    yield { id: id.text, sequence: sequence.text };
+  }
 }
 
 /** A field's source; another name is a column or a path. */
