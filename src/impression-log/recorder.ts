@@ -1,17 +1,12 @@
-import { Worker } from "node:worker_threads";
-import { builtFile } from "../core/built-file.js";
 import { wallTime } from "../core/clock.js";
-import { threadFlags } from "../core/node-flags.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { Answered, Impressions, LogCounts } from "../serve/impressions.js";
-import { ThreadCalls } from "../serve/threads/thread-calls.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import type { Scoring, Serving } from "./compose.js";
-import type { LogCalls } from "./log-calls.js";
 import type { Written } from "./log-writer.js";
-import { packScorings } from "./packed-scorings.js";
 import { type Shape, shapeOf } from "./shape.js";
+import { ThreadWriter } from "./thread-writer.js";
 
 /** Writes what a recorder hands over, in order, in another thread. */
 export interface Writer {
@@ -65,15 +60,7 @@ export class Recorder implements Impressions {
    * @throws HashbrookError usage, log_write, kafka_… if it cannot be written
    */
   static async open(to: string, serving: Serving, options: RecorderOptions): Promise<Recorder> {
-    const worker = new Worker(builtFile("impression-log/log-worker.js"), { execArgv: threadFlags() });
-    const calls = new ThreadCalls<LogCalls>(worker, "the writer thread of the impression log");
-    try {
-      await calls.call("open", { to, serving });
-    } catch (error) {
-      await calls.close();
-      throw error;
-    }
-    return new Recorder(inThread(calls), options);
+    return new Recorder(await ThreadWriter.open(to, serving, options.tell), options);
   }
 
   get counts(): LogCounts {
@@ -158,20 +145,4 @@ export class Recorder implements Impressions {
 /** Whether a request is in the share: the same on every server. */
 export function isSampled(request: string, share: number): boolean {
   return share >= 1 || Number(xxh64(request, SEED) >> 11n) < share * 2 ** 53;
-}
-
-function inThread(calls: ThreadCalls<LogCalls>): Writer {
-  return {
-    tell: (specHash, shape) => void calls.call("tell", { specHash, shape }).catch(() => undefined),
-    write: (scorings) => {
-      const packed = packScorings(scorings);
-      return calls.call("write", packed, [packed.bodies.buffer, packed.scores.buffer]);
-    },
-    tick: () => calls.call("tick", undefined),
-    close: async () => {
-      const written = await calls.call("close", undefined);
-      await calls.close();
-      return written;
-    },
-  };
 }

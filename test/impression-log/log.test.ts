@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Files, nodeFiles } from "../../src/core/files.js";
 import { DirectorySink } from "../../src/impression-log/directory-sink.js";
@@ -8,6 +9,7 @@ import { isSampled, Recorder, type RecorderOptions } from "../../src/impression-
 import { createServer } from "../../src/serve/server.js";
 import { temporary } from "../e2e/hashbrook.js";
 import { shop } from "../serve/served.js";
+import { until } from "../until.js";
 
 let served: Awaited<ReturnType<typeof shop>>;
 beforeAll(async () => {
@@ -43,6 +45,29 @@ const candidates = [{ item: { id: "i3", maker: "m3", price: 4 } }, { item: { id:
 const body = { context: { user: { id: "u1" } }, candidates };
 
 describe("a server's impression log", () => {
+  it("goes on after its thread has ended: everything was dropped until the server was started again", async () => {
+    const folder = temporary();
+    const notes: string[] = [];
+    const workers: Worker[] = [];
+    const started = (worker: Worker) => workers.push(worker);
+    process.on("worker", started);
+    const recorder = await Recorder.open(folder, {}, { share: 1, tell: (text) => notes.push(text) });
+    const app = createServer(served.scorer, { impressions: recorder, maxEventLoopDelay: 0 });
+    const score = () => app.inject({ method: "POST", url: "/v1/score", payload: body });
+    await score();
+    await until(() => recorder.counts.written === 2);
+    await workers[0].terminate();
+    await until(async () => {
+      await score();
+      return recorder.counts.written > 2;
+    });
+    expect(notes).toContainEqual(expect.stringMatching(/the writer thread of the impression log ended.*started again/));
+    const { written } = recorder.counts;
+    await recorder.close();
+    expect(linesIn(folder).length).toBeGreaterThanOrEqual(written);
+    process.off("worker", started);
+  });
+
   it("has a line for every candidate as it was scored, for any form of request", async () => {
     const { folder, recorder, score } = logging();
     const answer = (await score("a-1", body)).json();
