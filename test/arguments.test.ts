@@ -39,6 +39,15 @@ describe("a call from JavaScript with wrong arguments says which one, not what b
     ["Models.of: scorer is missing: it must be a Scorer or Models", () => Models.of(any(undefined))],
     ["RowCache.open: url is missing: it must be a text", () => RowCache.open(any(undefined))],
     ["RowDirectory.open: path is missing: it must be a path", () => RowDirectory.open(any(undefined))],
+    ["Client: retries must be a whole number of at least 0, not -1", () => new Client("http://a", { retries: -1 })],
+    [
+      "Client: timeoutMs must be a number of at least 0, not NaN",
+      () => new Client("http://a").ready({ timeoutMs: NaN }),
+    ],
+    [
+      "Client.score: must be given an object with candidates, model, not undefined",
+      () => new Client("http://a").score(any(undefined)),
+    ],
     ["Client: url is missing: it must be an address: http://HOST:PORT", () => new Client(any(undefined))],
     [
       "Scorer.load: source must be a path, an address (a URL) or the bytes of a model's file, not 7",

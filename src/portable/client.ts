@@ -101,6 +101,13 @@ export class Client {
   /** @param url of the server: `http://localhost:8080` */
   constructor(url: string | URL, options: ClientOptions = {}) {
     checkArguments("Client", { url }, { url: "address" });
+    checkArguments("Client", options, {
+      token: "?text",
+      timeoutMs: "?duration",
+      retries: "?whole",
+      backoffMs: "?duration",
+      fetch: "?function",
+    });
     const { token, timeoutMs = 1000, retries = 2, backoffMs = 20, fetch: asked } = options;
     this.base = String(url).replace(/\/+$/, "");
     this.token = token;
@@ -113,9 +120,11 @@ export class Client {
    *   answered. HashbrookError request_invalid where the request holds what JSON does not, a NaN
    */
   async score<Candidate extends object, Context extends object>(
-    { model, topK, explain, ...request }: ScoreRequest<Candidate, Context>,
+    asking: ScoreRequest<Candidate, Context>,
     options: CallOptions = {},
   ): Promise<ScoreAnswer> {
+    checkArguments("Client.score", asking, { candidates: "list", model: "?text" });
+    const { model, topK, explain, ...request } = asking;
     const path = model === undefined ? "/v1/score" : `/v1/models/${encodeURIComponent(model)}:score`;
     const asked = topK !== undefined || explain !== undefined ? { options: { top_k: topK, explain } } : {};
     const body = jsonText({ ...request, ...asked });
@@ -136,9 +145,11 @@ export class Client {
   private async call(
     path: string,
     request: { readonly method: string; readonly body?: string },
-    { timeoutMs = this.options.timeoutMs, signal, requestId }: CallOptions,
+    given: CallOptions,
     retries = this.options.retries,
   ): Promise<unknown> {
+    checkArguments("Client", given, { timeoutMs: "?duration", signal: "?signal" });
+    const { timeoutMs = this.options.timeoutMs, signal, requestId } = given;
     const deadline = systemClock.now() + timeoutMs;
     for (let attempt = 0; ; attempt++) {
       const left = Math.min(deadline - systemClock.now(), DAY_MS);

@@ -61,6 +61,9 @@ export class Scorer {
   private readonly origin: ModelOrigin;
   private readonly dispatcher: Dispatcher;
 
+  /** Once `close` was called: closing again waits for the same end. */
+  private closing: Promise<void> | null = null;
+
   private constructor(host: Host, origin: ModelOrigin, { mostJoined }: WorkerOptions) {
     this.host = host;
     this.origin = origin;
@@ -211,7 +214,12 @@ export class Scorer {
   }
 
   /** Waits for requests in progress, and releases the model. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
     await this.dispatcher.close();
     await this.origin.close();
     await this.host.close();

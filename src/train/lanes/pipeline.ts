@@ -3,7 +3,7 @@ import { fromPlainError, type PlainError } from "../../core/errors.js";
 import { Thread } from "../../core/thread-pool.js";
 import type { Job } from "../job.js";
 import type { Progress, Report } from "../metrics/report.js";
-import type { PipelineOptions } from "../workers/pipeline.js";
+import { careful, type PipelineOptions } from "../workers/pipeline.js";
 import type { LaneShare, LanesOptions, OwnersShare } from "./options.js";
 
 /** Settings of one of several processes that work a topic's lanes. */
@@ -62,9 +62,10 @@ export async function runLanesPipeline(
   signal?.addEventListener("abort", stop, { once: true });
   try {
     return await new Promise<Report | null>((resolve, reject) => {
+      const { tell, ended } = careful(onProgress, stop);
       told.on("message", (message: FromLanes) => {
-        if (message.type === "progress") onProgress?.(message.progress);
-        else if (message.type === "done") resolve(message.report);
+        if (message.type === "progress") tell(message.progress);
+        else if (message.type === "done") ended(() => resolve(message.report), reject);
         else reject(fromPlainError(message.error));
       });
       thread.begin({ job, options, control } satisfies LanesTask, [control], reject);

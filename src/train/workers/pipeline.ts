@@ -8,7 +8,7 @@ import type { DecodeTask } from "./decoding.js";
 import type { FromConsumer, ToConsumer } from "./thread-messages.js";
 
 export interface PipelineOptions {
-  /** Called a few times a second. */
+  /** Called a few times a second. What it throws ends the job as `signal` would, and is thrown then. */
   readonly onProgress?: (progress: Progress) => void;
   /** When it aborts, the current batch is finished and committed, and the report says `ended_by: "stopped"`. */
   readonly signal?: AbortSignal;
@@ -36,9 +36,10 @@ export async function runPipeline(job: Job, options: PipelineOptions = {}): Prom
   options.signal?.addEventListener("abort", stop, { once: true });
   try {
     return await new Promise<Report>((resolve, reject) => {
+      const { tell, ended } = careful(options.onProgress, stop);
       local.on("message", (message: FromConsumer) => {
-        if (message.type === "progress") options.onProgress?.(message.progress);
-        else if (message.type === "done") resolve(message.report);
+        if (message.type === "progress") tell(message.progress);
+        else if (message.type === "done") ended(() => resolve(message.report), reject);
         else reject(fromPlainError(message.error));
       });
       decoder.begin({ job, ports: [port1] } satisfies DecodeTask, [port1], reject);
@@ -51,4 +52,22 @@ export async function runPipeline(job: Job, options: PipelineOptions = {}): Prom
     local.close();
     await Promise.all([decoder.release(PARTING_MS), consumer.release(PARTING_MS)]);
   }
+}
+
+/** A caller's `onProgress`: an error thrown in a port's listener would end the process. */
+export function careful(onProgress: PipelineOptions["onProgress"], stop: () => void) {
+  let failure: { readonly error: unknown } | null = null;
+  return {
+    tell(progress: Progress): void {
+      if (failure) return;
+      try {
+        onProgress?.(progress);
+      } catch (error) {
+        failure = { error };
+        stop();
+      }
+    },
+    /** Once the job has ended in order. */
+    ended: (well: () => void, reject: (error: unknown) => void): void => (failure ? reject(failure.error) : well()),
+  };
 }
