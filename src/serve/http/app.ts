@@ -42,7 +42,7 @@ export interface AppOptions {
 interface Tls {
   readonly cert: Buffer | string;
   readonly key: Buffer | string;
-  /** Called with every server, to renew its certificate. */
+  /** Called with every server, to renew its certificate. @internal */
   use?(server: HttpsServer): void;
 }
 

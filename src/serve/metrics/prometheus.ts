@@ -138,7 +138,7 @@ export class ServeMetrics {
     });
   }
 
-  /** Adds the counts of the shared row cache. @internal */
+  /** Adds when the certificate of --tls-cert expires. @internal */
   watchCertificate(certificate: { readonly expires: number }): void {
     new Gauge({
       name: "hashbrook_certificate_expiration_timestamp_seconds",
@@ -150,6 +150,7 @@ export class ServeMetrics {
     });
   }
 
+  /** Adds the counts of the shared row cache. @internal */
   watchRowCache(cache: { readonly counts: RowCacheCounts }): void {
     new Counter({
       name: "hashbrook_row_cache_rows_total",

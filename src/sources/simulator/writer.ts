@@ -2,8 +2,8 @@ import type { Click } from "./clicks.js";
 import { type Impression, simulatorColumns } from "./impression.js";
 import * as names from "./names.js";
 
-/** Tab-separated columns, or JSON lines. */
 export const simulatorFormats = ["tsv", "json"] as const;
+/** Tab-separated columns, or JSON lines. */
 export type SimulatorFormat = (typeof simulatorFormats)[number];
 
 /** Maximum size of a row in bytes, in either format. */
