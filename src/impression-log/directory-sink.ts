@@ -59,7 +59,7 @@ export class DirectorySink implements LogSink {
     this.adopt();
   }
 
-  async write(lines: Lines): Promise<void> {
+  async write(lines: Lines): Promise<number> {
     const bytes = lines.whole;
     this.trying(this.open?.path ?? this.directory, () => {
       this.open ??= this.begin();
@@ -72,6 +72,7 @@ export class DirectorySink implements LogSink {
     this.dirty = true;
     // The lines are in it even if renaming fails: `tick` retries that, and reports it.
     if (open.size >= this.fileBytes) quietly(() => this.finish());
+    return 0;
   }
 
   tick(): void {

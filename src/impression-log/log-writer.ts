@@ -27,6 +27,7 @@ export class LogWriter {
   /** Of the last operation. */
   private written = 0;
   private failed = 0;
+  private refused = 0;
   private error: PlainError | undefined;
 
   constructor(sink: LogSink, serving: Serving) {
@@ -62,30 +63,34 @@ export class LogWriter {
   }
 
   private told(tooLong: number): Written {
-    const { written, error } = this;
+    const { written, refused, error } = this;
     const failed = this.failed + this.sink.lost();
-    this.written = this.failed = 0;
+    this.written = this.failed = this.refused = 0;
     this.error = undefined;
-    return { written, tooLong, failed, error };
+    return { written, tooLong: tooLong + refused, failed, error };
   }
 
   private async flush(): Promise<void> {
     const { lines, keys } = this;
     const { count } = lines;
     if (count === 0) return;
-    if (await this.trying(() => this.sink.write(lines, keys))) this.written += count;
-    else this.failed += count;
+    const refused = await this.trying(() => this.sink.write(lines, keys));
+    if (refused === null) this.failed += count;
+    else {
+      this.written += count - refused;
+      this.refused += refused;
+    }
     lines.clear();
     this.keys = [];
   }
 
-  private async trying(step: () => Promise<void>): Promise<boolean> {
+  /** @returns null if it failed */
+  private async trying<T>(step: () => Promise<T>): Promise<T | null> {
     try {
-      await step();
-      return true;
+      return await step();
     } catch (error) {
       this.error = toPlainError(error);
-      return false;
+      return null;
     }
   }
 }

@@ -22,8 +22,14 @@ export class TopicSink implements LogSink {
     return new TopicSink(await KafkaProducer.open(kafka, topic, { retries: RETRIES }));
   }
 
-  async write(lines: Lines, keys: readonly string[]): Promise<void> {
-    await this.producer.send(lines.each.map((value, i) => ({ key: keys[i], value })));
+  async write(lines: Lines, keys: readonly string[]): Promise<number> {
+    let refused = 0;
+    const records = lines.each.map((value, i) => ({ key: keys[i], value }));
+    await this.producer.send(records, () => {
+      refused++;
+      return null;
+    });
+    return refused;
   }
 
   tick(): void {}

@@ -40,6 +40,25 @@ describeKafka("a server's log of impressions in a topic", (kafka) => {
     expect(impressions.counts).toEqual({ written: 40, dropped: { queue: 0, write: 0, too_long: 0 }, waiting: 0 });
   });
 
+  it("leaves out only what the topic does not accept: one long event cost all that were written with it", async () => {
+    const topic = await kafka.topic(1, { "max.message.bytes": "20000" });
+    const { scorer, close } = await shop();
+    const impressions = await Recorder.open(`kafka://${kafka.brokers}/${topic}`, {}, options);
+    const app = createServer(scorer, { impressions, maxEventLoopDelay: 0 });
+    const scores = Array.from({ length: 100 }, (_, i) => {
+      const payload = {
+        context: { user: { id: 5 } },
+        candidates: [{ item: { id: i === 50 ? "x".repeat(30_000) : "i1" } }],
+      };
+      return app.inject({ method: "POST", url: "/v1/score", payload });
+    });
+    expect(new Set((await Promise.all(scores)).map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+    await impressions.close();
+    await close();
+    expect(await kafka.read(topic)).toHaveLength(99);
+    expect(impressions.counts).toEqual({ written: 99, dropped: { queue: 0, write: 0, too_long: 1 }, waiting: 0 });
+  });
+
   it("is verified, and used to evaluate a policy, like a log in files", async () => {
     const [topic, earned] = [await kafka.topic(3), await kafka.topic(2)];
     const served = await shop();

@@ -43,10 +43,10 @@ export interface ProducerOptions {
 }
 
 /**
- * What to send in place of a record that the topic refuses as too large; undefined: the send fails. Called again with
- * what it returned, if that is refused, too.
+ * What to send in place of a record that the topic refuses as too large; null: nothing; undefined: the send fails. Called
+ * again with what it returned, if that is refused, too.
  */
-type Shorter<R> = (record: R) => R | undefined;
+type Shorter<R> = (record: R) => R | null | undefined;
 
 const BATCH_RECORDS = 20_000;
 const BATCH_BYTES = 900_000;
@@ -126,6 +126,7 @@ export class KafkaProducer {
   }
 
   private async sendBatch<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R>): Promise<void> {
+    if (records.length === 0) return;
     const producer = this.producer ?? (await this.connect());
     const compression = compressionTypes[this.settings.compression];
     try {
@@ -175,12 +176,13 @@ async function acceptedBytes(admin: KafkaAdmin, topic: string): Promise<number> 
   return most === null ? Number.POSITIVE_INFINITY : Math.max(1, most - BATCH_OVERHEAD);
 }
 
-/** What to send instead of a batch that is too large for the topic; empty: nothing. */
+/** Batches instead of one that is too large for the topic; empty: it fails. */
 function smaller<R>(records: readonly R[], shorter: Shorter<R>): readonly (readonly R[])[] {
   const half = records.length >> 1;
   if (half > 0) return [records.slice(0, half), records.slice(half)];
   const instead = shorter(records[0]);
-  return instead ? [[instead]] : [];
+  if (instead === undefined) return [];
+  return [instead === null ? [] : [instead]];
 }
 
 function* batches<R extends KafkaRecord>(records: readonly R[], most: number): Generator<R[]> {
