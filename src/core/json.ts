@@ -16,18 +16,27 @@ export function numbersAsTexts(json: string): string {
  * @throws HashbrookError request_invalid naming the place of a number that is not finite, or of a value that JSON
  * cannot express
  */
-export function jsonText(value: unknown, place = "body"): string {
+export function jsonText(value: unknown): string {
+  try {
+    return textAt(value, "body");
+  } catch (error) {
+    if (error instanceof RangeError) throw unwritable("body", "is nested too deeply, or contains itself");
+    throw error;
+  }
+}
+
+function textAt(value: unknown, place: string): string {
   if (typeof value === "bigint") return String(value);
   if (typeof value === "number" && !Number.isFinite(value))
     throw unwritable(place, `${value} cannot be written as JSON`);
   if (typeof value === "function" || typeof value === "symbol") throw unwritable(place, `is a ${typeof value}`);
   if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return jsonText(Array.from(value as never), place);
-  if (Array.isArray(value)) return `[${value.map((item, i) => jsonText(item, `${place}[${i}]`)).join(",")}]`;
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return textAt(Array.from(value as never), place);
+  if (Array.isArray(value)) return `[${value.map((item, i) => textAt(item, `${place}[${i}]`)).join(",")}]`;
   const { toJSON } = value as { toJSON?: unknown };
-  if (typeof toJSON === "function") return jsonText(toJSON.call(value), place);
+  if (typeof toJSON === "function") return textAt(toJSON.call(value), place);
   const given = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  return `{${given.map(([name, inner]) => `${JSON.stringify(name)}:${jsonText(inner, `${place}.${name}`)}`).join(",")}}`;
+  return `{${given.map(([name, inner]) => `${JSON.stringify(name)}:${textAt(inner, `${place}.${name}`)}`).join(",")}}`;
 }
 
 function unwritable(place: string, why: string): HashbrookError {

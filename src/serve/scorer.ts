@@ -179,6 +179,7 @@ export class Scorer {
    */
   async score(body: Uint8Array, options: ScoreOptions = {}): Promise<Scores> {
     checkArguments("Scorer.score", { body }, { body: "bytes" });
+    checkArguments("Scorer.score", options, { deadline: "?number" });
     const { id, scores, calibrated, ...scored } = await this.dispatcher.score(body, options);
     return { scores: Array.from(scores), calibrated: calibrated && Array.from(calibrated), ...scored };
   }

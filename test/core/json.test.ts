@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { numbersAsTexts } from "../../src/core/json.js";
+import { jsonText, numbersAsTexts } from "../../src/core/json.js";
 import fc from "../properties.js";
 
 it("keeps the digits of every number as a text, and leaves texts alone", () => {
@@ -19,4 +19,10 @@ it("changes nothing else, whatever the value", () => {
       expect(JSON.parse(numbersAsTexts(json))).toEqual(JSON.parse(JSON.stringify(value, textOf)));
     }),
   );
+});
+
+it("refuses a request that contains itself: Maximum call stack size exceeded", () => {
+  const circle: Record<string, unknown> = {};
+  circle.item = [circle];
+  expect(() => jsonText(circle)).toThrow("body: is nested too deeply, or contains itself");
 });

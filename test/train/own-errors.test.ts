@@ -22,6 +22,7 @@ it("a scorer that is closed twice at once, with a request in progress, ends once
   await train({ model: "features/ads-demo.yaml", data: "simulate:2000:7", out, threads: 1 });
   const scorer = await Scorer.load(out, { workers: 0 });
   const body = Buffer.from('{"candidates": [{"ad": "a1"}]}');
+  await expect(scorer.score(body, null as never)).rejects.toMatchObject({ code: "usage" });
   const [scored] = await Promise.all([scorer.score(body), scorer.close(), scorer.close()]);
   expect(scored.scores).toHaveLength(1);
   await scorer.close();
