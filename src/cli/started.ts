@@ -29,8 +29,16 @@ function partLine({ part, name, outcome, taken, reason }: StartedPart): string {
   return `  ${part} ${name}: ${outcome}${amount}${reason === null ? "" : ` (${reason})`}`;
 }
 
-/** Reports on standard error how a model started, as plain lines. */
-export function tellStarted(report: StartReport): void {
-  const clear = process.stderr.isTTY ? "\r\x1b[2K" : "";
-  process.stderr.write(`${clear}${startedLines(report).join("\n")}\n`);
+/**
+ * Reports on standard error how a model started, as plain lines, once: the first progress has it, and the report, since a
+ * short run may end before any progress.
+ */
+export function startTeller(): (started: StartReport | null | undefined) => void {
+  let told = false;
+  return (started) => {
+    if (told || !started) return;
+    told = true;
+    const clear = process.stderr.isTTY ? "\r\x1b[2K" : "";
+    process.stderr.write(`${clear}${startedLines(started).join("\n")}\n`);
+  };
 }

@@ -39,10 +39,10 @@ import {
 } from "./publish-options.js";
 import { listenOptions, type ProtectionFlags } from "./serve-options.js";
 import { stopSignal } from "./signals.js";
-import { tellStarted } from "./started.js";
+import { startTeller } from "./started.js";
 import { printReport, tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
-import { tellProgressWarnings } from "./warnings.js";
+import { tellProgressWarnings, tellUnvalidated } from "./warnings.js";
 
 interface Flags extends TopicFlags, PublishFlags, LateFlags, ProtectionFlags {
   serve?: number;
@@ -218,14 +218,8 @@ Examples:
   return command;
 }
 
-function unvalidated({ epochs }: Flags): string {
-  return `warning: --epochs ${epochs} without --validate: nothing will show whether later epochs generalise or only memorise
-  add --validate FILES or --validate-last 20%, and --early-stop 1
-`;
-}
-
 async function run(flags: Flags, command: Command): Promise<void> {
-  if (flags.epochs > 1 && !flags.validate && flags.validateLast === undefined) process.stderr.write(unvalidated(flags));
+  if (flags.epochs > 1 && !flags.validate && flags.validateLast === undefined) tellUnvalidated(flags.epochs);
   if (flags.processes !== undefined) return launch(flags);
   return flags.model.length > 1 ? several(flags, argumentsOf(command)) : one(flags, argumentsOf(command));
 }
@@ -264,8 +258,8 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   const { topic: _, serve, publish, ...rest } = flags;
   const topic = topicOf(flags);
-  const deadLetters = deadLettersOf(flags);
   const beside = await serverBeside(flags);
+  const tellStarted = startTeller();
   let noted = false;
   const onProgress = (now: Progress) => {
     // Not before the directory belongs to this run and contains something of it: rejected events alone do not make a run.
@@ -273,7 +267,7 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
       noteCommand(flags.out, line);
       noted = true;
     }
-    if (now.started) tellStarted(now.started);
+    tellStarted(now.started);
     tellProgressWarnings(now, topic?.topic);
     progress.show(now);
     beside?.show(now);
@@ -283,7 +277,7 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
     model: flags.model[0],
     topic,
     quietMs: flags.clicksQuietMs,
-    deadLetters,
+    deadLetters: deadLettersOf(flags),
     unused: unusedOf(flags),
     publish: publishOf(flags),
     initTables: flags.initTable,
@@ -297,6 +291,7 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
     const report: Report | null = refuseShares(flags) ? await trainLanes(options) : await train(options);
     if (!noted && report) noteCommand(flags.out, line);
     progress.end();
+    tellStarted(report?.started);
     // Only one of several processes reports.
     if (report) printReport(report, flags.json ?? false);
     if (serve !== undefined && !signal.aborted && report?.ended_by !== "stopped") await beside?.until(signal);

@@ -27,3 +27,10 @@ function partitionsAdded(topic: string, added: number): Warning {
   const hint = "stop it and continue with --resume, which reads them from their beginning";
   return { code: "partitions_added", field: topic, message, hint };
 }
+
+/** Prints that several epochs have no validation. */
+export function tellUnvalidated(epochs: number): void {
+  process.stderr.write(`warning: --epochs ${epochs} without --validate: nothing will show whether later epochs generalise or only memorise
+  add --validate FILES or --validate-last 20%, and --early-stop 1
+`);
+}

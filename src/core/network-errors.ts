@@ -19,7 +19,10 @@ const kinds: readonly (readonly [sign: RegExp, hint: string])[] = [
     "the server's certificate is for other hosts: use a name that it has, or add this one to it",
   ],
   [/^(ERR_SSL_|EPROTO$)/, "no TLS connection came about: is it http:// or another port that the server speaks?"],
-  [/^(HPE_|UND_ERR_SOCKET$|ECONNRESET$)/, "the server closes the connection or speaks no HTTP: is it https://?"],
+  [
+    /^(HPE_|UND_ERR_SOCKET$|ECONNRESET$|Response does not match the HTTP)/,
+    "the server closes the connection or speaks no HTTP: is it https://?",
+  ],
   [
     /^bad port$/,
     "fetch uses no port that other protocols are known for (the Fetch standard lists them): use another one",
