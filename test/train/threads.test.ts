@@ -29,7 +29,8 @@ it("threads are reused by the next run, which learns and scores the same and lea
   });
   expect(started).toBe(0);
   for (const { out } of others) expect(digests(out)).toEqual(digests(first.out));
-  if (linux) expect(open()).toBe(before);
+  // What earlier tests of the process had open may have been closed meanwhile.
+  if (linux) expect(open()).toBeLessThanOrEqual(before);
 });
 
 it("a failed or stopped run does not affect the next one", async () => {
