@@ -258,7 +258,6 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
   const { topic: _, serve, publish, ...rest } = flags;
   const topic = topicOf(flags);
-  const beside = await serverBeside(flags);
   const tellStarted = startTeller();
   let noted = false;
   const onProgress = (now: Progress) => {
@@ -281,14 +280,16 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
     unused: unusedOf(flags),
     publish: publishOf(flags),
     initTables: flags.initTable,
-    follower: beside?.follower,
     signal,
     onProgress,
     onSpecWarning: tellSpecWarning,
     onNote: (note: string) => process.stderr.write(`note: ${note}\n`),
   };
+  // After everything that refuses flags: a server that listens would keep the process.
+  const beside = await serverBeside(flags);
+  const job = { ...options, follower: beside?.follower };
   try {
-    const report: Report | null = refuseShares(flags) ? await trainLanes(options) : await train(options);
+    const report: Report | null = refuseShares(flags) ? await trainLanes(job) : await train(job);
     if (!noted && report) noteCommand(flags.out, line);
     progress.end();
     tellStarted(report?.started);

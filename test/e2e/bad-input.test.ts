@@ -197,6 +197,18 @@ describe("errors at startup", () => {
     expect(status).toBe(2);
   });
 
+  it("a flag that is refused ends the command beside --metrics-port, too: the server that listened kept it running", () => {
+    const { args } = trainOn("tsv", ["1\t1\tu\t1"]);
+    const line = [...args, "--metrics-port", "0", "--dead-letter-topic", "letters"];
+    const { status, stderr } = spawnSync(process.execPath, ["dist/cli/main.js", ...line], {
+      encoding: "utf8",
+      timeout: 60_000,
+      killSignal: "SIGKILL",
+    });
+    expect(stderr).toContain("--dead-letter-topic requires --kafka");
+    expect(status).toBe(2);
+  });
+
   it("data without any event are warned of: an empty pipe made a model, and no word", async () => {
     const { args } = trainOn("tsv", []);
     const { status, stderr } = await run(args);
