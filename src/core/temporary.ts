@@ -3,6 +3,7 @@ import { rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { threadId } from "node:worker_threads";
 import { wallTime } from "./clock.js";
+import type { HashbrookError } from "./errors.js";
 import { type Files, nodeFiles, quietly } from "./files.js";
 import { isAlive, machineName, ownerName, ownerNamed, thisProcess } from "./processes.js";
 
@@ -35,14 +36,21 @@ export function temporaryFor(path: string, files: Files = nodeFiles): string {
 
 /**
  * Creates and removes a file in a folder, or in the nearest one above that exists: what would make writing fail is found
- * before the work whose result is to be written. @throws Node's errors
+ * before the work whose result is to be written.
+ * @param failed the error that is thrown if it cannot be written
  */
-export function tryFolder(folder: string, files: Files = nodeFiles): void {
+export function tryFolder(
+  folder: string,
+  failed: (folder: string, cause: unknown) => HashbrookError,
+  files: Files = nodeFiles,
+): void {
   let nearest = resolve(folder);
   while (!files.stat(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
   const temporary = temporaryFor(join(nearest, "try"), files);
   try {
     files.close(files.open(temporary, "wx"));
+  } catch (cause) {
+    throw failed(folder, cause);
   } finally {
     removeTemporary(temporary, files);
   }

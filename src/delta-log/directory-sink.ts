@@ -25,11 +25,7 @@ export class DirectorySink implements DeltaSink {
 
   /** @throws HashbrookError log_write if nothing can be written into the directory */
   static open(directory: string, writer: WriterFacts): DirectorySink {
-    try {
-      tryFolder(directory);
-    } catch (error) {
-      throw storeWriteError(directory, error);
-    }
+    tryFolder(directory, storeWriteError);
     return new DirectorySink(directory, writer);
   }
 

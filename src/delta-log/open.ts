@@ -1,6 +1,5 @@
 import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
-import { DirectoryStore } from "../object-store/directory-store.js";
 import { isStore, openReader, openStore } from "../object-store/open-store.js";
 import { kafkaUrl } from "../sources/kafka/options.js";
 import { deltaLogs } from "./defaults.js";
@@ -31,15 +30,13 @@ function kindOf(url: string): "directory" | "objects" | "topic" {
 export async function openSink(url: string, writer: WriterFacts): Promise<DeltaSink> {
   const kind = kindOf(url);
   if (kind === "directory") return DirectorySink.open(url, writer);
-  if (kind === "objects") return objectSink(url, writer);
+  if (kind === "objects") {
+    const store = openStore(url);
+    store.tryToWrite?.();
+    return ObjectSink.open(store, writer);
+  }
   const { kafka, topic } = kafkaUrl(url);
   return KafkaSink.open(kafka, topic, writer);
-}
-
-async function objectSink(url: string, writer: WriterFacts): Promise<DeltaSink> {
-  const store = openStore(url);
-  if (store instanceof DirectoryStore) store.tryToWrite();
-  return ObjectSink.open(store, writer);
 }
 
 /**

@@ -89,12 +89,13 @@ export class Replica<M extends ReplicaModel> {
   private readonly told: Told;
   /** Something of the log was read. */
   private heard = false;
-  /** Other models whose entries were met, of which `onTrouble` was told. */
-  private readonly strangers = new Set<string>();
+  /** Of other models, whose entries may come again at any time. */
+  private readonly toldOfOthers: Told;
 
   constructor(options: ReplicaOptions<M>) {
     this.options = options;
     this.told = new Told(options.onTrouble);
+    this.toldOfOthers = new Told(options.onTrouble);
   }
 
   /** The model that answers; null until the first snapshot was applied. Read it again for every answer. */
@@ -218,8 +219,7 @@ export class Replica<M extends ReplicaModel> {
   private meet(run: string): void {
     const reason = `its newest entries are of another model (spec ${run}): start the server again to serve that one, or publish it to a log of its own`;
     this.trouble ??= reason;
-    if (!this.strangers.has(run)) this.options.onTrouble?.(reason);
-    this.strangers.add(run);
+    this.toldOfOthers.tell(reason);
   }
 
   /**

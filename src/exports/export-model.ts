@@ -81,11 +81,7 @@ export async function exportModel(options: ExportOptions): Promise<ExportReport>
   for (const format of options.formats ?? [])
     checkArguments("exportModel: formats", { format }, { format: exportFormats });
   // A large model takes minutes to load.
-  try {
-    tryFolder(options.out);
-  } catch (error) {
-    throw writeError(options.out, error);
-  }
+  tryFolder(options.out, writeError);
   const loaded = await loadModel(options.checkpoint, { capacity: 1, threads: 1 });
   try {
     return { ...(await write(loaded, options)), passed_over: loaded.skipped };

@@ -61,11 +61,7 @@ export async function item2vec(options: Item2vecOptions): Promise<Item2vecReport
     onProgress: "?function",
   });
   const settings = settingsOf(options);
-  try {
-    tryFolder(options.out);
-  } catch (error) {
-    throw outputError(options.out, error);
-  }
+  tryFolder(options.out, outputError);
   const reader = await readerOf(options);
   const sequences = reader.take(settings.minCount);
   if (sequences.tokens.length === 0)

@@ -43,13 +43,8 @@ export class DirectoryStore implements ObjectStore {
     return tagOf(bytes);
   }
 
-  /** @throws HashbrookError log_write if nothing can be written into the directory */
   tryToWrite(): void {
-    try {
-      tryFolder(this.directory, this.files);
-    } catch (error) {
-      throw storeWriteError(this.directory, error);
-    }
+    tryFolder(this.directory, storeWriteError, this.files);
   }
 
   async list(): Promise<string[]> {

@@ -56,36 +56,30 @@ export async function readOver(
 async function objectOf(response: Response, address: string): Promise<StoredObject | "known" | null> {
   const { status, headers } = response;
   if (status === 200) return { bytes: await bytesOf(response, address), tag: headers.get("etag") ?? "" };
-  const text = await beginningOf(response);
+  const text = (await contentOf(response, MOST_TOLD)).toString();
   if (status === 304) return "known";
   if (status === 404 && !isBucketMissing(status, text)) return null;
   throw answerError(address, status, text);
 }
 
-/** The beginning of what an error response says. */
-async function beginningOf({ body }: Response): Promise<string> {
+/** A response's content; of a longer one the beginning, of more than `most` bytes. */
+async function contentOf({ body }: Response, most: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body ?? []) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > MOST_TOLD) break;
+    if (bytes > most) break;
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
-async function bytesOf({ body }: Response, address: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body ?? []) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > MOST_BYTES)
-      throw new HashbrookError("store_refused", `${address}: larger than ${MOST_BYTES} bytes, the limit of an object`, {
-        hint: "check the address: what is there was not written by hashbrook",
-      });
-  }
-  return new Uint8Array(Buffer.concat(chunks));
+async function bytesOf(response: Response, address: string): Promise<Uint8Array> {
+  const content = await contentOf(response, MOST_BYTES);
+  if (content.length <= MOST_BYTES) return new Uint8Array(content);
+  throw new HashbrookError("store_refused", `${address}: larger than ${MOST_BYTES} bytes, the limit of an object`, {
+    hint: "check the address: what is there was not written by hashbrook",
+  });
 }
 
 /**

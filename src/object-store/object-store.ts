@@ -44,4 +44,6 @@ export interface ObjectStore extends ObjectReader {
   list(): Promise<string[]>;
   /** Nothing there is fine. @throws as `write` */
   remove(keys: readonly string[]): Promise<void>;
+  /** Finds out before any work whether anything can be written, where that costs no request. @throws HashbrookError log_write */
+  tryToWrite?(): void;
 }

@@ -100,6 +100,28 @@ function replicaOf(source: MemorySource, onApplied?: (times: readonly number[]) 
   return { replica, answer };
 }
 
+/** A replica that has caught up with a log of one entry. @param now its wall clock, by the ms of its monotonic one */
+async function followed(now: (elapsed: number) => number) {
+  const history = new History(dice(5));
+  await history.entry();
+  const clock = { elapsed: 100, now: () => clock.elapsed };
+  const replica = new Replica({
+    source: new MemorySource(history.log),
+    open: async () => new TinyModel(),
+    exclusive: chain(),
+    now: () => now(clock.elapsed),
+    clock,
+  });
+  const stop = new AbortController();
+  const following = replica.follow(stop.signal);
+  await until(() => replica.live !== null);
+  const end = () => {
+    stop.abort();
+    return following;
+  };
+  return { history, replica, clock, end };
+}
+
 describe("a replica", () => {
   it("converges to its trainer through any faults, and always answers as one published version", async () => {
     await fc.assert(
@@ -178,48 +200,22 @@ describe("a replica", () => {
   });
 
   it("is stale once nothing arrives any more, though its clock is a day behind the trainer's", async () => {
-    const history = new History(dice(5));
-    await history.entry();
-    let elapsed = 100;
-    const replica = new Replica({
-      source: new MemorySource(history.log),
-      open: async () => new TinyModel(),
-      exclusive: chain(),
-      now: () => -86_400_000,
-      clock: { now: () => elapsed },
-    });
-    const stop = new AbortController();
-    const following = replica.follow(stop.signal);
-    await until(() => replica.live !== null);
-    elapsed += 1500;
+    const { replica, clock, end } = await followed(() => -86_400_000);
+    clock.elapsed += 1500;
     expect(replica.status()).toMatchObject({ staleness: 1.5 });
-    stop.abort();
-    await following;
+    await end();
   });
 
   it("is ready though its clock is a day ahead of the trainer's, once an entry arrived that was not in the log before", async () => {
-    const history = new History(dice(5));
-    await history.entry();
-    let elapsed = 100;
-    const replica = new Replica({
-      source: new MemorySource(history.log),
-      open: async () => new TinyModel(),
-      exclusive: chain(),
-      now: () => 86_400_000 + elapsed,
-      clock: { now: () => elapsed },
-    });
-    const stop = new AbortController();
-    const following = replica.follow(stop.signal);
-    await until(() => replica.live !== null);
+    const { history, replica, clock, end } = await followed((elapsed) => 86_400_000 + elapsed);
     // The trainer may have died a day ago.
     expect(replica.status().staleness).toBeGreaterThan(86_399);
     await history.entry();
     await until(() => replica.live?.version === 2);
     expect(replica.status()).toMatchObject({ staleness: 0 });
-    elapsed += 1500;
+    clock.elapsed += 1500;
     expect(replica.status()).toMatchObject({ staleness: 1.5 });
-    stop.abort();
-    await following;
+    await end();
   });
 
   it("tells a clock that is ahead from entries that are late, and notices within ten minutes that a clock was set", () => {
