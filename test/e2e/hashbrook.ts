@@ -108,7 +108,8 @@ export function start(args: readonly string[], killAt?: string): ChildProcess {
   const dying = killAt === undefined ? [] : ["--import", "./test/e2e/kill-at.mjs"];
   return spawn(process.execPath, [...dying, MAIN, ...oneThread(args)], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, HASHBROOK_KILL_AT: killAt ?? "" },
+    // `_` says so if the tests run under nohup; the command does not.
+    env: { ...process.env, _: "", HASHBROOK_KILL_AT: killAt ?? "" },
   });
 }
 
