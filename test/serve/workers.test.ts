@@ -5,6 +5,7 @@ import { Rng } from "../../src/core/rng.js";
 import type { ServingState } from "../../src/delta-log/state.js";
 import type { ModelCalls } from "../../src/serve/models/model-calls.js";
 import { Dispatcher, type NearLane } from "../../src/serve/threads/dispatcher.js";
+import { Gate } from "../../src/serve/threads/gate.js";
 import type { Current, Host, HostedModel } from "../../src/serve/threads/host.js";
 import { LocalHost } from "../../src/serve/threads/local-host.js";
 import type { ThreadCalls } from "../../src/serve/threads/thread-calls.js";
@@ -282,6 +283,31 @@ describe("in threads", () => {
     await expect(score(few)).rejects.toMatchObject({ code: "not_ready", status: 503 });
     expect((await own.lost).message).toMatch("a scoring thread ended");
     await own.close();
+    await trainer.model.close();
+  });
+
+  it("the server's thread does not block during a change that waits for a scoring thread that died", async () => {
+    const trainer = await trainerOf(tower("exact"));
+    await trainer.learn();
+    const hosted = await near.open(trainer);
+    const few = [candidate(new Rng(1))];
+    const expected = await trainer.answers(few);
+    const { gate } = (hosted as unknown as { shared: { gate: SharedArrayBuffer } }).shared;
+    const dead = new Gate(gate, 0);
+    dead.enter();
+    const changed = hosted.apply([], trainer.examples);
+    await until(() => dead.closed);
+    const wait = vi.spyOn(Atomics, "wait").mockImplementation(() => {
+      throw new Error("the server's thread blocks");
+    });
+    const { turns } = eager;
+    const scored = near.score(few);
+    await until(() => eager.turns > turns);
+    dead.leave();
+    expect((await scored).scores).toEqual(expected);
+    wait.mockRestore();
+    await changed;
+    await hosted.close();
     await trainer.model.close();
   });
 

@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { batchLayout } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
 import type { CalibrationState } from "../../delta-log/state.js";
 import { createModel } from "../../model/create.js";
 import type { UnseenIds } from "../live/unseen.js";
 import { CAPACITY, ScoringModel } from "../scoring-model.js";
+import { ended } from "../threads/dispatcher.js";
 import type { Answering } from "../threads/engine.js";
 import { Gate } from "../threads/gate.js";
 import type { SharedModel } from "./model-calls.js";
@@ -14,6 +16,8 @@ const WARM_ROWS = [1, 64, CAPACITY];
 /** Runs of a few rows, of which the fastest counts. */
 const TIMED_RUNS = 5;
 const FEW_ROWS = 8;
+/** Milliseconds between two attempts to enter without blocking. */
+const RETRY_MS = 1;
 
 /** A model held by another thread, to score with. */
 export class AttachedModel {
@@ -41,10 +45,28 @@ export class AttachedModel {
     return attached;
   }
 
-  /** The current model, which does not change until `leave`. */
+  /** The current model, which does not change until `leave`. Blocks the thread during a change. */
   enter(): Answering {
+    this.gate.enter();
+    return this.current();
+  }
+
+  /**
+   * `enter` for the thread that frees the places of dead readers: if it blocked, a change could wait forever for one of
+   * those, and it for the change.
+   * @param held whether the thread that changes the model is alive
+   * @throws HashbrookError not_ready if it ended during a change
+   */
+  async enterUnblocked(held = () => true): Promise<Answering> {
+    while (!this.gate.tryEnter()) {
+      if (!held()) throw ended("the model thread ended while it changed the model");
+      await sleep(RETRY_MS);
+    }
+    return this.current();
+  }
+
+  private current(): Answering {
     const { gate, scoring, shared } = this;
-    gate.enter();
     if (this.moves !== gate.moves) {
       scoring.model.serving.refresh(shared.dense);
       const calibration = this.calibration.read();
@@ -90,7 +112,7 @@ export class AttachedModel {
   private async run(rows: number): Promise<void> {
     const empty = Buffer.from("{}");
     try {
-      this.enter();
+      await this.enterUnblocked();
       this.scoring.requests.readParts(empty, new Array<Buffer>(rows).fill(empty));
       await this.scoring.predict(rows);
     } finally {

@@ -44,7 +44,7 @@ export type Outcome = Scored | { readonly id: number; readonly error: unknown };
 
 export interface EngineOptions {
   /** The model that answers, unchanged until `leave`; null: there is none yet. */
-  readonly enter: () => Answering | null;
+  readonly enter: () => Answering | null | Promise<Answering | null>;
   readonly leave: () => void;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
@@ -114,7 +114,7 @@ export class Engine {
 
   /** Runs the model once, for as many of the waiting candidates as fit. @returns what is finished */
   async run(): Promise<readonly Outcome[]> {
-    const now = this.options.enter();
+    const now = await this.options.enter();
     try {
       if (now) await this.runWith(now);
       else for (const { id } of [...this.waiting]) this.end({ id, error: notReady() });

@@ -53,16 +53,18 @@ export class Gate {
     return Atomics.load(this.places, WRITER) !== 0;
   }
 
-  /** Blocks changes until `leave`. */
+  /** Waits for a change in progress, then blocks changes until `leave`. */
   enter(): void {
+    while (!this.tryEnter()) Atomics.wait(this.places, WRITER, 1);
+  }
+
+  /** Blocks changes until `leave`. @returns false, without blocking any, if one is in progress */
+  tryEnter(): boolean {
     const { places, place } = this;
-    this.inside = true;
-    for (;;) {
-      Atomics.store(places, place, 1);
-      if (Atomics.load(places, WRITER) === 0) return;
-      this.open();
-      Atomics.wait(places, WRITER, 1);
-    }
+    Atomics.store(places, place, 1);
+    this.inside = Atomics.load(places, WRITER) === 0;
+    if (!this.inside) this.open();
+    return this.inside;
   }
 
   /** Whether this reader is inside. */

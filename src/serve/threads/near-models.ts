@@ -16,6 +16,7 @@ const BUSY_MS = 5;
 export class NearModels {
   private readonly reader: number;
   private readonly mostMs: number;
+  private readonly held: () => boolean;
   /** Those that are fast enough. */
   private readonly models = new Map<number, AttachedModel>();
   private readonly loop = new LoopLoad();
@@ -24,10 +25,12 @@ export class NearModels {
 
   /**
    * @param reader its number among the models' readers
+   * @param held whether the thread that holds the models is alive
    * @param mostMs longest run of a few rows
    */
-  constructor(reader: number, mostMs = MOST_MS) {
+  constructor(reader: number, held: () => boolean, mostMs = MOST_MS) {
     this.reader = reader;
+    this.held = held;
     this.mostMs = mostMs;
   }
 
@@ -54,9 +57,9 @@ export class NearModels {
   /** @param model number of the model that answers; null: there is none */
   lane(model: () => number | null): NearLane {
     let current: AttachedModel | undefined;
-    const enter = () => {
+    const enter = async () => {
       current = this.attached(model());
-      return current?.enter() ?? null;
+      return (await current?.enterUnblocked(this.held)) ?? null;
     };
     const engine = new Engine({ enter, leave: () => current?.leave(), now: () => systemClock.now() });
     const ready = () => this.turn === null && this.loop.share < MOST_BUSY && this.isOpen(this.attached(model()));

@@ -135,7 +135,7 @@ export class ScoringThreads {
     const holder = new Worker(builtFile("serve/models/model-worker.js"), { env: SHARE_ENV, execArgv: threadFlags() });
     this.holder = new ThreadCalls(holder, "the model thread");
     this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
-    this.near = new NearModels(count, nearMs);
+    this.near = new NearModels(count, () => this.holder.alive, nearMs);
     const scoring = Promise.all(this.threads.map(({ lost }) => lost)).then((deaths) => deaths[0]);
     this.lost = Promise.race([this.holder.ended, scoring]);
   }
