@@ -71,10 +71,22 @@ function loaded<T>(load: () => T): T {
   } catch (cause) {
     const platform = `${process.platform}/${process.arch}`;
     throw new HashbrookError("runtime_unavailable", `ONNX Runtime cannot be loaded on this machine (${platform})`, {
-      hint: "npm install @tensorflow/tfjs, and set runtime: tensorflow in the spec's tower",
+      hint: withoutBinaries(process.report.getReport() as SystemReport),
       cause,
     });
   }
+}
+
+/** The part of Node's report that names the system and its C library. */
+export interface SystemReport {
+  readonly header: { readonly platform: string; readonly glibcVersionRuntime?: string };
+}
+
+/** What to do where ONNX Runtime cannot be loaded. Its Linux binaries require glibc, which Alpine Linux lacks. */
+export function withoutBinaries({ header: { platform, glibcVersionRuntime } }: SystemReport): string {
+  const other = "npm install @tensorflow/tfjs, and set runtime: tensorflow in the spec's tower";
+  const musl = platform === "linux" && glibcVersionRuntime === undefined;
+  return musl ? `use an image with glibc, such as node:24-slim instead of node:24-alpine; or ${other}` : other;
 }
 
 /**

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/core/clock.js";
 import type { Graph } from "../../src/graph/graph.js";
+import { type SystemReport, withoutBinaries } from "../../src/runtimes/onnxruntime.js";
 import { PROBES } from "../../src/runtimes/probe.js";
 import { type LoadOptions, loadRuntime, type TensorView } from "../../src/runtimes/runtime.js";
 import { buildTower } from "../../src/towers/tower.js";
@@ -40,6 +41,13 @@ function shifted(feeds: Record<string, TensorView>): Record<string, TensorView> 
     }),
   );
 }
+
+it("on Alpine Linux, the hint names an image with glibc: it only told of another runtime", () => {
+  expect(withoutBinaries(process.report.getReport() as SystemReport)).toMatch(/^npm install @tensorflow/);
+  const alpine = { header: { platform: "linux" } };
+  expect(withoutBinaries(alpine)).toMatch(/^use an image with glibc, such as node:24-slim .*npm install @tensorflow/);
+  expect(withoutBinaries({ header: { platform: "darwin" } })).toMatch(/^npm install @tensorflow/);
+});
 
 describe("onnxruntime", () => {
   const large = Object.entries(towers).map(([name, tower]): (typeof combinations)[number] => [
