@@ -67,7 +67,7 @@ async function run(flags: Flags): Promise<void> {
 }
 
 function cacheText({ directory, rows, rejected, bytes: size, content, ratio, made, data }: CacheReport): string {
-  const share = ratio === null ? "" : `, ${(100 * ratio).toFixed(1)} % of the data's ${bytes(content)}`;
+  const share = ratio === null || rows === 0 ? "" : `, ${(100 * ratio).toFixed(1)} % of the data's ${bytes(content)}`;
   const refused = rejected > 0 ? ` and ${grouped(rejected)} rejected events` : "";
   const what = `${grouped(rows)} events${refused} in ${bytes(size)}${share}`;
   const there = made === null ? `${directory}: already complete and up to date: ${what}` : `${directory}: ${what}`;

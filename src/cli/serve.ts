@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import { withoutSecrets } from "../core/address.js";
+import { closeQuietly } from "../core/closing.js";
 import { HashbrookError } from "../core/errors.js";
 import { openFollow } from "../delta-log/open.js";
 import { Recorder } from "../impression-log/recorder.js";
@@ -76,7 +77,7 @@ export async function serve(
     const { models } = served;
     const passedOver = models.scorers.flatMap((scorer) => scorer.health().passedOver);
     tellPassedOver(passedOver);
-    const url = await listeners.open(await scoringServer(flags, options, served), flags.port, "--port");
+    const url = await listeners.open(scoringServer(flags, options, served), flags.port, "--port");
     const admin = adminTokens && adminServer(flags, options, served, adminTokens);
     const adminUrl = admin && (await listeners.open(admin, flags.adminPort!, "--admin-port"));
     const damage = passedOver.length > 0 && { passed_over: passedOver };
@@ -99,20 +100,22 @@ interface Served {
   readonly threads: ScoringThreads | undefined;
   readonly rowStores: RowStores;
   /** The log of what was scored. */
-  impressions?: Recorder | undefined;
+  readonly impressions: Recorder | undefined;
 }
 
-/** @throws as `openModels` */
+/** @throws as `openLog`, `openModels` */
 async function openServed(flags: ServeFlags): Promise<Served> {
   const metrics = new ServeMetrics();
+  // Before the models, which may take minutes to load.
+  const impressions = await openLog(flags, metrics);
   const threads = threadsOf(flags);
-  const rowStores = await RowStores.of(flags);
-  if (rowStores.shared) metrics.watchRowCache(rowStores.shared);
+  let rowStores: RowStores | undefined;
   try {
-    return { models: await openModels(flags, threads, metrics, rowStores), metrics, threads, rowStores };
+    rowStores = await RowStores.of(flags);
+    if (rowStores.shared) metrics.watchRowCache(rowStores.shared);
+    return { models: await openModels(flags, threads, metrics, rowStores), metrics, threads, rowStores, impressions };
   } catch (error) {
-    await rowStores.close();
-    await threads?.close();
+    await closeQuietly(rowStores, threads, impressions);
     throw error;
   }
 }
@@ -146,11 +149,8 @@ class Listeners {
   }
 }
 
-/** @throws as `openLog` */
-async function scoringServer(flags: ServeFlags, options: ServerOptions, served: Served): Promise<Server> {
-  const { models, metrics } = served;
-  served.impressions = await openLog(flags, metrics);
-  const { impressions } = served;
+function scoringServer(flags: ServeFlags, options: ServerOptions, served: Served): Server {
+  const { models, metrics, impressions } = served;
   const log = flags.log?.requests ?? false;
   return createServer(models, { ...options, log, metrics, impressions, explorer: flags.explore, warn });
 }

@@ -5,6 +5,7 @@ import { grouped } from "../core/digits.js";
 import { errorFacts, HashbrookError } from "../core/errors.js";
 import { kebab } from "../core/texts.js";
 import { loadSpec } from "../spec/parse.js";
+import { namesOf as filesOf } from "../train/files/named-files.js";
 import { writeTogether } from "../train/together/directory.js";
 import type { TogetherOptions, TogetherReport } from "../train/together/options.js";
 import { trainTogether } from "../train/together/together.js";
@@ -42,6 +43,7 @@ export async function runTogether({ models, out, json, ...options }: TogetherFla
     spec: loadSpec(path, tellSpecWarning),
     out: join(out, names[i]),
   }));
+  if (options.data?.length) filesOf([options.data].flat());
   writeTogether(out, contenders, readTogether(out), options.resume ?? false);
   const { signal, release } = stopSignal();
   const progress = standingsReporter(process.stderr, { now: () => systemClock.now(), json });

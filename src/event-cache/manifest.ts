@@ -7,7 +7,7 @@ import { closed } from "../schema/basics.js";
 import { type Static, Type } from "../schema/typebox.js";
 import { validator } from "../schema/validator.js";
 import type { DecodeIdentity } from "../spec/decode-identity.js";
-import { manifestFile } from "./names.js";
+import { manifestFile, refuseMissing } from "./names.js";
 
 /** The format that this version writes and reads. */
 export const CACHE_VERSION = 1;
@@ -94,7 +94,7 @@ export function writeManifest(files: Files, directory: string, manifest: Omit<Ca
  */
 export function readManifest(directory: string): CacheManifest {
   const path = manifestFile(directory);
-  if (!nodeFiles.stat(path)) throw missing(directory);
+  refuseMissing(directory);
   const value = parsed(path, readWhole(nodeFiles, path));
   const { version } = value as { version?: unknown };
   if (Number.isInteger(version) && version !== CACHE_VERSION) throw otherVersion(directory, version as number);
@@ -119,14 +119,6 @@ export function damaged(file: string, what: string, cause?: unknown): HashbrookE
   return new HashbrookError("cache_damaged", `${file}: ${what}`, {
     hint: "the cache was changed or truncated after it was written: remove it and make it again (hashbrook cache), or use the data itself",
     cause,
-  });
-}
-
-function missing(directory: string): HashbrookError {
-  const there = nodeFiles.stat(directory)?.directory;
-  const what = there ? "not an event cache: it has no cache.json" : "no such directory";
-  return new HashbrookError("cache_missing", `${directory}: ${what}`, {
-    hint: "make it: hashbrook cache --model SPEC --data FILES --out DIR (an interrupted one must be made again)",
   });
 }
 

@@ -6,7 +6,7 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { withLanes } from "../spec/lanes.js";
 import { loadSpec } from "../spec/parse.js";
 import { decodeOnce } from "./files/decode-once.js";
-import { refuseRejected } from "./files/named-files.js";
+import { refuseUnreadable } from "./files/named-files.js";
 import type { Job, PublishSpec } from "./job.js";
 import { checkLabelled, clicksOf } from "./join/clicks-given.js";
 import type { LanesGiven } from "./lanes/pipeline.js";
@@ -128,7 +128,7 @@ export function trainJob(options: TrainOptions, shared = false, owners: number |
   };
   checkLabelled(job);
   refuseForLanes(job, { shared, owners, serves: options.follower !== undefined });
-  refuseRejected(job);
+  refuseUnreadable(job);
   refuseWrittenTopics(job);
   return job;
 }

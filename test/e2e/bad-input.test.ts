@@ -35,6 +35,42 @@ function rejects(out: string) {
   );
 }
 
+describe("what cannot be opened is noticed before anything is written or loaded", () => {
+  const DEMO = "features/ads-demo.yaml";
+  const dir = temporary();
+
+  it.each([
+    ["data", ["--model", DEMO, "--data", "nowhere.tsv"]],
+    ["pattern of data", ["--model", DEMO, "--data", "nowhere-*.tsv"]],
+    ["cache", ["--model", DEMO, "--data", "cache:nowhere"]],
+    ["held-out data", ["--model", DEMO, "--data", "simulate:1000", "--validate", "nowhere.tsv"]],
+    ["clicks", ["--model", "features/ads-demo-join.yaml", "--data", DEMO, "--clicks", "nowhere.jsonl"]],
+    ["data of several models", ["--model", DEMO, "--model", "features/ads-demo-lr.yaml", "--data", "nowhere.tsv"]],
+  ])("a run whose %s cannot be found leaves no directory", async (_, flags) => {
+    const out = join(dir, "run");
+    const { status, stderr } = await run(["train", ...flags, "--out", out]);
+    expect([status, stderr]).toEqual([3, expect.stringContaining("nowhere")]);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it("serve names a log that cannot be written although it has no model yet", async () => {
+    const { status, stderr } = await run(["serve", "--checkpoint", join(dir, "none"), "--log", join(DEMO, "log")]);
+    expect([status, stderr]).toEqual([
+      expect.any(Number),
+      expect.stringContaining(`${DEMO}/log: could not be written`),
+    ]);
+  });
+});
+
+it("cache claims no share of data without any event: it printed 13737 %", async () => {
+  const data = join(folder, "header.tsv");
+  writeFileSync(data, "label\tts\tuser\tprice\n");
+  const model = join(folder, "header.yaml");
+  writeFileSync(model, spec("tsv").replace(/columns: .*]/, "header: true"));
+  const { stdout } = await run(["cache", "--model", model, "--data", data, "--out", join(folder, "cache")]);
+  expect(stdout).toMatch(/: 0 events in [\d.]+ KiB\n/);
+});
+
 describe("a malformed row is rejected with a code, kept, and training continues", async () => {
   const good = ["1\t1000\tu1\t2.5", "0\t1001\tu2\t", "0\t1002\t\t-3e2"];
   const bad: [string, string | Uint8Array, string][] = [

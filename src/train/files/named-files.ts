@@ -1,14 +1,18 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { refuseInputs } from "../../core/output.js";
 import { filesOfCache, isCacheName } from "../../event-cache/names.js";
 import { openSource } from "../../sources/source.js";
 import type { Job } from "../job.js";
 
-/** A run's file of rejected rows is rewritten, so it cannot be its input. @throws HashbrookError usage */
-export function refuseRejected({ out, data }: Job): void {
+/**
+ * Looks for the files that a run reads, before it writes anything. Its file of rejected rows is rewritten, so it cannot
+ * be one of them.
+ * @throws HashbrookError usage; source_missing, source_unreadable; cache_missing
+ */
+export function refuseUnreadable({ out, data, validate, clicks }: Job): void {
   const rejected = join(out!, "rejected", "rejected.jsonl");
-  if (existsSync(rejected) && data.length > 0) refuseInputs(rejected, namesOf(data));
+  const labels = [clicks, clicks?.conversions].map((given) => (given && "files" in given ? given.files : []));
+  for (const files of [data, validate, ...labels]) if (files.length > 0) refuseInputs(rejected, namesOf(files));
 }
 
 /** The files that `--data` names. */
