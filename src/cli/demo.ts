@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { shippedSpecs } from "../core/built-file.js";
 import { systemClock } from "../core/clock.js";
 import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
@@ -42,7 +43,8 @@ export function demoCommand(): Command {
 async function run(flags: Flags): Promise<void> {
   const { signal, release } = stopSignal();
   await checkPort(flags);
-  process.stderr.write(`Learning from ${grouped(flags.rows)} simulated ad impressions (Deep Crossing, ${spec})\n`);
+  const shown = `${shippedSpecs()}ads-demo.yaml`;
+  process.stderr.write(`Learning from ${grouped(flags.rows)} simulated ad impressions (Deep Crossing, ${shown})\n`);
   removeEarlier(flags.out);
   const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: false });
   const data = `simulate:${flags.rows}:${flags.seed}`;

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commands } from "../../src/cli/commands.js";
+import * as library from "../../src/index.js";
+import { parseSpec } from "../../src/spec/parse.js";
 
 const home = resolve(import.meta.dirname, "../..");
 const filesIn = (folder: string, ending: string) =>
@@ -52,5 +54,53 @@ describe("command lines name commands and flags that are there", () => {
     const withFlags = lines.filter(({ flags }) => flags.length > 0);
     expect(withFlags.length).toBeGreaterThan(40);
     expect(await wrongOf(withFlags)).toEqual([]);
+  });
+});
+
+describe("README.md", () => {
+  const readme = readFileSync(join(home, "README.md"), "utf8");
+  const sectionOf = (title: string) => readme.split(/^## /m).find((section) => section.startsWith(title)) ?? "";
+  const codesOf = (line: string) => [...line.matchAll(/`([\w-]+)`/g)].map(([, name]) => name);
+
+  it("has a model spec that compiles", () => {
+    const [, spec] = /```yaml\n(.*?)```/s.exec(readme)!;
+    expect(parseSpec(spec, "shop.yaml").name).toBe("shop");
+  });
+
+  it("lists every command", () => {
+    const rows = [...sectionOf("Commands").matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, names]) => codesOf(names));
+    expect(rows.sort()).toEqual(Object.keys(commands).sort());
+  });
+
+  it("names functions that are exported", () => {
+    const [line] = /^Every other command has a function.*$/m.exec(readme)!;
+    const named = codesOf(line).filter((name) => !Object.hasOwn(commands, name) || name in library);
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((name) => name !== "init" && !(name in library))).toEqual([]);
+  });
+
+  it("has the learning figures of bench/results", () => {
+    const resultOf = (name: string) =>
+      JSON.parse(readFileSync(join(home, `bench/results/${name}.json`), "utf8")).result;
+    const { globo, simulator } = resultOf("learning");
+    const { ffm, ffm_wide, deep_ffm } = resultOf("ffm");
+    const { tmall } = resultOf("attention");
+    const row = (of: Record<string, number>, auc = of.auc) => [
+      auc,
+      of.auc_second_half ?? of.second_half_auc,
+      of.logloss,
+    ];
+    const last = (of: Record<string, number>) => row(of, of.auc_last_tenth);
+    const measured = [
+      ...["lr", "fm"].map((name) => row(globo[`globo-${name}`])),
+      ...[ffm, ffm_wide, deep_ffm].map(({ hashbrook }) => row(hashbrook)),
+      ...["deep-crossing", "deep-crossing-adagrad", "dcn-v2"].map((name) => row(globo[`globo-${name}`])),
+      ...[tmall.attention, tmall.mean].map((of) => row(of)),
+      ...[simulator.deep_crossing, simulator.deep_crossing_adagrad, simulator.lr].map(last),
+    ].map((figures) => figures.map((figure) => Math.round((figure + 1e-9) * 1e4) / 1e4));
+    const written = [...readme.matchAll(/\| (0\.\d+) \| (0\.\d+) \| (0\.\d+) \|$/gm)].map(([, ...cells]) =>
+      cells.map(Number),
+    );
+    expect(written).toEqual(measured);
   });
 });

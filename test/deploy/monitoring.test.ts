@@ -52,6 +52,22 @@ it("alerts and dashboard use exported metrics", async () => {
   expect(asked.filter((name) => !known.has(name))).toEqual([]);
 });
 
+it("the documents name exported metrics", async () => {
+  const known = [...(await exposed())];
+  const documents = [
+    "README.md",
+    "SECURITY.md",
+    ...["OPERATIONS", "SERVING", "SCALING"].map((name) => `docs/${name}.md`),
+  ];
+  const named = documents.flatMap((file) => namesIn(text(file)));
+  expect(new Set(named).size).toBeGreaterThan(35);
+  // Of servers with a cache of rows only.
+  const optional = ["hashbrook_row_cache_rows_total"];
+  const isKnown = (name: string) =>
+    known.some((metric) => (name.endsWith("_") ? metric.startsWith(name) : metric === name));
+  expect(named.filter((name) => !isKnown(name) && !optional.includes(name))).toEqual([]);
+});
+
 it("every alert has a unique name, a severity, and a text that describes the problem", () => {
   expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
   for (const { alert, labels, annotations } of rules) {
