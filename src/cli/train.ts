@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { severalHeld, TOGETHER } from "../checkpoints/together-file.js";
-import { systemClock } from "../core/clock.js";
 import { noteCommand } from "../train/commands-file.js";
 import type { LaneShare } from "../train/lanes/options.js";
 import type { Progress, Report } from "../train/metrics/report.js";
@@ -28,7 +27,6 @@ import {
   wholeNumber,
   wholeShare,
 } from "./options.js";
-import { progressReporter } from "./progress.js";
 import {
   deadLettersOf,
   type LateFlags,
@@ -38,11 +36,11 @@ import {
   unusedOf,
 } from "./publish-options.js";
 import { listenOptions, type ProtectionFlags } from "./serve-options.js";
+import { ShownRun } from "./shown-run.js";
 import { stopSignal } from "./signals.js";
-import { startTeller } from "./started.js";
-import { printReport, tellSpecWarning } from "./summary.js";
+import { tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
-import { tellProgressWarnings, tellUnvalidated } from "./warnings.js";
+import { tellUnvalidated } from "./warnings.js";
 
 interface Flags extends TopicFlags, PublishFlags, LateFlags, ProtectionFlags {
   serve?: number;
@@ -253,53 +251,42 @@ async function several(flags: Flags, line: readonly string[]): Promise<void> {
 }
 
 async function one(flags: Flags, line: readonly string[]): Promise<void> {
-  if (existsSync(join(flags.out, TOGETHER))) throw severalHeld(flags.out);
+  const { out, serve, json = false } = flags;
+  if (existsSync(join(out, TOGETHER))) throw severalHeld(out);
   const { signal, release } = stopSignal();
-  const progress = progressReporter(process.stderr, { now: () => systemClock.now(), json: flags.json ?? false });
-  const { topic: _, serve, publish, ...rest } = flags;
-  const topic = topicOf(flags);
-  const tellStarted = startTeller();
-  let noted = false;
-  const onProgress = (now: Progress) => {
-    // Not before the directory belongs to this run and contains something of it: rejected events alone do not make a run.
-    if (!noted && now.examples > 0) {
-      noteCommand(flags.out, line);
-      noted = true;
-    }
-    tellStarted(now.started);
-    tellProgressWarnings(now, topic?.topic);
-    progress.show(now);
-    beside?.show(now);
-  };
-  const options = {
-    ...rest,
-    model: flags.model[0],
-    topic,
-    quietMs: flags.clicksQuietMs,
-    deadLetters: deadLettersOf(flags),
-    unused: unusedOf(flags),
-    publish: publishOf(flags),
-    initTables: flags.initTable,
-    signal,
-    onProgress,
-    onSpecWarning: tellSpecWarning,
-    onNote: (note: string) => process.stderr.write(`note: ${note}\n`),
-  };
+  const options = optionsOf(flags);
   // After everything that refuses flags: a server that listens would keep the process.
   const beside = await serverBeside(flags);
-  const job = { ...options, follower: beside?.follower };
+  const shown = new ShownRun({ out, line, topic: options.topic?.topic, json });
+  const onProgress = (now: Progress) => {
+    shown.progress(now);
+    beside?.show(now);
+  };
+  const job = { ...options, follower: beside?.follower, signal, onProgress };
   try {
     const report: Report | null = refuseShares(flags) ? await trainLanes(job) : await train(job);
-    if (!noted && report) noteCommand(flags.out, line);
-    progress.end();
-    tellStarted(report?.started);
-    // Only one of several processes reports.
-    if (report) printReport(report, flags.json ?? false);
+    shown.end(report);
     if (serve !== undefined && !signal.aborted && report?.ended_by !== "stopped") await beside?.until(signal);
   } finally {
     await beside?.close();
     release();
   }
+}
+
+function optionsOf(flags: Flags) {
+  const { topic: _, serve, publish, ...rest } = flags;
+  return {
+    ...rest,
+    model: flags.model[0],
+    topic: topicOf(flags),
+    quietMs: flags.clicksQuietMs,
+    deadLetters: deadLettersOf(flags),
+    unused: unusedOf(flags),
+    publish: publishOf(flags),
+    initTables: flags.initTable,
+    onSpecWarning: tellSpecWarning,
+    onNote: (note: string) => process.stderr.write(`note: ${note}\n`),
+  };
 }
 
 /** Most trainers serve nothing, and need not load the server. */

@@ -5,7 +5,7 @@ import { nodeFiles } from "../core/files.js";
 import { BLOCK_EVENTS, type ScoredStream } from "../metrics/score-blocks.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Report } from "../train/metrics/report.js";
-import type { ContenderReport, Round } from "../train/together/options.js";
+import type { ContenderReport, Round, RoundVerdict } from "../train/together/options.js";
 import { trainTogether } from "../train/together/together.js";
 import type { Metric } from "./question.js";
 import type { Rung, Schedule } from "./schedule.js";
@@ -80,10 +80,8 @@ export interface RaceOptions {
 export async function race(options: RaceOptions): Promise<RaceResult> {
   const { reference, schedule, decided } = options;
   const entrants = goingOn(options.entrants, decided);
-  const rungs = new Map(schedule.rungs.map((rung, i) => [rung.events, { ...rung, i }]));
-  const results = [...decided];
-  let names: ReadonlySet<string> = new Set(entrants.map(({ name }) => name));
   for (const { out } of [reference, ...entrants]) makeRoom(out);
+  const running = new Running(options, entrants);
   const report = await trainTogether({
     contenders: [reference, ...entrants],
     data: options.data,
@@ -93,30 +91,52 @@ export async function race(options: RaceOptions): Promise<RaceResult> {
     keep: 1,
     workers: options.workers,
     signal: options.signal,
-    onRound(round) {
-      options.onRound?.(round);
-      const rung = rungs.get(round.events);
-      if (!rung || rung.i < decided.length) return {};
-      const [first, ...others] = round.contenders;
-      if (first.name !== reference.name || others.length === 0) return { stop: true };
-      const result = rungResult(round, rung, results, options);
-      results.push(result);
-      options.onRung(result);
-      const drop = result.placed.filter(({ kept }) => !kept).map(({ name }) => name);
-      names = new Set(result.placed.filter(({ kept }) => kept).map(({ name }) => name));
-      return { drop, discard: true };
-    },
+    onRound: (round) => running.decide(round),
   });
-  const stopped = options.signal?.aborted ?? false;
-  const [first, ...others] = report.contenders;
+  return resultOf(report.contenders, running.names, options);
+}
+
+/** Those that are still in a race. */
+class Running {
+  names: ReadonlySet<string>;
+  private readonly options: RaceOptions;
+  private readonly results: RungResult[];
+
+  constructor(options: RaceOptions, entrants: readonly Entrant[]) {
+    this.options = options;
+    this.results = [...options.decided];
+    this.names = new Set(entrants.map(({ name }) => name));
+  }
+
+  /** Drops the worse ones if the round ends at a rung. */
+  decide(round: Round): RoundVerdict {
+    const { options, results } = this;
+    const { schedule, decided, reference, onRung, onRound } = options;
+    onRound?.(round);
+    const at = schedule.rungs.findIndex(({ events }) => events === round.events);
+    if (at < decided.length) return {};
+    const [first, ...others] = round.contenders;
+    if (first.name !== reference.name || others.length === 0) return { stop: true };
+    const result = rungResult(round, schedule.rungs[at], results, options);
+    results.push(result);
+    onRung(result);
+    this.names = new Set(result.placed.filter(({ kept }) => kept).map(({ name }) => name));
+    return { drop: result.placed.filter(({ kept }) => !kept).map(({ name }) => name), discard: true };
+  }
+}
+
+/** @throws HashbrookError why the reference failed, if it did */
+function resultOf(
+  [first, ...others]: readonly ContenderReport[],
+  names: ReadonlySet<string>,
+  options: RaceOptions,
+): RaceResult {
   if (first.error) throw fromPlainError(first.error);
+  const stopped = options.signal?.aborted ?? false;
   const failed = others.flatMap(({ name, error }) => (error ? [{ name, error }] : []));
   const over = stopped || others.every(({ name, error }) => error || !names.has(name));
-  return {
-    stopped,
-    failed,
-    ...(over ? { judged: [], reference: undefined as never } : judgement(first, others, names, options)),
-  };
+  const found = over ? { judged: [], reference: undefined as never } : judgement(first, others, names, options);
+  return { stopped, failed, ...found };
 }
 
 function judgement(

@@ -5,11 +5,13 @@ import { systemClock } from "../core/clock.js";
 import { fromPlainError, HashbrookError } from "../core/errors.js";
 import { packageVersion } from "../serve/package-version.js";
 import { parseSpec } from "../spec/parse.js";
+import type { Round } from "../train/together/options.js";
+import type { NewRow } from "./ledger.js";
 import type { TuneOptions, TuneReport } from "./options.js";
 import type { Profile } from "./profile/profile.js";
 import { type ProfileProgress, readProfile } from "./profile/read.js";
 import { fingerprintsOf, specText } from "./question.js";
-import { type Entrant, type RaceResult, type RungResult, race } from "./race.js";
+import { type Entrant, type RaceOptions, type RaceResult, type RungResult, race } from "./race.js";
 import { readySpec } from "./ready.js";
 import { reportOf } from "./report.js";
 import { scoringTimes } from "./scoring-time.js";
@@ -58,42 +60,57 @@ export async function profileOf(options: ProfileOfOptions): Promise<Profile> {
 export type ProfileOfOptions = Pick<TuneOptions, "model" | "data" | "limit" | "signal" | "onProgress">;
 
 async function compare(session: Session, options: TuneOptions): Promise<void> {
-  const { ledger, question, out } = session;
-  const { onProgress, signal } = options;
+  const { question, out } = session;
   if (question.limit === null && !question.rates) await session.events.decode(options);
   const profile = await session.profile();
-  onProgress?.({ stage: "profiled", profile });
+  options.onProgress?.({ stage: "profiled", profile });
   const plan = await planned(session, profile, options);
-  const models = entrantsOf(plan, out);
-  const { reference } = models;
-  const entrants = models.entrants.map((one) => ({ ...one, crowded: isCrowded(one.spec, profile) }));
+  const { reference, entrants } = entrantsOf(plan, out);
   const began = systemClock.now();
   const seconds = () => (systemClock.now() - began) / 1000;
-  const { schedule } = plan;
   const result = await race({
     reference,
-    entrants,
+    entrants: entrants.map((one) => ({ ...one, crowded: isCrowded(one.spec, profile) })),
     data: session.events.for([reference, ...entrants].map(({ spec }) => spec)),
-    schedule,
+    schedule: plan.schedule,
     metric: question.metric,
     decided: rungsOf(session, plan),
     workers: options.workers,
-    signal,
-    onRung: (rung) => {
+    signal: options.signal,
+    ...recorded(session, plan, options, seconds),
+  });
+  if (result.stopped) options.signal?.throwIfAborted();
+  await choose(session, { plan, models: { reference, entrants }, result, seconds: seconds() });
+}
+
+/** Writes a race's rungs to the ledger, and shows how far it is. @param seconds how long it has taken */
+function recorded(
+  { ledger }: Session,
+  { schedule }: Plan,
+  { onProgress }: TuneOptions,
+  seconds: () => number,
+): Pick<RaceOptions, "onRung" | "onRound"> {
+  return {
+    onRung(rung) {
       ledger.append(...rungRows(rung, seconds()));
       const left = rung.placed.filter(({ kept }) => kept).length;
       onProgress?.({ stage: "rung", events: rung.events, kept: left, left: rung.placed.length - left });
     },
-    onRound: ({ events, contenders: [_, ...others] }) => {
-      const leader = others.reduce<{ name: string; auc: number | null } | null>((best, { name, metrics }) => {
-        return best && (best.auc ?? 0) >= (metrics.auc ?? 0) ? best : { name, auc: metrics.auc };
-      }, null);
+    onRound({ events, contenders: [_, ...others] }) {
       const done = events / schedule.events;
+      const leader = leaderOf(others);
       onProgress?.({ stage: "train", done, seconds: seconds(), candidates: others.length, leader });
     },
-  });
-  if (result.stopped) signal?.throwIfAborted();
-  await choose(session, { plan, models, result, seconds: seconds() });
+  };
+}
+
+/** The one with the highest AUC so far; of equals the first; null if there is none. */
+function leaderOf(contenders: Round["contenders"]): { readonly name: string; readonly auc: number | null } | null {
+  const all = contenders.map(({ name, metrics }) => ({ name, auc: metrics.auc }));
+  return all.reduce<(typeof all)[number] | null>(
+    (best, one) => (best && (best.auc ?? 0) >= (one.auc ?? 0) ? best : one),
+    null,
+  );
 }
 
 /** What was learned before a stop is kept, and the error says how to continue. */
@@ -172,39 +189,34 @@ function failureOf({ failed }: RaceResult, chosen: string | undefined): Hashbroo
 }
 
 /** The best of the last rung, whatever later events say about it. */
-async function choose(session: Session, { plan, models, result, seconds }: Raced): Promise<void> {
+async function choose(session: Session, raced: Raced): Promise<void> {
+  const { plan, models, result } = raced;
   const { ledger, out } = session;
   const [chosen] = rungsOf(session, plan).at(-1)?.placed ?? [];
   const judged = result.judged.find(({ name }) => name === chosen?.name);
   if (!judged) throw failureOf(result, chosen?.name);
-  const finalists = [
-    models.reference,
-    ...models.entrants.filter(({ name }) => result.judged.some((one) => one.name === name)),
-  ];
-  const times = await scoringTimes(finalists, session.question.data);
-  const timing = (name: string) => ({ seconds: rounded(seconds), us_per_score: times[name] ?? null });
-  const { standing, bytes } = result.reference;
-  const all = [
-    ...result.failed.map(({ name, error: { code, message } }) => ({ kind: "failed", name, error: { code, message } })),
-    {
-      kind: "judged",
-      name: "reference",
-      bytes,
-      events: plan.schedule.events,
-      ...standing,
-      timing: timing("reference"),
-    },
-    ...result.judged.map((one) => ({ kind: "judged", events: plan.schedule.events, ...one, timing: timing(one.name) })),
-  ];
+  const rows = await judgedRows(session, raced);
   const planned = plan.candidates.find(({ name }) => name === chosen.name)!;
   const spec = readySpec(session, plan, planned, judged, result.reference.standing);
-  const checkpoint = models.entrants.find(({ name }) => name === chosen.name)!.out;
-  for (const { name, out } of models.entrants) if (name !== chosen.name) rmSync(out, { recursive: true, force: true });
-  rmSync(models.reference.out, { recursive: true, force: true });
-  ledger.append(...(all as never[]), {
-    kind: "choice",
-    name: chosen.name,
-    spec,
-    checkpoint: checkpoint.slice(out.length + 1),
-  });
+  const [winner] = models.entrants.filter(({ name }) => name === chosen.name);
+  for (const { out } of [models.reference, ...models.entrants])
+    if (out !== winner.out) rmSync(out, { recursive: true, force: true });
+  const checkpoint = winner.out.slice(out.length + 1);
+  ledger.append(...rows, { kind: "choice", name: chosen.name, spec, checkpoint });
+}
+
+/** What became of all that were not eliminated: why they failed, or their results on the latest events. */
+async function judgedRows(session: Session, { plan, models, result, seconds }: Raced): Promise<NewRow[]> {
+  const { failed, judged, reference } = result;
+  const { events } = plan.schedule;
+  const names = new Set(judged.map(({ name }) => name));
+  const finalists = [models.reference, ...models.entrants.filter(({ name }) => names.has(name))];
+  const times = await scoringTimes(finalists, session.question.data);
+  const timing = (name: string) => ({ seconds: rounded(seconds), us_per_score: times[name] ?? null });
+  const known = { name: "reference", bytes: reference.bytes, events, ...reference.standing };
+  return [
+    ...failed.map(({ name, error: { code, message } }) => ({ kind: "failed", name, error: { code, message } })),
+    { kind: "judged", ...known, timing: timing("reference") },
+    ...judged.map((one) => ({ kind: "judged", events, ...one, timing: timing(one.name) })),
+  ];
 }
