@@ -12,7 +12,7 @@ export interface Entry {
 
 /** The writing end of a delta log. One writer at a time; entries in the order of their numbers. */
 export interface DeltaSink {
-  /** True if a replica that starts now would find no snapshot. */
+  /** True if a replica that starts now would find no snapshot of the writer's model. */
   needsSnapshot(): Promise<boolean>;
   /**
    * Resolves when followers can find the entry (and, in a directory or topic, it is durable). An existing copy of the
@@ -27,6 +27,8 @@ export interface DeltaSink {
 export interface WriterFacts {
   /** The writer's generation, an integer that increases with each start of a trainer. */
   readonly epoch: number;
+  /** Hash of the model's spec; undefined: entries of other models are not looked for. */
+  readonly run?: string;
   /** Milliseconds since the epoch, for frames' `sent`. */
   readonly now: () => number;
   /** Called with messages for the operator that are reported nowhere else. */

@@ -5,7 +5,9 @@ import { tryFolder } from "../core/temporary.js";
 import { storeWriteError } from "../object-store/errors.js";
 import type { DeltaSink, Entry, WriterFacts } from "./delta-log.js";
 import { epochOf, fileName, type Listing, listLog, readFrames, UNFINISHED, writerName } from "./directory.js";
+import { DirectorySource } from "./directory-source.js";
 import { sealFrame } from "./frame.js";
+import { takesOver } from "./taken-over.js";
 
 /** Snapshots kept; deltas up to the oldest of them are removed. */
 const KEPT = 2;
@@ -16,6 +18,8 @@ export class DirectorySink implements DeltaSink {
   private readonly writer: WriterFacts;
   private readonly files: Files;
   private begun = false;
+  /** There is no snapshot of the writer's model, but of another one. */
+  private foreign = false;
 
   constructor(directory: string, writer: WriterFacts, files: Files = nodeFiles) {
     this.directory = directory;
@@ -24,14 +28,16 @@ export class DirectorySink implements DeltaSink {
   }
 
   /** @throws HashbrookError log_write if nothing can be written into the directory */
-  static open(directory: string, writer: WriterFacts): DirectorySink {
+  static async open(directory: string, writer: WriterFacts): Promise<DirectorySink> {
     tryFolder(directory, storeWriteError);
-    return new DirectorySink(directory, writer);
+    const sink = new DirectorySink(directory, writer);
+    sink.foreign = takesOver(writer, directory, await new DirectorySource(directory).run());
+    return sink;
   }
 
   async needsSnapshot(): Promise<boolean> {
     const { snapshots } = listLog(this.files, this.directory);
-    return snapshots.every((file) => epochOf(this.files, this.directory, file) === null);
+    return this.foreign || snapshots.every((file) => epochOf(this.files, this.directory, file) === null);
   }
 
   async append(entry: Entry): Promise<void> {
@@ -43,6 +49,7 @@ export class DirectorySink implements DeltaSink {
       if (this.holds(path, entry)) return;
       this.write(path, entry);
       if (entry.kind === "snapshot") this.prune(entry.number);
+      this.foreign &&= entry.kind !== "snapshot";
     } catch (error) {
       throw storeWriteError(path, error);
     }

@@ -5,6 +5,7 @@ import { KafkaProducer, type KafkaRecord } from "../sources/kafka/producer.js";
 import type { DeltaSink, Entry, WriterFacts } from "./delta-log.js";
 import { sealFrame } from "./frame.js";
 import { pause } from "./pause.js";
+import { takesOver } from "./taken-over.js";
 import { TopicReader } from "./topic-reader.js";
 import { factsOf } from "./topic-scan.js";
 
@@ -125,11 +126,14 @@ export class KafkaSink implements DeltaSink {
   private async remember(kafka: KafkaOptions, topic: string, low: bigint, high: bigint): Promise<void> {
     const left = new Map<string, Entry["kind"]>();
     let snapshots = 0;
+    let run: string | null = null;
     const reader = await TopicReader.open(kafka, topic, low, this.closing.signal);
     try {
       for (let message = await reader.next(); message; message = await reader.next()) {
         const [, kind] = KEY.exec(message.key) ?? [];
-        if (message.value && factsOf(message.value)?.kind === "snapshot") snapshots++;
+        const facts = message.value && factsOf(message.value);
+        if (facts?.kind === "snapshot") snapshots++;
+        run = facts?.run ?? run;
         if (message.value === null) left.delete(message.key);
         else if (kind) left.set(message.key, kind as Entry["kind"]);
         if (message.offset >= high - 1n) break;
@@ -138,7 +142,8 @@ export class KafkaSink implements DeltaSink {
       await reader.close();
     }
     if (this.closing.signal.aborted) return;
-    this.empty ||= snapshots === 0 && this.snapshots.length === 0;
+    const none = takesOver(this.writer, `topic ${topic}`, run) || snapshots === 0;
+    this.empty ||= none && this.snapshots.length === 0;
     for (const [key, kind] of left) this.left[kind].set(key, Number(KEY.exec(key)![2]));
   }
 

@@ -4,6 +4,7 @@ import type { DeltaSink, Entry, WriterFacts } from "./delta-log.js";
 import { readFacts } from "./entry.js";
 import { sealFrame } from "./frame.js";
 import { HEAD_KEY, headBytes, isGone, type ObjectHead, objectKey, parseHead, withEntry } from "./object-head.js";
+import { takesOver } from "./taken-over.js";
 
 /** Approximate size of an object: what a writer and a follower hold at once. */
 const OBJECT_BYTES = 8 << 20;
@@ -20,6 +21,8 @@ export class ObjectSink implements DeltaSink {
   private readonly writer: WriterFacts;
   private head: ObjectHead | null = null;
   private tag: string | null = null;
+  /** There is no snapshot of the writer's model, but of another one. */
+  private foreign = false;
 
   private readonly objectBytes: number;
 
@@ -33,11 +36,12 @@ export class ObjectSink implements DeltaSink {
   static async open(store: ObjectStore, writer: WriterFacts, objectBytes = OBJECT_BYTES): Promise<ObjectSink> {
     const sink = new ObjectSink(store, writer, objectBytes);
     await sink.load();
+    sink.foreign = takesOver(writer, store.url, sink.head?.run ?? null);
     return sink;
   }
 
   async needsSnapshot(): Promise<boolean> {
-    return !this.head?.snapshots.length;
+    return this.foreign || !this.head?.snapshots.length;
   }
 
   async append(entry: Entry): Promise<void> {
@@ -46,6 +50,7 @@ export class ObjectSink implements DeltaSink {
       if (attempt === ATTEMPTS) throw contended(this.store.url);
       await this.load();
     }
+    this.foreign &&= entry.kind !== "snapshot";
     if (entry.kind === "snapshot") await this.prune();
   }
 

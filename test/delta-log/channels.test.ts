@@ -167,6 +167,34 @@ describe("openSink and openFollow", () => {
   });
 });
 
+describe("a log with entries of another model", () => {
+  it.each(["", "objects:"])("is not taken over silently, nor without a snapshot: %s", async (kind) => {
+    const url = kind + directory();
+    const told: string[] = [];
+    const open = async (epoch: number, run: string) => {
+      const sink = await openSink(url, { epoch, now, run, tell: (text) => told.push(text) });
+      return new Publisher({ sink, spec: SPEC, run, snapshotEvery: 100 });
+    };
+    const trainer = new TinyTrainer();
+    const first = await open(1, RUN);
+    for (let version = 0; version <= 2; version++) await publish(first, trainer, version);
+    await open(2, RUN);
+    expect(told).toEqual([]);
+    const other = "fedcba9876543210";
+    await publish(await open(3, other), new TinyTrainer(), 0);
+    const again = await open(4, RUN);
+    again.restore(first.state());
+    expect(told).toEqual([
+      expect.stringMatching(`entries are of another model \\(spec ${RUN}\\), .*\\(spec ${other}\\)`),
+      expect.stringMatching(`entries are of another model \\(spec ${other}\\), .*\\(spec ${RUN}\\)`),
+    ]);
+    await publish(again, trainer, 3);
+    const { replica, end } = follow(openFollow(url));
+    await until(() => replica.live?.version === 3);
+    await end();
+  });
+});
+
 describe("event times", () => {
   it("are sampled evenly, at most 64, the same for the same events", () => {
     const times = new EventTimes();

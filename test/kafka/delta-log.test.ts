@@ -70,6 +70,23 @@ describeKafka("the delta log in a topic", (kafka) => {
     await kafka.deleteTopic(topic);
   });
 
+  it("of another model is not taken over silently, nor without a snapshot", async () => {
+    const topic = `delta-other-${process.pid}-${Date.now()}`;
+    const first = await publisherOf(topic, 1);
+    await publish(first.publisher, new TinyTrainer(), 0);
+    await first.sink.close();
+    const told: string[] = [];
+    const run = "fedcba9876543210";
+    const tell = (text: string) => void told.push(text);
+    const sink = await KafkaSink.open(kafka.options, topic, { epoch: 2, now: Date.now, run, tell });
+    expect(await sink.needsSnapshot()).toBe(false);
+    await until(() => told.length > 0);
+    expect(told).toEqual([expect.stringMatching(`topic ${topic}: .* another model \\(spec ${RUN}\\)`)]);
+    await until(async () => await sink.needsSnapshot());
+    await sink.close();
+    await kafka.deleteTopic(topic);
+  });
+
   it("is followed past foreign and damaged messages, which do not hide its newest snapshot", async () => {
     const topic = await kafka.topic(1, { "cleanup.policy": "compact" });
     const { sink, publisher } = await publisherOf(topic, 1);

@@ -82,7 +82,8 @@ export class Publication {
   /** @throws HashbrookError usage, kafka_…, store_…, log_… */
   static async open(options: PublicationOptions): Promise<Publication> {
     const tell = (text: string) => void process.stderr.write(`hashbrook: ${text}\n`);
-    const writer = { epoch: nextEpoch(options.directory), now: wallTime, tell };
+    const run = specHash(options.model.spec);
+    const writer = { epoch: nextEpoch(options.directory), run, now: wallTime, tell };
     const opened = await Promise.all(options.spec.urls.map((url) => openSink(url, writer)));
     const sinks: DeltaSink[] = opened.map((sink) => new RetryingSink(sink, options.retry));
     if (options.port) sinks.push(new InProcessSink(options.port, writer));
