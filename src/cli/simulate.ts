@@ -6,7 +6,7 @@ import { grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { Output, writeOut } from "../core/output.js";
 import type { SimulatedFacts } from "../sources/simulator/facts.js";
-import { simulate } from "../sources/simulator/run.js";
+import { type SimulateOptions, simulate } from "../sources/simulator/run.js";
 import { simulatorFormats } from "../sources/simulator/writer.js";
 import { duration, seed, wholeNumber } from "./options.js";
 import { count, figure } from "./progress.js";
@@ -53,40 +53,47 @@ Examples:
 }
 
 async function run(flags: Flags): Promise<void> {
+  const { rows, seed, format } = flags;
   const started = systemClock.now();
   const { signal, release } = stopSignal();
-  const labelled = flags.out ?? (flags.impressions || flags.clicks ? undefined : "-");
-  refuseSame([labelled, flags.impressions, flags.clicks]);
-  const [events, impressions, clicks] = [labelled, flags.impressions, flags.clicks].map((name) =>
+  const outputs = openOutputs(flags);
+  const all = Object.values(outputs).filter((output) => output !== undefined);
+  try {
+    const facts = await simulate({ rows, seed, format, ...writersOf(outputs, flags, signal) });
+    for (const output of all) output.commit();
+    print(flags, facts, (systemClock.now() - started) / 1000);
+  } catch (error) {
+    if (error !== STOPPED) throw error;
+    tellUnchanged(signal, flags.out ?? flags.impressions ?? flags.clicks ?? "-");
+  } finally {
+    for (const output of all) output.discard();
+    release();
+  }
+}
+
+/** @throws HashbrookError usage if two of them are the same, output_failed */
+function openOutputs({ out, impressions, clicks }: Flags) {
+  const labelled = out ?? (impressions || clicks ? undefined : "-");
+  refuseSame([labelled, impressions, clicks]);
+  const [events, shown, clicked] = [labelled, impressions, clicks].map((name) =>
     name === undefined ? undefined : Output.open(name),
   );
-  const outputs = [events, impressions, clicks].filter((output) => output !== undefined);
+  return { events, shown, clicked };
+}
+
+function writersOf(
+  { events, shown, clicked }: ReturnType<typeof openOutputs>,
+  { clickWindow }: Flags,
+  signal: AbortSignal,
+): Pick<SimulateOptions, "write" | "split"> {
   const writes = (output: Output | undefined) => async (bytes: Uint8Array) => {
     if (output) await writeOut(output, bytes);
     // Lets a signal be delivered.
     await setImmediate();
     if (signal.aborted) throw STOPPED;
   };
-  const window = flags.clickWindow * 1000;
-  const split =
-    impressions || clicks ? { impressions: writes(impressions), clicks: writes(clicks), window } : undefined;
-  try {
-    const facts = await simulate({
-      rows: flags.rows,
-      seed: flags.seed,
-      format: flags.format,
-      write: writes(events),
-      split,
-    });
-    for (const output of outputs) output.commit();
-    print(flags, facts, (systemClock.now() - started) / 1000);
-  } catch (error) {
-    if (error !== STOPPED) throw error;
-    tellUnchanged(signal, flags.out ?? flags.impressions ?? flags.clicks ?? "-");
-  } finally {
-    for (const output of outputs) output.discard();
-    release();
-  }
+  const split = { impressions: writes(shown), clicks: writes(clicked), window: clickWindow * 1000 };
+  return { write: writes(events), split: shown || clicked ? split : undefined };
 }
 
 /** @throws HashbrookError usage if two outputs are the same: one would replace the other */

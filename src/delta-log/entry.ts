@@ -46,34 +46,40 @@ type Arrays = Uint8Array | Uint16Array | Uint32Array | Int8Array | Float32Array 
 
 /** The bytes of one part. Equal facts and states have equal bytes. */
 export function encodePart(facts: EntryFacts, state: ServingState): Uint8Array {
-  const arrays: Arrays[] = [
-    ...(state.statistics ? [state.statistics] : []),
-    ...state.dense.map(({ data }) => finite(data)),
-  ];
-  for (const table of state.tables) {
-    arrays.push(table.keys, table.removed, ...weightArrays(table, facts.precision));
-  }
-  const { calibration } = state;
-  if (calibration) arrays.push(calibration.keys, calibration.lengths, calibration.values, calibration.totals);
-  const header: EntryHeader = {
+  return framed(headerOf(facts, state), arraysOf(state, facts.precision));
+}
+
+function headerOf(facts: EntryFacts, { statistics, dense, tables, calibration }: ServingState): EntryHeader {
+  return {
     ...facts,
-    statistics: state.statistics?.length ?? null,
-    dense: state.dense.map(({ name, at, data }) => ({ name, at, size: data.length })),
-    tables: state.tables.map(({ name, dim, keys, removed }) => {
-      return { name, dim, rows: keys.length, removed: removed.length };
-    }),
+    statistics: statistics?.length ?? null,
+    dense: dense.map(({ name, at, data }) => ({ name, at, size: data.length })),
+    tables: tables.map(({ name, dim, keys, removed }) => ({ name, dim, rows: keys.length, removed: removed.length })),
     ...(calibration && { calibration: lengthsOf(calibration) }),
   };
+}
+
+/** In the header's order. */
+function arraysOf({ statistics, dense, tables, calibration }: ServingState, precision: Precision): Arrays[] {
+  return [
+    ...(statistics ? [statistics] : []),
+    ...dense.map(({ data }) => finite(data)),
+    ...tables.flatMap((table) => [table.keys, table.removed, ...weightArrays(table, precision)]),
+    ...(calibration ? [calibration.keys, calibration.lengths, calibration.values, calibration.totals] : []),
+  ];
+}
+
+function framed(header: EntryHeader, arrays: readonly Arrays[]): Uint8Array {
   const text = new TextEncoder().encode(canonicalJson(header));
-  const bytes = HEAD + padded(text.length) + arrays.reduce((sum, array) => sum + padded(array.byteLength), 0) + TAIL;
-  const out = new Uint8Array(bytes);
+  const body = HEAD + padded(text.length);
+  const out = new Uint8Array(body + arrays.reduce((sum, array) => sum + padded(array.byteLength), 0) + TAIL);
   const view = new DataView(out.buffer);
   view.setBigUint64(0, MAGIC, true);
   view.setUint32(8, VERSION, true);
   view.setUint32(12, padded(text.length), true);
-  out.fill(0x20, HEAD, HEAD + padded(text.length));
+  out.fill(0x20, HEAD, body);
   out.set(text, HEAD);
-  let at = HEAD + padded(text.length);
+  let at = body;
   for (const { buffer, byteOffset, byteLength } of arrays) {
     out.set(new Uint8Array(buffer, byteOffset, byteLength), at);
     at += padded(byteLength);
