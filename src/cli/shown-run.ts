@@ -3,7 +3,7 @@ import { noteCommand } from "../train/commands-file.js";
 import type { Progress, Report } from "../train/metrics/report.js";
 import { progressReporter } from "./progress.js";
 import { startTeller } from "./started.js";
-import { printReport } from "./summary.js";
+import { printReport, tellPassedOver } from "./summary.js";
 import { tellProgressWarnings } from "./warnings.js";
 
 /** What a training run is called with. */
@@ -31,6 +31,7 @@ export class ShownRun {
   progress(now: Progress): void {
     // Not before the directory belongs to this run and contains something of it: rejected events alone do not make a run.
     if (now.examples > 0) this.note();
+    tellPassedOver(now.passed_over);
     this.tellStarted(now.started);
     tellProgressWarnings(now, this.run.topic);
     this.reporter.show(now);

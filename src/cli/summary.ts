@@ -8,7 +8,7 @@ import { byLines } from "./by-value.js";
 import { groupLines } from "./group-auc.js";
 import { nestedLines } from "./nested.js";
 import { bytes, count, duration, figure } from "./progress.js";
-import { tellWarnings } from "./warnings.js";
+import { tellOnce, tellWarnings } from "./warnings.js";
 
 /** Slices of a calibration that are listed individually. */
 const MOST_SLICES = 10;
@@ -20,9 +20,9 @@ export function printReport(report: Report, json: boolean): void {
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${summary(report)}\n`);
 }
 
-/** Reports on standard error which damaged checkpoints were skipped. */
+/** Reports on standard error which damaged checkpoints were skipped, each once. */
 export function tellPassedOver(skipped: Report["passed_over"]): void {
-  for (const { path, reason } of skipped) process.stderr.write(`hashbrook: skipped checkpoint ${path}: ${reason}\n`);
+  for (const { path, reason } of skipped) tellOnce(path, `hashbrook: skipped checkpoint ${path}: ${reason}\n`);
 }
 
 /** Reports on standard error which files of a log were not read because they are not complete. */

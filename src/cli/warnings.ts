@@ -7,12 +7,15 @@ export const forgetShown = (): void => shown.clear();
 
 /** Prints warnings on standard error as plain lines, each kind and field once. */
 export function tellWarnings(warnings: readonly Warning[]): void {
-  for (const { code, field, message, hint } of warnings) {
-    const kind = `${code} ${field}`;
-    if (shown.has(kind)) continue;
-    shown.add(kind);
-    process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[2K" : ""}warning: ${message}\n  ${hint}\n`);
-  }
+  for (const { code, field, message, hint } of warnings)
+    tellOnce(`${code} ${field}`, `warning: ${message}\n  ${hint}\n`);
+}
+
+/** Prints a text on standard error as plain lines, if no text of this kind was printed before. */
+export function tellOnce(kind: string, text: string): void {
+  if (shown.has(kind)) return;
+  shown.add(kind);
+  process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[2K" : ""}${text}`);
 }
 
 /** Prints the warnings of a running `train`. @param topic its events */

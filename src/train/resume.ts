@@ -1,3 +1,4 @@
+import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import type { ParentRef } from "../checkpoints/manifest.js";
 import type { CheckpointStore, Skipped } from "../checkpoints/store.js";
@@ -54,7 +55,6 @@ export function isAhead(entry: Decision, meta: TrainMeta | undefined): boolean {
 export type Resumed = {
   readonly meta: TrainMeta;
   readonly blocks: ReturnType<typeof blocksOf>;
-  readonly skipped: readonly Skipped[];
   readonly ref: ParentRef;
 } | null;
 
@@ -63,6 +63,8 @@ export interface Beginning {
   readonly store: CheckpointStore;
   /** null: a new run. */
   readonly resumed: Resumed;
+  /** Newer checkpoints that cannot be used, such as one copied in part; also if there is no other one. */
+  readonly passedOver: readonly Skipped[];
   /** The order log for a topic's replay; null: files, and nothing is published. */
   readonly order: OrderLog | null;
   readonly start: StreamStart;
@@ -74,7 +76,8 @@ export interface Beginning {
  * @throws as `resume`; checkpoint_write
  */
 export function begin(job: Job, store: CheckpointStore): Beginning {
-  const resumed = resume(job, store);
+  const { checkpoint, skipped: passedOver } = store.latest();
+  const resumed = checkpoint ? resume(job, checkpoint) : null;
   const { meta } = resumed ?? {};
   const options = { fresh: !job.resume, wanted: (entry: Decision) => isAhead(entry, meta) };
   const order = job.topic || job.publish || job.spec.gate ? new OrderLog(store.directory, options, store.fenced) : null;
@@ -94,24 +97,18 @@ export function begin(job: Job, store: CheckpointStore): Beginning {
     ...(job.topic && job.spec.join?.correct && { ids: resumed?.blocks.get(DEDUP)?.data.slice() }),
     ...(meta?.tally.schemas && { schemas: meta.tally.schemas }),
   };
-  return { store, resumed, order, start };
+  return { store, resumed, passedOver, order, start };
 }
 
 /**
- * The newest intact checkpoint of the job's directory, if the job resumes and there is one.
- * @throws output_exists when the directory holds a model and the job does not resume; checkpoint_mismatch
+ * What the job continues from: the newest intact checkpoint of its directory.
+ * @throws output_exists when the job does not resume; checkpoint_mismatch
  */
-function resume(job: Job, store: CheckpointStore): Resumed {
-  const { checkpoint, skipped } = store.latest();
-  if (!checkpoint) return null;
+function resume(job: Job, checkpoint: Checkpoint): Resumed {
   if (!job.resume) {
-    throw new HashbrookError(
-      "output_exists",
-      `${store.directory}: already holds a model (${checkpoint.examples} examples)`,
-      {
-        hint: "continue with --resume, or train into another --out directory",
-      },
-    );
+    throw new HashbrookError("output_exists", `${job.out}: already holds a model (${checkpoint.examples} examples)`, {
+      hint: "continue with --resume, or train into another --out directory",
+    });
   }
   const hash = specHash(job.spec);
   if (checkpoint.specHash !== hash) {
@@ -124,5 +121,5 @@ function resume(job: Job, store: CheckpointStore): Resumed {
     );
   }
   const ref = { examples: checkpoint.examples, checksum: checkpoint.chain[0].checksum };
-  return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint), skipped, ref };
+  return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint), ref };
 }

@@ -81,7 +81,7 @@ export class Trainer implements Consumer {
     this.sampling = NegativeSampling.of(job.spec);
     this.pending = PendingScores.of(job.spec, resumed?.blocks);
     this.saved = this.runMetrics.examples;
-    this.passedOver = resumed?.skipped ?? [];
+    this.passedOver = beginning.passedOver;
     this.dedup = dedupOf(job, resumed);
     this.meta = { ...(resumed?.meta ?? { position: null, sources: [], rejected_bytes: 0 }), ...started.meta };
     this.validation = new EpochValidation(job, store, resumed?.meta.validation);
@@ -253,6 +253,7 @@ export class Trainer implements Consumer {
       unsaved,
       freshness,
       started,
+      passed_over: this.passedOver,
       validation: this.validation.latest,
       truncated_letters: this.aside.truncated,
       ...(this.keeper && { gate: this.keeper.report() }),

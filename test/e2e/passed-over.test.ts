@@ -1,10 +1,12 @@
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { Scorer } from "../../src/serve/scorer.js";
 import { createServer } from "../../src/serve/server.js";
 import { evaluate } from "../../src/train/evaluation/evaluate.js";
+import type { Progress } from "../../src/train/metrics/report.js";
 import { predict } from "../../src/train/prediction/predict.js";
+import { train } from "../../src/train/train.js";
 import { DEEP_CROSSING, LR } from "../small-specs.js";
 import { report, run, temporary } from "./hashbrook.js";
 
@@ -69,6 +71,29 @@ it("export --dims reports a skipped damaged checkpoint, too", async () => {
   const { status, stdout, stderr } = await run(line);
   expect([status, stderr]).toEqual([0, expect.stringContaining(`hashbrook: skipped checkpoint ${cut}: `)]);
   expect(JSON.parse(stdout).passed_over).toMatchObject([{ path: cut }]);
+});
+
+it("train --resume says that the only checkpoint was copied without its manifest before it starts anew", async () => {
+  const copied = join(folder, "copied");
+  const args = ["train", "--model", LR, "--data", "simulate:2000:5", "--out", copied, "--resume"];
+  const { checkpoint } = await report(args);
+  rmSync(join(checkpoint, "manifest.json"));
+  const { status, stdout, stderr } = await run([...args, "--limit", "1000", "--json"]);
+  const line = `hashbrook: skipped checkpoint ${checkpoint}: `;
+  expect([status, stderr.split(line).length]).toEqual([0, 2]);
+  const made = JSON.parse(stdout.trim().split("\n").at(-1)!);
+  expect(made.passed_over).toEqual([{ path: checkpoint, reason: expect.stringContaining("manifest.json") }]);
+  expect(made.examples).toBe(1000);
+});
+
+it("a running trainer's progress names the checkpoints it has skipped", async () => {
+  const continued = join(folder, "continued");
+  cpSync(out, continued, { recursive: true });
+  const seen: unknown[] = [];
+  const onProgress = ({ passed_over }: Progress) => seen.push(passed_over);
+  await train({ model: LR, data: "simulate:200000:5", out: continued, resume: true, onProgress });
+  const path = join(continued, basename(damaged));
+  expect(seen[0]).toEqual([{ path, reason: expect.stringMatching(/bytes/) }]);
 });
 
 it("a server's readiness and metrics report a skipped damaged checkpoint", async () => {

@@ -172,6 +172,8 @@ export interface Progress {
   readonly lifecycle: LifecycleCounts | null;
   /** How the run started from another model; only in its first progress, null otherwise. */
   readonly started: StartReport | null;
+  /** Checkpoints of the run that could not be used, and why; the run continues an older one, or is new. */
+  readonly passed_over: readonly Skipped[];
   /** Resident memory of the process. */
   readonly memory_bytes: number;
   /** Share of the input read, 0..1; null when its size is unknown. */

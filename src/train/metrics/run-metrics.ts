@@ -138,6 +138,7 @@ export class RunMetrics {
       clipped: model.clipped,
       unsaved: 0,
       started: null,
+      passed_over: this.job.passedOver,
       seconds: this.seconds(),
       lifetime: quality(fresh.lifetime()),
       window: quality(this.latestWindow()),

@@ -37,6 +37,7 @@ export const noProgress: Progress = {
   done: null,
   freshness: null,
   started: null,
+  passed_over: [],
   lifecycle: null,
   source: null,
 };
