@@ -212,7 +212,7 @@ export function outputError(path: string, cause: unknown): HashbrookError {
 export function writeError(path: string, error: unknown): HashbrookError {
   if (error instanceof HashbrookError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(error) ?? "");
+  const full = ["ENOSPC", "EDQUOT"].includes(errorCode(error) ?? "");
   const hint = full
     ? "Free some space and run the command again (train: with --resume); what was saved before is intact."
     : outputHint(error);

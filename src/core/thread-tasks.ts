@@ -1,4 +1,5 @@
 import { parentPort } from "node:worker_threads";
+import { bytesOutsideHeap } from "./memory.js";
 import type { TaskEnd } from "./thread-pool.js";
 
 /** Memory (bytes) outside the heap that an idle thread may keep until its garbage is next collected. */
@@ -11,7 +12,7 @@ const MOST_KEPT_BYTES = 256 * 1024 * 1024;
 export function workTasks<Task>(work: (task: Task) => Promise<boolean>): void {
   parentPort!.on("message", async (task: Task) => {
     const clean = await work(task);
-    const small = process.memoryUsage().external <= MOST_KEPT_BYTES;
+    const small = bytesOutsideHeap() <= MOST_KEPT_BYTES;
     parentPort!.postMessage((clean && small ? "reusable" : "spent") satisfies TaskEnd);
   });
 }

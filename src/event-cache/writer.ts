@@ -130,7 +130,7 @@ export class CacheWriter {
 /** The error for a cache that could not be written. */
 export function cacheWriteError(directory: string, cause: unknown): HashbrookError {
   if (cause instanceof HashbrookError) return cause;
-  const full = ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(cause) ?? "");
+  const full = ["ENOSPC", "EDQUOT"].includes(errorCode(cause) ?? "");
   const hint = full
     ? "free some space, or name an --out directory on another disk"
     : (hintOf(cause) ?? "check that --out is a writable directory");

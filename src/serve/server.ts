@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { checkArguments } from "../core/arguments.js";
 import { systemClock } from "../core/clock.js";
 import { HashbrookError } from "../core/errors.js";
+import { residentBytes } from "../core/memory.js";
 import type { Explorer } from "./explore/policy.js";
 import { Admission } from "./http/admission.js";
 import { type AppOptions, BODY_LIMIT, createApp } from "./http/app.js";
@@ -124,17 +125,20 @@ function lasting(): () => boolean {
 function shed(app: FastifyInstance, metrics: ServeMetrics, options: ServerOptions): void {
   const { rateLimit: perSecond, tokens } = options;
   const staysBehind = lasting();
-  app.register(underPressure, {
-    maxEventLoopDelay: options.maxEventLoopDelay ?? MAX_EVENT_LOOP_DELAY_MS,
-    sampleInterval: SAMPLE_MS,
-    pressureHandler: async (request) => {
-      if (request.routeOptions.config.open || !staysBehind()) return;
-      metrics.refused("overloaded");
-      throw new HashbrookError("overloaded", "the server is overloaded: its event loop is behind", {
-        hint: "retry after the time given in Retry-After",
-      });
-    },
-  });
+  // It samples the memory, too: where the system does not tell, only the queue's limit refuses requests.
+  const watched = residentBytes() > 0;
+  if (watched)
+    app.register(underPressure, {
+      maxEventLoopDelay: options.maxEventLoopDelay ?? MAX_EVENT_LOOP_DELAY_MS,
+      sampleInterval: SAMPLE_MS,
+      pressureHandler: async (request) => {
+        if (request.routeOptions.config.open || !staysBehind()) return;
+        metrics.refused("overloaded");
+        throw new HashbrookError("overloaded", "the server is overloaded: its event loop is behind", {
+          hint: "retry after the time given in Retry-After",
+        });
+      },
+    });
   if (perSecond === undefined) return;
   const max = Math.ceil(perSecond);
   app.register(rateLimit, {

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
-import { type Files, nodeFiles } from "../../src/core/files.js";
+import { type Files, nodeFiles, writeError } from "../../src/core/files.js";
 import { Rng } from "../../src/core/rng.js";
+import { cacheWriteError } from "../../src/event-cache/writer.js";
 import { type Fault, FaultyFiles } from "./faulty-files.js";
 import { inMemory, type MemoryFiles, onDisk } from "./memory-files.js";
 import { content, errorOf, sorted, temporaryDirectory } from "./samples.js";
@@ -179,6 +180,12 @@ describe("a failed save", () => {
       expect(error.hint).toMatch(hint);
       expect(nodeFiles.list(directory)).toEqual([]);
     }
+  });
+
+  it("names the limit of file sizes, not the disk's space, when a file is too large for the file system", () => {
+    const tooLarge = Object.assign(new Error("EFBIG: file too large, write"), { code: "EFBIG" });
+    for (const error of [writeError("run/checkpoint-000000000001", tooLarge), cacheWriteError("cache", tooLarge)])
+      expect(error.hint).toMatch(/ulimit -f/);
   });
 
   it("continues after short writes", () => {

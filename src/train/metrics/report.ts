@@ -174,7 +174,7 @@ export interface Progress {
   readonly started: StartReport | null;
   /** Checkpoints of the run that could not be used, and why; the run continues an older one, or is new. */
   readonly passed_over: readonly Skipped[];
-  /** Resident memory of the process. */
+  /** Resident memory of the process; 0 if the system does not tell. */
   readonly memory_bytes: number;
   /** Share of the input read, 0..1; null when its size is unknown. */
   readonly done: number | null;

@@ -3,6 +3,7 @@ import type { Block, SavedBlocks } from "../../core/blocks.js";
 import type { Clock } from "../../core/clock.js";
 import { grouped } from "../../core/digits.js";
 import { HashbrookError } from "../../core/errors.js";
+import { residentBytes } from "../../core/memory.js";
 import { isHashed } from "../../fields/index.js";
 import { DistinctCounts } from "../../metrics/distinct.js";
 import type { ProgressiveMetrics } from "../../metrics/progressive.js";
@@ -153,7 +154,7 @@ export class RunMetrics {
       table_rows: sizes.reduce((sum, { rows }) => sum + rows, 0),
       table_bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
       lifecycle: countsOf(model.tables.flatMap(({ stores }) => stores)),
-      memory_bytes: process.memoryUsage.rss(),
+      memory_bytes: residentBytes(),
       done: this.done,
       freshness: null,
       warnings: this.warnings ?? [],
