@@ -245,13 +245,12 @@ export class Trainer implements Consumer {
 
   progress(): Omit<Progress, "source"> {
     const unsaved = this.runMetrics.examples - this.saved;
-    const freshness = this.publication?.freshness.percentiles() ?? null;
     const started = this.startTold ? null : this.started;
     this.startTold = true;
     return {
       ...this.runMetrics.progress(this.model),
       unsaved,
-      freshness,
+      freshness: this.publication?.freshness.percentiles() ?? null,
       started,
       passed_over: this.passedOver,
       validation: this.validation.latest,
