@@ -88,7 +88,7 @@ function guessed(columns: readonly Facts[], lists: readonly string[]): Facts {
   if (two.length === 1 || (two[0] === columns[0] && two[0]?.from === "c1")) return two[0];
   if (lists.length > 0)
     throw new HashbrookError("usage", `cannot infer the label column: ${lists[0]} lists several items in a line`, {
-      hint: 'an event has one label: write a line for each item (README: "A line for each candidate"), or give --label COLUMN',
+      hint: 'an event has one label: write a line for each item (features/README.md: "Lists of impressions"), or give --label COLUMN',
     });
   if (columns.length === 0) throw new HashbrookError("usage", "the events have nothing that a spec can name");
   throw new HashbrookError("usage", "cannot infer the label column", { hint: candidatesOf(columns, two) });

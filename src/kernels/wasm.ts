@@ -34,7 +34,7 @@ function newMemory(shared: boolean): WebAssembly.Memory {
     return new WebAssembly.Memory({ initial: 16, maximum: 65536, shared });
   } catch (cause) {
     throw new HashbrookError("runtime_unavailable", "no address space for the memory of a kernel", {
-      hint: "a kernel reserves about 10 GiB of addresses, of which it uses few: lift the limit (ulimit -v unlimited)",
+      hint: "a kernel reserves about 10 GiB of address space, and uses little of it: lift the limit (ulimit -v unlimited)",
       cause,
     });
   }
