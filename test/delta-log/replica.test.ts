@@ -238,6 +238,34 @@ describe("a replica", () => {
     expect(ahead.ahead).toBe(7_200_000);
   });
 
+  it("stays ready when a clock is set by an hour: the next entry was sent after the one before it", async () => {
+    let set = 0;
+    const { history, replica, clock, end } = await followed((elapsed) => elapsed + set);
+    for (const version of [2, 3, 4]) {
+      clock.elapsed += 1000;
+      await history.entry();
+      await until(() => replica.live?.version === version);
+      expect(replica.status().staleness).toBeLessThan(10);
+      set += version === 3 ? -7_200_000 : 3_600_000;
+    }
+    await end();
+  });
+
+  it("knows how far a clock was set from two entries, which cannot be later than the time between them", () => {
+    const skew = new ClockSkew();
+    skew.add(50, 0);
+    // Late: nothing arrived for a minute.
+    skew.add(60_040, 60_000);
+    expect(skew.ahead).toBe(50);
+    skew.add(20, 61_000);
+    skew.add(3_600_030, 62_000);
+    expect(skew.ahead).toBe(3_599_030);
+    skew.add(3_600_010, 63_000);
+    expect(skew.ahead).toBe(3_599_030);
+    skew.add(40, 64_000);
+    expect(skew.ahead).toBe(40);
+  });
+
   it("treats what a restarted trainer sends again, byte for byte, as duplicates", async () => {
     const log = new MemoryLog();
     const trainer = new TinyTrainer();
