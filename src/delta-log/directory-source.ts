@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Files, nodeFiles } from "../core/files.js";
 import type { Delivery, DeltaSource, FollowFrom } from "./delta-log.js";
-import { type Listing, type LogFile, listLog, readFrames, wholeSnapshot } from "./directory.js";
+import { type Listing, type LogFile, listLog, readFrames, type WriterMark, wholeSnapshot } from "./directory.js";
 import { readFacts } from "./entry.js";
 import type { KeptPlace } from "./live.js";
 import { pause } from "./pause.js";
@@ -22,39 +22,30 @@ export class DirectorySource implements DeltaSource {
   }
 
   async *follow(from: FollowFrom, signal: AbortSignal): AsyncGenerator<Delivery> {
-    let writer: string | undefined;
-    /** The snapshot begun with, or the entry from which a later writer continues; null before there is one. */
-    let start: number | null = null;
-    let taken = new Set<string>();
+    const place = new Place();
     for (let told = false; !signal.aborted; await pause(this.pollMs, signal)) {
       const listing = listLog(this.files, this.directory);
-      const mark = listing.writers.at(-1);
-      if (mark && mark.name !== writer) {
-        if (start !== null) start = Math.min(start, mark.number - 1);
-        taken = new Set([...taken].filter((name) => numberOf(name) < mark.number));
-      }
-      writer = mark?.name;
-      if (start === null && from.after && goesOn(listing, from.after)) start = from.after.number;
-      if (start === null) {
-        const snapshot = yield* this.newest(listing, from, taken);
-        if (snapshot) {
-          yield* this.read(snapshot);
-          start = snapshot.number;
-        }
-      }
-      if (start === null) continue;
-      if (this.makesUp(listing, from, taken)) return;
-      const names = new Set([...listing.deltas, ...listing.snapshots].map(({ name }) => name));
-      taken = new Set([...taken].filter((name) => names.has(name)));
-      for (const file of listing.deltas) {
-        // By name and not by number: a foreign file must not hide those with lower numbers.
-        if (file.number <= start || taken.has(file.name)) continue;
-        taken.add(file.name);
-        yield* this.read(file);
-      }
+      place.enter(listing.writers.at(-1));
+      if (place.start === null) yield* this.begin(place, listing, from);
+      if (place.start === null) continue;
+      if (this.makesUp(listing, from, place)) return;
+      place.forget(listing);
+      for (const file of listing.deltas) if (place.take(file)) yield* this.read(file);
       if (!told) yield { type: "caught-up" };
       told = true;
     }
+  }
+
+  /** Goes on after the entry that the follower has, or else reads a snapshot, if there is one. */
+  private *begin(place: Place, listing: Listing, from: FollowFrom): Generator<Delivery> {
+    if (from.after && goesOn(listing, from.after)) {
+      place.start = from.after.number;
+      return;
+    }
+    const snapshot = yield* this.newest(listing, from, place);
+    if (!snapshot) return;
+    yield* this.read(snapshot);
+    place.start = snapshot.number;
   }
 
   async run(): Promise<string | null> {
@@ -68,7 +59,7 @@ export class DirectorySource implements DeltaSource {
   private *newest(
     { snapshots, deltas }: Listing,
     from: FollowFrom,
-    taken: Set<string>,
+    { taken }: Place,
   ): Generator<Delivery, LogFile | undefined> {
     const run = from.run ?? this.runOf(deltas);
     for (const file of [...snapshots].reverse()) {
@@ -82,7 +73,7 @@ export class DirectorySource implements DeltaSource {
   }
 
   /** Whether there is a complete snapshot to start over with, since an entry is missing. */
-  private makesUp({ snapshots }: Listing, { missing, run }: FollowFrom, taken: Set<string>): boolean {
+  private makesUp({ snapshots }: Listing, { missing, run }: FollowFrom, { taken }: Place): boolean {
     if (missing === null) return false;
     const later = snapshots.filter(({ name, number }) => number >= missing && !taken.has(name));
     for (const { name } of later) taken.add(name);
@@ -113,6 +104,37 @@ export class DirectorySource implements DeltaSource {
     } catch (error) {
       yield { type: "damaged", reason: `${name}: ${error instanceof Error ? error.message : error}` };
     }
+  }
+}
+
+/** How far a follower has read the log. */
+class Place {
+  /** The snapshot begun with, or the entry from which a later writer continues; null before there is one. */
+  start: number | null = null;
+  /** Names of files that were read, or cannot be. */
+  taken = new Set<string>();
+  private writer: string | undefined;
+
+  /** A later writer may write entries again that were read. */
+  enter(mark: WriterMark | undefined): void {
+    if (mark && mark.name !== this.writer) {
+      if (this.start !== null) this.start = Math.min(this.start, mark.number - 1);
+      this.taken = new Set([...this.taken].filter((name) => numberOf(name) < mark.number));
+    }
+    this.writer = mark?.name;
+  }
+
+  /** Removes the names of files that are gone. */
+  forget({ deltas, snapshots }: Listing): void {
+    const names = new Set([...deltas, ...snapshots].map(({ name }) => name));
+    this.taken = new Set([...this.taken].filter((name) => names.has(name)));
+  }
+
+  /** Whether a delta is to be read now. By name and not by number: a foreign file must not hide those with lower numbers. */
+  take({ name, number }: LogFile): boolean {
+    if (number <= this.start! || this.taken.has(name)) return false;
+    this.taken.add(name);
+    return true;
   }
 }
 

@@ -40,26 +40,18 @@ export function fit(
   proposal: Proposal,
   budget: number,
 ): Fitted | null {
-  const { small, tuned } = split(tables, budget);
-  const kept = Object.fromEntries(small.map(({ table, bytes }) => [table.name, bytes]));
+  const shares = split(tables, budget);
+  const { small, tuned } = shares;
   const left = budget - small.reduce((sum, { bytes }) => sum + bytes, 0);
-  const bounds = new Map<string, { least?: number; most?: number }>();
-  let room = left;
   const least = Math.min(LEAST_BYTES, left / tuned.length / 4);
-  // Every try sets the same members again.
-  let document: SpecDocument | undefined;
+  const bounds = new Map<string, Bound>();
+  const document = full.copy();
+  let room = left;
   for (let i = 0; i < TRIES; i++) {
-    const parts = tuned.map(
-      (table) => [table.name, partOf(table, proposal, { least, ...bounds.get(table.name) })] as const,
-    );
+    const parts = tuned.map((table) => [table.name, partOf(table, proposal, { least, ...bounds.get(table.name) })]);
     const bytes = sharedOut(room, Object.fromEntries(parts));
     if (bytes === null) return null;
-    document ??= full.copy();
-    for (const { table, bytes } of small) put(document, table, { options: table.options }, bytes, kept);
-    for (const table of tuned)
-      put(document, table, own(proposal.tables, table.name) ?? { options: table.options }, bytes[table.name], kept);
-    for (const [path, value] of Object.entries(proposal.values ?? {})) document.set(pathParts(path), value);
-    const spec = acceptedDocument(document, "proposal.yaml");
+    const spec = filledIn(document, shares, proposal, bytes);
     if (spec === null) return null;
     const found = newBounds(spec, tuned, bytes);
     const taken = mostBytes(spec);
@@ -71,12 +63,36 @@ export function fit(
   return null;
 }
 
+/** Bytes that a table needs, and that it can use. */
+interface Bound {
+  readonly least?: number;
+  readonly most?: number;
+}
+
+/**
+ * Gives every table its bytes. Every try sets the same members of the document again.
+ * @returns null if the spec language refuses the result
+ */
+function filledIn(
+  document: SpecDocument,
+  { small, tuned }: ReturnType<typeof split>,
+  proposal: Proposal,
+  bytes: Readonly<Record<string, number>>,
+): CompiledSpec | null {
+  const kept = Object.fromEntries(small.map(({ table, bytes }) => [table.name, bytes]));
+  for (const { table, bytes } of small) put(document, table, { options: table.options }, bytes, kept);
+  for (const table of tuned)
+    put(document, table, own(proposal.tables, table.name) ?? { options: table.options }, bytes[table.name], kept);
+  for (const [path, value] of Object.entries(proposal.values ?? {})) document.set(pathParts(path), value);
+  return acceptedDocument(document, "proposal.yaml");
+}
+
 /** What a table's name stands for, and not what every object has under it (constructor). */
 function own<T>(of: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(of, name) ? of[name] : undefined;
 }
 
-function partOf(table: TunedTable, { tables }: Proposal, bound: { least?: number; most?: number } = {}): Part {
+function partOf(table: TunedTable, { tables }: Proposal, bound: Bound = {}): Part {
   const { weight = table.bytes, most = Number.POSITIVE_INFINITY } = own(tables, table.name) ?? {};
   return { weight, least: bound.least, most: Math.min(most, bound.most ?? Number.POSITIVE_INFINITY) };
 }
@@ -129,8 +145,8 @@ function newBounds(
   spec: CompiledSpec,
   tuned: readonly TunedTable[],
   bytes: Readonly<Record<string, number>>,
-): [string, { least?: number; most?: number }][] {
-  return tuned.flatMap((table): [string, { least?: number; most?: number }][] => {
+): [string, Bound][] {
+  return tuned.flatMap((table): [string, Bound][] => {
     const compiled = spec.tables.find(({ name }) => name === table.name);
     if (!compiled || kindOf(compiled.encoding).rows !== "growing") return [];
     const least = leastBytes(compiled, table);

@@ -1,5 +1,6 @@
 import { batchLayout } from "../core/batch.js";
-import type { SavedBlocks } from "../core/blocks.js";
+import type { Block, SavedBlocks } from "../core/blocks.js";
+import type { Slot } from "../core/row-layout.js";
 import { type ParameterAxes, parameterAxes } from "../graph/axes.js";
 import { towerShape } from "../model/tower-shape.js";
 import { DenseOptimizer } from "../optimizers/dense.js";
@@ -94,17 +95,20 @@ function takeState(
     for (const slot of slots) {
       const block = blocks.get(`dense/${name}/${slot.name}`);
       const old = savedFloats(saved, name, slot.name);
-      if (!block || !old) continue;
-      const fresh = new Float32Array(block.data.slice().buffer);
-      const whole = at.length === old.length && at.every((place, i) => place === i);
-      if (slot.shared ? whole : true)
-        blocks.set(block.name, { ...block, data: asBytes(slot.shared ? old : laid(fresh, old, at)) });
+      const taken = block && old && slotOf(slot, block, old, at);
+      if (taken) blocks.set(block.name, { ...block, data: asBytes(taken) });
     }
   }
   const powers = saved.get("dense/powers");
   if (powers && blocks.has("dense/powers"))
     blocks.set("dense/powers", { ...blocks.get("dense/powers")!, data: powers.data });
   dense.restore(blocks);
+}
+
+/** A slot of a weight; null if it is one for the whole weight, of which not everything was taken. */
+function slotOf({ shared }: Slot, { data }: Block, old: Float32Array, places: Int32Array): Float32Array | null {
+  if (!shared) return laid(new Float32Array(data.slice().buffer), old, places);
+  return places.length === old.length && places.every((place, i) => place === i) ? old : null;
 }
 
 const asBytes = ({ buffer, byteOffset, byteLength }: Float32Array) => new Uint8Array(buffer, byteOffset, byteLength);

@@ -205,15 +205,7 @@ export class ServeMetrics {
       labelNames: ["model", "label", "slice", "probability"],
       collect() {
         this.reset();
-        for (const model of models.all) {
-          for (const [label, { slices }] of model.labelled) {
-            for (const { slice, ...ratios } of slices) {
-              const of = { model: model.called, label, slice: slice ?? "" };
-              for (const probability of ["raw", "calibrated"] as const)
-                if (ratios[probability] !== null) this.set({ ...of, probability }, ratios[probability]);
-            }
-          }
-        }
+        for (const [labels, ratio] of ratiosOf(models)) this.set(labels, ratio);
       },
     });
   }
@@ -240,11 +232,9 @@ export class ServeMetrics {
       labelNames: ["model", "label"],
       collect(this: Gauge<"model" | "label"> | Counter<"model" | "label">) {
         this.reset();
-        for (const model of models.all) {
-          for (const [label, scorer] of model.labelled) {
-            const value = read(scorer.health());
-            if (value !== null) this.inc({ model: model.called, label }, value);
-          }
+        for (const { scorer, ...of } of labelledOf(models)) {
+          const value = read(scorer.health());
+          if (value !== null) this.inc(of, value);
         }
       },
     });
@@ -260,3 +250,17 @@ const counted = {
   damaged: "Damaged messages and parts skipped",
   resyncs: "Times the log was read again from a snapshot (resynchronization)",
 } as const;
+
+function* labelledOf(models: Models) {
+  for (const { called, labelled } of models.all)
+    for (const [label, scorer] of labelled) yield { model: called, label, scorer };
+}
+
+/** The ratios that have a value, with their labels. */
+function* ratiosOf(models: Models) {
+  for (const { scorer, ...of } of labelledOf(models))
+    for (const { slice, ...ratios } of scorer.slices)
+      for (const probability of ["raw", "calibrated"] as const)
+        if (ratios[probability] !== null)
+          yield [{ ...of, slice: slice ?? "", probability }, ratios[probability]] as const;
+}

@@ -5,7 +5,7 @@ import type { Decoder } from "../../decode/decoder.js";
 import type { TopicSchemas } from "../../schema-registry/topic-schemas.js";
 import type { PartitionedLog } from "../../sources/partitioned-log.js";
 import type { DecodedBatch } from "../stream.js";
-import type { Merge } from "./merge.js";
+import type { Merge, MessageRun } from "./merge.js";
 import { OpenBatch } from "./open-batch.js";
 import { schemaHeader } from "./schema-header.js";
 
@@ -45,39 +45,84 @@ export async function* decodedMessages(
   decoder: Decoder,
   options: TopicStreamOptions,
 ): AsyncGenerator<DecodedBatch> {
-  const { clock, lingerMs, wanted = () => Number.POSITIVE_INFINITY } = options;
-  const batch = new OpenBatch(decoder, { topic: log.topic, whole: options.whole ?? false });
-  let remaining = options.limit;
-  let openedAt = 0;
-  let turnedAt = 0;
-  const take = (): DecodedBatch => {
-    const taken = batch.take(merge, options.buffer());
-    remaining -= taken.rows;
-    return taken;
-  };
-  while (remaining > 0) {
-    const due = batch.messages > 0 && (log.failed || clock.now() - openedAt >= lingerMs);
-    const next = merge.next(due);
+  const filling = new Filling(log, merge, decoder, options);
+  while (filling.remaining > 0) {
+    const next = merge.next(filling.due);
     if (next === "end") {
-      if (options.reportsEnd) yield { ...take(), epochs: 1 };
-      else if (batch.messages > 0) yield take();
+      if (options.reportsEnd) yield { ...filling.take(), epochs: 1 };
+      else yield* filling.rest();
       return;
     }
-    if (next === "wait") await log.wait(batch.messages > 0 ? Math.max(1, openedAt + lingerMs - clock.now()) : IDLE_MS);
-    else if (next === "close") {
-      // After a checkpoint taken exactly at a close, that close comes again.
-      if (batch.messages > 0) yield take();
-    } else {
-      await options.schemas?.need(next.messages, [next.from, next.to], schemaHeader);
-      if (batch.messages === 0) openedAt = clock.now();
-      const { count, full } = batch.decode(next, Math.min(remaining, wanted()));
-      merge.take(next, count);
-      if (full) yield take();
-      if (clock.now() - turnedAt >= TURN_MS) {
-        await setImmediate();
-        turnedAt = clock.now();
-      }
+    if (next === "wait") await filling.wait();
+    // After a checkpoint taken exactly at a close, that close comes again.
+    else if (next === "close") yield* filling.rest();
+    else {
+      if (await filling.decode(next)) yield filling.take();
+      await filling.turn();
     }
   }
-  if (batch.messages > 0) yield take();
+  yield* filling.rest();
+}
+
+/** A topic's batches, one after the other. */
+class Filling {
+  /** Events still to be read. */
+  remaining: number;
+  private readonly log: PartitionedLog;
+  private readonly merge: Merge;
+  private readonly options: TopicStreamOptions;
+  private readonly batch: OpenBatch;
+  private openedAt = 0;
+  private turnedAt = 0;
+
+  constructor(log: PartitionedLog, merge: Merge, decoder: Decoder, options: TopicStreamOptions) {
+    this.log = log;
+    this.merge = merge;
+    this.options = options;
+    this.batch = new OpenBatch(decoder, { topic: log.topic, whole: options.whole ?? false });
+    this.remaining = options.limit;
+  }
+
+  /** Whether the batch should not wait for further messages. */
+  get due(): boolean {
+    return this.batch.messages > 0 && (this.log.failed || this.lingering <= 0);
+  }
+
+  /** Milliseconds that the batch may still wait. */
+  private get lingering(): number {
+    return this.openedAt + this.options.lingerMs - this.options.clock.now();
+  }
+
+  wait(): Promise<void> {
+    return this.log.wait(this.batch.messages > 0 ? Math.max(1, this.lingering) : IDLE_MS);
+  }
+
+  /** Decodes messages into the batch. @returns whether it is full */
+  async decode(run: MessageRun): Promise<boolean> {
+    const { batch, merge, options } = this;
+    await options.schemas?.need(run.messages, [run.from, run.to], schemaHeader);
+    if (batch.messages === 0) this.openedAt = options.clock.now();
+    const { count, full } = batch.decode(run, Math.min(this.remaining, options.wanted?.() ?? Number.POSITIVE_INFINITY));
+    merge.take(run, count);
+    return full;
+  }
+
+  /** Lets the client library run, if it is time. */
+  async turn(): Promise<void> {
+    const { clock } = this.options;
+    if (clock.now() - this.turnedAt < TURN_MS) return;
+    await setImmediate();
+    this.turnedAt = clock.now();
+  }
+
+  take(): DecodedBatch {
+    const taken = this.batch.take(this.merge, this.options.buffer());
+    this.remaining -= taken.rows;
+    return taken;
+  }
+
+  /** What has been decoded since the last batch. */
+  *rest(): Generator<DecodedBatch> {
+    if (this.batch.messages > 0) yield this.take();
+  }
 }
