@@ -121,6 +121,16 @@ describe("a file a day", () => {
     expect(digests(out)).toEqual(before);
   });
 
+  it("is not learned again from a copy, or its own beginning, that is given after it, too: the report said skipped", async () => {
+    await learn(days[0]);
+    const [copy, part] = ["copy.tsv", "part.tsv"].map((name) => join(folder, name));
+    writeFileSync(copy, contents[0]);
+    writeFileSync(part, contents[0].subarray(0, contents[0].indexOf("\n", contents[0].length >> 1) + 1));
+    const again = await learn([days[0], copy, part]);
+    expect([again.examples, again.examples_this_run]).toEqual([DAY, 0]);
+    expect(again.known_files.map(({ name }) => name)).toEqual([days[0], copy, part]);
+  });
+
   it("--again learns it once more; its events count as seen", async () => {
     const first = await learn(days[0]);
     await learn(days[0], { again: true, limit: 1024 });

@@ -157,7 +157,7 @@ class Planner {
     if (list && (await this.holdsOutTheSame(list))) return this.goOn(list);
     const { inputs, begins, known } = await this.unlearned(this.inputs, 0, all);
     if (inputs.length > 0) return this.anew(inputs, begins, known, all);
-    if (list) return { ...(await this.goOn(list)), known };
+    if (list) return { ...(await this.goOn(list.slice(0, this.start.fingerprints.length))), known };
     throw alreadyLearned(known);
   }
 
