@@ -9,6 +9,7 @@ import { keysOf } from "../spec/keys.js";
 import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
 import type { RowStore, Table } from "../tables/table.js";
+import { Best } from "./best.js";
 import { Names } from "./names.js";
 
 /** What to show of a checkpoint. */
@@ -262,38 +263,47 @@ function describeStore({ spec, layout, rows, capacity, bytes, lifecycle }: RowSt
 
 /** The rows with the largest norm, or the nearest to `to` by cosine. */
 function topRows(table: Table, top: number, to?: readonly number[]): InspectedRow[] {
-  let best: InspectedRow[] = [];
-  const rank = (row: InspectedRow) => row.similarity ?? row.norm;
+  const best = new Best<InspectedRow>(top);
   const { dim } = table.spec;
   const vectors = table.stores.filter(({ layout }) => layout.dim === dim);
   for (const { keys, weights } of chunksOf(vectors)) {
-    const rows = Array.from(keys, (key, i): InspectedRow => {
-      const values = Array.from(weights.subarray(i * dim, (i + 1) * dim));
-      const norm = Math.hypot(...values);
-      return { key: hex64(key), norm, weights: values, ...(to && { similarity: cosine(values, to) }) };
-    });
-    best = [...best, ...rows].sort((a, b) => rank(b) - rank(a)).slice(0, top);
+    for (let i = 0; i < keys.length; i++) {
+      const row = weights.subarray(i * dim, (i + 1) * dim);
+      const norm = normOf(row);
+      const similarity = to && cosine(row, to);
+      best.offer(similarity ?? norm, () => {
+        return { key: hex64(keys[i]), norm, weights: Array.from(row), ...(to && { similarity }) };
+      });
+    }
   }
-  return best;
+  return best.items;
 }
 
 /** The largest in descending order, and the smallest in ascending order; no row is in both. */
 function heaviestRows(table: Table, most: number): HeavyRow[] {
-  let [high, low]: HeavyRow[][] = [[], []];
+  const [high, low] = [new Best<HeavyRow>(most), new Best<HeavyRow>(most)];
   for (const { keys, weights } of chunksOf(table.stores.filter(({ layout }) => layout.dim === 1))) {
-    const rows = Array.from(keys, (key, i): HeavyRow => ({ key: hex64(key), weight: weights[i] }));
-    const signed = (sign: number) => rows.filter(({ weight }) => weight * sign > 0);
-    high = [...high, ...signed(1)].sort((a, b) => b.weight - a.weight).slice(0, most);
-    low = [...low, ...signed(-1)].sort((a, b) => a.weight - b.weight).slice(0, most);
+    for (let i = 0; i < keys.length; i++) {
+      const weight = weights[i];
+      if (weight !== 0) (weight > 0 ? high : low).offer(Math.abs(weight), () => ({ key: hex64(keys[i]), weight }));
+    }
   }
-  return [...high, ...low];
+  return [...high.items, ...low.items];
 }
 
 function* chunksOf(stores: readonly RowStore[]) {
   for (const store of stores) yield* store.exportRows();
 }
 
-function cosine(a: readonly number[], b: readonly number[]): number {
-  const lengths = Math.hypot(...a) * Math.hypot(...b);
-  return lengths > 0 ? a.reduce((sum, x, i) => sum + x * b[i], 0) / lengths : 0;
+function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const lengths = normOf(a) * normOf(b);
+  return lengths > 0 ? product(a, b) / lengths : 0;
+}
+
+const normOf = (vector: ArrayLike<number>): number => Math.sqrt(product(vector, vector));
+
+function product(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
 }
