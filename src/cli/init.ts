@@ -37,7 +37,7 @@ export function initCommand(): Command {
     )
     .addOption(new Option("--tower <name>", "architecture of the model").choices(draftTowers).default(draftTowers[0]))
     .option("--name <name>", "name of the model (default: the file's name)")
-    .option("--rows <n>", "events to read", counting, 10_000)
+    .option("--rows <n>", "events to read", counting, 50_000)
     .option("--force", "overwrite --out")
     .option("--json", "print the report as one JSON object, the last line of stdout")
     .addHelpText(

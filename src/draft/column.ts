@@ -34,7 +34,19 @@ export interface Facts extends Column {
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** Texts that stand for a missing number. */
-const NULLS = new Set(["NA", "N/A", "n/a", "na", "null", "NULL", "None", "none", "nan", "NaN", "\\N", "-", "?"]);
+const NULLS = new Set(
+  ["NA", "N/A", "n/a", "na", "null", "NULL", "None", "none", "nan", "NaN", "\\N", "-", "?"].concat([
+    ".",
+    "#N/A",
+    "<NA>",
+    "unknown",
+    "Unknown",
+    "missing",
+    "Missing",
+  ]),
+);
+/** True for a text that stands for a missing number. */
+export const isNull = (text: string) => NULLS.has(text) || text.trim() === "";
 /** The comma of `4,5`, or of `1.234,50`; among some, whole numbers may have none. */
 const COMMA_NUMBER = /^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$/;
 const SEPARATORS = ["|", ";", ",", " "];
@@ -54,8 +66,8 @@ export function factsOf({ from, values }: Column): Facts {
   const texts = present.map(textOf);
   const counts = counted(texts);
   const facts = { ...none, counts, distinct: counts.size, shape: "text" as const };
-  const nulls = [...counts.keys()].filter((text) => NULLS.has(text));
-  const numbers = texts.filter((text) => !NULLS.has(text));
+  const nulls = [...counts.keys()].filter(isNull);
+  const numbers = texts.filter((text) => !isNull(text));
   if (numbers.length > 0 && numbers.every(isNumber)) {
     const sorted = Float64Array.from(numbers, Number).sort();
     const quoted = present.some((value) => typeof value === "string");

@@ -1,4 +1,5 @@
 import { cellsIn } from "../decode/header.js";
+import { isNull } from "./column.js";
 import type { Events, Written } from "./events.js";
 
 const SEPARATORS = ["\t", ",", ";", "|", "\x01"];
@@ -39,15 +40,19 @@ export function delimitedEvents(lines: readonly string[], separator: string, mos
 }
 
 /**
- * True if the first line has column names: no numbers, and none a value of its column further down. Some may be empty
- * (an index) or repeated (joined tables).
+ * True if the first line has column names: no numbers, and none a value of its column further down, unless it names
+ * numbers elsewhere (`y,week` above `y,2` and `n,11`). Some may be empty (an index) or repeated (joined tables).
  */
 function isHeader([first, ...rows]: readonly (readonly string[])[]): true | undefined {
   const isName = (cell: string) => Number.isNaN(Number(cell)) && !/^\d{4}-\d\d-\d\d/.test(cell);
   const names = first.map((cell, i) => ({ cell, i })).filter(({ cell }) => cell !== "");
-  const fit = names.every(({ cell, i }) => isName(cell) && rows.every((row) => row[i] !== cell));
-  return (names.length > 0 && fit) || undefined;
+  if (names.length === 0 || !names.every(({ cell }) => isName(cell))) return undefined;
+  const recurs = names.some(({ cell, i }) => rows.some((row) => row[i] === cell));
+  return !recurs || names.some(({ cell, i }) => !isNull(cell) && isNumbers(rows.map((row) => row[i]))) || undefined;
 }
+
+const isNumbers = (cells: readonly string[]) =>
+  cells.length > 0 && cells.every((cell) => cell?.trim() && Number.isFinite(Number(cell)));
 
 /** The cells of a line; if tabs separate them, quotes (RFC 4180) are part of a cell. */
 const cellsOf = (line: string, separator: string): string[] => cellsIn(line, separator, separator !== "\t");

@@ -26,7 +26,7 @@ export interface DraftOptions {
   readonly tower?: (typeof draftTowers)[number] | undefined;
   /** The name of the model. Default: the file's name. */
   readonly name?: string | undefined;
-  /** Number of events to read. Default 10,000. */
+  /** Number of events to read. Default 50,000. */
   readonly rows?: number | undefined;
 }
 
@@ -59,7 +59,9 @@ export interface Draft {
 /** The towers that a draft can have. */
 export const draftTowers = ["deep_crossing", "lr"] as const;
 
-const ROWS = 10_000;
+const ROWS = 50_000;
+/** Of data with at most this many events, all in the sample, a model learns more with a longer warm-up. */
+const FEW_EVENTS = 10_000;
 const ENDINGS = /(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|arrow|avro|gz|zst))+$/i;
 
 /**
@@ -88,7 +90,7 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
   const roles = rolesOf(facts, { ...options, tower, lists, nameless: events.written.names !== undefined });
   if (roles.fields.length === 0) throw nothingToLearn(file, roles.left);
   const name = options.name ?? nameOf(basename(file).replace(ENDINGS, ""));
-  const spec = specText({ name, tower, events, small: whole, ...roles });
+  const spec = specText({ name, tower, events, small: whole && events.rows <= FEW_EVENTS, ...roles });
   const compiled = parseSpec(spec, "the draft");
   const again = inputsFor(data).every(({ repeatable }) => repeatable);
   return {

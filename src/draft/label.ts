@@ -16,13 +16,15 @@ export interface DraftLabel {
 
 /** Common names of labels, the most certain first; `is_click`, `hasClicked` are those of `click`, `clicked`. */
 const NAMES =
-  "label click clicked target y conversion converted attributed purchase purchased bought buy booking booked response outcome install installed recommended survived churn churned exited fraud".split(
+  "label click clicked target y conversion converted attributed purchase purchased bought buy booking booked response outcome install installed recommended survived churn churned exited fraud subscribe subscribed class".split(
     " ",
   );
 /** Names of columns whose large values are the positives. */
 const GRADES = ["rating", "stars", "score", "grade"];
 /** Words for a positive label. */
 const YES = new Set("yes y true t click clicked buy bought purchase purchased pos positive 1".split(" "));
+/** What a person is: hardly ever a label, though it often has two values. */
+const PERSONAL = /^(sex|gender|male|female)$/i;
 /** Columns with at most this many values are shown with them. */
 const FEW = 10;
 /** Items with a label each: `N10-0 N11-1`. */
@@ -38,14 +40,17 @@ interface LabelOptions {
   readonly positive?: string | undefined;
   /** Columns and members that list several items, each of which may have a label of its own. */
   readonly lists: readonly string[];
+  /** Columns have no names. */
+  readonly nameless: boolean;
 }
 
 /**
  * Finds the label.
  * @throws HashbrookError usage if there is no such column, or if none or several could be the label
  */
-export function labelOf(columns: readonly Facts[], { label: wanted, positive, lists }: LabelOptions): DraftLabel {
-  const facts = wanted === undefined ? guessed(columns, lists) : named(columns, wanted);
+export function labelOf(columns: readonly Facts[], options: LabelOptions): DraftLabel {
+  const { label: wanted, positive } = options;
+  const facts = wanted === undefined ? guessed(columns, options) : named(columns, wanted);
   if (!facts)
     throw new HashbrookError("usage", `no column "${wanted}"`, {
       hint: `columns: ${columns.map(({ from }) => from).join(", ")}`,
@@ -75,7 +80,10 @@ export function labelledLists(columns: readonly Facts[]): string[] {
   return columns.filter((facts) => facts.shape === "text" && isOne(facts)).map(({ from }) => from);
 }
 
-function guessed(columns: readonly Facts[], lists: readonly string[]): Facts {
+const isPersonal = ({ from, counts }: Facts) =>
+  PERSONAL.test(lastName(from)) || [...counts.keys()].every((text) => PERSONAL.test(text.trim()));
+
+function guessed(columns: readonly Facts[], { lists, nameless }: LabelOptions): Facts {
   const found = (names: readonly string[], fits: (facts: Facts) => unknown) =>
     columns
       .filter((facts) => placeOf(names, facts) >= 0 && fits(facts))
@@ -84,8 +92,10 @@ function guessed(columns: readonly Facts[], lists: readonly string[]): Facts {
     found(NAMES, (facts) => binary(facts) ?? (facts.distinct === 2 && grades(facts))) ?? found(GRADES, grades);
   if (label) return label;
   const two = columns.filter((facts) => facts.distinct === 2 && binary(facts));
-  // Without names the label is usually the first column.
-  if (two.length === 1 || (two[0] === columns[0] && two[0]?.from === "c1")) return two[0];
+  const able = two.filter((facts) => !isPersonal(facts));
+  // Without names the label is usually the first column, or the last.
+  const ends = nameless ? able.filter((facts) => facts === columns[0] || facts === columns.at(-1)) : [];
+  if (ends.length === 1 || able.length === 1) return ends[0] ?? able[0];
   if (lists.length > 0)
     throw new HashbrookError("usage", `cannot infer the label column: ${lists[0]} lists several items in a line`, {
       hint: 'an event has one label: write a line for each item (features/README.md: "Lists of impressions"), or give --label COLUMN',
@@ -106,7 +116,15 @@ function candidatesOf(columns: readonly Facts[], two: readonly Facts[]): string 
 
 type Positive = Pick<DraftLabel, "positive" | "share" | "why" | "is">;
 
-function positives({ counts, present }: Facts, positive: string, is: (text: string) => boolean, why: string): Positive {
+/** A text as a spec names it: one that begins like a threshold, `>50K`, in a list. */
+const written = (positive: string) => (/^[<>=!]/.test(positive) ? [positive] : positive);
+
+function positives(
+  { counts, present }: Facts,
+  positive: Positive["positive"],
+  is: (text: string) => boolean,
+  why: string,
+): Positive {
   const count = [...counts].reduce((sum, [text, times]) => sum + (is(text) ? times : 0), 0);
   return { positive, share: present === 0 ? 0 : count / present, why, is };
 }
@@ -124,7 +142,7 @@ function binary(facts: Facts): Positive | undefined {
   const why =
     yes === undefined ? `is assumed to be positive, as the rarer of ${someOf(facts)}` : "is the positive value";
   const positive = yes ?? rarer;
-  return positives(facts, positive, (text) => text === positive, `${JSON.stringify(positive)} ${why}`);
+  return positives(facts, written(positive), (text) => text === positive, `${JSON.stringify(positive)} ${why}`);
 }
 
 function binaryNumber(facts: Facts): Positive | undefined {
@@ -147,12 +165,13 @@ function grades(facts: Facts): Positive | undefined {
 }
 
 function given(facts: Facts, positive: string): Positive {
-  const least = /^>=\s*(\S+)$/.exec(positive)?.[1];
+  const bound = /^>=\s*(\S+)$/.exec(positive)?.[1];
+  const least = Number.isNaN(Number(bound)) ? undefined : bound;
   const number = Number(least ?? positive);
   const isNumber = facts.shape === "number";
   const is = (text: string) =>
     least === undefined ? text === positive || (isNumber && Number(text) === number) : Number(text) >= number;
-  const found = positives(facts, positive, is, "as given");
+  const found = positives(facts, least === undefined ? written(positive) : positive, is, "as given");
   if (found.share > 0)
     return least === undefined && isNumber && !isEnough(facts, number) ? { ...found, positive: [positive] } : found;
   throw new HashbrookError("usage", `column "${facts.from}" has no value ${JSON.stringify(positive)} in the sample`, {

@@ -7,6 +7,8 @@ import { compileTime } from "./time.js";
 
 /** Maximum number of values in a list of positive labels. */
 export const MOST_POSITIVES = 64;
+/** A comparison with a number, unlike the text `>50K`. */
+const COMPARISON = /^[<>=!]+\s*[-+]?\.?\d[\d.]*(?:[eE][-+]?\d+)?$/;
 const THRESHOLD = /^>=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$/;
 
 /** Resolves `label`. */
@@ -71,7 +73,7 @@ function compilePositives(written: NonNullable<WrittenLabel["positive"]>, proble
   if (!Array.isArray(written)) return compilePositive(String(written), problems);
   const positives = [...new Set(written.map(String))];
   for (const [i, positive] of positives.entries())
-    if (/^[<>=!]/.test(positive))
+    if (COMPARISON.test(positive))
       problems.add(
         `label.positive[${i}]`,
         `${JSON.stringify(positive)}: a threshold cannot be part of a list`,
@@ -87,7 +89,7 @@ function compilePositive(positive: string, problems: Problems): LabelSpec["posit
     problems.add(
       "label.positive",
       `${JSON.stringify(positive)} is neither a value nor a threshold`,
-      'e.g. positive: "1" or positive: ">= 4"',
+      'e.g. positive: "1" or positive: ">= 4"; a text that begins so is written in a list: positive: [">50K"]',
     );
   }
   return { at_least: threshold };

@@ -533,4 +533,73 @@ describe("data sets that were not drafted well", () => {
     expect(found).toEqual([...Array(6).fill("numeric"), ...Array(3).fill("categorical")]);
     expect(draft.columns[1].why).toMatch(/^\d+ to 8\d{4}, median \d{5}$/);
   });
+
+  it("a header with a name that is also a value (y of a column of y and n) was taken for an event", async () => {
+    const draft = await drafted(["y,arm,week", ...events((i) => `${i % 7 ? "y" : "n"},p${i % 3},${i % 12}`)]);
+    expect(draft.columns.map(({ from, role }) => [from, role])).toEqual([
+      ["y", "label"],
+      ["arm", "field"],
+      ["week", "field"],
+    ]);
+  });
+
+  it("an event of texts alone above numbers stays an event if its text is a missing number", async () => {
+    const draft = await drafted(["y,NA", ...events((i) => `${i % 7 ? "y" : "n"},${i % 90}`)]);
+    expect(draft.columns.map(({ from }) => from)).toEqual(["c1", "c2"]);
+  });
+
+  it.each([
+    ["first", (i: number) => `${click(i)},a${i % 9},${i % 5}`, "c1"],
+    ["last, as UCI's are", (i: number) => `a${i % 9},${i % 5},${i % 3 ? "x" : "z"},${click(i)}`, "c4"],
+    [
+      "last, beside the sex",
+      (i: number) => `${i % 3 ? "Male" : "Female"},a${i % 9},${click(i) ? "won" : "lost"}`,
+      "c3",
+    ],
+  ])("the label of a file without a header is the %s column", async (_, line, from) => {
+    expect(roleOf(await drafted(events(line)), from)).toBe("label");
+  });
+
+  it("two values in the first and the last column of a file without a header are asked about: the first was taken", async () => {
+    const lines = events((i) => `${i % 3 ? "f" : "t"},a${i % 9},${click(i) ? "won" : "lost"}`);
+    await expect(draftSpec({ data: file(lines) })).rejects.toMatchObject({
+      hint: "give --label COLUMN; these have two values: c1, c3",
+    });
+  });
+
+  it("the sex of a person, as the only column of two values, was taken for the label", async () => {
+    const lines = ["gender,age,status", ...events((i) => `${i % 3 ? "male" : "female"},${20 + i / 7},s${i % 3}`)];
+    await expect(draftSpec({ data: file(lines) })).rejects.toMatchObject({ code: "usage" });
+  });
+
+  it.each([
+    ["class", "phone"],
+    ["subscribed", "default"],
+  ])("the label of %s beside %s was asked for", async (label, other) => {
+    const lines = [`${other},item,${label}`, ...events((i) => `${i % 3 ? "no" : "yes"},a${i % 9},${click(i)}`)];
+    expect(roleOf(await drafted(lines), label)).toBe("label");
+  });
+
+  it.each([" ", ".", "#N/A", "unknown"])("numbers of which some are %j were texts", async (missing) => {
+    const lines = ["click,total", ...events((i) => `${click(i)},${i % 50 ? i / 7 : missing}`)];
+    const draft = await drafted(lines);
+    expect(roleOf(draft, "total")).toBe("numeric");
+    expect(draft.check!.fields[0]).toMatchObject({ present: 0.98 });
+  });
+
+  it.each([{}, { positive: ">50K" }, { positive: ">=50K" }])(
+    "the label >50K (Adult) is no threshold: the draft did not compile, %j",
+    async ({ positive }) => {
+      const more = positive ?? ">50K";
+      const lines = ["age,income", ...events((i) => `${20 + i / 9},${click(i) ? more : "<=50K"}`)];
+      const draft = await drafted(lines, positive === undefined ? {} : { positive });
+      expect(parseSpec(draft.spec, "draft.yaml").label.positive).toEqual({ any_of: [more] });
+      expect(draft.check!.label.positive_rate).toBeCloseTo(1 / 7, 1);
+    },
+  );
+
+  it("a column that is the same in the first 10,000 of 12,000 events was left out", async () => {
+    const lines = ["click,source", ...events((i) => `${click(i)},${i < 10_000 ? "a" : `b${i % 5}`}`, 12_000)];
+    expect(roleOf(await drafted(lines), "source")).toBe("categorical");
+  });
 });

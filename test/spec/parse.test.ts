@@ -195,7 +195,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "field: label",
       'positive: ">= four"',
       'f.yaml:3:20: label.positive: ">= four" is neither a value nor a threshold',
-      'e.g. positive: "1" or positive: ">= 4"',
+      'e.g. positive: "1" or positive: ">= 4"; a text that begins so is written in a list: positive: [">50K"]',
     ],
     [
       "field: label",
