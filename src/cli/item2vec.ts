@@ -89,7 +89,7 @@ async function run({ data, neighbors, top, json, out, ...flags }: Flags): Promis
   else {
     if (report)
       process.stdout.write(
-        `${count(report.ids)} ids of ${count(report.words)} in ${count(report.sequences)} sequences, ${report.dim} floats each: ${out}\n`,
+        `${out}: vectors of ${report.dim} floats for ${count(report.ids)} ids, from ${count(report.words)} occurrences in ${count(report.sequences)} sequences\n`,
       );
     for (const { id, similarity } of near ?? []) process.stdout.write(`${similarity.toFixed(4)}\t${id}\n`);
   }

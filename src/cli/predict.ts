@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { grouped } from "../core/digits.js";
 import type { Report } from "../train/metrics/report.js";
 import { type PredictionFormat, predictionFormats } from "../train/prediction/lines.js";
 import { predict } from "../train/prediction/predict.js";
@@ -68,7 +69,7 @@ async function run(flags: Flags): Promise<void> {
     tellPassedOver(report.passed_over);
     if (report.ended_by === "stopped") return;
     if (report.rejected > 0) process.stderr.write(`${rejectedText(report)}\n`);
-    if (flags.out !== "-") process.stderr.write(`${report.examples} probabilities written to ${flags.out}\n`);
+    if (flags.out !== "-") process.stderr.write(`${grouped(report.examples)} probabilities written to ${flags.out}\n`);
   } finally {
     release();
   }

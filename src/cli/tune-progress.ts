@@ -44,7 +44,7 @@ function brief(progress: TuneProgress): object {
 
 function progressText(progress: Exclude<TuneProgress, { stage: "profiled" }>): string {
   if (progress.stage === "rung")
-    return `after ${count(progress.events)} events: ${progress.kept} candidates kept, ${progress.left} eliminated`;
+    return `after ${count(progress.events)} events: ${progress.kept} of ${progress.kept + progress.left} candidates continue`;
   if (progress.stage === "train") {
     const { done, seconds, candidates, leader } = progress;
     const eta = done > 0 ? ` · at most ${duration((seconds * (1 - done)) / done)} more` : "";
