@@ -81,7 +81,7 @@ describe("a file a day", () => {
     const before = digests(out);
     await refused(renamed).toMatchObject({
       code: "already_learned",
-      message: expect.stringMatching(/old\.tsv: was already learned, as day-1\.tsv, in examples 1 to 3000/),
+      message: expect.stringMatching(/old\.tsv: was already learned, as day-1\.tsv, in examples 1 to 3,000/),
       hint: expect.stringContaining("--again"),
     });
     expect(digests(out)).toEqual(before);

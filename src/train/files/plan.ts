@@ -1,3 +1,4 @@
+import { grouped } from "../../core/digits.js";
 import { HashbrookError } from "../../core/errors.js";
 import { type Cut, cutOf } from "../../sources/files/cut.js";
 import { changed, parseFingerprint } from "../../sources/files/fingerprint.js";
@@ -239,8 +240,11 @@ function knownFile(name: string, { name: learned_as, from, to, row }: LearnedFil
 
 function alreadyLearned(known: readonly KnownFile[]): HashbrookError {
   const [{ name, learned_as, first, last }] = known;
-  const others = known.length > 1 ? `; so were ${known.length - 1} other files, and no file is new` : "";
-  const message = `${name}: was already learned, as ${learned_as}, in examples ${first} to ${last} of this run${others}`;
+  const others = known.length - 1;
+  const same =
+    others === 0 ? "" : others === 1 ? ", and so was the other file" : `, and so were the ${others} other files`;
+  const examples = `examples ${grouped(first)} to ${grouped(last)}`;
+  const message = `${name}: was already learned, as ${learned_as}, in ${examples} of this run${same}`;
   return new HashbrookError("already_learned", message, {
     hint: "pass only new files, or learn these once more with --again",
   });
