@@ -16,13 +16,34 @@ const modules = new Map<string, WebAssembly.Module>();
 
 /** A kernel module, compiled once per process. @param form "-shared": the build for memory shared between threads */
 export function moduleOf(name: KernelName, form: "" | "-shared" = ""): WebAssembly.Module {
+  needWebAssembly();
   const file = `${name}${form}`;
   let module = modules.get(file);
   if (!module) {
-    module = new WebAssembly.Module(moduleBytes(file));
+    module = compiled(file);
     modules.set(file, module);
   }
   return module;
+}
+
+function compiled(file: string): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(moduleBytes(file));
+  } catch (cause) {
+    if (!(cause instanceof WebAssembly.CompileError)) throw cause;
+    throw new HashbrookError("runtime_unavailable", `a kernel cannot be compiled here: ${cause.message}`, {
+      hint: "kernels need WebAssembly with SIMD: on x64 a processor, or a virtual machine's model of one, with SSE4.1",
+      cause,
+    });
+  }
+}
+
+/** Whether Node has WebAssembly at all: hardened environments turn it off. @throws runtime_unavailable */
+function needWebAssembly(): void {
+  if (typeof WebAssembly !== "undefined") return;
+  throw new HashbrookError("runtime_unavailable", "Node runs without WebAssembly, which the kernels are", {
+    hint: "start it without --jitless (also in NODE_OPTIONS)",
+  });
 }
 
 /** A memory that several threads can use. ONNX Runtime cannot use it, so its inputs are copied. */
@@ -30,6 +51,7 @@ export const sharedMemory = (): WebAssembly.Memory => newMemory(true);
 
 /** V8 reserves the addresses of all 4 GiB, and guards around them, at once; memory is taken when it grows. */
 function newMemory(shared: boolean): WebAssembly.Memory {
+  needWebAssembly();
   try {
     return new WebAssembly.Memory({ initial: 16, maximum: 65536, shared });
   } catch (cause) {

@@ -1,6 +1,7 @@
 // The part of the WebAssembly JavaScript API that the kernels use; TypeScript keeps its own copy in the DOM library
 // only.
 declare namespace WebAssembly {
+  class CompileError extends Error {}
   class Module {
     constructor(bytes: Uint8Array);
     static customSections(module: Module, name: string): ArrayBuffer[];

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { LR } from "../small-specs.js";
 import { report, run, temporary } from "./hashbrook.js";
 
 const folder = temporary();
@@ -267,6 +268,23 @@ describe("errors at startup", () => {
     });
     expect(status).toBe(7);
   });
+
+  it.each([
+    ["--jitless", "without --jitless"],
+    ["--import=./test/e2e/no-simd.mjs", "SSE4.1"],
+  ])(
+    "a Node whose WebAssembly is missing or lacks SIMD is named (%s), not a limit of the address space",
+    (flag, hint) => {
+      const args = ["dist/cli/main.js", "train", "--json", "--model", LR, "--data", "simulate:10", "--out", "o"];
+      const env = { ...process.env, NODE_OPTIONS: flag };
+      const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8", env });
+      expect(JSON.parse(stdout).error).toMatchObject({
+        code: "runtime_unavailable",
+        hint: expect.stringContaining(hint),
+      });
+      expect(status).toBe(7);
+    },
+  );
 
   it("a directory that already contains a model is refused without --resume, and left unchanged", async () => {
     const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t1\tu\t1"]);
