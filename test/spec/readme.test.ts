@@ -1,10 +1,17 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { encodingKinds } from "../../src/encodings/index.js";
 import { optimizers } from "../../src/optimizers/index.js";
 import { bucketOf, crossKeys, valueKeys } from "../../src/spec/keys.js";
 import { loadSpec, parseSpec } from "../../src/spec/parse.js";
 import { pythonHas, runPython } from "../python.js";
+
+interface Schema {
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly patternProperties?: Readonly<Record<string, Schema>>;
+}
 
 const folder = new URL("../../features/", import.meta.url);
 const readme = readFileSync(new URL("README.md", folder), "utf8");
@@ -64,4 +71,19 @@ test("it documents every key of the schema", () => {
     return value;
   });
   expect([...keys].filter((key) => !new RegExp(`\\b${key}\\b`).test(readme))).toEqual([]);
+});
+
+test("it gives every default of an encoding's options", () => {
+  const schema = JSON.parse(readFileSync(new URL("schema.json", folder), "utf8")) as Schema;
+  const [table] = Object.values(schema.properties!.tables.patternProperties!);
+  const missing = encodingKinds.flatMap((kind) => {
+    const row = readme.split("\n").find((line) => line.startsWith(`| \`${kind}\` |`))!;
+    const gives = (name: string, value: unknown) =>
+      new RegExp(`\`${name}\`[^.]*?(?<![\\w.])${value}(?![\\w.]*\\d)`).test(row);
+    return Object.entries(table.properties![kind]?.properties ?? {})
+      .filter(([name, option]) => option.default !== Object(option.default) && !gives(name, option.default))
+      .filter(([, option]) => option.default !== undefined)
+      .map(([name, option]) => `${kind}.${name}: ${option.default}`);
+  });
+  expect(missing).toEqual([]);
 });
