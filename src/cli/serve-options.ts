@@ -40,6 +40,7 @@ export interface ProtectionFlags {
   insecure?: true;
   maxQueue?: number;
   maxConnections?: number;
+  keepAliveMs?: number;
   rateLimit?: number;
   host: string;
 }
@@ -175,6 +176,11 @@ export function serverOptions(command: Command): Command {
       MAX_CONNECTIONS,
     )
     .option(
+      "--keep-alive-ms <ms>",
+      "milliseconds after which a connection without a request is closed, to be longer than a load balancer keeps it; 0 = never (default: 65000)",
+      milliseconds,
+    )
+    .option(
       "--rate-limit <n>",
       "requests per second that a client (by token, else by address) may send; more get 429",
       positive,
@@ -223,7 +229,7 @@ const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/i;
  *   not a certificate or key
  */
 export function listenOptions(flags: ProtectionFlags): ServerOptions & { readonly tls?: Certificate } {
-  const { tlsCert, tlsKey, maxQueue, maxConnections, rateLimit } = flags;
+  const { tlsCert, tlsKey, maxQueue, maxConnections, keepAliveMs, rateLimit } = flags;
   const tokens = tokensOf(flags.tokenFile, "HASHBROOK_TOKEN");
   if (!tokens && !flags.insecure && !LOOPBACK.test(flags.host)) {
     throw new HashbrookError(
@@ -240,7 +246,7 @@ export function listenOptions(flags: ProtectionFlags): ServerOptions & { readonl
   const tls = tlsCert !== undefined && {
     tls: Certificate.read({ cert: tlsCert, key: tlsKey! }, { tell: warn }),
   };
-  return { maxQueue, maxConnections, rateLimit, tokens, ...tls };
+  return { maxQueue, maxConnections, timeouts: { idle: keepAliveMs }, rateLimit, tokens, ...tls };
 }
 
 /** The tokens from a file, or else from the environment; undefined if there are none. */

@@ -71,7 +71,7 @@ const refused: readonly (readonly [flags: RegExp, values: readonly string[], say
   [/^--seed$/, [...WHOLE, "4294967296"], /0 to 4294967295/],
   [/^--(port|serve|metrics-port|admin-port)$/, PORTS, /a port, 0 to 65535/],
   [
-    /^--(linger-ms|publish-ms|drain-ms|clicks-quiet-ms|takeover-ms)$/,
+    /^--(linger-ms|publish-ms|drain-ms|keep-alive-ms|clicks-quiet-ms|takeover-ms)$/,
     [...WHOLE, "86400001"],
     /milliseconds, 0 to 86400000/,
   ],

@@ -274,6 +274,17 @@ describe("slow clients", () => {
     });
   }
 
+  it("are kept idle for as long as a load balancer keeps them, which otherwise answers 502", async () => {
+    const { timeouts } = listenOptions({ host: "::1", keepAliveMs: 620_000 });
+    const told = [serving({ timeouts }), serving({ timeouts: listenOptions({ host: "::1" }).timeouts })].map(
+      async (app) => {
+        const { headers } = await fetch(`${await app.listen({ port: 0 })}/v2/health/live`);
+        return headers.get("keep-alive");
+      },
+    );
+    expect(await Promise.all(told)).toEqual(["timeout=620", "timeout=65"]);
+  });
+
   it("are disconnected, whether slow or idle, while others are answered", async () => {
     // A busy machine may not run this process for half a second, which would make the others slow, too.
     const app = serving({ timeouts: { headers: 1500, request: 3000, idle: 1500 } });
