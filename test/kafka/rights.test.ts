@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import { USERS } from "../../scripts/kafka-broker.mjs";
 import { withAdmin } from "../../src/sources/kafka/admin.js";
@@ -82,6 +84,22 @@ describeKafka("a trainer without a right", (kafka) => {
       expect(status).toBe(8);
     },
   );
+});
+
+describeKafka("a producer without the right to the topic's settings", (kafka) => {
+  it("duplicates nothing if one partition refuses a batch as too large that others take", async ({ skip }) => {
+    if (!kafka.saslBrokers) return skip();
+    const topic = await kafka.topic(3, { "max.message.bytes": "20000" });
+    for (const right of [WRITE, DESCRIBE]) await allow(kafka.options, "alice", TOPIC, topic, right);
+    const keys = [...Array<string>(400).fill("many"), ..."abcdefgh"];
+    const lines = keys.map((key, n) => JSON.stringify({ key, n, text: "x".repeat(200) }));
+    const data = join(temporary(), "skewed.jsonl");
+    writeFileSync(data, `${lines.join("\n")}\n`);
+    const args = ["produce", "--kafka", kafka.saslBrokers, "--topic", topic, "--data", data, "--key", "key"];
+    expect(await asAlice(args)).toMatchObject({ status: 0 });
+    const sent = (await kafka.read(topic)).map(({ value }) => String(value));
+    expect(sent.sort()).toEqual(lines.sort());
+  });
 });
 
 describeBroker("a producer without the right to write", () => {

@@ -8,11 +8,14 @@ import { keepLargeParts } from "./large-parts.js";
 import type { KafkaOptions } from "./options.js";
 import { wholeAnswers } from "./whole-answers.js";
 
-export type { Admin, Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "kafkajs";
+export type { Admin, Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage, PartitionerArgs, Producer } from "kafkajs";
 export { followingAssigner } from "./assigner.js";
 export { type Compression, compressionTypes, kafkaZstdAvailable, registerCodecs } from "./codecs.js";
 export { kafkaFailure } from "./failure.js";
 export { type KafkaOptions, kafkaOptions, kafkaUrl, type SaslMechanism, saslMechanisms } from "./options.js";
+
+/** Makes the partitioner of producers: by the key's murmur2, as Java clients do; without a key in turn. */
+export const defaultPartitioner = kafkajs.Partitioners.DefaultPartitioner;
 
 export type KafkaLogLevel = "error" | "warn" | "info" | "debug";
 

@@ -11,6 +11,7 @@ import {
   retryOptions,
 } from "./client.js";
 import { isTooLarge } from "./failure.js";
+import { Partitions } from "./partitions.js";
 
 type Text = string | Uint8Array;
 
@@ -66,6 +67,8 @@ export class KafkaProducer {
   private readonly client: KafkaClient;
   private readonly options: KafkaOptions;
   private readonly settings: Required<ProducerOptions>;
+  /** If it is unknown how large a batch may be, each request is for one partition; null: it is known. */
+  private readonly partitions: Partitions | null;
   private producer: Producer | undefined;
   /** Offset of the first record of the last request, by partition. */
   private readonly offsets = new Map<number, bigint>();
@@ -75,8 +78,10 @@ export class KafkaProducer {
     options: KafkaOptions,
     topic: string,
     settings: ProducerOptions & { readonly batchBytes: number },
+    partitions: Partitions | null,
   ) {
     this.topic = topic;
+    this.partitions = partitions;
     this.options = options;
     this.settings = { compression: "none", retries: options.retries ?? 15, ...settings };
     // Reconnecting during a send has its own number of attempts, the client's; when they are used up, the send fails.
@@ -88,12 +93,13 @@ export class KafkaProducer {
    */
   static async open(options: KafkaOptions, topic: string, settings: ProducerOptions = {}): Promise<KafkaProducer> {
     // Otherwise a send would retry for as long as a broker's restart takes before it reports the topic missing.
-    const most = await withAdmin(options, async (admin) => {
-      await admin.partitionsOf(topic);
-      return acceptedBytes(admin, topic);
+    const [count, most] = await withAdmin(options, async (admin) => {
+      return [await admin.partitionsOf(topic), await acceptedBytes(admin, topic)];
     });
     const { batchBytes = BATCH_BYTES, ...others } = settings;
-    const producer = new KafkaProducer(options, topic, { ...others, batchBytes: Math.min(batchBytes, most) });
+    const partitions = Number.isFinite(most) ? null : new Partitions(topic, count);
+    const given = { ...others, batchBytes: Math.min(batchBytes, most) };
+    const producer = new KafkaProducer(options, topic, given, partitions);
     await producer.connect();
     return producer;
   }
@@ -122,7 +128,13 @@ export class KafkaProducer {
   }
 
   private async sendAll<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R>): Promise<void> {
-    for (const batch of batches(records, this.settings.batchBytes)) await this.sendBatch(batch, shorter);
+    for (const batch of batches(records, this.settings.batchBytes)) {
+      if (!this.partitions) await this.sendBatch(batch, shorter);
+      for (const [partition, part] of this.partitions?.divided(batch, toMessage) ?? []) {
+        this.partitions?.use(partition);
+        await this.sendBatch(part, shorter);
+      }
+    }
   }
 
   private async sendBatch<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R>): Promise<void> {
@@ -149,7 +161,12 @@ export class KafkaProducer {
 
   private async connect(): Promise<Producer> {
     const retry = retryOptions(this.options, this.settings.retries);
-    const producer = this.client.kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry });
+    const producer = this.client.kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      retry,
+      ...(this.partitions && { createPartitioner: this.partitions.partitioner }),
+    });
     try {
       await producer.connect();
     } catch (cause) {
@@ -169,7 +186,7 @@ export class KafkaProducer {
 
 /**
  * Bytes of records in a batch that the topic accepts. Only users with the right DESCRIBE_CONFIGS are told; for others, a
- * batch that is refused is divided.
+ * batch that is refused is divided, which needs one partition per request.
  */
 async function acceptedBytes(admin: KafkaAdmin, topic: string): Promise<number> {
   const most = await admin.mostBytes(topic).catch(() => null);
