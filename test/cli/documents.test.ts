@@ -57,6 +57,28 @@ describe("command lines name commands and flags that are there", () => {
   });
 });
 
+it("defaults that the documents give in brackets after a flag are the flag's", async () => {
+  const all = await Promise.all(Object.values(commands).map(({ load }) => load()));
+  const options = all.flatMap((command) => command.options);
+  const isDefault = (flag: string, value: number) =>
+    options.some(
+      ({ long, defaultValue, description }) =>
+        long === flag && (defaultValue === value || new RegExp(`default: ${value}\\b`).test(description)),
+    );
+  const documents = [...filesIn("docs", ".md"), "README.md", "SECURITY.md"].map((file) => [
+    file,
+    readFileSync(join(home, file), "utf8"),
+  ]);
+  const given = documents.flatMap(([file, text]) =>
+    [...text.matchAll(/`(--[a-z-]+)`[^`.;|(]{0,30}\((\d+)( %| s)?(?=[);,: ])/g)].map(([said, flag, number, unit]) => {
+      const scale = unit === " %" ? 0.01 : unit === " s" && flag.endsWith("-ms") ? 1000 : 1;
+      return { said: `${file}: ${said}`, right: isDefault(flag, Number(number) * scale) };
+    }),
+  );
+  expect(given.length).toBeGreaterThan(10);
+  expect(given.filter(({ right }) => !right).map(({ said }) => said)).toEqual([]);
+});
+
 it("parts of specs in the documents have the keys and values that specs may have", () => {
   const documents = [...filesIn("docs", ".md"), "README.md", "features/README.md"];
   const parts = documents.flatMap((file) =>
