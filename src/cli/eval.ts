@@ -52,7 +52,7 @@ export function evalCommand(): Command {
     .addOption(
       new Option(
         "--ips [policy]",
-        "estimate another policy's click rate (inverse propensity scoring): --data is a log of serve --explore, files or kafka://HOST:PORT/TOPIC; the policy ranks by the scores: greedy, softmax:T or epsilon-greedy:E",
+        "estimate another policy's click rate (inverse propensity scoring): --data is a log of serve --explore, files or kafka://HOST:PORT/TOPIC; the policy ranks by the scores: greedy (if no value is given), softmax:T or epsilon-greedy:E",
       )
         .preset("greedy")
         .argParser(notEmpty),

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, type Option } from "commander";
 import { withoutSecrets } from "../core/address.js";
 import { errorFacts, type PlainError, toPlainError } from "../core/errors.js";
 import { commands, listedCommand, loadCommand } from "./commands.js";
@@ -39,10 +39,32 @@ async function programFor(args: readonly string[]): Promise<Command> {
     .version((JSON.parse(manifest) as { version: string }).version)
     .showHelpAfterError("(--help shows what this command takes)")
     .configureOutput({ outputError: (text, write) => write(withoutLogin(text)) })
-    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
+    .configureHelp({
+      subcommandTerm: (command) => `${command.name()} ${command.usage()}`,
+      optionDescription: described,
+    })
     .exitOverride();
   for (const command of await commandsFor(args)) program.addCommand(command.copyInheritedSettings(program));
   return program.addHelpText("after", FIRST_SESSION);
+}
+
+/** An option's description, with its choices and its default as they are typed. */
+function described({
+  description,
+  argChoices,
+  defaultValue,
+  defaultValueDescription,
+  required,
+  optional,
+}: Option): string {
+  const takesValue = required || optional;
+  const facts = [
+    ...(argChoices ? [`choices: ${argChoices.join(", ")}`] : []),
+    ...(takesValue && defaultValue !== undefined
+      ? [`default: ${defaultValueDescription ?? [defaultValue].flat().join(", ")}`]
+      : []),
+  ];
+  return facts.length > 0 ? `${description} (${facts.join("; ")})` : description;
 }
 
 /** The requested command; where none is, all of them as the help lists them. */

@@ -329,3 +329,10 @@ it("every command has an informative --help", async () => {
     expect([status, stdout]).toEqual([0, expect.stringMatching(/Usage: hashbrook/)]);
   }
 });
+
+it("the help gives choices and defaults as they are typed", async () => {
+  const { stdout } = await run(["export", "--help"]);
+  const text = stdout.replace(/\s+/g, " ");
+  expect(text).toContain("(choices: onnx, safetensors, npy, scorer; default: onnx, safetensors, npy)");
+  expect(text).toContain("(choices: tower, whole; default: tower)");
+});
