@@ -70,10 +70,12 @@ it("defaults that the documents give in brackets after a flag are the flag's", a
     readFileSync(join(home, file), "utf8"),
   ]);
   const given = documents.flatMap(([file, text]) =>
-    [...text.matchAll(/`(--[a-z-]+)`[^`.;|(]{0,30}\((\d+)( %| s)?(?=[);,: ])/g)].map(([said, flag, number, unit]) => {
-      const scale = unit === " %" ? 0.01 : unit === " s" && flag.endsWith("-ms") ? 1000 : 1;
-      return { said: `${file}: ${said}`, right: isDefault(flag, Number(number) * scale) };
-    }),
+    [...text.matchAll(/`(--[a-z-]+)`[^`.;|(]{0,30}\((\d+(?:,\d{3})*)( %| s)?(?=[);: ]|, )/g)].map(
+      ([said, flag, number, unit]) => {
+        const scale = unit === " %" ? 0.01 : unit === " s" && flag.endsWith("-ms") ? 1000 : 1;
+        return { said: `${file}: ${said}`, right: isDefault(flag, Number(number.replaceAll(",", "")) * scale) };
+      },
+    ),
   );
   expect(given.length).toBeGreaterThan(10);
   expect(given.filter(({ right }) => !right).map(({ said }) => said)).toEqual([]);
