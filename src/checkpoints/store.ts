@@ -9,6 +9,7 @@ import { goodCheckpoint } from "./gate-file.js";
 import { type Processes, systemProcesses, WriterLock } from "./lock.js";
 import { encodeManifest, MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH, newestFirst } from "./names.js";
+import { isCheckpoint, noneWhole } from "./store-errors.js";
 import { severalHeld, TOGETHER } from "./together-file.js";
 
 /** A checkpoint that could not be used, and why. */
@@ -48,9 +49,11 @@ export class CheckpointStore {
 
   /**
    * Becomes the directory's only writer; a dead writer's lock is taken over.
-   * @throws checkpoint_locked when another living process (or store) writes here; checkpoint_write
+   * @throws checkpoint_locked when another living process (or store) writes here; output_exists if it is a checkpoint itself;
+   * checkpoint_write
    */
   lock(): void {
+    if (this.finished(this.directory)) throw isCheckpoint(this.directory);
     this.writing(this.directory, () => {
       this.owned = new WriterLock(this.directory, this.files, this.processes);
     });
@@ -308,12 +311,5 @@ export function describe(examples: number, { meta }: Pick<CheckpointContent, "me
 export function lockLost(directory: string): HashbrookError {
   return new HashbrookError("checkpoint_locked", `${directory}: another process has taken over writing`, {
     hint: "train into a directory with one process only",
-  });
-}
-
-function noneWhole(directory: string, skipped: readonly Skipped[]): HashbrookError {
-  const reasons = skipped.map(({ reason }) => reason).join("; ");
-  return new HashbrookError("checkpoint_damaged", `${directory}: all checkpoints are damaged: ${reasons}`, {
-    hint: "restore the directory from a backup, or train again into another --out directory",
   });
 }

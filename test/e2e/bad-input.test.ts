@@ -294,6 +294,15 @@ describe("errors at startup", () => {
     expect(existsSync(out)).toBe(true);
   });
 
+  it("a checkpoint named as --out is refused: train --resume began a new run inside of it", async () => {
+    const { out, args } = trainOn("tsv", ["1\t1\tu\t1", "0\t1\tu\t1"]);
+    const { checkpoint } = await report(args);
+    const before = readdirSync(checkpoint);
+    const { status, stderr } = await run([...args.map((arg) => (arg === out ? checkpoint : arg)), "--resume"]);
+    expect([status, stderr]).toEqual([5, expect.stringContaining(`name the run's directory, ${out}`)]);
+    expect(readdirSync(checkpoint)).toEqual(before);
+  });
+
   it("a checkpoint of another spec is refused", async () => {
     const { args } = trainOn("tsv", ["1\t1\tu\t1"]);
     await report(args);
