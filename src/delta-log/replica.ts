@@ -89,6 +89,8 @@ export class Replica<M extends ReplicaModel> {
   private readonly told: Told;
   /** Something of the log was read. */
   private heard = false;
+  /** The newest damage that was found. */
+  private damage: string | null = null;
   /** Of other models, whose entries may come again at any time. */
   private readonly toldOfOthers: Told;
 
@@ -115,7 +117,7 @@ export class Replica<M extends ReplicaModel> {
       staleness: age(serving?.sent, this.skew.ahead),
       eventAge: age(serving?.newestEvent),
       held: serving?.held ?? null,
-      trouble: trouble ?? (serving ? null : NO_SNAPSHOT),
+      trouble: trouble ?? (serving ? null : this.noSnapshot),
     };
   }
 
@@ -193,7 +195,10 @@ export class Replica<M extends ReplicaModel> {
     this.heard ||= delivery.type === "frame";
     const wasCaughtUp = following.caughtUp && this.serving === pass.live;
     if (delivery.type === "caught-up") following.caughtUp = true;
-    if (delivery.type === "damaged") pass.damage();
+    if (delivery.type === "damaged") {
+      pass.damage();
+      this.damage = delivery.reason;
+    }
     const result = delivery.type === "frame" ? await pass.take(delivery.frame) : null;
     if (typeof result === "string") return result;
     await this.promote(following);
@@ -210,9 +215,13 @@ export class Replica<M extends ReplicaModel> {
     return null;
   }
 
+  private get noSnapshot(): string {
+    return this.damage === null ? NO_SNAPSHOT : `the log has no snapshot that can be read: ${this.damage}`;
+  }
+
   private async tellQuiet(signal: AbortSignal): Promise<void> {
     await pause(this.options.quietMs ?? QUIET_MS, signal);
-    if (!signal.aborted && !this.heard && this.trouble === null) this.told.tell(NO_SNAPSHOT);
+    if (!signal.aborted && !this.heard && this.trouble === null) this.told.tell(this.noSnapshot);
   }
 
   /** The log contains entries of another model: its own may be over. */

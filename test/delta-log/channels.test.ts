@@ -52,6 +52,18 @@ describe("the log in a directory", () => {
     expect(readdirSync(log).filter((name) => name.endsWith(".tmp"))).toEqual(["notes.tmp"]);
   });
 
+  it("says that its snapshot is damaged, as in a copy that was cut off, not that there is none", async () => {
+    const log = directory();
+    const trainer = new TinyTrainer();
+    await publish(publisherTo(new DirectorySink(log, { epoch: 1, now })), trainer, 0);
+    const [name] = readdirSync(log).filter((file) => file.startsWith("snapshot-"));
+    writeFileSync(join(log, name), readFileSync(join(log, name)).subarray(0, -5));
+    const { replica, end } = follow(new DirectorySource(log, { pollMs: 2 }));
+    await until(() => replica.status().damaged > 0);
+    expect(replica.status().trouble).toContain(name);
+    await end();
+  });
+
   it("is followed live, by late replicas, past damage, and across a writer that restarts from an earlier state", async () => {
     const log = directory();
     const source = () => new DirectorySource(log, { pollMs: 2 });
