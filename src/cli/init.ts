@@ -83,7 +83,7 @@ async function written(path: string, options: DraftOptions & Pick<Flags, "data">
 
 /** A draft's findings as text. */
 export function draftText(
-  { rows, columns, notes, check }: Draft,
+  { rows, columns, notes, passes, check }: Draft,
   out: string | undefined,
   data: readonly string[],
 ): string {
@@ -94,7 +94,7 @@ export function draftText(
   );
   const doubts = check?.warnings.map(({ message, hint }) => `warning: ${message}\n  ${hint}`) ?? [];
   const fit = check ? [`${grouped(check.accepted)} of ${grouped(check.rows)} events fit the spec`] : [];
-  const next = out === undefined || out === "-" ? [] : [`next: read ${out}, then`, ...commandsFor(out, data)];
+  const next = out === undefined || out === "-" ? [] : [`next: read ${out}, then`, ...commandsFor(out, data, passes)];
   return [
     `${grouped(rows)} events read`,
     ...lines,
@@ -105,10 +105,11 @@ export function draftText(
   ].join("\n");
 }
 
-function commandsFor(spec: string, data: readonly string[]): string[] {
+function commandsFor(spec: string, data: readonly string[], passes: Draft["passes"]): string[] {
   const files = data.map(quoted).join(" ");
+  const epochs = passes === 1 ? "" : ` --epochs ${passes} --validate-last 10% --early-stop 1`;
   return [
     `  hashbrook check --model ${quoted(spec)} --data ${files}`,
-    `  hashbrook train --model ${quoted(spec)} --data ${files} --out runs/first`,
+    `  hashbrook train --model ${quoted(spec)} --data ${files} --out runs/first${epochs}`,
   ];
 }

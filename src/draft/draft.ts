@@ -52,6 +52,11 @@ export interface Draft {
   readonly columns: readonly DraftColumn[];
   /** What a person should look at. */
   readonly notes: readonly string[];
+  /**
+   * Passes over the data to train with, some of it held out: 10 if the sample is all of the data and none of its columns
+   * has many values, else 1.
+   */
+  readonly passes: 1 | 10;
   /** The same events checked against the spec; null if the data can be read only once. */
   readonly check: CheckReport | null;
 }
@@ -62,6 +67,8 @@ export const draftTowers = ["deep_crossing", "lr"] as const;
 const ROWS = 50_000;
 /** Of data with at most this many events, all in the sample, a model learns more with a longer warm-up. */
 const FEW_EVENTS = 10_000;
+/** Tables of columns that have few values: a second pass memorises ids. */
+const FEW_VALUES = new Set(["context", "numbers"]);
 const ENDINGS = /(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|arrow|avro|gz|zst))+$/i;
 
 /**
@@ -98,6 +105,7 @@ export async function draftSpec(options: DraftOptions): Promise<Draft> {
     rows: events.rows,
     columns: columnsOf(facts, roles),
     notes: notesOf({ facts, ...roles, unnamed: events.unnamed }),
+    passes: again && whole && tower !== "lr" && compiled.tables.every(({ name }) => FEW_VALUES.has(name)) ? 10 : 1,
     check: again ? await check({ model: compiled, data, rows }) : null,
   };
 }

@@ -24,7 +24,7 @@ describe("texts of the data in a terminal", () => {
   it("clear no screen: a column of init", () => {
     const columns = [{ from: `x${CODES}\n`, role: "left_out", type: null, why: "always the same" }] as const;
     const notes = [`y${CODES}\n: looks like a time`];
-    const text = draftText({ spec: "", rows: 1, columns, notes, check: null }, undefined, []);
+    const text = draftText({ spec: "", rows: 1, columns, notes, passes: 1, check: null }, undefined, []);
     expect(text.split("\n")).toHaveLength(3);
     expect(text.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
   });

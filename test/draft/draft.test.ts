@@ -427,6 +427,16 @@ describe("the other columns", () => {
     await expect(alone).rejects.toMatchObject({ code: "usage", hint: "taste is a vector, which lr does not read" });
   });
 
+  it.each([
+    ["of few values", {}, "age", 10],
+    ["of few values for lr", { tower: "lr" }, "age", 1],
+    ["of few values, of which the sample is a part", { rows: 100 }, "age", 1],
+    ["of ids", {}, "user_id", 1],
+  ] as const)("%s get a number of passes", async (_, options, name, passes) => {
+    const lines = [`click,${name}`, ...events((i) => `${click(i)},${i % 40}`)];
+    expect(await drafted(lines, options)).toMatchObject({ passes });
+  });
+
   it("for lr share one table", async () => {
     const lines = ["click,price,ad,tags", ...events((i) => `${click(i)},${i / 3},a${i % 30},x|y${i % 4}`)];
     const { tables, tower } = parseSpec((await drafted(lines, { tower: "lr" })).spec, "draft.yaml");

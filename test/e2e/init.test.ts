@@ -23,6 +23,19 @@ it("init writes a spec that train accepts, reports its findings, and suggests th
   expect(lastLine(trained.stdout)).toMatchObject({ examples: 600, rejected: 0 });
 });
 
+it("init of a small table without ids suggests several passes, which train accepts: one pass left it half learned", async () => {
+  const table = join(folder, "table.csv");
+  const row = (i: number) => `${Number(i % 5 === (i % 3) + 1)},${i % 40},${(i % 17) / 4}`;
+  writeFileSync(table, `click,age,price\n${Array.from({ length: 600 }, (_, i) => row(i)).join("\n")}\n`);
+  const { stderr } = await run(["init", "--data", table, "--out", join(folder, "table.yaml")]);
+  const [, words] = / hashbrook (train .*)/.exec(stderr)!;
+  expect(words).toMatch(/--out runs\/first --epochs 10 --validate-last 10% --early-stop 1$/);
+  const args = words.replace("runs/first", join(folder, "passes")).split(" ");
+  const trained = await run([...args, "--json"]);
+  expect(trained.status).toBe(0);
+  expect(lastLine(trained.stdout)).toHaveProperty("validation");
+});
+
 it("init prints the spec without --out, also from standard input, and all its findings with --json", async () => {
   const printed = await run(["init", "--data", "-"], readFileSync(data, "utf8"));
   expect(printed.status).toBe(0);
