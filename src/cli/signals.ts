@@ -23,6 +23,16 @@ export function stopSignal(): { signal: AbortSignal; release: () => void } {
   return { signal: controller.signal, release };
 }
 
+/**
+ * Stops this process, as SIGTERM does, when the one that launched it is gone: nobody would restart it, and it would keep
+ * its directory from a successor.
+ */
+export function stopWithLauncher(): void {
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  // Not a reason to stay.
+  process.channel?.unref();
+}
+
 /** Node restores the default action of every signal when it starts; only the shell's variable `_` still tells. */
 function underNohup(): boolean {
   return basename(process.env._ ?? "") === "nohup";

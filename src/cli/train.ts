@@ -37,7 +37,7 @@ import {
 } from "./publish-options.js";
 import { listenOptions, type ProtectionFlags } from "./serve-options.js";
 import { ShownRun } from "./shown-run.js";
-import { stopSignal } from "./signals.js";
+import { stopSignal, stopWithLauncher } from "./signals.js";
 import { tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
 import { tellUnvalidated } from "./warnings.js";
@@ -264,7 +264,9 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
   };
   const job = { ...options, follower: beside?.follower, signal, onProgress };
   try {
-    const report: Report | null = refuseShares(flags) ? await trainLanes(job) : await train(job);
+    const shares = refuseShares(flags);
+    if (shares) stopWithLauncher();
+    const report: Report | null = shares ? await trainLanes(job) : await train(job);
     shown.end(report);
     if (serve !== undefined && !signal.aborted && report?.ended_by !== "stopped") await beside?.until(signal);
   } finally {

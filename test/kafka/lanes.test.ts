@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/store.js";
@@ -7,6 +7,7 @@ import { encodingKinds } from "../../src/encodings/index.js";
 import { specHash } from "../../src/spec/hash.js";
 import { loadSpec } from "../../src/spec/parse.js";
 import { digests, ended, run, start, temporary } from "../e2e/hashbrook.js";
+import { until } from "../until.js";
 import { describeKafka, type TestKafka } from "./harness.js";
 import {
   everyEncoding,
@@ -259,6 +260,23 @@ describeKafka("lanes of several processes", (kafka) => {
     const outcome = await end;
     expect(reportOf(outcome)).toMatchObject({ examples: 600, ended_by: "stopped" });
   }, 120_000);
+
+  it("stop with a checkpoint when their launcher is killed: they went on, and kept the directory from its successor", async () => {
+    const topic = await kafka.topic(LANES);
+    const out = temporary();
+    const line = laneLine(kafka, topic, out, fourLanes(WHOLE_ROUNDS), "--processes", "2", "--linger-ms", "30");
+    const launcher = start(endless(line), "0 before");
+    const all = waitForLog(launcher, /"examples":200,/);
+    await waitForLog(launcher, /"ready":true/);
+    await kafka.produce(
+      topic,
+      (await rows(200)).map((value, i) => ({ value, partition: i % LANES })),
+    );
+    await all;
+    launcher.kill("SIGKILL");
+    await until(() => !readdirSync(out).some((name) => name.startsWith("writer-")));
+    expect(openCheckpoint(out).checkpoint.examples).toBe(200);
+  }, 60_000);
 
   it("go on without an end where a process is gone and its lane alone has events", async () => {
     const topic = await kafka.topic(LANES);
