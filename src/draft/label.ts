@@ -95,7 +95,8 @@ function guessed(columns: readonly Facts[], { lists, nameless }: LabelOptions): 
   const able = two.filter((facts) => !isPersonal(facts));
   // Without names the label is usually the first column, or the last.
   const ends = nameless ? able.filter((facts) => facts === columns[0] || facts === columns.at(-1)) : [];
-  if (ends.length === 1 || able.length === 1) return ends[0] ?? able[0];
+  if (ends.length === 1) return ends[0];
+  if (two.length === 1 && able.length === 1) return able[0];
   if (lists.length > 0)
     throw new HashbrookError("usage", `cannot infer the label column: ${lists[0]} lists several items in a line`, {
       hint: 'an event has one label: write a line for each item (features/README.md: "Lists of impressions"), or give --label COLUMN',
@@ -137,7 +138,7 @@ function binary(facts: Facts): Positive | undefined {
   if (texts.every((text) => text === "true" || text === "false"))
     return positives(facts, "1", (text) => text === "true", "true is positive");
   const rarer = texts.toSorted((a, b) => facts.counts.get(a)! - facts.counts.get(b)!)[0];
-  const yes = texts.find((text) => YES.has(text.toLowerCase()));
+  const yes = texts.find((text) => YES.has(text.trim().toLowerCase()));
   if (texts.length < 2 && yes === undefined) return undefined;
   const why =
     yes === undefined ? `is assumed to be positive, as the rarer of ${someOf(facts)}` : "is the positive value";

@@ -582,6 +582,21 @@ describe("data sets that were not drafted well", () => {
     await expect(draftSpec({ data: file(lines) })).rejects.toMatchObject({ code: "usage" });
   });
 
+  it("one of two columns of two values was taken for the label because the other one is the sex", async () => {
+    const lines = [
+      "sex,age,child",
+      ...events((i) => `${i % 3 ? "male" : "female"},${20 + i / 7},${i % 5 ? "no" : "yes"}`),
+    ];
+    await expect(draftSpec({ data: file(lines) })).rejects.toMatchObject({
+      hint: "give --label COLUMN; these have two values: sex, child",
+    });
+  });
+
+  it("the label 1 behind a space was negative where it is the more frequent one", async () => {
+    const draft = await drafted(events((i) => `a${i % 9}, ${i % 3 ? 1 : 0}`));
+    expect(draft.columns[1]).toMatchObject({ role: "label", why: '" 1" is the positive value' });
+  });
+
   it.each([
     ["class", "phone"],
     ["subscribed", "default"],
