@@ -100,6 +100,17 @@ export class Output implements OutputFile {
   }
 }
 
+/** Writes a whole output. @throws as `Output.open`, `writeOut` and `commit` */
+export async function writeOutput(path: string, bytes: Uint8Array): Promise<void> {
+  const output = Output.open(path);
+  try {
+    await writeOut(output, bytes);
+    output.commit();
+  } finally {
+    output.discard();
+  }
+}
+
 /**
  * Writes all of `bytes`, waiting while a pipe is full.
  * @throws HashbrookError output_closed if a pipe's reader is gone; source_unreadable

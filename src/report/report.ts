@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { checkArguments } from "../core/arguments.js";
-import { writeFileAtomically } from "../core/atomic-file.js";
 import { nodeFiles, outputError } from "../core/files.js";
+import { writeOutput } from "../core/output.js";
 import { reportData } from "./collect.js";
 import { htmlOf } from "./html.js";
 import { svgOf } from "./svg.js";
@@ -33,25 +33,24 @@ export async function writeReport(options: ReportOptions): Promise<WrittenReport
   const { directory, out, svg } = options;
   const data = await reportData(directory);
   const html = out ?? join(directory, "report.html");
-  write(html, htmlOf(data));
+  await write(html, htmlOf(data));
   if (svg === undefined) return { html, svgs: [] };
-  written(svg, () => nodeFiles.mkdir(svg));
-  const charts = data.sections.flatMap(({ charts = [] }) => charts);
-  const svgs = charts.map((chart) => {
+  makeFolder(svg);
+  const svgs: string[] = [];
+  for (const chart of data.sections.flatMap(({ charts = [] }) => charts)) {
     const path = join(svg, `${chart.id}.svg`);
-    write(path, svgOf(chart));
-    return path;
-  });
+    await write(path, svgOf(chart));
+    svgs.push(path);
+  }
   return { html, svgs };
 }
 
-function write(path: string, text: string): void {
-  written(path, () => writeFileAtomically(nodeFiles, path, new TextEncoder().encode(text)));
-}
+// "-" is a file's name here: standard output has the names of what was written.
+const write = (path: string, text: string) => writeOutput(path === "-" ? "./-" : path, Buffer.from(text));
 
-function written(path: string, work: () => void): void {
+function makeFolder(path: string): void {
   try {
-    work();
+    nodeFiles.mkdir(path);
   } catch (error) {
     throw outputError(path, error);
   }

@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -100,6 +100,16 @@ describe("the report of a run", () => {
     await expect(writeReport({ directory: out, out: join(out, "none", "x.html") })).rejects.toMatchObject({
       code: "source_unreadable",
     });
+  });
+
+  it("leaves a link where it is, and writes what it leads to: it was replaced, and so was /dev/null", async () => {
+    const folder = temporary();
+    const [link, file] = [join(folder, "latest.html"), join(folder, "today.html")];
+    writeFileSync(file, "yesterday's");
+    symlinkSync(file, link);
+    await writeReport({ directory: out, out: link });
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(file, "utf8")).toBe(htmlOf(await runReport(out)));
   });
 
   it("ignores an explanation of another spec, and reports a file that is not one", async () => {
