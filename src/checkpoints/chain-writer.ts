@@ -5,10 +5,11 @@ import { type Files, nodeFiles, writeError } from "../core/files.js";
 import { Checkpoint } from "./checkpoint.js";
 import { type Steps, type StreamedBlock, streamed, toTheEnd } from "./data-file.js";
 import { DirectoryWriter, type Written } from "./directory-writer.js";
+import { lockLost } from "./lock.js";
 import { MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH } from "./names.js";
 import { dataName, patchRowBytes, rowsName } from "./patch.js";
-import { CheckpointStore, describe, lockLost, type Saved } from "./store.js";
+import { CheckpointStore, describe, type Saved } from "./store.js";
 
 /** Copied rows of one block. */
 export interface ChangedRows {
@@ -208,7 +209,7 @@ export class ChainWriter {
 
   private checkOwner(): void {
     const { lock } = this.options;
-    if (lock !== null && this.files.stat(lock) === undefined) throw lockLost(this.directory);
+    if (lock !== null && this.files.stat(lock) === undefined) throw lockLost(this.directory, this.files);
   }
 
   private writing<T>(path: string, write: () => T): T {

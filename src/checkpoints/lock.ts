@@ -91,3 +91,18 @@ function lockedBy(directory: string, pid: number): HashbrookError {
     hint: "wait until it ends, stop it, or use another --out directory",
   });
 }
+
+/** The error for a writer whose lock is gone: another one has it, or the whole directory is gone. */
+export function lockLost(directory: string, files: Files): HashbrookError {
+  if (!files.stat(directory))
+    return new HashbrookError(
+      "checkpoint_write",
+      `${directory}: was moved or removed while this process wrote into it`,
+      {
+        hint: "--resume continues from the newest checkpoint in it, wherever the directory is now",
+      },
+    );
+  return new HashbrookError("checkpoint_locked", `${directory}: another process has taken over writing`, {
+    hint: "train into a directory with one process only",
+  });
+}

@@ -6,7 +6,7 @@ import { checksumAt, isUnusable, Verification } from "./checkpoint-directory.js"
 import { groupByFile, streamed, streamFile, toTheEnd } from "./data-file.js";
 import { DirectoryWriter, withGiven, written } from "./directory-writer.js";
 import { goodCheckpoint } from "./gate-file.js";
-import { type Processes, systemProcesses, WriterLock } from "./lock.js";
+import { lockLost, type Processes, systemProcesses, WriterLock } from "./lock.js";
 import { encodeManifest, MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH, newestFirst } from "./names.js";
 import { isCheckpoint, noneWhole } from "./store-errors.js";
@@ -263,10 +263,10 @@ export class CheckpointStore {
     }
   }
 
-  /** @throws checkpoint_locked when another writer has taken over the directory */
+  /** @throws checkpoint_locked when another writer has taken over the directory; checkpoint_write when it is gone */
   private checkOwner(): void {
     if (this.owned === undefined || this.owned.held()) return;
-    throw lockLost(this.directory);
+    throw lockLost(this.directory, this.files);
   }
 
   private writing<T>(path: string, write: () => T): T {
@@ -305,11 +305,4 @@ export function openCheckpoint(path: string, files: Files = nodeFiles): { checkp
 /** A full checkpoint's manifest without its files. */
 export function describe(examples: number, { meta }: Pick<CheckpointContent, "meta">): Omit<Manifest, "files"> {
   return { examples, spec_hash: typeof meta.spec_hash === "string" ? meta.spec_hash : null, meta };
-}
-
-/** The error for a writer whose lock is gone. */
-export function lockLost(directory: string): HashbrookError {
-  return new HashbrookError("checkpoint_locked", `${directory}: another process has taken over writing`, {
-    hint: "train into a directory with one process only",
-  });
 }

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Processes, systemProcesses, WriterLock } from "../../src/checkpoints/lock.js";
@@ -122,6 +122,17 @@ describe("CheckpointStore.lock", () => {
     expect(rival.latest().checkpoint!.examples).toBe(1);
     rival.save(3, content(3));
     expect(rival.latest().checkpoint!.examples).toBe(3);
+  });
+
+  it("tells a directory that was moved or removed from one that another process took over", () => {
+    const store = new CheckpointStore(temporaryDirectory());
+    store.lock();
+    store.save(1, content(1));
+    renameSync(store.directory, `${store.directory}-moved`);
+    expect(errorOf(() => store.save(2, content(2)))).toMatchObject({
+      code: "checkpoint_write",
+      message: expect.stringContaining("was moved or removed"),
+    });
   });
 
   it("keeps a writer that was taken over from writing over the other's lines", () => {

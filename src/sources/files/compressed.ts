@@ -90,7 +90,7 @@ class CompressedReader implements Reader {
     const where = `after ${this.content} decompressed bytes, at or after byte ${this.consumed} of ${this.size}`;
     const text = truncated ? "the compressed file is truncated" : `the compressed file is damaged (${message})`;
     return new HashbrookError("source_unreadable", `${this.name}: ${text}, ${where}`, {
-      hint: "fetch or compress the file again, then continue with --resume",
+      hint: "fetch or compress the file again",
       cause,
     });
   }
