@@ -23,11 +23,16 @@ export function stopSignal(): { signal: AbortSignal; release: () => void } {
   return { signal: controller.signal, release };
 }
 
+/** The environment's variable that processes with a launcher have. */
+export const LAUNCHED = "HASHBROOK_LAUNCHED";
+
 /**
  * Stops this process, as SIGTERM does, when the one that launched it is gone: nobody would restart it, and it would keep
- * its directory from a successor.
+ * its directory from a successor. No effect on a process without a launcher: its channel is another one's, such as a
+ * process manager's.
  */
 export function stopWithLauncher(): void {
+  if (process.env[LAUNCHED] === undefined) return;
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
   // Not a reason to stay.
   process.channel?.unref();

@@ -9,7 +9,7 @@ import { processFlags } from "../core/node-flags.js";
 import { withAdmin } from "../sources/kafka/admin.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import { loadSpec } from "../spec/parse.js";
-import { stopSignal } from "./signals.js";
+import { LAUNCHED, stopSignal } from "./signals.js";
 
 /** The flags of `train` that launching depends on. */
 interface Launch {
@@ -161,7 +161,8 @@ class ChildMember {
     // In a process group of its own: the launcher handles Ctrl-C and decides who ends when. A second signal would end
     // them without a checkpoint.
     // The channel tells them when the launcher is gone.
-    const options: SpawnOptions = { stdio: [...stdio, "ipc"], detached: true };
+    const env = { ...process.env, [LAUNCHED]: "1" };
+    const options: SpawnOptions = { stdio: [...stdio, "ipc"], detached: true, env };
     const child = spawn(process.execPath, [...processFlags(), process.argv[1], ...this.args, ...resumes], options);
     this.child = child;
     this.said = "";
