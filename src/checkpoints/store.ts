@@ -181,7 +181,8 @@ export class CheckpointStore {
 
   /** Paths of all checkpoint directories, finished or not, newest first. */
   private paths(): string[] {
-    return newestFirst(this.files.list(this.directory)).map((name) => join(this.directory, name));
+    const paths = newestFirst(this.files.list(this.directory)).map((name) => join(this.directory, name));
+    return paths.filter((path) => this.files.stat(path)?.directory !== false);
   }
 
   private finished(path: string): boolean {

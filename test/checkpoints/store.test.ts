@@ -159,6 +159,19 @@ describe("prune", () => {
     expect(readdirSync(store.directory).map((name) => Number(name.slice(-1)))).toEqual([2, 3, 4]);
   });
 
+  it("leaves a file with a checkpoint's name alone: pruning ended the run at it", () => {
+    const store = new CheckpointStore(temporaryDirectory());
+    const file = join(store.directory, "checkpoint-000000000002");
+    writeFileSync(file, "a note");
+    for (const examples of [1, 3, 4]) store.save(examples, content(examples));
+    store.prune(1);
+    expect(readdirSync(store.directory).filter((name) => name.startsWith("checkpoint-"))).toEqual([
+      "checkpoint-000000000002",
+      "checkpoint-000000000004",
+    ]);
+    expect(store.latest()).toMatchObject({ checkpoint: { examples: 4 }, skipped: [] });
+  });
+
   it("keeps at least one", () => {
     expect(errorOf(() => new CheckpointStore(temporaryDirectory()).prune(0)).code).toBe("usage");
   });
