@@ -79,6 +79,6 @@ function lengthAt(bytes: Uint8Array, where: string): { length: number; size: num
 function cutOff(where: string, part: { length: number; there: number } | null): HashbrookError {
   const what = part ? `only ${part.there} of ${part.length} bytes` : "incomplete length";
   return new HashbrookError("source_unreadable", `${where}, is truncated: ${what}`, {
-    hint: "write the file completely, then continue with --resume",
+    hint: "write the file completely",
   });
 }
