@@ -3,7 +3,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { Skipped } from "./store.js";
 
 /** The error for a checkpoint that is named as a run: the run would begin anew inside of it. */
-export function isCheckpoint(path: string): HashbrookError {
+export function checkpointAsRun(path: string): HashbrookError {
   return new HashbrookError("output_exists", `${path}: is a checkpoint, not the directory of a run`, {
     hint: `name the run's directory, ${join(path, "..")}; to start another run from this checkpoint, --init-from`,
   });

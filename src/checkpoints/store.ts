@@ -9,7 +9,7 @@ import { goodCheckpoint } from "./gate-file.js";
 import { lockLost, type Processes, systemProcesses, WriterLock } from "./lock.js";
 import { encodeManifest, MANIFEST, type Manifest, type ParentRef } from "./manifest.js";
 import { checkpointName, FRESH, newestFirst } from "./names.js";
-import { isCheckpoint, noneWhole } from "./store-errors.js";
+import { checkpointAsRun, noneWhole } from "./store-errors.js";
 import { severalHeld, TOGETHER } from "./together-file.js";
 
 /** A checkpoint that could not be used, and why. */
@@ -53,7 +53,7 @@ export class CheckpointStore {
    * checkpoint_write
    */
   lock(): void {
-    if (this.finished(this.directory)) throw isCheckpoint(this.directory);
+    if (this.finished(this.directory)) throw checkpointAsRun(this.directory);
     this.writing(this.directory, () => {
       this.owned = new WriterLock(this.directory, this.files, this.processes);
     });

@@ -79,6 +79,8 @@ export interface LogFlag {
 export const MAX_STALENESS = 300;
 const MAX_QUEUE = 256;
 const MAX_CONNECTIONS = 4096;
+/** The server's own default: longer than the minute of most load balancers. */
+const KEEP_ALIVE_MS = 65_000;
 
 /** `NAME=SOURCE`, or a source alone; a name is letters, digits and . _ -. */
 function named(parse: (text: string) => string): (text: string, before?: Named[]) => Named[] {
@@ -177,8 +179,9 @@ export function serverOptions(command: Command): Command {
     )
     .option(
       "--keep-alive-ms <ms>",
-      "milliseconds after which a connection without a request is closed, to be longer than a load balancer keeps it; 0 = never (default: 65000)",
+      "milliseconds after which a connection without a request is closed, to be longer than a load balancer keeps it; 0 = never",
       milliseconds,
+      KEEP_ALIVE_MS,
     )
     .option(
       "--rate-limit <n>",

@@ -71,7 +71,7 @@ async function run(flags: Flags): Promise<void> {
   }
 }
 
-/** @throws HashbrookError usage if two of them are the same, output_failed */
+/** @throws HashbrookError usage if two of them are the same, source_unreadable */
 function openOutputs({ out, impressions, clicks }: Flags) {
   const labelled = out ?? (impressions || clicks ? undefined : "-");
   refuseSame([labelled, impressions, clicks]);

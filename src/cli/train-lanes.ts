@@ -1,4 +1,4 @@
-import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomically } from "../core/atomic-file.js";
@@ -156,14 +156,14 @@ class ChildMember {
   private once(again: boolean): Promise<number | null> {
     const resumes = again && !this.args.includes("--resume") ? ["--resume"] : [];
     // Only the first process reports: it writes the run's directory. Warnings of the others are the same.
-    const stdio =
-      this.number === 0 ? (["inherit", "inherit", "inherit"] as const) : (["ignore", "ignore", "pipe"] as const);
+    // The channel tells them when the launcher is gone.
+    const stdio: StdioOptions =
+      this.number === 0 ? ["inherit", "inherit", "inherit", "ipc"] : ["ignore", "ignore", "pipe", "ipc"];
     // In a process group of its own: the launcher handles Ctrl-C and decides who ends when. A second signal would end
     // them without a checkpoint.
-    // The channel tells them when the launcher is gone.
     const env = { ...process.env, [LAUNCHED]: "1" };
-    const options: SpawnOptions = { stdio: [...stdio, "ipc"], detached: true, env };
-    const child = spawn(process.execPath, [...processFlags(), process.argv[1], ...this.args, ...resumes], options);
+    const line = [...processFlags(), process.argv[1], ...this.args, ...resumes];
+    const child = spawn(process.execPath, line, { stdio, detached: true, env });
     this.child = child;
     this.said = "";
     child.stderr?.on("data", (bytes) => {

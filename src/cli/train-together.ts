@@ -43,6 +43,7 @@ export async function runTogether({ models, out, json, ...options }: TogetherFla
     spec: loadSpec(path, tellSpecWarning),
     out: join(out, names[i]),
   }));
+  // Missing files are noticed before anything is written.
   if (options.data?.length) filesOf([options.data].flat());
   writeTogether(out, contenders, readTogether(out), options.resume ?? false);
   const { signal, release } = stopSignal();

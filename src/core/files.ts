@@ -196,6 +196,9 @@ function outputHint(error: unknown): string | undefined {
   return hintOf(error);
 }
 
+/** Whether a disk, or a user's share of it, is full. */
+export const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(errorCode(error) ?? "");
+
 /** The error for an output that a command cannot write: a file, or "-". */
 export function outputError(path: string, cause: unknown): HashbrookError {
   const hint = outputHint(cause);
@@ -212,8 +215,7 @@ export function outputError(path: string, cause: unknown): HashbrookError {
 export function writeError(path: string, error: unknown): HashbrookError {
   if (error instanceof HashbrookError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  const full = ["ENOSPC", "EDQUOT"].includes(errorCode(error) ?? "");
-  const hint = full
+  const hint = isFull(error)
     ? "Free some space and run the command again (train: with --resume); what was saved before is intact."
     : outputHint(error);
   return new HashbrookError("checkpoint_write", `${path}: could not be written: ${reason}`, { hint, cause: error });

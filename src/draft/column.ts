@@ -35,15 +35,7 @@ export interface Facts extends Column {
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** Texts that stand for a missing number. */
 const NULLS = new Set(
-  ["NA", "N/A", "n/a", "na", "null", "NULL", "None", "none", "nan", "NaN", "\\N", "-", "?"].concat([
-    ".",
-    "#N/A",
-    "<NA>",
-    "unknown",
-    "Unknown",
-    "missing",
-    "Missing",
-  ]),
+  "NA N/A n/a na #N/A <NA> null NULL None none nan NaN \\N - ? . unknown Unknown missing Missing".split(" "),
 );
 /** True for a text that stands for a missing number. */
 export const isNull = (text: string) => NULLS.has(text) || text.trim() === "";

@@ -1,5 +1,5 @@
 import { HashbrookError } from "../core/errors.js";
-import { errorCode, type Files, nodeFiles, quietly, writeFile, writeFully } from "../core/files.js";
+import { type Files, isFull, nodeFiles, quietly, writeFile, writeFully } from "../core/files.js";
 import { hex64 } from "../core/hash.js";
 import { hintOf } from "../core/system-errors.js";
 import type { RejectCode } from "../decode/decoder.js";
@@ -130,8 +130,7 @@ export class CacheWriter {
 /** The error for a cache that could not be written. */
 export function cacheWriteError(directory: string, cause: unknown): HashbrookError {
   if (cause instanceof HashbrookError) return cause;
-  const full = ["ENOSPC", "EDQUOT"].includes(errorCode(cause) ?? "");
-  const hint = full
+  const hint = isFull(cause)
     ? "free some space, or name an --out directory on another disk"
     : (hintOf(cause) ?? "check that --out is a writable directory");
   const reason = cause instanceof Error ? cause.message : String(cause);

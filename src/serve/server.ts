@@ -126,8 +126,7 @@ function shed(app: FastifyInstance, metrics: ServeMetrics, options: ServerOption
   const { rateLimit: perSecond, tokens } = options;
   const staysBehind = lasting();
   // It samples the memory, too: where the system does not tell, only the queue's limit refuses requests.
-  const watched = residentBytes() > 0;
-  if (watched)
+  if (residentBytes() > 0)
     app.register(underPressure, {
       maxEventLoopDelay: options.maxEventLoopDelay ?? MAX_EVENT_LOOP_DELAY_MS,
       sampleInterval: SAMPLE_MS,

@@ -128,12 +128,22 @@ export class KafkaProducer {
   }
 
   private async sendAll<R extends KafkaRecord>(records: readonly R[], shorter: Shorter<R>): Promise<void> {
+    const { partitions } = this;
     for (const batch of batches(records, this.settings.batchBytes)) {
-      if (!this.partitions) await this.sendBatch(batch, shorter);
-      for (const [partition, part] of this.partitions?.divided(batch, toMessage) ?? []) {
-        this.partitions?.use(partition);
-        await this.sendBatch(part, shorter);
-      }
+      if (partitions) await this.sendDivided(partitions, batch, shorter);
+      else await this.sendBatch(batch, shorter);
+    }
+  }
+
+  /** Sends a request for each partition. */
+  private async sendDivided<R extends KafkaRecord>(
+    partitions: Partitions,
+    records: readonly R[],
+    shorter: Shorter<R>,
+  ): Promise<void> {
+    for (const [partition, part] of partitions.divided(records, toMessage)) {
+      partitions.use(partition);
+      await this.sendBatch(part, shorter);
     }
   }
 
