@@ -5,8 +5,15 @@ export function isPlainHttp(address: string): boolean {
 
 /**
  * An address as it may be shown and logged: without user and password, and without the query, which may hold a
- * signature.
+ * signature. A path is shown as it is.
  */
 export function withoutSecrets(address: string): string {
+  if (isPath(address)) return address;
   return address.replace(/^(.*?:\/\/)?.*@/s, "$1***@").replace(/\?.*$/s, "?***");
+}
+
+/** True for what names a file or directory, also `objects:DIR`: neither a URL nor `USER:PASSWORD@HOST:PORT`. */
+function isPath(address: string): boolean {
+  if (address.includes("://")) return false;
+  return /^(objects:|[./~])/i.test(address) || !/\?|:.*@|@[^/]*:\d/s.test(address);
 }

@@ -1,3 +1,4 @@
+import { withoutSecrets } from "../core/address.js";
 import { checkArguments } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
 import { isStore, openReader, openStore } from "../object-store/open-store.js";
@@ -17,7 +18,7 @@ function kindOf(url: string): "directory" | "objects" | "topic" {
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url) ?? [];
   if (scheme === "kafka") return "topic";
   if (url !== "" && scheme === undefined) return "directory";
-  throw new HashbrookError("usage", `${JSON.stringify(url)}: not an address of a delta log`, {
+  throw new HashbrookError("usage", `${JSON.stringify(withoutSecrets(url))}: not an address of a delta log`, {
     hint: `use ${deltaLogs}`,
   });
 }

@@ -9,6 +9,7 @@ it.each([
   ["push", "--json", "--store", "https://alice:hunter2@bucket/x"],
   ["serve", "--row-cache", "redis://alice:hunter2@cache:x"],
   ["serve", "--follow", "kafka://alice:hunter2@kafka:9092/deltas"],
+  ["serve", "--follow", "amqp://alice:hunter2@kafka/deltas"],
 ])("%s: an invalid address is refused without its login, which commander repeated (%#)", async (...args) => {
   const written: unknown[] = [];
   for (const stream of [process.stdout, process.stderr])
