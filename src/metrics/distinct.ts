@@ -32,9 +32,12 @@ export class DistinctCounts {
     }
   }
 
-  /** Estimated number of distinct values of field `field`. */
-  estimate(field: number): number {
-    const registers = this.registers.subarray(field * REGISTERS, (field + 1) * REGISTERS);
+  /** Estimated number of distinct keys of some fields together: keys that they have in common count once. */
+  estimate(...fields: readonly number[]): number {
+    const registers = new Uint8Array(REGISTERS);
+    for (const field of fields)
+      for (let i = 0, at = field * REGISTERS; i < REGISTERS; i++, at++)
+        registers[i] = Math.max(registers[i], this.registers[at]);
     let sum = 0;
     let zeros = 0;
     for (const rank of registers) {

@@ -80,7 +80,7 @@ export interface TableReport {
   readonly rows: number;
   /** Bytes of index and rows. */
   readonly bytes: number;
-  /** Distinct values seen in its fields (HyperLogLog, standard error 1.6 %). */
+  /** Distinct ids seen in its fields; without a salt of their own, values they have in common count once (HyperLogLog, standard error 1.6 %). */
   readonly distinct: number;
   /** Counters of its ids; present if ids are admitted or rows evicted. */
   readonly lifecycle?: LifecycleCounts;

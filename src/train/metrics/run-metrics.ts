@@ -284,10 +284,14 @@ export class RunMetrics {
     return finished && current.to - current.from < this.spec.window / 10 ? finished : current;
   }
 
-  /** Distinct values of a table's fields: their sum, since each field's values are counted separately. */
-  private distinctOf(table: CompiledSpec["tables"][number]): number {
-    const names = new Set(table.cells.map((cell) => cell.field));
-    return this.spec.fields.reduce((sum, { name }, i) => sum + (names.has(name) ? this.distinct.estimate(i) : 0), 0);
+  /** Distinct ids of a table: fields with one seed have the keys of equal values in common. */
+  private distinctOf({ cells }: CompiledSpec["tables"][number]): number {
+    const bySeed = new Map<string, number[]>();
+    this.spec.fields.forEach(({ name }, i) => {
+      const seed = cells.find(({ field }) => field === name)?.seed;
+      if (seed !== undefined) bySeed.set(seed, [...(bySeed.get(seed) ?? []), i]);
+    });
+    return [...bySeed.values()].reduce((sum, fields) => sum + this.distinct.estimate(...fields), 0);
   }
 }
 
