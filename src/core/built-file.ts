@@ -10,9 +10,11 @@ export function builtFile(path: string): URL {
   return new URL(`dist/${path}`, packageFolder());
 }
 
-/** Where the shipped specs are, as a path from the current folder. */
+/** Where the shipped specs are, as a path from the current folder if they are below it. */
 export function shippedSpecs(): string {
-  return `${relative(process.cwd(), fileURLToPath(new URL("features", packageFolder()))) || "."}/`;
+  const path = fileURLToPath(new URL("features", packageFolder()));
+  const below = relative(process.cwd(), path) || ".";
+  return `${below.startsWith("..") ? path : below}/`;
 }
 
 function packageFolder(): URL {

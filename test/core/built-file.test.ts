@@ -18,3 +18,12 @@ it("reports a missing package.json above the module: it searched forever", () =>
   expect(String(stderr)).toContain("no package.json above");
   expect(status).toBe(1);
 });
+
+it("the shipped specs' path is absolute outside the package, no chain of ../../..", () => {
+  const module = pathToFileURL(join(process.cwd(), "dist/core/built-file.js")).href;
+  const call = `process.stdout.write((await import(${JSON.stringify(module)})).shippedSpecs())`;
+  const from = (cwd: string) =>
+    spawnSync(process.execPath, ["--input-type=module", "-e", call], { cwd, encoding: "utf8", timeout: 20_000 }).stdout;
+  expect(from(temporary())).toBe(`${join(process.cwd(), "features")}/`);
+  expect(from(process.cwd())).toBe("features/");
+});
