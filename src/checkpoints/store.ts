@@ -288,19 +288,28 @@ const COPY_IT =
  * @throws checkpoint_missing with a hint, checkpoint_damaged, checkpoint_mismatch (a newer format)
  */
 export function openCheckpoint(path: string, files: Files = nodeFiles): { checkpoint: Checkpoint; skipped: Skipped[] } {
-  if (files.stat(path)?.directory === false) {
-    throw new HashbrookError("checkpoint_missing", `${path}: is a file, not a directory of checkpoints`, {
-      hint: NAME_A_RUN,
-    });
-  }
+  checkRunExists(path, files);
   const store = new CheckpointStore(path, files);
   if (files.stat(join(path, MANIFEST))) return { checkpoint: store.load(path), skipped: [] };
   const { checkpoint, skipped } = store.latest();
   if (checkpoint) return { checkpoint, skipped };
   if (files.stat(join(path, TOGETHER))) throw severalHeld(path);
-  const what = files.stat(path) ? "contains no finished checkpoint" : "no such directory";
+  throw noRun(path, "contains no finished checkpoint");
+}
+
+/**
+ * Checks that a run's or a checkpoint's directory exists, without reading it.
+ * @throws checkpoint_missing with a hint
+ */
+export function checkRunExists(path: string, files: Files = nodeFiles): void {
+  const found = files.stat(path);
+  if (!found) throw noRun(path, "no such directory");
+  if (!found.directory) throw noRun(path, "is a file, not a directory of checkpoints");
+}
+
+function noRun(path: string, what: string): HashbrookError {
   const hint = /^[a-z\d]+:\/\//i.test(path) ? COPY_IT : NAME_A_RUN;
-  throw new HashbrookError("checkpoint_missing", `${path}: ${what}`, { hint });
+  return new HashbrookError("checkpoint_missing", `${path}: ${what}`, { hint });
 }
 
 /** A full checkpoint's manifest without its files. */

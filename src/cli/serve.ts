@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
+import { checkRunExists } from "../checkpoints/store.js";
 import { withoutSecrets } from "../core/address.js";
 import { closeQuietly } from "../core/closing.js";
 import { HashbrookError } from "../core/errors.js";
@@ -70,6 +71,8 @@ export async function serve(
   const adminTokens = adminTokensOf(flags);
   checkExploring(flags);
   checkRowStore(flags);
+  checkModels(flags);
+  for (const { source } of flags.checkpoint ?? []) checkRunExists(source);
   const served = await openServed(flags);
   const listeners = new Listeners(flags.host);
   if (options.tls) served.metrics.watchCertificate(options.tls);
@@ -206,14 +209,12 @@ async function stopped(signal: AbortSignal, threads?: ScoringThreads): Promise<v
   throw new HashbrookError(code, `nothing can be scored any more: ${message}`, { hint, cause: death });
 }
 
-/** @throws HashbrookError usage if the flags do not define what is served under which name */
 async function openModels(
   flags: ServeFlags,
   threads: ScoringThreads | undefined,
   metrics: ServeMetrics,
   rowStores: RowStores,
 ): Promise<Models> {
-  checkModels(flags);
   const { checkpoint = [], follow = [], name } = flags;
   const models = new Models();
   const add = (scorer: Scorer, { name: own, source }: Named) =>
