@@ -5,7 +5,7 @@ import { HashbrookError } from "../core/errors.js";
 import type { Graph } from "../graph/graph.js";
 import { toOnnx } from "../graph/onnx.js";
 import { type OnnxBinding, OnnxSession } from "./onnx-session.js";
-import { PROBES, Probe } from "./probe.js";
+import { milliseconds, PROBES, Probe } from "./probe.js";
 import type { Runtime, Session, Views } from "./runtime.js";
 
 type Ort = typeof import("onnxruntime-common");
@@ -97,10 +97,13 @@ function refuseTelemetry(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= "1";
 }
 
+/** Milliseconds in one thread after which a session with more threads is worth creating: short runs need none. */
+const SHORT_MS = 100;
+
 /**
  * Runs whole batches with the largest number of threads, up to `threads`, that gives the bits of one thread and is worthwhile.
- * The first PROBES batches run on one, so that short runs need no second session; the following ones also run on more, to
- * compare. Another number of threads cuts matrix products at other points, which can change the order of additions.
+ * The first batches run on one, for SHORT_MS or PROBES batches; the following ones also run on more, to compare. Another number of
+ * threads cuts matrix products at other points, which can change the order of additions.
  */
 class BatchSession implements Session {
   private readonly input: string;
@@ -111,6 +114,7 @@ class BatchSession implements Session {
   private several: Session | null = null;
   private probe: Probe | null = null;
   private whole = 0;
+  private milliseconds = 0;
 
   constructor(graph: Graph, rows: number, threads: number, single: Session, create: (threads: number) => Session) {
     this.input = graph.inputs[0].name;
@@ -122,12 +126,22 @@ class BatchSession implements Session {
 
   async run(feeds: Views, fetches: Views): Promise<void> {
     const whole = feeds[this.input]?.shape[0] === this.rows;
-    if (!whole || this.whole++ < PROBES || this.threads === 1) return this.single.run(feeds, fetches);
+    if (!whole || this.threads === 1) return this.single.run(feeds, fetches);
+    if (this.isShort) return this.runFirst(feeds, fetches);
     if (this.several && !this.probe) return this.several.run(feeds, fetches);
     this.several ??= this.create(this.threads);
     this.probe ??= new Probe(this.single, this.several);
     await this.probe.run(feeds, fetches);
     if (this.probe.ended) await this.decide(this.probe.speedup);
+  }
+
+  private get isShort(): boolean {
+    return this.whole < PROBES && this.milliseconds < SHORT_MS;
+  }
+
+  private async runFirst(feeds: Views, fetches: Views): Promise<void> {
+    this.whole++;
+    this.milliseconds += await milliseconds(this.single, feeds, fetches);
   }
 
   /** Keeps this number of threads, or probes half of it. */

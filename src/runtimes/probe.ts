@@ -44,7 +44,8 @@ export class Probe {
   }
 }
 
-async function milliseconds(session: Session, feeds: Views, fetches: Views): Promise<number> {
+/** How long a run takes. */
+export async function milliseconds(session: Session, feeds: Views, fetches: Views): Promise<number> {
   const started = systemClock.now();
   await session.run(feeds, fetches);
   return systemClock.now() - started;

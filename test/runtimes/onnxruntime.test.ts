@@ -81,16 +81,23 @@ describe("onnxruntime", () => {
     },
   );
 
-  it("measures the best number of threads only for runs of many whole batches", async () => {
+  it.each([
+    ["PROBES batches", 0, PROBES],
+    ["100 ms", 50, 2],
+  ])("compares numbers of threads after %s in one thread: short runs need no second session", async (_, ms, first) => {
     const { train, parameters } = buildTower(towers.deep_crossing, manyFields, 5);
-    const clock = vi.spyOn(systemClock, "now");
+    let now = 0;
+    const clock = vi.spyOn(systemClock, "now").mockImplementation(() => (now += ms));
     const feeds = randomFeeds(train, parameters, 128);
     const fetches = emptyFetches(train, 128);
     const session = await (await loadRuntime("onnxruntime")).load(train, { threads: 2, rows: 128 });
-    for (let i = 0; i < PROBES; i++) await session.run(feeds, fetches);
-    expect(clock).not.toHaveBeenCalled();
-    await session.run(feeds, fetches);
-    expect(clock).toHaveBeenCalled();
+    const measured = async () => {
+      clock.mockClear();
+      await session.run(feeds, fetches);
+      return clock.mock.calls.length / 2;
+    };
+    for (let i = 0; i < first; i++) expect(await measured()).toBe(1);
+    expect(await measured()).toBe(2);
     clock.mockRestore();
     await session.release();
   });
