@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
 import { grouped } from "../core/digits.js";
 import { type CacheReport, cacheEvents } from "../event-cache/cache-events.js";
-import { bytes, count } from "./progress.js";
+import { bytes, count, counted } from "./progress.js";
 import { stopSignal, tellUnchanged } from "./signals.js";
 
 interface Flags {
@@ -68,8 +68,8 @@ async function run(flags: Flags): Promise<void> {
 
 function cacheText({ directory, rows, rejected, bytes: size, content, ratio, made, data }: CacheReport): string {
   const share = ratio === null || rows === 0 ? "" : `, ${(100 * ratio).toFixed(1)} % of the data's ${bytes(content)}`;
-  const refused = rejected > 0 ? ` and ${grouped(rejected)} rejected events` : "";
-  const what = `${grouped(rows)} events${refused} in ${bytes(size)}${share}`;
+  const refused = rejected > 0 ? ` and ${counted(rejected, "rejected event", grouped(rejected))}` : "";
+  const what = `${counted(rows, "event", grouped(rows))}${refused} in ${bytes(size)}${share}`;
   const there = made === null ? `${directory}: already complete and up to date: ${what}` : `${directory}: ${what}`;
   return `${there}\n  read it with --data ${data}`;
 }

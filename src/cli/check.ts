@@ -5,6 +5,7 @@ import { type CheckReport, check } from "../train/check/check.js";
 import type { FieldCheck } from "../train/check/field-check.js";
 import { sampleText } from "../train/rejects/rejects.js";
 import { wholeNumber } from "./options.js";
+import { counted } from "./progress.js";
 
 interface Flags {
   model: string;
@@ -52,7 +53,9 @@ async function run(flags: Flags): Promise<void> {
 export function checkText(report: CheckReport): string {
   const { rows, accepted, rejected, label, time } = report;
   const warnings = [...report.spec_warnings, ...report.warnings];
-  const lines = [`${grouped(rows)} events read, ${grouped(accepted)} fit the spec, ${grouped(rejected)} rejected`];
+  const lines = [
+    `${counted(rows, "event", grouped(rows))} read, ${grouped(accepted)} fit the spec, ${grouped(rejected)} rejected`,
+  ];
   if (label.from === null) lines.push("  label: joined from clicks, which are not read here");
   if (label.positive_rate !== null)
     lines.push(`  label ${label.from}: ${percent(label.positive_rate)} positive (${valuesText(label.values)})`);

@@ -7,6 +7,7 @@ import { oneLine } from "../core/texts.js";
 import { type Draft, type DraftOptions, draftSpec, draftTowers } from "../draft/draft.js";
 import { quoted } from "../report/commands.js";
 import { counting } from "./options.js";
+import { counted } from "./progress.js";
 
 interface Flags {
   data: string[];
@@ -96,7 +97,7 @@ export function draftText(
   const fit = check ? [`${grouped(check.accepted)} of ${grouped(check.rows)} events fit the spec`] : [];
   const next = out === undefined || out === "-" ? [] : [`next: read ${out}, then`, ...commandsFor(out, data, passes)];
   return [
-    `${grouped(rows)} events read`,
+    `${counted(rows, "event", grouped(rows))} read`,
     ...lines,
     ...notes.map((note) => `note: ${oneLine(note)}`),
     ...doubts,

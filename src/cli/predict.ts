@@ -57,7 +57,7 @@ Example:
 
 function rejectedText({ rejected, rejected_by_code }: Report): string {
   const codes = Object.entries(rejected_by_code).map(([code, n]) => `${code} ${n}`);
-  return `hashbrook: ${rejected} rows were rejected and have a line without a score: ${codes.join(", ")}`;
+  return `hashbrook: ${rejected} rejected ${rejected === 1 ? "row has" : "rows have"} a line without a score: ${codes.join(", ")}`;
 }
 
 async function run(flags: Flags): Promise<void> {

@@ -115,6 +115,10 @@ export function count(value: number): string {
   return String(Math.round(value));
 }
 
+/** A count and its noun: `1 row`, `12 k rows`. */
+export const counted = (value: number, noun: string, text = count(value)): string =>
+  `${text} ${noun}${value === 1 ? "" : "s"}`;
+
 export function bytes(value: number): string {
   if (value >= 1 << 30) return `${(value / (1 << 30)).toFixed(2)} GiB`;
   if (value >= 1 << 20) return `${(value / (1 << 20)).toFixed(1)} MiB`;

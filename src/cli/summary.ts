@@ -7,7 +7,7 @@ import { sampleText } from "../train/rejects/rejects.js";
 import { byLines } from "./by-value.js";
 import { groupLines } from "./group-auc.js";
 import { nestedLines } from "./nested.js";
-import { bytes, count, duration, figure } from "./progress.js";
+import { bytes, count, counted, duration, figure } from "./progress.js";
 import { tellOnce, tellWarnings } from "./warnings.js";
 
 /** Slices of a calibration that are listed individually. */
@@ -41,21 +41,22 @@ export function tellSpecWarning({ message, hint }: SpecWarning): void {
 /** A finished run in a few lines. */
 export function summary(report: Report): string {
   const lines = [
-    `${grouped(report.examples)} examples in ${duration(report.seconds)} (${count(report.examples_per_second)}/s), ended by: ${report.ended_by}`,
+    `${counted(report.examples, "example", grouped(report.examples))} in ${duration(report.seconds)} (${count(report.examples_per_second)}/s), ended by: ${report.ended_by}`,
     ...(report.examples > 0 ? qualityLines(report) : []),
   ];
   for (const table of report.tables) {
     lines.push(
-      `  table ${table.name} (${table.encoding}): ${count(table.rows)} rows, ${bytes(table.bytes)}, about ${count(table.distinct)} distinct ids`,
+      `  table ${table.name} (${table.encoding}): ${counted(table.rows, "row")}, ${bytes(table.bytes)}, about ${counted(table.distinct, "distinct id")}`,
     );
     if (table.lifecycle) lines.push(`    ${lifecycleText(table.lifecycle)}`);
     if (table.hotness) lines.push(`    ${hotnessText(table.hotness)}`);
   }
   lines.push(...rejectedLines(report));
   if (report.truncated_letters)
-    lines.push(`  truncated ${count(report.truncated_letters)} dead letters: their topic does not accept them whole`);
-  if (report.duplicates > 0) lines.push(`  skipped ${report.duplicates} events with a duplicate id`);
-  if (report.tombstones) lines.push(`  skipped ${count(report.tombstones)} messages without a value (tombstones)`);
+    lines.push(`  truncated ${counted(report.truncated_letters, "dead letter")}: the topic does not accept more`);
+  if (report.duplicates > 0)
+    lines.push(`  skipped ${counted(report.duplicates, "event", String(report.duplicates))} with a duplicate id`);
+  if (report.tombstones) lines.push(`  skipped ${counted(report.tombstones, "message")} without a value (tombstones)`);
   if (report.join) lines.push(`  ${joinText(report.join)}`);
   lines.push(...clippedLines(report.clipped));
   if (report.left_out)
@@ -64,7 +65,8 @@ export function summary(report: Report): string {
   if (report.grouped) lines.push(...groupLines(report.grouped));
   if (report.nested) lines.push(...nestedLines(report.nested));
   if (report.by) lines.push(...byLines(report.by));
-  if (report.skipped > 0) lines.push(`  skipped ${report.skipped} examples whose gradient was not finite`);
+  if (report.skipped > 0)
+    lines.push(`  skipped ${counted(report.skipped, "example", String(report.skipped))} whose gradient was not finite`);
   lines.push(...knownLines(report), `  checkpoint ${report.checkpoint}`);
   return lines.join("\n");
 }
@@ -79,18 +81,19 @@ function joinText({
   conversions,
 }: NonNullable<Report["join"]>): string {
   const corrections = corrected && `${count(corrected)} of them first learned as negatives`;
-  const waiting = awaited && `${count(awaited)} impressions without a final label yet`;
+  const waiting = awaited && `${counted(awaited, "impression")} without a final label yet`;
   const more = [
     corrections,
     waiting,
-    duplicates && `${count(duplicates)} duplicate clicks`,
-    late && `${count(late)} late clicks ignored`,
-    conversions?.late && `${count(conversions.late)} late conversions ignored`,
+    duplicates && counted(duplicates, "duplicate click"),
+    late && `${counted(late, "late click")} ignored`,
+    conversions?.late && `${counted(conversions.late, "late conversion")} ignored`,
   ];
-  const converted = conversions ? ` and ${count(conversions.count)} conversions` : "";
-  return [`${count(clicks)} clicks${converted} labelled ${count(joined)} impressions`, ...more.filter(Boolean)].join(
-    ", ",
-  );
+  const converted = conversions ? ` and ${counted(conversions.count, "conversion")}` : "";
+  return [
+    `${counted(clicks, "click")}${converted} labelled ${counted(joined, "impression")}`,
+    ...more.filter(Boolean),
+  ].join(", ");
 }
 
 function qualityLines(report: Report): string[] {
@@ -141,14 +144,13 @@ function validationLines(validation: Report["validation"]): string[] {
   const { epoch, best_epoch, rejected } = validation;
   const lines = [row(epoch === null ? "validation" : `validation, epoch ${epoch}`, validation)];
   if (best_epoch !== null && best_epoch !== epoch) lines.push(`  the best epoch was ${best_epoch}: see --early-stop`);
-  if (rejected > 0) lines.push(`  rejected ${rejected} validation rows`);
+  if (rejected > 0) lines.push(`  rejected ${counted(rejected, "validation row", String(rejected))}`);
   return lines;
 }
 
 function clippedLines({ numbers, times, batches }: Report["clipped"]): string[] {
   const lines: string[] = [];
-  if (numbers > 0)
-    lines.push(`  clipped ${count(numbers)} numbers that were over 10 standard deviations from the mean`);
+  if (numbers > 0) lines.push(`  clipped ${counted(numbers, "number")} over 10 standard deviations from the mean`);
   if (times > 0)
     lines.push(`  ${count(times)} event times were over a day ahead of the stream and did not advance its clock`);
   if (batches > 0)
@@ -174,7 +176,7 @@ export function rejectedLines(
 export function lifecycleText({ admitted, refused, falsely_admitted, evicted, readmitted }: LifecycleCounts): string {
   const ids =
     admitted + refused > 0 ? [`admitted ${count(admitted)} (about ${count(falsely_admitted)} too early)`] : [];
-  if (refused > 0) ids.push(`refused ${count(refused)} occurrences`);
+  if (refused > 0) ids.push(`refused ${counted(refused, "occurrence")}`);
   const gone = Object.entries(evicted).filter(([, rows]) => rows > 0);
   if (gone.length > 0) ids.push(`evicted ${gone.map(([reason, rows]) => `${reason} ${count(rows)}`).join(", ")}`);
   if (readmitted > 0) ids.push(`readmitted about ${count(readmitted)}`);

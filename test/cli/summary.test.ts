@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { counted } from "../../src/cli/progress.js";
 import { hotnessText, rejectedLines } from "../../src/cli/summary.js";
 
 describe("rejected events", () => {
@@ -35,4 +36,8 @@ describe("the counters of hot ids", () => {
   it("are zero before the first batch", () => {
     expect(hotnessText({ promoted: 0, demoted: 0, keys: 0, hot_keys: 0 })).toContain("none of the keys");
   });
+});
+
+it("counts one thing without a plural: summaries said 1 rows, 1 examples", () => {
+  expect([0, 1, 2, 12_345].map((n) => counted(n, "row"))).toEqual(["0 rows", "1 row", "2 rows", "12 k rows"]);
 });

@@ -155,7 +155,7 @@ describe("eval and predict", () => {
     expect(await run(args)).toMatchObject({ status: 4, stderr: expect.stringContaining("broken.tsv:2") });
     const { stdout, stderr } = await run([...args, "--max-rejects", "1"]);
     expect(stdout).toMatch(/^0\.\d+\n\n0\.\d+\n$/);
-    expect(stderr).toMatch(/1 rows were rejected and have a line without a score: column_count 1/);
+    expect(stderr).toMatch(/1 rejected row has a line without a score: column_count 1/);
   });
 
   it("predict writes ids beside their scores", async () => {
