@@ -56,7 +56,7 @@ def number(field, event):
 
 tables = {"wide" if table["role"] == "wide" else f"x_{table['name']}": Table(table) for table in spec["tables"]}
 tower = onnxruntime.InferenceSession(f"{folder}/tower.onnx", providers=["CPUExecutionProvider"])
-texts = {"delimiter": form["separator"], "quoting": csv.QUOTE_MINIMAL if form["format"] == "csv" else csv.QUOTE_NONE}
+texts = {"delimiter": form["separator"], "quoting": csv.QUOTE_MINIMAL if form["format"] == "csv" else csv.QUOTE_NONE, "skipinitialspace": form.get("trim", False)}
 for event in csv.DictReader(open(events, newline="", encoding="utf-8"), None if form["header"] else form["columns"], **texts):
     inputs = {name: table.cells(event)[None] for name, table in tables.items()}
     if spec["numbers"]: inputs["numbers"] = np.array([[number(fields[name], event) for name in spec["numbers"]]], "f4")

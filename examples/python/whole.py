@@ -35,6 +35,6 @@ def column(facts, rows):
     fill = lambda of, dtype: np.array([[of(item) for item in bag] + [0] * (width - len(bag)) for bag in bags], dtype).reshape(len(bags), width)
     return fill(lambda item: hash64(item, int(facts["seeds"][0], 16)), "u8").view("i8") if "seeds" in facts else fill(lambda _: 1, "f4")
 
-texts = {"delimiter": form["separator"], "quoting": csv.QUOTE_MINIMAL if form["format"] == "csv" else csv.QUOTE_NONE}
+texts = {"delimiter": form["separator"], "quoting": csv.QUOTE_MINIMAL if form["format"] == "csv" else csv.QUOTE_NONE, "skipinitialspace": form.get("trim", False)}
 rows = list(csv.DictReader(open(events, newline="", encoding="utf-8"), None if form["header"] else form["columns"], **texts))
 print(*model.run(["probability"], {facts["name"]: column(facts, rows) for facts in inputs})[0][:, 0], sep="\n")

@@ -12,15 +12,22 @@ const REMEDY = "name the columns in the file's first line as in the spec, or set
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const NEWLINE = 10;
 const QUOTE = 34;
+const SPACE = 32;
+const TAB = 9;
 
 /** How a file's first line names its columns. */
 export interface HeaderOptions {
   readonly separator: string;
   /** Names may be in quotes. */
   readonly quoted: boolean;
+  /** Spaces around names are not part of them. */
+  readonly trim?: boolean;
   /** Columns and paths that the file must have. */
   readonly needed: readonly string[];
 }
+
+/** How a line is divided into cells. */
+export type CellOptions = Pick<HeaderOptions, "separator" | "quoted" | "trim">;
 
 /** A file's header. */
 export interface Header {
@@ -63,7 +70,7 @@ function readHeader(input: ScanInput, header: HeaderOptions, end: HeaderEnd): He
   const bytes = input.bytes(input.read, input.limit);
   const length = end.in(bytes, header) ?? bytes.indexOf(NEWLINE);
   const text = headerText(bytes.subarray(0, length));
-  const names = cellsIn(text, header.separator, header.quoted);
+  const names = cellsIn(text, header);
   checkHeader(names, header.needed);
   input.advance(input.read + length + 1);
   return { names, lines: text.split("\n").length };
@@ -73,19 +80,21 @@ function readHeader(input: ScanInput, header: HeaderOptions, end: HeaderEnd): He
 export class HeaderEnd {
   private at = 0;
   private inside = false;
+  /** The byte before `at`; if spaces around names are left out, the last one that is none. */
+  private before: number | undefined;
 
   /**
    * Bytes before the newline; null if the bytes end within a quoted name.
    * @param bytes those of earlier calls, and those that have arrived since
    */
-  in(bytes: Uint8Array, { separator, quoted }: Pick<HeaderOptions, "separator" | "quoted">): number | null {
+  in(bytes: Uint8Array, { separator, quoted, trim }: CellOptions): number | null {
     const between = separator.charCodeAt(0);
-    for (let before = this.at > 0 ? bytes[this.at - 1] : between; this.at < bytes.length; this.at++) {
+    for (let { before = between } = this; this.at < bytes.length; this.before = before, this.at++) {
       const byte = bytes[this.at];
       if (quoted && byte === QUOTE && (this.inside || before === between || before === QUOTE))
         this.inside = !this.inside;
       if (byte === NEWLINE && !this.inside) return this.at;
-      before = byte;
+      if (!trim || (byte !== SPACE && byte !== TAB)) before = byte;
     }
     return null;
   }
@@ -109,15 +118,19 @@ export function columnsOfMessages(columns: readonly string[]): readonly string[]
 }
 
 /** The cells of a line, unquoted if they may be in quotes (RFC 4180). */
-export function cellsIn(line: string, separator: string, quoted: boolean): string[] {
+export function cellsIn(line: string, { separator, quoted, trim = false }: CellOptions): string[] {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line;
-  if (!quoted || !text.includes('"')) return text.split(separator);
+  const trimmed = (name: string) => (trim ? name.replace(/^[ \t]+|[ \t]+$/g, "") : name);
+  if (!quoted || !text.includes('"')) return text.split(separator).map(trimmed);
+  const afterBlanks = (at: number) => (trim ? at + /^[ \t]*/.exec(text.slice(at))![0].length : at);
   const names: string[] = [];
   let at = 0;
   do {
-    const { name, end } = text[at] === '"' ? quotedName(text, at + 1) : plainName(text, at, separator);
-    names.push(name);
-    at = end + 1;
+    const start = afterBlanks(at);
+    const isQuoted = text[start] === '"';
+    const { name, end } = isQuoted ? quotedName(text, start + 1) : plainName(text, start, separator);
+    names.push(isQuoted ? name : trimmed(name));
+    at = (isQuoted ? afterBlanks(end) : end) + 1;
   } while (at <= text.length);
   return names;
 }
@@ -125,7 +138,7 @@ export function cellsIn(line: string, separator: string, quoted: boolean): strin
 /** A description of a row's number of columns; null if rows have none. */
 export function columnsIn(row: Uint8Array, separator: string, format: Format): string | null {
   if (format !== "tsv" && format !== "csv") return null;
-  const count = cellsIn(Buffer.from(row).toString("latin1"), separator, format === "csv").length;
+  const count = cellsIn(Buffer.from(row).toString("latin1"), { separator, quoted: format === "csv" }).length;
   return count === 1 ? "1 column" : `${count} columns`;
 }
 
@@ -188,5 +201,6 @@ export function headerOptions(
   const fields = spec.fields.flatMap((field) => ("from" in field ? [field.from] : []));
   const read = requireLabel ? sourcesOf(spec, format) : fields;
   const needed = new Set([...(unlabelled ? read.slice(1) : read), ...(kept ?? [])]);
-  return { separator: spec.events.separator, quoted: format === "csv", needed: [...needed] };
+  const { separator, trim = false } = spec.events;
+  return { separator, quoted: format === "csv", trim, needed: [...needed] };
 }

@@ -124,6 +124,7 @@ function columnMembers(
     lines: arena.take(POSITION_BYTES) + 16,
     separator,
     quote: format === "csv" ? QUOTE : separator,
+    trim: events.trim ? 1 : 0,
     headLabel: headLabel || spare,
     headWeight: headWeight || spare,
     headTag: headTag || spare,

@@ -18,7 +18,8 @@ export function separatorOf(lines: readonly string[]): string | undefined {
 
 /** Events that are lines of columns. @param most the largest number of events */
 export function delimitedEvents(lines: readonly string[], separator: string, most: number): Events {
-  const rows = lines.map((line) => cellsOf(line, separator));
+  const trim = isSpaced(lines, separator);
+  const rows = lines.map((line) => cellsOf(line, separator, trim));
   const header = isHeader(rows);
   const width = rows[0].length;
   const names = header ? rows[0] : Array.from({ length: width }, (_, i) => `c${i + 1}`);
@@ -27,6 +28,7 @@ export function delimitedEvents(lines: readonly string[], separator: string, mos
   const written: Written = {
     format: separator === "\t" ? "tsv" : "csv",
     ...(separator === "\t" || separator === "," ? {} : { separator }),
+    ...(trim && { trim }),
     ...(header ? { header } : { names }),
   };
   const isRepeated = (name: string) => names.indexOf(name) !== names.lastIndexOf(name);
@@ -37,6 +39,15 @@ export function delimitedEvents(lines: readonly string[], separator: string, mos
     .filter((_, i) => !nameless[i]);
   const unnamed = new Set(names.filter((_, i) => nameless[i]).map((name) => name || "a column without a name"));
   return { written, rows: events.length, columns, unnamed: [...unnamed], lists: [] };
+}
+
+/** True if nearly all separators are followed by a space, `39, Private, 77516`. */
+function isSpaced(lines: readonly string[], separator: string): true | undefined {
+  const spaced = lines.filter((line) => {
+    const [, ...cells] = line.split(separator);
+    return cells.length > 0 && cells.every((cell) => cell.startsWith(" "));
+  });
+  return spaced.length >= ALIKE * lines.length || undefined;
 }
 
 /**
@@ -55,4 +66,5 @@ const isNumbers = (cells: readonly string[]) =>
   cells.length > 0 && cells.every((cell) => cell?.trim() && Number.isFinite(Number(cell)));
 
 /** The cells of a line; if tabs separate them, quotes (RFC 4180) are part of a cell. */
-const cellsOf = (line: string, separator: string): string[] => cellsIn(line, separator, separator !== "\t");
+const cellsOf = (line: string, separator: string, trim = false): string[] =>
+  cellsIn(line, { separator, quoted: separator !== "\t", trim });

@@ -9,6 +9,8 @@ export interface Written {
   readonly format: "tsv" | "csv" | "json";
   /** For csv: the separator of columns, if it is not a comma. */
   readonly separator?: string;
+  /** Spaces around values are not part of them. */
+  readonly trim?: true;
   /** The first line contains the column names. */
   readonly header?: true;
   /** Names of the columns in file order, if the file has none. */

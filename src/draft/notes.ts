@@ -47,7 +47,7 @@ function spaced(facts: readonly Facts[]): string[] {
   if (found.length === 0) return [];
   const names = found.length > 3 ? `${found.slice(0, 3).join(", ")} and ${found.length - 3} more` : found.join(", ");
   return [
-    `values of ${names} begin with a space, which is part of them, so that their numbers are texts and requests must have it too: remove the spaces after the separators first`,
+    `values of ${names} begin with a space, which is part of them, so that their numbers are texts and requests must have it too, unless the spec says events: { trim: true }`,
   ];
 }
 

@@ -59,11 +59,12 @@ export function specText(parts: SpecParts): string {
 }
 
 function eventsText({ events: { written }, fields, id }: SpecParts): string {
-  const { format, separator, header, names } = written;
+  const { format, separator, trim, header, names } = written;
   const columns = names && (names.length > 1 ? `[c1..c${names.length}]` : `[${names.join(", ")}]`);
   return mapText({
     format,
     ...(separator !== undefined && { separator: JSON.stringify(separator) }),
+    ...(trim && { trim: "true" }),
     ...(header && { header: "true" }),
     ...(columns && { columns }),
     ...(format === "json" &&

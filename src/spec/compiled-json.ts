@@ -35,6 +35,7 @@ const Events = Type.Object(
     columns: Type.Array(text),
     header: Type.Boolean(),
     separator: Type.String({ maxLength: 1 }),
+    trim: Type.Optional(Type.Literal(true)),
     null_values: Type.Optional(nullValues),
     numbers_as_strings: Type.Optional(Type.Literal(true)),
     schema: Type.Optional(text),

@@ -71,14 +71,13 @@ export interface EventFormat {
   readonly header: boolean;
   /** One byte, tsv and csv only. */
   readonly separator: string;
+  /** tsv, csv: spaces and tabs around values are not part of them; absent: they are. */
+  readonly trim?: true;
   /** Texts that mean "missing", in addition to the empty one; absent: none. */
   readonly null_values?: readonly string[];
   /** JSON strings may be numbers; absent: only in a label. */
   readonly numbers_as_strings?: true;
-  /**
-   * avro: the writers' schema, as JSON without spaces. protobuf: .proto texts without comments and spaces, dependencies first. Absent:
-   * events name their schemas, or their file contains it.
-   */
+  /** avro: the writers' schema, JSON without spaces. protobuf: .proto texts without comments, dependencies first. Absent: events or files name it. */
   readonly schema?: string;
   /** protobuf: which of the schema's messages events are; absent: the first of its last file. */
   readonly message?: string;

@@ -13,7 +13,7 @@ import { compileTime } from "./time.js";
 const CONVERSIONS =
   "The format of conversions. If given, an impression is positive if it was clicked and then converted.";
 const { window, lateness, skew } = defaults.join;
-const { format, columns, header, separator, null_values, numbers_as_strings } = Events.properties;
+const { format, columns, header, separator, trim, null_values, numbers_as_strings } = Events.properties;
 const { schema, message, within, envelope } = Events.properties;
 const duration = (description: string, value: string) =>
   optional(Type.Union([text(description), Type.Number({ minimum: 0, description })], { description, default: value }));
@@ -32,6 +32,7 @@ const labels = (what: string, id: string) =>
       columns,
       header,
       separator,
+      trim,
       null_values,
       numbers_as_strings,
       schema,

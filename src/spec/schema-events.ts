@@ -61,6 +61,12 @@ export const Events = Type.Object(
       }),
     ),
     separator: optional(text('tsv, csv: one ASCII character, "\\x01", "tab". Default: a tab, a comma.')),
+    trim: optional(
+      Type.Boolean({
+        default: false,
+        description: "tsv, csv: spaces and tabs around values, quotes and names of columns are not part of them.",
+      }),
+    ),
     null_values: optional(nullValues('Texts that mark a value of any field as missing: [NA, "\\\\N"].')),
     numbers_as_strings: optional(
       Type.Boolean({

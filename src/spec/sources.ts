@@ -22,6 +22,7 @@ type Written = Pick<
   | "columns"
   | "header"
   | "separator"
+  | "trim"
   | "null_values"
   | "numbers_as_strings"
   | "schema"
@@ -38,14 +39,14 @@ export function compileType(type: Type | undefined): { type?: MessageType } {
 
 /** Resolves `events`, or another description of how events are written, at `path` of the spec. */
 export function compileEvents(written: Written, problems: Problems, path = "events"): EventFormat {
-  const { format, columns, header, separator } = written;
+  const { format, columns, header, separator, trim } = written;
   const values = compileValues(written, problems, path);
   if (written.schema !== undefined && !isBinary(format))
     problems.add(`${path}.schema`, `has no effect for ${format}`, "remove it: it is for avro and protobuf");
   const schema = compileSchema(written, problems, path);
   const within = { ...compileWithin(written, problems, path), ...compileEnvelope(written, problems, path) };
   if (!isDelimited(format)) {
-    for (const key of ["columns", "header", "separator"] as const) {
+    for (const key of ["columns", "header", "separator", "trim"] as const) {
       if (written[key] !== undefined)
         problems.add(`${path}.${key}`, `has no effect for ${format}`, "remove it: it is for tsv and csv");
     }
@@ -73,11 +74,14 @@ export function compileEvents(written: Written, problems: Problems, path = "even
       'use one ASCII character other than a quote or a line break: ";", "\\t", "\\x01"',
     );
   }
+  if (trim && by === " ")
+    problems.add(`${path}.trim`, "has no effect if spaces separate columns", "remove it, or give another separator");
   return {
     format,
     columns: names.map(({ column }) => column),
     header: header ?? defaults.header,
     separator: by,
+    ...(trim && { trim }),
     ...values,
   };
 }

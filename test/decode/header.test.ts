@@ -145,7 +145,7 @@ describe("a header", () => {
     fc.assert(
       fc.property(names, (list) => {
         const line = list.map((name) => `"${name.replaceAll('"', '""')}"`).join(",");
-        expect(cellsIn(line, ",", true)).toEqual(list);
+        expect(cellsIn(line, { separator: ",", quoted: true })).toEqual(list);
       }),
     );
   });

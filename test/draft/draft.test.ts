@@ -517,14 +517,24 @@ describe("data sets that were not drafted well", () => {
     },
   );
 
-  it("spaces after the commas (Adult) are noted, and --label needs none", async () => {
+  it("spaces after the commas (Adult) are trimmed: numbers were texts, and requests needed the spaces", async () => {
     const row = (i: number) => `${20 + (i % 60)}, w${i % 5}, ${i % 40}, ${i % 7 ? "<=50K" : ">50K"}`;
     const lines = ["age, workclass, hours, income", ...events(row)];
     const draft = await drafted(lines, { label: "income" });
-    expect(draft.columns.at(-1)).toMatchObject({ from: " income", role: "label" });
-    expect(draft.notes).toEqual([
-      expect.stringContaining("values of workclass, hours, income begin with a space, which is part of them"),
+    expect(draft.columns.map(({ from, type }) => [from, type])).toEqual([
+      ["age", "numeric"],
+      ["workclass", "categorical"],
+      ["hours", "numeric"],
+      ["income", null],
     ]);
+    expect(parseSpec(draft.spec, "draft").events.trim).toBe(true);
+    expect(draft.notes).toEqual([]);
+    expect(draft.check).toMatchObject({ rejected: 0, warnings: [] });
+  });
+
+  it("spaces before the values of one column are noted", async () => {
+    const draft = await drafted(["y,a,b", ...events((i) => `${click(i)}, w${i % 5},${i % 40}`)]);
+    expect(draft.notes).toEqual([expect.stringContaining("values of a begin with a space, which is part of them")]);
   });
 
   it("long numbers without a name (YooChoose's items) are ids: they were quantities within a narrow range", async () => {
@@ -593,7 +603,7 @@ describe("data sets that were not drafted well", () => {
   });
 
   it("the label 1 behind a space was negative where it is the more frequent one", async () => {
-    const draft = await drafted(events((i) => `a${i % 9}, ${i % 3 ? 1 : 0}`));
+    const draft = await drafted(events((i) => `a${i % 9}, ${i % 3 ? 1 : 0},b${i % 5}`));
     expect(draft.columns[1]).toMatchObject({ role: "label", why: '" 1" is the positive value' });
   });
 

@@ -15,7 +15,7 @@ import {
 import { acceptRow, textsFault } from "./fields";
 import { keptFull } from "./kept";
 import { Slot, plan, setFailedSlot, setMayFail } from "./plan";
-import { INCOMPLETE, oddEnd, oddLines, oddRow } from "./quoted";
+import { INCOMPLETE, isBlank, oddEnd, oddLines, oddRow, trimmedEnd } from "./quoted";
 import { FULL, MORE, cursor, pass, reject, rows } from "./rows";
 import { isUtf8 } from "./utf8";
 
@@ -77,6 +77,7 @@ export function scanDelimited(limit: usize, end: usize, ended: bool, capacity: u
       setSlots(columns, width, next);
       passAhead(width);
       if (load<u8>(newline - 1) == 13) trimReturn();
+      if (plan.trim) trimSlots();
       why = highAhead && !isUtf8(start, newline) ? textsFault() : OK;
     } else {
       why = oddRow(start, limit, end, ended);
@@ -98,4 +99,16 @@ export function scanDelimited(limit: usize, end: usize, ended: bool, capacity: u
 function trimReturn(): void {
   const slot = changetype<Slot>(load<usize>(plan.columnsEnd - 4));
   if (slot.size) slot.size--;
+}
+
+/** Removes the spaces around the values of all columns. */
+function trimSlots(): void {
+  for (let column = plan.columns; column < plan.columnsEnd; column += 4) {
+    const slot = changetype<Slot>(load<usize>(column));
+    let at = slot.at;
+    const end = trimmedEnd(at, at + slot.size);
+    while (at < end && isBlank(at)) at++;
+    slot.at = at;
+    slot.size = <u32>(end - at);
+  }
 }

@@ -299,6 +299,8 @@ class Plan {
   separator: u32;
   /** The quote byte of csv; the separator if nothing is quoted. */
   quote: u32;
+  /** 1: spaces and tabs around values are not part of them; the separator is neither. */
+  trim: u32;
 
   /** The root node of JSON's members, VW's namespaces, libsvm's indexes or libffm's fields. */
   root: usize;

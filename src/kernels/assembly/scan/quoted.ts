@@ -46,6 +46,25 @@ function firstLine(start: usize, limit: usize): usize {
   return p + <usize>ctz(found);
 }
 
+/** Whether there is a space or tab at `p`. */
+@inline
+export function isBlank(p: usize): bool {
+  const c = load<u8>(p);
+  return c == 32 || c == 9;
+}
+
+/** The end of [start, end) without spaces behind it. */
+export function trimmedEnd(start: usize, end: usize): usize {
+  while (end > start && isBlank(end - 1)) end--;
+  return end;
+}
+
+/** The address after spaces that are not part of a value. */
+function afterBlanks(p: usize, stop: usize): usize {
+  if (plan.trim) while (p < stop && isBlank(p)) p++;
+  return p;
+}
+
 function setSlot(column: usize, start: usize, end: usize): void {
   store<u64>(load<usize>(column), <u64>start | ((<u64>(end - start)) << 32));
 }
@@ -60,14 +79,17 @@ function quotedRow(start: usize, stop: usize): u32 {
   while (true) {
     const inside = column < plan.columnsEnd;
     const slot = inside ? load<usize>(column) : 0;
+    p = afterBlanks(p, stop);
     if (p < stop && <u32>load<u8>(p) == plan.quote) {
       p = quotedValue(p + 1, stop, slot);
       if (p == 0) return INCOMPLETE;
+      p = afterBlanks(p, stop);
     } else {
       const from = p;
       while (p < stop && !isDelimiter(p)) p++;
       if (p < stop && <u32>load<u8>(p) == plan.quote) return BAD_QUOTE;
-      if (slot) setSlot(column, from, p < stop && load<u8>(p) == 10 ? textEnd(from, p) : p);
+      const until = p < stop && load<u8>(p) == 10 ? textEnd(from, p) : p;
+      if (slot) setSlot(column, from, plan.trim ? trimmedEnd(from, until) : until);
     }
     if (p >= stop) return INCOMPLETE;
     column += 4;
