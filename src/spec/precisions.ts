@@ -1,11 +1,14 @@
 import { isScaled } from "../core/row-layout.js";
 import { kindOf, ownOptions } from "../encodings/index.js";
-import { storesWeights } from "../optimizers/index.js";
+import { optimizerKinds, storesWeights } from "../optimizers/index.js";
 import type { Problems } from "../schema/problems.js";
 import type { EncodingBase, StoreSpec } from "../tables/spec.js";
 import type { OptimizerSpec } from "./compiled.js";
 
 type Precision = NonNullable<StoreSpec["precision"]>;
+
+/** The optimizers whose rows hold weights, for hints. */
+const storing = optimizerKinds.filter(storesWeights).join(", ");
 
 /**
  * The precisions besides f32 in which rows of `dim` weights can learn. FTRL derives its weights from z, for which 8
@@ -33,6 +36,6 @@ export function checkPrecision(spec: EncodingBase, path: string, problems: Probl
     problems.add(
       `${path}.precision`,
       `rows of ${dim} ${dim === 1 ? "weight" : "weights"} cannot learn in ${precision} with ${optimizer.kind}`,
-      `use ${fitting.join(" or ")}${isScaled(precision) && dim > 1 ? ", or an optimizer that stores its weights (adagrad, rowwise_adagrad, adam, sgd)" : ""}`,
+      `use ${fitting.join(" or ")}${isScaled(precision) && dim > 1 ? `, or an optimizer that stores its weights (${storing})` : ""}`,
     );
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { batchLayout } from "../../src/core/batch.js";
 import { fromHalf, toHalf } from "../../src/delta-log/precision.js";
+import { storesWeights } from "../../src/optimizers/index.js";
 import { precisionsOf } from "../../src/spec/precisions.js";
 import { rowBytes } from "../../src/tables/bytes.js";
 import { nonZeroRows } from "../../src/tables/nonzero-rows.js";
@@ -285,6 +286,21 @@ describe("low precision rows", () => {
     for (const z of state.z.subarray(0, 3)) expect(Math.abs(z - 0.5)).toBeLessThan(0.5 * 2 ** -10);
     for (const w of weights) expect(w).toBeLessThan(0);
   });
+
+  it.each(Object.entries(optimizerSpecs).filter(([, { kind }]) => storesWeights(kind)))(
+    "have the slots of rows in f32, with %s",
+    (_, optimizer) => {
+      const slots = (["f16", undefined] as const).map((precision) => {
+        const { table, learn } = tableOf({ precision, optimizer, dim: 4 }, 1);
+        learn(0, (w) => w.map((_, i) => 0.5 + i));
+        const { w, ...others } = table.store.lookup(0n)!.state;
+        return others;
+      });
+      const [packed, plain] = slots;
+      expect(Object.keys(packed)).toEqual(Object.keys(plain));
+      for (const [name, slot] of Object.entries(packed)) expect(slot).toEqual(plain[name].subarray(0, slot.length));
+    },
+  );
 
   it("equal the scalar f16 conversion", () => {
     for (let half = 0; half < 0x7c00; half += 7) expect(halfOf(fromHalf(half), undefined)).toBe(fromHalf(half));

@@ -232,7 +232,7 @@ export function initialAt(ptr: usize): usize {
 export function initialise(ptr: usize): void {
   if (codec != F32) initialisePacked(ptr);
   else if (derives()) ftrl.initialise(ptr, ptr + laneBytes, lanes, threshold);
-  else initialiseSlots(ptr + laneBytes, ptr + 2 * laneBytes, lanes, min<u32>(lanes, 4));
+  else initialiseSlots(ptr + laneBytes, lanes, min<u32>(lanes, 4));
 }
 
 function initialisePacked(ptr: usize): void {
@@ -241,6 +241,6 @@ function initialisePacked(ptr: usize): void {
     ftrl.initialise(scratch, scratch + scratchBytes, lanes, threshold);
     ftrl.scaled(scratch, laneBytes);
     memory.fill(slots, 0, (<usize>lanes) << 1);
-  } else initialiseSlots(slots, slots + laneBytes, lanes, 1);
+  } else initialiseSlots(slots, lanes, 1);
   encode(codec, scratch, ptr, lanes, true, 0, 0);
 }

@@ -92,20 +92,21 @@ export function step1(w: usize, a: usize, b: usize, g: f32): void {
 }
 
 /**
- * Initialises the slots a, b, of `count` floats each, of a new row; a slot shared by all its weights has `shared`
+ * Initialises the slots, `count` floats each, that follow a new row's weights; one shared by all of them has `shared`
  * floats.
  */
-export function initialiseSlots(a: usize, b: usize, count: u32, shared: u32): void {
-  initialiseSums(a, count, shared);
-  if (kind != ADAM) return;
-  memory.fill(a, 0, (<usize>count) << 2);
-  memory.fill(b, 0, (<usize>count) << 2);
+export function initialiseSlots(slots: usize, count: u32, shared: u32): void {
+  if (!initialiseSums(slots, count, shared)) {
+    memory.fill(slots, 0, slotBytes((<usize>count) << 2, (<usize>shared) << 2));
+  }
 }
 
-/** `initialiseSlots` for the slots that do not start at 0. */
-export function initialiseSums(a: usize, count: u32, shared: u32): void {
+/** `initialiseSlots` for the slots that do not start at 0. False if there are none. */
+export function initialiseSums(a: usize, count: u32, shared: u32): bool {
   if (kind == ADAGRAD) adagrad.initialise(a, count);
   else if (kind == ROWWISE_ADAGRAD) rowwise.initialise(a, shared);
+  else return false;
+  return true;
 }
 
 /** Bytes of the slots beside `bytes` bytes of weights; a shared one takes `shared` bytes. */
