@@ -118,6 +118,16 @@ export class FirstSteps {
     else if (this.prior === undefined) shift(model, level - rateLogit(before));
   }
 
+  /**
+   * With lanes: folds the round that waits for the next one, which does not come. Its events were counted when scored.
+   * @returns false if none waits
+   */
+  async foldRest(model: Model): Promise<boolean> {
+    const round = (await model.lanes?.flush()) ?? null;
+    this.folded(model, round);
+    return round !== null;
+  }
+
   /** Events per lane in the next round. */
   get laneRows(): number {
     return this.each(this.rows());

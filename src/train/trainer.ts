@@ -263,8 +263,8 @@ export class Trainer implements Consumer {
     const hopeless = this.runMetrics.hopeless(endedBy);
     // A topic's rejects must not come again: the position is saved before the run fails. Files can be corrected and given again.
     if (hopeless && !this.job.topic) throw hopeless;
+    if (endedBy !== "stopped" && (await this.first.foldRest(this.model))) this.publication?.learned(new Float64Array());
     await this.settling.publishRest();
-    if (endedBy !== "stopped") this.first.folded(this.model, (await this.model.lanes?.flush()) ?? null);
     const { pass } = this.meta;
     if (pass && isOver(endedBy)) this.meta = { ...this.meta, pass: { ...pass, finished: true } };
     const kept = await this.validation.kept(endedBy, this.layout);

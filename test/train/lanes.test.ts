@@ -2,12 +2,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { openFollow } from "../../src/delta-log/open.js";
+import { Scorer } from "../../src/serve/scorer.js";
 import type { TopicSpec } from "../../src/sources/kafka/open-topic.js";
 import { specHash } from "../../src/spec/hash.js";
 import { withLanes } from "../../src/spec/lanes.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import { Takeover, takeoverAfter } from "../../src/train/lanes/takeover.js";
 import { type TrainOptions, train, trainJob } from "../../src/train/train.js";
+import { until } from "../until.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hashbrook-lanes-"));
 const DATA = "simulate:6000:5";
@@ -43,6 +46,20 @@ it.each([0, 1])(
     expect(filesOf(resumed.checkpoint)).toEqual(filesOf(whole.checkpoint));
   },
 );
+
+it("followers of a run with staleness 1 lacked its last round: they score as its checkpoint does", async () => {
+  const log = join(folder, "log");
+  const publish = { urls: [log], everyMs: 0 };
+  await run("published", { publish, limit: 3000 }, 1);
+  const { checkpoint, examples } = await run("published", { publish, resume: true }, 1);
+  const loaded = await Scorer.load(checkpoint);
+  const follower = Scorer.follow(openFollow(log), { maxStaleness: 0 });
+  await until(() => follower.version?.version === examples);
+  const request = Buffer.from('{"candidates": [{"user": "u1", "ad": "a1"}, {"user": "u2", "ad": "a3"}]}');
+  const { scores } = await loaded.score(request);
+  expect((await follower.score(request)).scores).toEqual(scores);
+  await Promise.all([loaded.close(), follower.close()]);
+});
 
 it("lanes begin with short rounds: on a short stream they learn more than with full rounds, and as much as one process", async () => {
   const text = readFileSync("features/ads-demo.yaml", "utf8").replace(/^train:.*$/m, "");
