@@ -8,14 +8,13 @@ import { canonicalJson } from "../core/hash.js";
 import { Decoder } from "../decode/decoder.js";
 import { specOf } from "../model/load.js";
 import { openSource } from "../sources/source.js";
-import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";
+import type { CompiledSpec } from "../spec/compiled.js";
 import { specHash } from "../spec/hash.js";
 import { loadSpec } from "../spec/parse.js";
 import type { Encoding } from "../tables/encoding.js";
-import { rowOf } from "../towers/index.js";
 import { START } from "../train/stream.js";
 import { decodedBatches } from "../train/text-feed.js";
-import { distil, type Fit, openDistilled, teach } from "../warm-start/distil.js";
+import { distil, type Fit, openDistilled, storedTable, teach } from "../warm-start/distil.js";
 import { storedKeys } from "../warm-start/stored-keys.js";
 import { DistinctKeys } from "./distinct-keys.js";
 import { checkSame, lossWarnings, type MigrationWarning, metaOf } from "./migration.js";
@@ -153,7 +152,7 @@ async function migrateTable(
     runtime: to.tower.runtime,
     onPass: (fit: Fit) => onPass?.(name, fit),
   };
-  const error = await distil(fresh, encodingSpec(to, t), taught, distilOptions);
+  const error = await distil(fresh, storedTable(to, to.tables[t]), taught, distilOptions);
   const ids = taught.keys.length;
   const facts = {
     name,
@@ -171,14 +170,9 @@ async function migrateTable(
   return { facts, gone, blocks };
 }
 
-/** A table's encoding alone, with rows of the length that its tower expects. */
-function encodingSpec({ tables, tower }: CompiledSpec, t: number): EncodingSpec {
-  const table = tables[t];
-  return { ...table, dim: rowOf(tower.kind, table).floats };
-}
-
+/** A table's encoding alone. */
 const open = (spec: CompiledSpec, t: number): Promise<Encoding> =>
-  openDistilled(encodingSpec(spec, t), spec.tower.runtime);
+  openDistilled(storedTable(spec, spec.tables[t]), spec.tower.runtime);
 
 /** The ids an encoding knows: the keys of its rows. */
 function knownKeys({ stores }: Encoding, name: string): BigUint64Array {

@@ -56,7 +56,7 @@ export function compileEncoding(source: EncodingSource, context: EncodingContext
   };
   const spec = sized(withOwn(base, ownCompiled(source, base, budget, context)), source, budget, context);
   checkPrecision(spec, path, problems);
-  checkFit(spec, budget, path, problems);
+  checkFit(spec, budget, context);
   return spec as EncodingSpec;
 }
 
@@ -100,6 +100,12 @@ function checkOptions(source: EncodingSource, encoding: string, { path, problems
   };
   for (const kind of kindsThat(({ source }) => source)) meant(kind, [kind]);
   for (const [key, has] of Object.entries(ONLY)) meant(key, kindsThat(has));
+  if (linear && (source.shards ?? 1) > 1)
+    problems.warn(
+      `${path}.shards`,
+      "has no effect for a model that learns event by event: its table is in one memory",
+      "remove it, unless a run began with it",
+    );
   if (linear && !kindOf(encoding).store) {
     const able = kindsThat(({ store }) => store).join(" or ");
     problems.add(

@@ -51,8 +51,13 @@ function withRows(spec: EncodingBase, source: EncodingSource, wanted: number): E
 }
 
 /** Reports what cannot be built, and what would fit. */
-export function checkFit(spec: EncodingBase, budget: number | undefined, path: string, problems: Problems): void {
-  const { encoding, rows, dim, optimizer, shards = 1 } = spec;
+export function checkFit(
+  spec: EncodingBase,
+  budget: number | undefined,
+  { path, problems, linear }: EncodingContext,
+): void {
+  const { encoding, rows, dim, optimizer } = spec;
+  const shards = linear ? 1 : (spec.shards ?? 1);
   const kind = kindOf(encoding);
   kind.check?.(ownOptions(spec), spec, path, problems);
   const bytes = encodingBytes(spec);
@@ -64,7 +69,7 @@ export function checkFit(spec: EncodingBase, budget: number | undefined, path: s
   problems.add(
     path,
     `${rows} rows of ${dim} floats and their ${optimizer.kind} state need ${(bytes / 2 ** 30).toFixed(1)} GiB, the limit of one memory is 4`,
-    kind.store ? `set shards: ${needed}, or lower rows or dim` : "lower rows or dim",
+    kind.store && !linear ? `set shards: ${needed}, or lower rows or dim` : "lower rows or dim",
   );
 }
 

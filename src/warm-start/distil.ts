@@ -1,7 +1,9 @@
 import { Rng } from "../core/rng.js";
 import { createEncoding } from "../encodings/create.js";
+import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { type Encoding, type EncodingOptions, NO_TIME } from "../tables/encoding.js";
 import type { EncodingBase } from "../tables/spec.js";
+import { learnsByEvent, rowOf } from "../towers/index.js";
 
 /** Keys processed together. */
 export const DISTIL_BATCH = 1024;
@@ -26,6 +28,15 @@ export interface DistilOptions {
   readonly seed: number;
   readonly runtime: EncodingOptions["runtime"];
   readonly onPass?: (fit: Fit) => void;
+}
+
+/**
+ * A model's table as it is stored: with rows of the length that the tower expects, and in one memory if the model learns
+ * event by event, whatever `shards` says.
+ */
+export function storedTable({ tower }: CompiledSpec, table: CompiledTable): CompiledTable {
+  const { shards: _, ...whole } = table;
+  return { ...(learnsByEvent(tower.kind) ? whole : table), dim: rowOf(tower.kind, table).floats } as CompiledTable;
 }
 
 /** Opens an encoding to query its vectors, or to fit it. */

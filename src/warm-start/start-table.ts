@@ -1,9 +1,8 @@
 import type { SavedBlocks } from "../core/blocks.js";
-import type { CompiledSpec, CompiledTable, EncodingSpec } from "../spec/compiled.js";
+import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import type { Encoding } from "../tables/encoding.js";
 import type { RowStore } from "../tables/row-store.js";
-import { rowOf } from "../towers/index.js";
-import { distil, openDistilled, teach } from "./distil.js";
+import { distil, openDistilled, storedTable, teach } from "./distil.js";
 import type { StartedPart } from "./report.js";
 import { storedKeys } from "./stored-keys.js";
 import { keepsState, matchTable, type TableMatch } from "./table-match.js";
@@ -46,21 +45,16 @@ export async function startedTable(
   return { blocks, part: { ...part, outcome, taken, reason: [sizes, reason].filter(Boolean).join("; ") || null } };
 }
 
-const told = ({ tower }: CompiledSpec, table: CompiledTable) =>
-  `${table.encoding} of ${rowOf(tower.kind, table).floats} floats`;
+const told = (spec: CompiledSpec, table: CompiledTable) =>
+  `${table.encoding} of ${storedTable(spec, table).dim} floats`;
 
 function picked(saved: SavedBlocks, names: readonly string[]): SavedBlocks {
   return new Map(names.flatMap((name) => (saved.has(name) ? [[name, saved.get(name)!] as const] : [])));
 }
 
-/** A table's encoding alone, with rows of the length that its tower expects. */
-function open({ tower }: CompiledSpec, table: CompiledTable): Promise<Encoding> {
-  return openDistilled(withRows(tower.kind, table), tower.runtime);
-}
-
-function withRows(kind: CompiledSpec["tower"]["kind"], table: CompiledTable): EncodingSpec {
-  return { ...table, dim: rowOf(kind, table).floats };
-}
+/** A table's encoding alone. */
+const open = (spec: CompiledSpec, table: CompiledTable): Promise<Encoding> =>
+  openDistilled(storedTable(spec, table), spec.tower.runtime);
 
 async function carried(
   there: Encoding,
@@ -158,5 +152,5 @@ async function learn(
     return at < 0 ? value : taught.vectors[Math.floor(i / columns.length) * there.dim + at];
   });
   const options = { passes: PASSES, seed: to.seed, runtime: to.tower.runtime };
-  await distil(here, withRows(to.tower.kind, now), { keys: taught.keys, vectors }, options);
+  await distil(here, storedTable(to, now), { keys: taught.keys, vectors }, options);
 }

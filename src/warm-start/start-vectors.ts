@@ -8,8 +8,8 @@ import type { Model } from "../model/model.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import type { Encoding } from "../tables/encoding.js";
 import type { RowStore } from "../tables/row-store.js";
-import { rowOf, towerOf } from "../towers/index.js";
-import { distil, openDistilled, type Taught } from "./distil.js";
+import { towerOf } from "../towers/index.js";
+import { distil, openDistilled, storedTable, type Taught } from "./distil.js";
 import { type IdVectors, readGivenVectors } from "./id-vectors.js";
 import type { StartedPart } from "./report.js";
 
@@ -46,14 +46,14 @@ async function startTable(model: Model, name: string, path: string): Promise<Sta
   const { spec } = model;
   const table = tableOf(spec, name);
   const seeds = seedsOf(spec, table);
-  const { floats } = rowOf(spec.tower.kind, table);
+  const stored = storedTable(spec, table);
   const vectors = await readGivenVectors(path);
-  const taught = keyed(vectors, seeds, table.dim, floats);
-  const encoding = await openDistilled({ ...table, dim: floats }, spec.tower.runtime);
+  const taught = keyed(vectors, seeds, table.dim, stored.dim);
+  const encoding = await openDistilled(stored, spec.tower.runtime);
   const blocks = new Map(model.blocks().map((block) => [block.name, block]));
   const own = encoding.blocks().map((block) => block.name);
   encoding.restore(blocks);
-  const taken = await give(encoding, table, floats, taught, spec);
+  const taken = await give(encoding, stored, taught, spec);
   model.restore(new Map([...blocks, ...own.map((block) => [block, blockOf(encoding, block)] as const)]));
   await encoding.close();
   const ids = `vectors of ${grouped(vectors.ids.length)} ids, ${Math.min(vectors.dim, table.dim)} of ${vectors.dim} floats, from ${path}`;
@@ -64,13 +64,8 @@ const blockOf = (encoding: Encoding, name: string): { data: Uint8Array } =>
   encoding.blocks().find((block) => block.name === name)!;
 
 /** @returns number of rows created, or of ids whose vectors were fitted */
-async function give(
-  encoding: Encoding,
-  table: CompiledTable,
-  floats: number,
-  taught: Taught,
-  spec: CompiledSpec,
-): Promise<number> {
+async function give(encoding: Encoding, table: CompiledTable, taught: Taught, spec: CompiledSpec): Promise<number> {
+  const { dim: floats } = table;
   if (encoding.owned && !encoding.owned.others) {
     const fresh = withoutRows(encoding.stores, taught, floats);
     for (let from = 0; from < fresh.keys.length; from += 4096)
@@ -88,7 +83,7 @@ async function give(
         hint: "use either --init-table or --init-from for this table",
       },
     );
-  await distil(encoding, { ...table, dim: floats }, taught, {
+  await distil(encoding, table, taught, {
     passes: PASSES,
     seed: spec.seed,
     runtime: spec.tower.runtime,

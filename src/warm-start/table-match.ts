@@ -26,14 +26,15 @@ export function matchTable(from: CompiledSpec, old: CompiledTable, to: CompiledS
       why: "its rows have a part per other field, in order: put new fields after the old ones",
     };
   const notes = fieldNotes(old, now);
-  if (sameBytes(old, now) && isIdentity(columns, rowOf(from.tower.kind, old).floats)) return { how: "same", notes };
+  const shards = memories(from, old) === memories(to, now);
+  if (shards && sameBytes(old, now) && isIdentity(columns, rowOf(from.tower.kind, old).floats))
+    return { how: "same", notes };
   const a = kindOf(old.encoding);
   const b = kindOf(now.encoding);
   const keyed = a.store && knowsKeys(old);
   const keys = b.store && knowsKeys(now);
-  const shards = (old.shards ?? 1) === (now.shards ?? 1);
   if (keyed && keys && shards) return { how: "rows", columns, copies: 1, notes: [...notes, ...stateNotes(old, now)] };
-  if (a.store && b.store && !keyed && !keys && (old.shards ?? 1) === 1 && shards && now.rows % old.rows === 0)
+  if (a.store && b.store && !keyed && !keys && memories(from, old) === 1 && shards && now.rows % old.rows === 0)
     return { how: "rows", columns, copies: now.rows / old.rows, notes: [...notes, ...stateNotes(old, now)] };
   if (keyed) return { how: "learned", columns, notes: [...notes, "the optimizer's state is reset"] };
   return { how: "refused", why: unknownKeys(old, now) };
@@ -41,6 +42,10 @@ export function matchTable(from: CompiledSpec, old: CompiledTable, to: CompiledS
 
 /** Rows of a growing store are identified by their keys; those of a fixed one by row numbers. */
 const knowsKeys = ({ encoding }: CompiledTable): boolean => kindOf(encoding).rows === "growing";
+
+/** A model that learns event by event does not split its table. */
+const memories = ({ tower }: CompiledSpec, { shards = 1 }: CompiledTable): number =>
+  learnsByEvent(tower.kind) ? 1 : shards;
 
 function unknownKeys(old: CompiledTable, now: CompiledTable): string {
   if (kindOf(old.encoding).store && old.encoding === now.encoding)
@@ -135,7 +140,7 @@ const isIdentity = (columns: Int32Array, floats: number) =>
 /** Whether rows, index and everything else have the same bytes, apart from what only new rows depend on. */
 function sameBytes(old: CompiledTable, now: CompiledTable): boolean {
   const of = (table: CompiledTable) => {
-    const { cells: _, optimizer: __, rows, init, ...rest } = table;
+    const { cells: _, optimizer: __, shards: ___, rows, init, ...rest } = table;
     return canonicalJson(knowsKeys(table) && table.budget === undefined ? rest : { ...rest, rows, init });
   };
   return of(old) === of(now) && sameState(old.optimizer, now.optimizer);

@@ -36,6 +36,23 @@ it("does not warn for an explicit salt, or a default one that keeps fields apart
   expect(warningsOf(specOf("encoding: shared, rows: 100"))).toEqual([]);
 });
 
+it("an lr table was told to have shards, but learns in one memory: the hint does not say so, and shards give a warning", () => {
+  const lr = (options: string) => `
+name: big
+events: { format: tsv, columns: [label, id] }
+fields: [{ name: id, type: categorical, table: ids }]
+tables: { ids: { encoding: hash, ${options} } }
+tower: lr
+`;
+  expect(warningsOf(lr("rows: 1000, shards: 3"))).toEqual([
+    expect.stringMatching(/tables\.ids\.shards: has no effect for a model that learns event by event/),
+  ]);
+  for (const options of ["rows: 1_000_000_000", "rows: 1_000_000_000, shards: 3"])
+    expect(() => parseSpec(lr(options), "big.yaml")).toThrow(
+      expect.objectContaining({ message: expect.stringContaining("7.7 GiB"), hint: "lower rows or dim" }),
+    );
+});
+
 it("an unquoted positive label is its text", () => {
   const hash = (positive: string) =>
     specHash(parseSpec(specOf("salt: field").replace("clicked }", `clicked, positive: ${positive} }`), "shop.yaml"));
