@@ -42,6 +42,16 @@ export const Optimizer = Type.Unsafe<OptimizerSpec>(
   ),
 );
 
+/** Warns that weights which should start at random start at 0, where a product of them stays. */
+export function warnOfLostInit(spec: OptimizerSpec, path: string, problems: Problems): void {
+  if (optimizerOf(spec.kind).keepsInit?.(spec) !== false) return;
+  problems.warn(
+    path,
+    `${spec.kind} with beta 0 and l2 0 starts all weights at 0, not at random: factors and hidden layers may never learn`,
+    "set beta above 0",
+  );
+}
+
 /**
  * Resolves an optimizer: its name alone, or its name and some of its options.
  * @param single whether it is for single weights that learn event by event, or in a linear part: some have other
@@ -63,4 +73,11 @@ export function compileOptimizer(
     ...(single && own),
     ...(typeof source === "string" ? {} : source[kind]),
   } as OptimizerSpec;
+}
+
+/** The same for weights of a network, which start at random. */
+export function compileDense(source: OptimizerSource, path: string, problems: Problems): OptimizerSpec {
+  const spec = compileOptimizer(source, path, problems);
+  warnOfLostInit(spec, path, problems);
+  return spec;
 }

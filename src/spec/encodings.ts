@@ -1,7 +1,7 @@
 import { kindOf, kindsThat, usual } from "../encodings/index.js";
 import type { AnyKind, AnyOwn } from "../encodings/kind.js";
 import { emptiesRows, usualOptimizer } from "../optimizers/index.js";
-import { compileOptimizer } from "../optimizers/schema.js";
+import { compileOptimizer, warnOfLostInit } from "../optimizers/schema.js";
 import type { Problems } from "../schema/problems.js";
 import { parseBytes, parseSeconds } from "../schema/units.js";
 import { FILTER_CELL_BYTES } from "../tables/bytes.js";
@@ -54,6 +54,7 @@ export function compileEncoding(source: EncodingSource, context: EncodingContext
     seed,
     ...storage(source, kindOf(encoding), emptiesRows(optimizer), budget, context),
   };
+  if (base.init > 0) warnOfLostInit(optimizer, `${path}.optimizer`, problems);
   const spec = sized(withOwn(base, ownCompiled(source, base, budget, context)), source, budget, context);
   checkPrecision(spec, path, problems);
   checkFit(spec, budget, context);

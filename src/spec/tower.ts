@@ -1,5 +1,5 @@
 import { usualOptimizer } from "../optimizers/index.js";
-import { compileOptimizer } from "../optimizers/schema.js";
+import { compileDense } from "../optimizers/schema.js";
 import { listed, type Problems } from "../schema/problems.js";
 import { learnsByEvent, towerKinds, towerOf } from "../towers/index.js";
 import type { CompiledTower, TowerKind } from "./compiled.js";
@@ -30,7 +30,7 @@ export function compileTower(spec: ModelSpec, kind: TowerKind, problems: Problem
     kind,
     ...towerOf(kind).defaults,
     ...written[kind],
-    optimizer: compileOptimizer(written.optimizer ?? usualOptimizer.tower, "tower.optimizer", problems),
+    optimizer: compileDense(written.optimizer ?? usualOptimizer.tower, "tower.optimizer", problems),
     runtime: written.runtime ?? defaults.runtime,
   } as CompiledTower;
 }

@@ -163,4 +163,20 @@ describe("ftrl with the group lasso", () => {
     expect(under.step([0, 0, 0])).toEqual([0, 0, 0]);
     expect(over.step([0, 0, 0])[0]).toBeLessThan(0);
   });
+
+  it("with beta 0 gave NaN for every weight that starts at random: it starts at 0", () => {
+    const spec = { kind: "ftrl", alpha: 0.1, beta: 0, l1: 0.05, l2: 0, l21: 0.1 } as const;
+    const initial = Float32Array.from([0.01, -0.02, 0.03, 0.1, -0.05]);
+    const dense = new DenseOptimizer(spec, [{ name: "w", shape: [5], initial }]);
+    const step = (gradient: readonly number[]) => {
+      dense.gradients().w.data.set(gradient);
+      dense.step(1);
+      return [...dense.parameters().w.data];
+    };
+    expect(step([0, 0, 0, 0, 0])).toEqual([0, 0, 0, 0, 0]);
+    const [first, ...others] = step([-10, 0, 0, 0, 0]);
+    // n = 100, z = -10 - l1: 10 (1 - 0.1 √5 / 10) 0.1 / √100
+    expect(Math.abs(first - (10 - 0.1 * Math.sqrt(5)) / 100)).toBeLessThan(1e-7);
+    expect(others).toEqual([0, 0, 0, 0]);
+  });
 });

@@ -118,7 +118,7 @@ function ftrl(spec: Extract<OptimizerSpec, { kind: "ftrl" }>): ReferenceOptimize
     beginStep: () => {},
     create: (initial) => {
       const norm = length(initial);
-      const t = spec.l21 > 0 && norm > 0 ? f(threshold(initial.length) / norm) : 0;
+      const t = spec.l21 > 0 && norm > 0 && denominator(0) > 0 ? f(threshold(initial.length) / norm) : 0;
       const slope = f(denominator(0) + t);
       const z = initial.map((w) => (w === 0 ? 0 : -Math.sign(w) * f(f(Math.abs(w) * slope) + l1)));
       return { z, n: initial.map(() => 0) };

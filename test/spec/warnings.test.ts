@@ -53,6 +53,22 @@ tower: lr
     );
 });
 
+it("ftrl with beta 0 learned nothing but a bias in fm, silently: weights that cannot start at random give a warning", () => {
+  const of = (tower: string, optimizer: string, init = "") => `
+name: m
+events: { format: tsv, columns: [label, id, other] }
+fields: [{ name: id, type: categorical, table: ids }, { name: other, type: categorical, table: ids }]
+tables: { ids: { salt: field, optimizer: { ftrl: { ${optimizer} } }${init} } }
+tower: ${tower}
+`;
+  const lost = [expect.stringMatching(/optimizer: ftrl with beta 0 and l2 0 starts all weights at 0/)];
+  for (const tower of ["fm", "ffm", "dcn_v2"]) expect(warningsOf(of(tower, "beta: 0"))).toEqual(lost);
+  expect(warningsOf(of("{ dcn_v2: {}, optimizer: { ftrl: { beta: 0 } } }", "beta: 1"))).toEqual(lost);
+  expect(warningsOf(of("lr", "beta: 0"))).toEqual([]);
+  expect(warningsOf(of("fm", "beta: 0, l2: 1"))).toEqual([]);
+  expect(warningsOf(of("dcn_v2", "beta: 0", ", init: 0"))).toEqual([]);
+});
+
 it("an unquoted positive label is its text", () => {
   const hash = (positive: string) =>
     specHash(parseSpec(specOf("salt: field").replace("clicked }", `clicked, positive: ${positive} }`), "shop.yaml"));

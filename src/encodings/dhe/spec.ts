@@ -1,4 +1,4 @@
-import { compileOptimizer, Optimizer, optimizer } from "../../optimizers/schema.js";
+import { compileDense, Optimizer, optimizer } from "../../optimizers/schema.js";
 import { optional, size, whole } from "../../schema/basics.js";
 import { count, rows } from "../../schema/compiled.js";
 import { Type } from "../../schema/typebox.js";
@@ -67,7 +67,7 @@ export const dhe = encoding({
   compile: (given, { path, problems }) => ({
     ...defaults,
     ...given,
-    optimizer: compileOptimizer(given.optimizer ?? defaults.optimizer, `${path}.optimizer`, problems),
+    optimizer: compileDense(given.optimizer ?? defaults.optimizer, `${path}.optimizer`, problems),
   }),
   bytes: decoderBytes,
   async create(spec, own, options) {

@@ -1,4 +1,4 @@
-import { compileOptimizer, Optimizer, optimizer } from "../../optimizers/schema.js";
+import { compileDense, Optimizer, optimizer } from "../../optimizers/schema.js";
 import { optional, size } from "../../schema/basics.js";
 import { count } from "../../schema/compiled.js";
 import { Type } from "../../schema/typebox.js";
@@ -46,7 +46,7 @@ export const lowDim = encoding({
   compiled,
   compile: ({ dim = defaults.dim, optimizer = defaults.optimizer }, { path, problems }) => ({
     dim,
-    optimizer: compileOptimizer(optimizer, `${path}.optimizer`, problems),
+    optimizer: compileDense(optimizer, `${path}.optimizer`, problems),
   }),
   check(own, { dim }, path, problems) {
     if (own.dim > dim)

@@ -98,11 +98,12 @@ export function update(z: usize, n: usize, w: usize, g: usize, bytes: usize, sca
 /**
  * Converts initial weights, placed in the z section, to the state whose closed form returns them: n = 0 and z = -w (D +
  * t / |w|) - sgn(w) l1. Otherwise the first gradient would erase most of a random initial row. A zero weight starts at
- * z = 0. `count` floats; one float or a multiple of four.
+ * z = 0. If D = 0, no z returns a weight other than 0, and all are 0. `count` floats; one float or a multiple of four.
  */
 export function initialise(z: usize, n: usize, count: u32, t: f32): void {
   const norm = lengthOf(z, count);
-  const slope: f32 = beta * invAlpha + l2 + (t > 0 && norm > 0 ? t / norm : 0);
+  const d: f32 = beta * invAlpha + l2;
+  const slope: f32 = d > 0 && t > 0 && norm > 0 ? d + t / norm : d;
   for (let i: u32 = 0; i < count; i++) {
     const at = z + ((<usize>i) << 2);
     const w = load<f32>(at);
