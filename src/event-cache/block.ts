@@ -1,21 +1,27 @@
 import { closeSync, openSync } from "node:fs";
 import { inflateRawSync } from "node:zlib";
 import type { BatchLayout } from "../core/batch.js";
-import { Area, type ColumnMemory } from "../kernels/column.js";
-import { structOf } from "../kernels/layouts.js";
+import { Area, type ColumnMemory, type CrossStruct } from "../kernels/column.js";
+import { constantOf, structOf } from "../kernels/layouts.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { crossParts } from "../spec/cross-parts.js";
 import type { EventCache } from "./cache.js";
-import { type ColumnPart, columnsOf, HEAD_BYTES, type Section, sectionAt } from "./columns.js";
-import { type BlockPlace, damaged } from "./manifest.js";
+import { type ColumnPart, codecs, columnsOf, HEAD_BYTES, type Section, sectionAt } from "./columns.js";
+import { type BlockPlace, damaged, leavesOutCrosses } from "./manifest.js";
 import { eventsFile } from "./names.js";
 import { type Notes, notesIn } from "./notes.js";
 
 const COLUMN_BYTES = structOf("column", "Column").size;
+const CROSS_BYTES = structOf("column", "Cross").size;
+const TILE = constantOf("column", "TILE");
 const NUMBERS: ColumnPart = { to: 0, stride: 4, width: 4 };
 
 /** A block in memory: addresses of its `Column` structs, and what the host reads. */
 interface Described {
-  /** End of the rows' columns, which begin at `structs`. */
+  /** End of the rows' columns, which begin at `structs`; those of the crosses' parts follow, then the `Cross` structs. */
   readonly columnsEnd: number;
+  readonly partsEnd: number;
+  readonly crossesEnd: number;
   /** For each bag, the index of its column of lengths; those of keys and weights follow. */
   readonly bags: readonly number[];
   readonly advance: number;
@@ -27,12 +33,24 @@ interface Described {
   readonly kept: Section;
 }
 
+/** What a reader's batches are. */
+export interface BlockReaderOptions {
+  readonly spec: CompiledSpec;
+  readonly layout: BatchLayout;
+  /** The memory they lie in. */
+  readonly memory: ColumnMemory;
+}
+
 /** Reads the blocks of a cache, one at a time, and unpacks rows of them into batches that lie in the same memory. */
 export class BlockReader {
   private readonly cache: EventCache;
   private readonly layout: BatchLayout;
   private readonly memory: ColumnMemory;
   private readonly columns: readonly ColumnPart[];
+  /** Keys of the parts of crosses, a tile at a time; none in caches that store all crosses. */
+  private readonly parts: readonly ColumnPart[];
+  /** Of the columns that may be computed. */
+  private readonly crosses: ReadonlyMap<ColumnPart, CrossStruct>;
   private readonly at: number;
   private readonly structs: number;
   private readonly lists: Area;
@@ -42,13 +60,16 @@ export class BlockReader {
   /** For each bag: rows whose items have been counted, and how many items they have. */
   private items: { row: number; items: number }[] = [];
 
-  constructor(cache: EventCache, layout: BatchLayout, memory: ColumnMemory) {
+  constructor(cache: EventCache, { spec, layout, memory }: BlockReaderOptions) {
     this.cache = cache;
     this.layout = layout;
     this.memory = memory;
-    this.columns = columnsOf(layout);
+    this.columns = columnsOf(spec, layout);
+    this.parts = leavesOutCrosses(cache.manifest) ? partColumns(crossParts(spec).length, memory) : [];
+    this.crosses = crossStructs(this.columns, this.parts, memory);
     this.at = memory.take(cache.mostBytes);
-    this.structs = memory.take(COLUMN_BYTES * (this.columns.length + 3 * layout.bags.length + 4));
+    const columns = this.columns.length + this.parts.length + 3 * layout.bags.length + 4;
+    this.structs = memory.take(COLUMN_BYTES * columns + CROSS_BYTES * this.crosses.size);
     this.lists = new Area(memory);
     this.file = openSync(eventsFile(cache.directory), "r");
   }
@@ -106,8 +127,9 @@ export class BlockReader {
   /** Unpacks rows [from, from + count) into the rows from `row` on of a batch at an address. */
   unpack(from: number, count: number, batch: number, row: number): void {
     const { memory, structs } = this;
-    const { columnsEnd, bags } = this.described!;
+    const { columnsEnd, partsEnd, crossesEnd, bags } = this.described!;
     memory.kernel.unpack(structs, columnsEnd, from, count, batch, row);
+    if (crossesEnd > partsEnd) memory.kernel.cross(columnsEnd, partsEnd, crossesEnd, from, count, batch, row);
     for (const [i, bag] of bags.entries()) this.unpackBag(i, bag, { from, count }, { batch, row });
   }
 
@@ -144,14 +166,23 @@ export class BlockReader {
       address = section.end;
       return section;
     };
-    const column = ({ to, stride, width }: ColumnPart): { at: number; count: number } => {
-      const { codec, values, codes, count } = next(width);
+    const column = ({ to, stride, width }: ColumnPart, section = next(width)): { at: number; count: number } => {
+      const { codec, values, codes, count } = section;
       const at = struct;
       struct = this.memory.writeColumns(at, [{ codec, width, values, codes, to, stride }]);
       return { at, count };
     };
-    for (const part of this.columns) column(part);
+    const crosses: CrossStruct[] = [];
+    for (const part of this.columns) {
+      const section = next(part.width);
+      if (section.codec === codecs.cross) crosses.push(this.crosses.get(part)!);
+      else column(part, section);
+    }
     const columnsEnd = struct;
+    for (const part of this.parts) column(part);
+    const partsEnd = struct;
+    struct = this.memory.writeCrosses(struct, crosses);
+    const crossesEnd = struct;
     const bags = this.layout.bags.map(({ keys, weights }) => {
       const { at } = column(NUMBERS);
       column({ to: keys, stride: 8, width: 8 });
@@ -165,7 +196,7 @@ export class BlockReader {
     const notes = notesIn(this.memory, next(1));
     const kept = next(1);
     if (address !== end) throw this.misfit(place);
-    return { columnsEnd, bags, advance, lines, rows, changes, notes, kept };
+    return { columnsEnd, partsEnd, crossesEnd, bags, advance, lines, rows, changes, notes, kept };
   }
 
   private list({ at, count }: { at: number; count: number }): Uint32Array {
@@ -177,6 +208,28 @@ export class BlockReader {
   private misfit({ number }: BlockPlace) {
     return damaged(eventsFile(this.cache.directory), `block ${number} does not have the columns of the manifest`);
   }
+}
+
+/** Columns in memory of their own, with room for a tile. */
+function partColumns(count: number, memory: ColumnMemory): ColumnPart[] {
+  const stride = 8 * count;
+  const at = memory.take(TILE * stride);
+  return Array.from({ length: count }, (_, i) => ({ to: at + 8 * i, stride, width: 8 }));
+}
+
+function crossStructs(columns: readonly ColumnPart[], parts: readonly ColumnPart[], memory: ColumnMemory) {
+  const joined = memory.take(8 * parts.length);
+  const structs = new Map<ColumnPart, CrossStruct>();
+  if (parts.length === 0) return structs;
+  for (const column of columns) {
+    const { cross, to, stride } = column;
+    if (!cross) continue;
+    const count = cross.parts.length;
+    const at = memory.take(4 * count);
+    memory.words(at, count).set(cross.parts.map((part) => parts[part].to));
+    structs.set(column, { parts: at, count, partBytes: parts[0].stride, joined, to, stride, seed: cross.seed });
+  }
+  return structs;
 }
 
 /** The first index whose number is at least `least`; the length if there is none. @param sorted ascending */

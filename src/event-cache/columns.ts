@@ -1,5 +1,7 @@
 import type { BatchLayout } from "../core/batch.js";
 import { offsetOf, structOf } from "../kernels/layouts.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { type CrossCell, crossCells } from "../spec/cross-parts.js";
 
 /** The kernel's numbers of section encodings (src/kernels/assembly/column/section.ts). */
 export const codecs = {
@@ -12,6 +14,7 @@ export const codecs = {
   steps16: 6,
   steps32: 7,
   opaque: 8,
+  cross: 9,
 } as const;
 
 /** A column of a batch: one element per row. */
@@ -23,13 +26,21 @@ export interface ColumnPart {
   readonly width: number;
   /** Its elements are whole numbers close to each other. */
   readonly whole?: true;
+  /** Its elements are keys of a cross: they need not be stored. */
+  readonly cross?: CrossCell;
 }
 
 /** The columns of a batch's rows, in the order of a block's sections; each bag's lengths, keys and weights follow. */
-export function columnsOf(layout: BatchLayout): ColumnPart[] {
+export function columnsOf(spec: CompiledSpec, layout: BatchLayout): ColumnPart[] {
   const { labels, weights, times, ids, oracle, numbers, numberCount, vectors, vectorWidth, keys } = layout;
   const side = (to: number, count: number, width: number): ColumnPart[] =>
     Array.from({ length: count }, (_, i) => ({ to: to + i * width, stride: count * width, width }));
+  const crosses = crossCells(spec);
+  const keysOf = (t: number): ColumnPart[] =>
+    side(keys[t].offset, keys[t].singles, 8).map((part, i) => {
+      const cross = crosses[t][i];
+      return cross ? { ...part, cross } : part;
+    });
   return [
     { to: labels, stride: 4, width: 4 },
     { to: weights, stride: 4, width: 4 },
@@ -38,7 +49,7 @@ export function columnsOf(layout: BatchLayout): ColumnPart[] {
     { to: oracle, stride: 4, width: 4 },
     ...side(numbers, numberCount, 4),
     ...(vectorWidth > 0 ? side(vectors, 1, 4 * vectorWidth) : []),
-    ...keys.flatMap(({ offset, singles }) => side(offset, singles, 8)),
+    ...keys.flatMap((_, t) => keysOf(t)),
   ];
 }
 
@@ -67,6 +78,18 @@ export function sectionAt(view: DataView, address: number, width: number): Secti
   const codes = values + filled(view.getUint32(address + VALUES, true) * width);
   const count = view.getUint32(address + COUNT, true);
   return { codec, count, values, codes, end: values + view.getUint32(address + SIZE, true) };
+}
+
+/** Whether every element takes two bytes or more: those of a cross are better computed from its parts. */
+export const isWide = (section: Uint8Array): boolean =>
+  section[CODEC] === codecs.words || section[CODEC] === codecs.raw;
+
+/** A section of a cross's keys, which are not stored. */
+export function crossSection(count: number): Uint8Array {
+  const section = new Uint8Array(HEAD_BYTES);
+  section[CODEC] = codecs.cross;
+  new DataView(section.buffer).setUint32(COUNT, count, true);
+  return section;
 }
 
 /** A section read only by the host. */

@@ -60,9 +60,7 @@ export class CacheFeed {
       cache.refuseOther(options.spec);
       cache.refuseMissing(options.kept ?? []);
     }
-    for (const cache of caches) {
-      this.readers.set(cache, new BlockReader(cache, options.layout, options.memory));
-    }
+    for (const cache of caches) this.readers.set(cache, new BlockReader(cache, options));
     this.texts = options.kept ? new KeptTexts(options.kept, KEPT_BYTES) : null;
   }
 

@@ -7,6 +7,7 @@ import { HEAD, readHead } from "../sources/files/fingerprint.js";
 import type { Input } from "../sources/reader.js";
 import { type ByteSource, sourceOf } from "../sources/source.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import { withParts } from "../spec/cross-parts.js";
 import { BlockPacker } from "./packer.js";
 import { type CacheSize, CacheWriter } from "./writer.js";
 
@@ -79,13 +80,14 @@ class CacheMaker {
   private rejected = 0;
 
   constructor(spec: CompiledSpec, inputs: readonly Input[], directory: string, options: MakeOptions) {
-    const { kept, blockRows: capacity = blockRows(spec) } = options;
+    const decoded = withParts(spec);
+    const { kept, blockRows: capacity = blockRows(decoded) } = options;
     this.spec = spec;
     this.inputs = inputs;
     this.options = options;
     this.source = sourceOf(inputs);
-    this.decoder = new Decoder(spec, { capacity, marks: true, ...(kept.length > 0 ? { kept } : {}) });
-    this.packer = new BlockPacker(this.decoder.layout);
+    this.decoder = new Decoder(decoded, { capacity, marks: true, ...(kept.length > 0 ? { kept } : {}) });
+    this.packer = new BlockPacker(decoded, this.decoder.layout);
     this.writer = new CacheWriter(directory);
   }
 

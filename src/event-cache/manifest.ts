@@ -9,8 +9,9 @@ import { validator } from "../schema/validator.js";
 import type { DecodeIdentity } from "../spec/decode-identity.js";
 import { manifestFile, refuseMissing } from "./names.js";
 
-/** The format that this version writes and reads. */
-export const CACHE_VERSION = 1;
+/** The format that this version writes. It also reads the first one, which stores the keys of all crosses. */
+export const CACHE_VERSION = 2;
+const FIRST_VERSION = 1;
 
 const whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const text = Type.String();
@@ -40,7 +41,7 @@ const CachedFile = Type.Object(
 const Manifest = Type.Object(
   {
     format: Type.Literal("hashbrook-event-cache"),
-    version: Type.Literal(CACHE_VERSION),
+    version: Type.Union([Type.Literal(FIRST_VERSION), Type.Literal(CACHE_VERSION)]),
     /** The model's name in the spec it was made with. */
     made_for: text,
     decode: Type.Object({ hash: hex, value: Type.Unsafe<DecodeIdentity["value"]>(Type.Object({})) }, closed),
@@ -97,12 +98,16 @@ export function readManifest(directory: string): CacheManifest {
   refuseMissing(directory);
   const value = parsed(path, readWhole(nodeFiles, path));
   const { version } = value as { version?: unknown };
-  if (Number.isInteger(version) && version !== CACHE_VERSION) throw otherVersion(directory, version as number);
+  if (Number.isInteger(version) && version !== FIRST_VERSION && version !== CACHE_VERSION)
+    throw otherVersion(directory, version as number);
   const manifest = manifestOf(value, (what) => damaged(path, what));
   const { checksum, ...rest } = manifest;
   if (checksumOf(rest) !== checksum) throw damaged(path, "its content does not match its checksum");
   return manifest;
 }
+
+/** Whether its blocks may leave out crosses, whose parts follow then. */
+export const leavesOutCrosses = ({ version }: CacheManifest): boolean => version > FIRST_VERSION;
 
 /** The blocks, in order. */
 export function blocksOf({ blocks }: CacheManifest): BlockPlace[] {
@@ -123,7 +128,7 @@ export function damaged(file: string, what: string, cause?: unknown): HashbrookE
 }
 
 function otherVersion(directory: string, version: number): HashbrookError {
-  const message = `${directory}: cache format version ${version}; this Hashbrook reads version ${CACHE_VERSION}`;
+  const message = `${directory}: cache format version ${version}; this Hashbrook reads versions ${FIRST_VERSION} and ${CACHE_VERSION}`;
   return new HashbrookError("cache_mismatch", message, {
     hint: "make it again with this version of Hashbrook: hashbrook cache",
   });

@@ -3,7 +3,9 @@ import { Batch, type BatchLayout, type Room } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
 import type { Findings, Place, Taken } from "../decode/decoder.js";
 import { Area, ColumnMemory } from "../kernels/column.js";
-import { type ColumnPart, columnsOf, opaqueSection } from "./columns.js";
+import type { CompiledSpec } from "../spec/compiled.js";
+import { crossParts } from "../spec/cross-parts.js";
+import { type ColumnPart, columnsOf, crossSection, isWide, opaqueSection } from "./columns.js";
 import { keptRejects, type Notes, notesSection } from "./notes.js";
 
 /** The input of a block. */
@@ -22,13 +24,18 @@ export class BlockPacker {
   private readonly memory = new ColumnMemory({ shared: false });
   private readonly region: number;
   private readonly columns: readonly ColumnPart[];
+  /** The last columns: keys of the parts of crosses. */
+  private readonly parts: readonly ColumnPart[];
   private readonly list = new Area(this.memory);
   private readonly scratch = new Area(this.memory);
   private readonly out = new Area(this.memory);
 
-  constructor(layout: BatchLayout) {
+  /** @param spec of `withParts` */
+  constructor(spec: CompiledSpec, layout: BatchLayout) {
     this.layout = layout;
-    this.columns = columnsOf(layout);
+    const columns = columnsOf(spec, layout);
+    this.parts = columns.splice(columns.length - crossParts(spec).length);
+    this.columns = columns;
     this.region = this.memory.take(layout.bytes);
   }
 
@@ -42,7 +49,7 @@ export class BlockPacker {
     const { ends, lines, risen, rejects: ofRejects } = marks!;
     const notes: Notes = { rejects: keptRejects(rejects, ofRejects), findings };
     return Buffer.concat([
-      ...this.columns.map(({ to, ...shape }) => this.section(this.region + to, shape, batch.rows)),
+      ...this.rowSections(batch.rows),
       ...this.layout.bags.flatMap((_, i) => this.bagSections(i, batch.rows)),
       this.numbers(advances(ends, start.offset)),
       this.numbers(advances(lines, start.row)),
@@ -51,6 +58,19 @@ export class BlockPacker {
       notesSection(notes),
       opaqueSection(deflateRawSync(kept)),
     ]);
+  }
+
+  /** Crosses of many values are not stored: the keys of their parts are. */
+  private rowSections(rows: number): Uint8Array[] {
+    const needed = new Set<number>();
+    const packed = ({ to, ...shape }: ColumnPart, count: number) => this.section(this.region + to, shape, count);
+    const sections = this.columns.map((column) => {
+      const section = packed(column, rows);
+      if (!column.cross || !isWide(section)) return section;
+      for (const part of column.cross.parts) needed.add(part);
+      return crossSection(rows);
+    });
+    return [...sections, ...this.parts.map((part, i) => packed(part, needed.has(i) ? rows : 0))];
   }
 
   private bagSections(i: number, rows: number): Uint8Array[] {

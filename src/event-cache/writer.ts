@@ -84,7 +84,7 @@ export class CacheWriter {
     for (const head of this.heads) hash.update(head);
     const manifest = {
       format: "hashbrook-event-cache" as const,
-      version: CACHE_VERSION as 1,
+      version: CACHE_VERSION as 2,
       made_for: spec.name,
       decode: decodeIdentity(spec),
       capacity,

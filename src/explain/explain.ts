@@ -7,6 +7,7 @@ import { Decoder } from "../decode/decoder.js";
 import { ProgressiveMetrics } from "../metrics/progressive.js";
 import { type LoadedModel, loadModel } from "../model/load.js";
 import { type ByteSource, openSource } from "../sources/source.js";
+import { withParts } from "../spec/cross-parts.js";
 import { QualityByValue } from "../train/evaluation/by-value.js";
 import { clicksOf } from "../train/join/clicks-given.js";
 import type { Joiner } from "../train/join/joiner.js";
@@ -19,7 +20,7 @@ import { type DecodedBatch, START } from "../train/stream.js";
 import { decodedBatches } from "../train/text-feed.js";
 import { IdGroups } from "./id-groups.js";
 import { ImportanceMeter } from "./importance.js";
-import { asModelSees, withParts } from "./inputs.js";
+import { asModelSees } from "./inputs.js";
 import type { ExplainOptions, ExplainProgress, ExplainReport } from "./options.js";
 
 const LIMIT = 100_000;

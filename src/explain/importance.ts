@@ -2,8 +2,9 @@ import { Batch } from "../core/batch.js";
 import { Rng } from "../core/rng.js";
 import type { Model } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
+import { withParts } from "../spec/cross-parts.js";
 import { type BlockQuality, blockQuality, type Change, Changes } from "./block-quality.js";
-import { asModelSees, type ModelInput, modelInputs, Places, withParts } from "./inputs.js";
+import { asModelSees, type ModelInput, modelInputs, Places } from "./inputs.js";
 
 /** What a model loses without the values of a field. */
 export interface Importance {

@@ -1,8 +1,8 @@
 import { Batch, type BatchLayout } from "../core/batch.js";
-import { fromHex64, hex64 } from "../core/hash.js";
+import { fromHex64 } from "../core/hash.js";
 import { isBag, isNumber, partsOf, vectorOf } from "../fields/index.js";
 import { xxh64 } from "../kernels/hash.js";
-import type { CompiledField, CompiledSpec, CompiledTable } from "../spec/compiled.js";
+import type { CompiledField, CompiledSpec } from "../spec/compiled.js";
 
 /** An input of a model, with all its places in a batch. */
 export interface ModelInput {
@@ -22,18 +22,6 @@ export interface Place {
   blank(to: Batch): void;
   /** Whether two rows have the same value. */
   same(batch: Batch, r: number, s: number): boolean;
-}
-
-/**
- * The spec to decode with: the same, with an additional table that belongs to no model and holds the keys of the crosses'
- * parts. So a cross can be recomputed when one of its fields gets another value.
- */
-export function withParts(spec: CompiledSpec): CompiledSpec {
-  const parts = [...new Set(spec.fields.flatMap(partsOf))];
-  const seed = (field: string) => hex64(xxh64(field, BigInt(spec.seed)));
-  const cells = parts.map((field) => ({ field, seed: seed(field), kind: "single" as const }));
-  const table = { ...spec.tables[0], name: "", cells } as unknown as CompiledTable;
-  return parts.length > 0 ? { ...spec, tables: [...spec.tables, table] } : spec;
 }
 
 /** The batch as the model expects it: without the table of parts. */

@@ -16,6 +16,7 @@ interface ColumnKernel {
     slots: number,
   ): number;
   unpack(columns: number, end: number, from: number, count: number, batch: number, row: number): void;
+  cross(parts: number, crosses: number, end: number, from: number, count: number, batch: number, row: number): void;
   sum(column: number, from: number, count: number): number;
   spread(column: number, from: number, count: number, to: number, start: number): number;
 }
@@ -31,6 +32,17 @@ export interface ColumnStruct {
   readonly codes: number;
   readonly to: number;
   readonly stride: number;
+}
+
+/** A column of a cross's keys: where the keys of its parts are, and the destination of its own (struct Cross). */
+export interface CrossStruct {
+  readonly parts: number;
+  readonly count: number;
+  readonly partBytes: number;
+  readonly joined: number;
+  readonly to: number;
+  readonly stride: number;
+  readonly seed: bigint;
 }
 
 /**
@@ -66,13 +78,19 @@ export class ColumnMemory {
     return new Uint32Array(this.memory.buffer, at, count);
   }
 
+  /** @returns the address behind them */
   writeColumns(at: number, columns: readonly ColumnStruct[]): number {
-    for (const column of columns) {
-      const bytes = structBytes("column", "Column", { ...column });
-      this.bytes(at, bytes.length).set(bytes);
-      at += bytes.length;
-    }
-    return at;
+    return columns.reduce((to, column) => this.write(to, structBytes("column", "Column", { ...column })), at);
+  }
+
+  /** @returns the address behind them */
+  writeCrosses(at: number, crosses: readonly CrossStruct[]): number {
+    return crosses.reduce((to, cross) => this.write(to, structBytes("column", "Cross", { ...cross })), at);
+  }
+
+  private write(at: number, bytes: Uint8Array): number {
+    this.bytes(at, bytes.length).set(bytes);
+    return at + bytes.length;
   }
 
   /** XXH64 (seed 0), unsigned. */

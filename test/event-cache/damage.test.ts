@@ -113,7 +113,7 @@ describe("a damaged cache", () => {
   it("of another format version is refused with a hint", async () => {
     const copy = changed((directory) => {
       const path = join(directory, "cache.json");
-      writeFileSync(path, canonicalJson({ ...JSON.parse(readFileSync(path, "utf8")), version: 2 }));
+      writeFileSync(path, canonicalJson({ ...JSON.parse(readFileSync(path, "utf8")), version: 3 }));
     });
     const error = (await failure(() => new EventCache(copy))) as HashbrookError;
     expect([error.code, error.hint]).toEqual(["cache_mismatch", expect.stringContaining("hashbrook cache")]);

@@ -2,78 +2,20 @@ import { mkdtempSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { Batch, batchLayout } from "../../src/core/batch.js";
 import { Decoder } from "../../src/decode/decoder.js";
-import { keptRows } from "../../src/decode/kept-rows.js";
 import { EventCache } from "../../src/event-cache/cache.js";
-import { CacheFeed } from "../../src/event-cache/feed.js";
 import { inputsOfCache } from "../../src/event-cache/inputs.js";
 import { makeCache } from "../../src/event-cache/make.js";
-import { ColumnMemory } from "../../src/kernels/column.js";
 import { before, cutOf } from "../../src/sources/files/cut.js";
 import { inputsFor, sourceOf } from "../../src/sources/source.js";
 import type { CompiledSpec, Format } from "../../src/spec/compiled.js";
-import { batchesOf, type DecodedBatch, START, type StreamOptions } from "../../src/train/stream.js";
+import { batchesOf, START } from "../../src/train/stream.js";
 import { TextFeed } from "../../src/train/text-feed.js";
-import { plainReject, rowsOf } from "../decode/feed.js";
 import { everySpec, rowText, specOf } from "../decode/generate.js";
 import fc from "../properties.js";
+import { collected, ofCache, ofText, wholeRun } from "./contents.js";
 
 const folder = () => mkdtempSync(join(tmpdir(), "cache-"));
-type Kept = readonly string[] | undefined;
-type Options = Omit<StreamOptions, "buffer">;
-
-/** The content of a batch, in plain values. */
-function contentOf(spec: CompiledSpec, capacity: number, columns: Kept, decoded: DecodedBatch) {
-  const batch = new Batch(batchLayout(spec, capacity), decoded.rows, decoded.buffer, decoded.base);
-  const { rejects, position, seen, epochs, kept } = decoded;
-  const { file, ...place } = position as { file: number; offset: number; row: number };
-  return {
-    rows: rowsOf(spec, batch),
-    rejects: rejects.map((reject) => ({
-      ...plainReject(reject),
-      expected: reject.expected,
-      value: reject.value,
-      length: reject.length,
-    })),
-    position: { file, ...place },
-    seen,
-    epochs,
-    ...(columns && { kept: [...keptRows(kept!, columns.length)] }),
-  };
-}
-
-async function ofText(spec: CompiledSpec, files: readonly string[], capacity: number, kept: Kept, options: Options) {
-  const feed = new TextFeed(sourceOf(inputsFor(files)), new Decoder(spec, { capacity, kept }));
-  return collected(spec, capacity, kept, batchesOf(feed, { ...options, buffer: () => new ArrayBuffer(0) }));
-}
-
-function ofCache(
-  spec: CompiledSpec,
-  inputs: ReturnType<typeof inputsOfCache>,
-  capacity: number,
-  kept: Kept,
-  options: Options,
-) {
-  const memory = new ColumnMemory({ shared: true });
-  const layout = batchLayout(spec, capacity);
-  const base = memory.take(layout.bytes);
-  const room = () => ({ buffer: memory.memory.buffer, base });
-  const feed = new CacheFeed(inputs, { spec, layout, memory, room, kept });
-  return collected(spec, capacity, kept, batchesOf(feed, { ...options, buffer: room })).finally(() => feed.close());
-}
-
-async function collected(spec: CompiledSpec, capacity: number, kept: Kept, batches: AsyncIterable<DecodedBatch>) {
-  const all: ReturnType<typeof contentOf>[] = [];
-  const registers = new Map<number, number>();
-  for await (const decoded of batches) {
-    all.push(contentOf(spec, capacity, kept, decoded));
-    for (const change of decoded.distinct)
-      registers.set(change >>> 8, Math.max(registers.get(change >>> 8) ?? 0, change & 255));
-  }
-  return { batches: all, distinct: [...registers].sort(([a], [b]) => a - b) };
-}
-
 const fileText = (spec: CompiledSpec) =>
   fc
     .tuple(
@@ -81,8 +23,6 @@ const fileText = (spec: CompiledSpec) =>
       fc.boolean(),
     )
     .map(([rows, newline]) => rows.join("\n") + (newline ? "\n" : ""));
-
-const wholeRun: Options = { start: START, epochs: 1, limit: Number.POSITIVE_INFINITY };
 
 describe.each<Format>(["tsv", "csv", "json", "vw"])("%s from a cache", (format) => {
   const spec = everySpec(format);

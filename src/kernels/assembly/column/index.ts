@@ -3,6 +3,7 @@
 // padded to a multiple of 16 bytes.
 import { xxh64 } from "../scan/xxh64";
 
+export { cross } from "./cross";
 export { pack } from "./pack";
 export { sum, spread, unpack } from "./unpack";
 

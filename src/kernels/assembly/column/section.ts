@@ -12,7 +12,7 @@ export const RAW: u32 = 4;
 export const STEPS_8: u32 = 5;
 export const STEPS_16: u32 = 6;
 export const STEPS_32: u32 = 7;
-/** Codec 8, OPAQUE: bytes that only the host reads. */
+/** Codec 8, OPAQUE: bytes that only the host reads. Codec 9, CROSS: keys that are computed, not stored (cross.ts). */
 
 /**
  * Kind of elements that are integers of a narrow range, as u32 or f64; elements of other kinds are only compared for

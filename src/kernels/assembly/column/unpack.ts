@@ -18,7 +18,7 @@ class Column {
 const COLUMN_BYTES: usize = offsetof<Column>();
 
 /** Number of rows whose columns are written before the next rows. */
-const TILE: u32 = 64;
+export const TILE: u32 = 64;
 
 /**
  * Writes elements [from, from + count) of the columns [columns, end), an array of `Column`, to the rows from number
