@@ -1,9 +1,6 @@
 import { ln } from "./kernel.js";
+import { OrderedScores } from "./ordered-scores.js";
 import { known } from "./result.js";
-
-/** Number of cells over logits up to this far from zero; the outermost include everything beyond. */
-const CELLS = 1024;
-const FARTHEST = 16;
 
 /** An event that was scored. */
 export interface Scored {
@@ -21,7 +18,7 @@ export interface BinnedQuality {
   readonly events: number;
   /** Mean logarithmic loss. */
   readonly logloss: number | null;
-  /** Area under the ROC curve from 1,024 cells of the logit: within 0.001 of the exact one. */
+  /** Area under the ROC curve : exact for up to 2,048 distinct scores, otherwise within 0.001. */
   readonly auc: number | null;
   /** logloss ÷ that of always predicting these events' click rate. */
   readonly normalized_entropy: number | null;
@@ -35,10 +32,9 @@ export interface BinnedQuality {
   readonly calibrated?: number | null;
 }
 
-/** Counts events by cells of their logit. */
+/** Counts scored events. */
 export class ScoreBins {
-  /** For each cell: weight of negatives and of positives. */
-  private readonly weights = new Float64Array(2 * CELLS);
+  private readonly scores = new OrderedScores();
   events = 0;
   private weight = 0;
   private positive = 0;
@@ -53,9 +49,7 @@ export class ScoreBins {
     this.predicted += weight * p;
     this.calibrated += weight * q;
     this.loss -= weight * (label * ln(p) + (1 - label) * ln(1 - p));
-    const cell = cellOf(logit);
-    this.weights[2 * cell] += weight * (1 - label);
-    this.weights[2 * cell + 1] += weight * label;
+    this.scores.add(logit, weight * (1 - label), weight * label);
   }
 
   /** Adds another one's events. */
@@ -66,7 +60,7 @@ export class ScoreBins {
     this.predicted += other.predicted;
     this.calibrated += other.calibrated;
     this.loss += other.loss;
-    for (let i = 0; i < this.weights.length; i++) this.weights[i] += other.weights[i];
+    this.scores.include(other.scores);
   }
 
   /** @param calibrates whether there are calibrated probabilities */
@@ -77,7 +71,7 @@ export class ScoreBins {
     return {
       events,
       logloss: known(loss / weight),
-      auc: known(this.auc()),
+      auc: known(this.scores.auc()),
       normalized_entropy: known(loss / weight / entropy),
       predicted: known(predicted / weight),
       actual: known(rate),
@@ -85,22 +79,4 @@ export class ScoreBins {
       ...(calibrates ? { calibrated: known(this.calibrated / positive) } : {}),
     };
   }
-
-  /** Pairs within one cell count 1/2. */
-  private auc(): number {
-    const positives = this.positive;
-    const negatives = this.weight - this.positive;
-    let below = 0;
-    let area = 0;
-    for (let at = 0; at < 2 * CELLS; at += 2) {
-      area += this.weights[at + 1] * (below + this.weights[at] / 2);
-      below += this.weights[at];
-    }
-    return area / (positives * negatives);
-  }
-}
-
-function cellOf(logit: number): number {
-  const cell = Math.floor(((logit + FARTHEST) * CELLS) / (2 * FARTHEST));
-  return Math.max(0, Math.min(CELLS - 1, cell));
 }

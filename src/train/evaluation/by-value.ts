@@ -27,7 +27,7 @@ export interface ByReport {
   readonly bins: readonly (BinnedQuality & { readonly from: number; readonly to: number })[];
 }
 
-/** Most values that are distinguished: 16 KiB each. */
+/** Most values that are distinguished: up to 80 KiB each. */
 const MOST_VALUES = 1000;
 const BINS = 10;
 /** Bins consist of cells of the logit with this width, up to this far from zero. */
