@@ -1,6 +1,10 @@
+import { memoryLimit } from "../core/memory.js";
 import type { Progress, Warning } from "../train/metrics/report.js";
+import { bytes } from "./progress.js";
 
 const shown = new Set<string>();
+/** Share of the memory from which on a run is warned. */
+const NEARLY = 0.9;
 
 /** Called when a command begins: warnings of an earlier one are shown again. */
 export const forgetShown = (): void => shown.clear();
@@ -19,9 +23,19 @@ export function tellOnce(kind: string, text: string): void {
 }
 
 /** Prints the warnings of a running `train`. @param topic its events */
-export function tellProgressWarnings({ warnings, source }: Progress, topic?: string): void {
+export function tellProgressWarnings(progress: Progress, topic?: string): void {
+  const { warnings, source, memory_bytes } = progress;
   tellWarnings(warnings);
+  if (memory_bytes > NEARLY * memoryLimit()) tellWarnings([memoryShort(progress)]);
   if (topic !== undefined && source?.added) tellWarnings([partitionsAdded(topic, source.added)]);
+}
+
+/** Beyond its limit the system kills a process, which cannot report anything then. */
+function memoryShort({ memory_bytes, table_bytes }: Progress): Warning {
+  const message = `memory is short: ${bytes(memory_bytes)} of ${bytes(memoryLimit())} are in use, ${bytes(table_bytes)} by tables; beyond that the system kills this process`;
+  const hint =
+    "allow it more memory, or limit its tables: `budget`, `admission`, `precision`; --resume continues from its last checkpoint";
+  return { code: "memory_short", field: null, message, hint };
 }
 
 function partitionsAdded(topic: string, added: number): Warning {

@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
 
 /** Bytes that this thread's objects hold outside its heap. `process.memoryUsage` knows them, too, but fails without /proc. */
@@ -10,4 +11,9 @@ export function residentBytes(): number {
   } catch {
     return 0;
   }
+}
+
+/** Bytes of memory that this process may use: the machine's, or the limit of its container (control group). */
+export function memoryLimit(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }

@@ -1,8 +1,8 @@
-import { totalmem } from "node:os";
 import { join } from "node:path";
 import { writeFileAtomically } from "../core/atomic-file.js";
 import { HashbrookError } from "../core/errors.js";
 import { nodeFiles } from "../core/files.js";
+import { memoryLimit } from "../core/memory.js";
 import { Rng } from "../core/rng.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { SpecDocument } from "../spec/document.js";
@@ -182,12 +182,12 @@ export class Session {
   }
 
   /**
-   * All candidates learn at the same time, so there are no more than fit into half of the machine's memory beside the full
-   * tables.
+   * All candidates learn at the same time, so there are no more than fit into half of the memory (of the machine, or of its
+   * container) beside the full tables.
    */
   private most({ tables, budget, most }: Sizing): number {
     const full = tables.reduce((sum, { bytes }) => sum + bytes, 0);
-    return Math.max(LEAST_CANDIDATES, Math.min(most, Math.floor((totalmem() / 2 - full) / budget)));
+    return Math.max(LEAST_CANDIDATES, Math.min(most, Math.floor((memoryLimit() / 2 - full) / budget)));
   }
 
   private searched(): Candidate[] {
