@@ -111,9 +111,10 @@ async function openServed(flags: ServeFlags): Promise<Served> {
   const metrics = new ServeMetrics();
   // Before the models, which may take minutes to load.
   const impressions = await openLog(flags, metrics);
-  const threads = threadsOf(flags);
+  let threads: ScoringThreads | undefined;
   let rowStores: RowStores | undefined;
   try {
+    threads = threadsOf(flags);
     rowStores = await RowStores.of(flags);
     if (rowStores.shared) metrics.watchRowCache(rowStores.shared);
     return { models: await openModels(flags, threads, metrics, rowStores), metrics, threads, rowStores, impressions };

@@ -1,7 +1,14 @@
 /** What the operating system, or Node for a thread, refuses, by its code, and what to do about it. */
-const refusals: Readonly<Record<string, { readonly limit?: true; readonly file?: true; readonly hint: string }>> = {
+const refusals: Readonly<
+  Record<string, { readonly limit?: true; readonly file?: true; readonly what?: string; readonly hint: string }>
+> = {
   EMFILE: { limit: true, hint: "this process may not open more files: raise the limit (ulimit -n)" },
   ENFILE: { limit: true, hint: "the machine may not open more files: close some, or raise the limit (fs.file-max)" },
+  ERR_WORKER_INIT_FAILED: {
+    limit: true,
+    what: "a thread cannot be started",
+    hint: "the system starts no further thread: raise the user's limit of processes (ulimit -u), or the container's (pids)",
+  },
   ERR_WORKER_OUT_OF_MEMORY: {
     limit: true,
     hint: "a thread's heap is full: raise its limit (NODE_OPTIONS=--max-old-space-size=MB)",
@@ -43,16 +50,17 @@ export interface Refusal {
 export function refusalOf(error: unknown): Refusal | null {
   if (!(error instanceof Error)) return null;
   const { code = "", message, path } = error as NodeJS.ErrnoException;
-  const found = code in refusals ? code : limitIn(message);
+  const found = limitIn(message) ?? (code in refusals ? code : undefined);
   if (found === undefined) return null;
-  const { hint, limit = false, file = false } = refusals[found];
+  const { hint, limit = false, file = false, what = path } = refusals[found];
   // Sockets and processes can be refused likewise.
   if (file && path === undefined) return null;
-  return { message: path === undefined ? message : `${path}: ${message}`, hint, limit };
+  return { message: what === undefined ? message : `${what}: ${message}`, hint, limit };
 }
 
 /** The code in a message: threads that cannot start have it there, and Node's loader of modules has it in words. */
 function limitIn(message: string): string | undefined {
+  if (/^(Worker initialization failure: )?EAGAIN$/.test(message)) return "ERR_WORKER_INIT_FAILED";
   return /too many open files/.test(message) ? "EMFILE" : /\bE(?:M|N)FILE\b/.exec(message)?.[0];
 }
 

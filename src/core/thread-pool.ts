@@ -21,7 +21,8 @@ const idle = new Map<string, Set<Thread>>();
  */
 export class Thread {
   private readonly entry: string;
-  private readonly worker: Worker;
+  /** Null: the system has not started it. */
+  private readonly worker: Worker | null;
   private ended: (how: TaskEnd) => void = () => {};
   private failed: (error: unknown) => void = () => {};
   private end: Promise<TaskEnd> = Promise.resolve("reusable");
@@ -33,10 +34,20 @@ export class Thread {
     this.entry = entry;
     // Credentials are read from the environment in threads: a kept thread must not use those of the time it was
     // started.
-    this.worker = new Worker(builtFile(entry), { env: SHARE_ENV, execArgv });
-    this.worker.on("message", (how: TaskEnd) => this.ended(how));
-    this.worker.on("error", (error) => this.die(error));
-    this.worker.on("exit", (code) => this.die(new HashbrookError("internal", `${entry} ended with code ${code}`)));
+    this.worker = this.start(() => new Worker(builtFile(entry), { env: SHARE_ENV, execArgv }));
+    this.worker?.on("message", (how: TaskEnd) => this.ended(how));
+    this.worker?.on("error", (error) => this.die(error));
+    this.worker?.on("exit", (code) => this.die(new HashbrookError("internal", `${entry} ended with code ${code}`)));
+  }
+
+  /** A thread that cannot start has died, so that whoever has others beside it ends them. */
+  private start(create: () => Worker): Worker | null {
+    try {
+      return create();
+    } catch (error) {
+      this.death = { error };
+      return null;
+    }
   }
 
   /**
@@ -56,7 +67,7 @@ export class Thread {
       this.ended = resolve;
     });
     if (this.death) this.die(this.death.error);
-    else this.worker.postMessage(task, [...transfer]);
+    else this.worker?.postMessage(task, [...transfer]);
   }
 
   /**
@@ -68,24 +79,24 @@ export class Thread {
     this.failed = () => {};
     const others = idle.get(this.entry) ?? new Set();
     if (how !== "reusable" || others.size >= MOST_IDLE) {
-      await this.worker.terminate();
+      await this.worker?.terminate();
       return;
     }
     idle.set(this.entry, others.add(this));
-    this.worker.unref();
+    this.worker?.unref();
     this.expiry = setTimeout(() => this.expire(), IDLE_MS).unref();
   }
 
   private taken(): this {
     clearTimeout(this.expiry);
     idle.get(this.entry)?.delete(this);
-    this.worker.ref();
+    this.worker?.ref();
     return this;
   }
 
   private async expire(): Promise<void> {
     idle.get(this.entry)?.delete(this);
-    await this.worker.terminate();
+    await this.worker?.terminate();
   }
 
   private die(error: unknown): void {

@@ -60,8 +60,13 @@ it("reports what the system refuses with a hint, wherever it happens, not as an 
     expect(plain).toMatchObject({ code: "source_unreadable", hint: expect.stringMatching(mend) });
   }
   const thread = Object.assign(new Error("Worker initialization failure: EMFILE"), { code: "ERR_WORKER_INIT_FAILED" });
+  const process = Object.assign(new Error("EAGAIN"), { code: "ERR_WORKER_INIT_FAILED" });
+  expect(toPlainError(process)).toMatchObject({
+    message: "a thread cannot be started: EAGAIN",
+    hint: expect.stringContaining("ulimit -u"),
+  });
   const full = Object.assign(new Error("JS heap out of memory"), { code: "ERR_WORKER_OUT_OF_MEMORY" });
   const loader = new Error("Cannot read package config /tmp/package.json: too many open files.");
-  for (const error of [refused("EMFILE"), refused("ENFILE"), thread, loader, full])
+  for (const error of [refused("EMFILE"), refused("ENFILE"), thread, process, loader, full])
     expect(toPlainError(error)).toMatchObject({ code: "runtime_unavailable", hint: expect.stringContaining("limit") });
 });

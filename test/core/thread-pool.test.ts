@@ -29,3 +29,11 @@ it("a reused thread logs in with the current environment, not with that of its s
     delete process.env[NAME];
   }
 });
+
+it("a thread that cannot start fails its task: the process hung, as the threads beside it were not ended", async () => {
+  const failures: unknown[] = [];
+  const thread = Thread.take("checkpoints/writer-worker.js", ["--no-such-flag"]);
+  thread.begin({}, [], (error) => failures.push(error));
+  expect(failures).toEqual([expect.objectContaining({ code: "ERR_WORKER_INVALID_EXEC_ARGV" })]);
+  await thread.release(60_000);
+});

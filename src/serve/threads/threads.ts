@@ -134,10 +134,22 @@ export class ScoringThreads {
   constructor(count: number, nearMs?: number) {
     const holder = new Worker(builtFile("serve/models/model-worker.js"), { env: SHARE_ENV, execArgv: threadFlags() });
     this.holder = new ThreadCalls(holder, "the model thread");
-    this.threads = Array.from({ length: count }, (_, reader) => new ScoringThread(reader, this.models));
+    this.threads = this.started(count);
     this.near = new NearModels(count, () => this.holder.alive, nearMs);
     const scoring = Promise.all(this.threads.map(({ lost }) => lost)).then((deaths) => deaths[0]);
     this.lost = Promise.race([this.holder.ended, scoring]);
+  }
+
+  /** @throws what the system refuses; the threads that it has started are ended then */
+  private started(count: number): ScoringThread[] {
+    const threads: ScoringThread[] = [];
+    try {
+      while (threads.length < count) threads.push(new ScoringThread(threads.length, this.models));
+      return threads;
+    } catch (error) {
+      for (const thread of [...threads, this.holder]) void thread.close();
+      throw error;
+    }
   }
 
   /**
