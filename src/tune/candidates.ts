@@ -88,7 +88,8 @@ export function settingsAsCandidates(
   return distinct(all);
 }
 
-function strategiesNamed(names: readonly string[] | undefined): readonly Strategy[] {
+/** Strategies by name; by default all that need not be asked for. @throws HashbrookError usage if one is unknown */
+export function strategiesNamed(names: readonly string[] | undefined): readonly Strategy[] {
   if (!names) return allStrategies.filter(({ asked }) => !asked);
   return names.map((name) => {
     const found = allStrategies.find((strategy) => strategy.name === name);

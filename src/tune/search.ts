@@ -33,6 +33,16 @@ const POINTS = 5;
 /** Most combinations of a grid. */
 export const MOST_SETTINGS = 1024;
 
+/** The dimensions of some `PATH=VALUES`. @throws HashbrookError usage, as `dimension`, or if a path is given twice */
+export function dimensionsOf(texts: readonly string[], document: SpecDocument): Dimension[] {
+  const dimensions = texts.map((text) => dimension(text, document));
+  const paths = dimensions.map(({ path }) => path);
+  const twice = paths.find((path, i) => paths.indexOf(path) < i);
+  if (twice !== undefined)
+    throw refused(`--set ${twice}`, "is given twice", `give all of its values at once: --set ${twice}=A,B,C`);
+  return dimensions;
+}
+
 /**
  * Parses `PATH=VALUES`: `tables.ids.dim=4,8,16`, `tables.*.optimizer.ftrl.alpha=0.05:1:log`, `...=4:64:log:5` (five points).
  * @throws HashbrookError usage, naming the path and what is there instead
@@ -86,7 +96,7 @@ function valuesOf(text: string, path: string): Values {
   const [from, to, ...more] = text.split(":");
   if (to !== undefined && [from, to].every(isNumber)) return rangeOf(text, numberOf(from), numberOf(to), more, path);
   if (text === "") throw refused(`--set ${path}=`, "has no values", "e.g. 4,8,16 or 0.05:1:log");
-  return { list: text.split(",").map((word) => scalarOf(word.trim())) };
+  return { list: wordsOf(text).map((word) => read(word.trim(), path)) };
 }
 
 function rangeOf(text: string, from: number, to: number, more: readonly string[], path: string): Values {
@@ -109,7 +119,29 @@ function rangeOf(text: string, from: number, to: number, more: readonly string[]
 const numberOf = (text: string): number => Number(text.replaceAll("_", ""));
 const isNumber = (text: string): boolean => /\d/.test(text) && Number.isFinite(numberOf(text));
 
-/** A word of the command line as a YAML value: number, boolean, text. */
+/** Separated by commas, but not those within brackets. */
+function wordsOf(text: string): string[] {
+  const words = [""];
+  let depth = 0;
+  for (const letter of text) {
+    if ("[{".includes(letter)) depth++;
+    if ("]}".includes(letter)) depth--;
+    if (letter === "," && depth === 0) words.push("");
+    else words[words.length - 1] += letter;
+  }
+  return words;
+}
+
+/** A word of the command line as a value: number, boolean, text; a list or a map as JSON. */
+function read(word: string, path: string): unknown {
+  if (!/^[[{]/.test(word)) return scalarOf(word);
+  try {
+    return JSON.parse(word);
+  } catch {
+    throw refused(`--set ${path}=${word}`, "is not JSON", 'e.g. [64,32], or {"ftrl":{"alpha":0.1}}');
+  }
+}
+
 function scalarOf(word: string): unknown {
   if (isNumber(word)) return numberOf(word);
   return word === "true" ? true : word === "false" ? false : word;
@@ -180,7 +212,8 @@ function put(document: SpecDocument, place: SpecPath, value: unknown): void {
 
 /** "tables.ids.dim=8 train.batch=512": identifies a setting. */
 export function settingText(dimensions: readonly Dimension[], setting: Setting): string {
-  return dimensions.map(({ path }, d) => `${path}=${String(setting[d])}`).join(" ");
+  const text = (value: unknown) => (value instanceof Object ? JSON.stringify(value) : String(value));
+  return dimensions.map(({ path }, d) => `${path}=${text(setting[d])}`).join(" ");
 }
 
 function refused(what: string, why: string, hint: string): HashbrookError {

@@ -8,7 +8,14 @@ import type { CompiledSpec } from "../spec/compiled.js";
 import { SpecDocument } from "../spec/document.js";
 import { specHash } from "../spec/hash.js";
 import { compileDocument, parseSpec } from "../spec/parse.js";
-import { type Candidate, candidatesFor, fileName, type Sizing, settingsAsCandidates } from "./candidates.js";
+import {
+  type Candidate,
+  candidatesFor,
+  fileName,
+  type Sizing,
+  settingsAsCandidates,
+  strategiesNamed,
+} from "./candidates.js";
 import { DecodedEvents } from "./events.js";
 import { mostBytes } from "./fit.js";
 import { LEDGER_VERSION, Ledger } from "./ledger.js";
@@ -18,7 +25,7 @@ import { readProfile } from "./profile/read.js";
 import { budgetBytes, checkQuestion, fingerprintsOf, labelledOnly, type Question, specText } from "./question.js";
 import { LEAST_RATE_EVENTS, RATE_SHARE, rateSettings, underFactors, withTowerMap } from "./rates.js";
 import { type Schedule, schedule } from "./schedule.js";
-import { dimension, gridOf, randomSettings } from "./search.js";
+import { dimensionsOf, gridOf, randomSettings } from "./search.js";
 import { fullDocument, referenceDocument, tunedTables } from "./tables.js";
 
 const CANDIDATES = 24;
@@ -80,6 +87,7 @@ export class Session {
     const out = options.out ?? join("runs", `tune-${spec.name}`);
     const ledger = new Ledger(out);
     checkQuestion(ledger, question);
+    checkAsked(question, ledger);
     if (ledger.rows.length === 0)
       ledger.append({
         kind: "question",
@@ -148,7 +156,7 @@ export class Session {
     const sizing = this.sizing(profile);
     const budget = question.budget === null ? null : sizing.budget;
     if (question.rates || question.set.length > 0) {
-      const candidates = (question.rates ? rateCandidates(document, sizing.spec) : this.searched()).filter(
+      const candidates = (question.rates ? rateCandidates(document, sizing.spec) : searched(question)).filter(
         (one) => budget === null || one.bytes <= budget,
       );
       if (candidates.length === 0)
@@ -190,14 +198,6 @@ export class Session {
     return Math.max(LEAST_CANDIDATES, Math.min(most, Math.floor((memoryLimit() / 2 - full) / budget)));
   }
 
-  private searched(): Candidate[] {
-    const { set, random, seed } = this.question;
-    const { document } = this;
-    const dimensions = set.map((text) => dimension(text, document));
-    const settings = random === null ? gridOf(dimensions) : randomSettings(dimensions, random, new Rng(seed));
-    return settingsAsCandidates(document, dimensions, settings);
-  }
-
   /** Writes a candidate's spec. */
   keep(number: number, { name, document, spec, bytes }: Candidate): PlannedCandidate {
     const file = join("specs", fileName(number, name));
@@ -205,6 +205,19 @@ export class Session {
     writeFileAtomically(nodeFiles, join(this.out, file), Buffer.from(document.text()));
     return { name, spec: file, spec_hash: specHash(spec), bytes: Number.isFinite(bytes) ? bytes : null };
   }
+}
+
+/** What would be refused after the events were read is refused before. @throws HashbrookError usage, spec_invalid */
+function checkAsked(question: Question, ledger: Ledger): void {
+  strategiesNamed(question.strategies ?? undefined);
+  if (question.set.length > 0 && ledger.of("plan").length === 0) searched(question);
+}
+
+function searched({ spec, set, random, seed }: Question): Candidate[] {
+  const document = new SpecDocument(spec);
+  const dimensions = dimensionsOf(set, document);
+  const settings = random === null ? gridOf(dimensions) : randomSettings(dimensions, random, new Rng(seed));
+  return settingsAsCandidates(document, dimensions, settings);
 }
 
 function candidateOf(name: string, document: SpecDocument): Candidate {

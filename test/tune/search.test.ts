@@ -2,7 +2,14 @@ import { expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { SpecDocument } from "../../src/spec/document.js";
 import { settingsAsCandidates } from "../../src/tune/candidates.js";
-import { dimension, gridOf, randomSettings, settingText, withSetting } from "../../src/tune/search.js";
+import {
+  dimension,
+  dimensionsOf as distinctDimensions,
+  gridOf,
+  randomSettings,
+  settingText,
+  withSetting,
+} from "../../src/tune/search.js";
 
 const document = new SpecDocument(`# A shop.
 name: shop
@@ -69,6 +76,26 @@ it.each([
       message: expect.stringContaining(message),
       hint: expect.stringContaining(hint),
     }),
+  );
+});
+
+it("a width of layers could not be tried, being a list: lists and maps are JSON, and their commas separate no values", () => {
+  const some = dimensionsOf(
+    "tower.deep_crossing.residual=[8],[16,16]",
+    'tables.users.optimizer=sgd,{"ftrl":{"alpha":1}}',
+  );
+  expect(gridOf([some[0]])).toEqual([[[8]], [[16, 16]]]);
+  const all = settingsAsCandidates(document, some, gridOf(some));
+  expect(all.map(({ name }) => name)).toContain(
+    'tower.deep_crossing.residual=[16,16] tables.users.optimizer={"ftrl":{"alpha":1}}',
+  );
+  expect(new Set(all.map(({ name }) => name)).size).toBe(4);
+  expect(() => dimensionsOf("tower.deep_crossing.residual=[8")).toThrow(/is not JSON/);
+});
+
+it("a path that was given twice lost the values of the first, under its name: it is refused", () => {
+  expect(() => distinctDimensions(["tables.users.dim=4,8", "tables.users.dim=16"], document)).toThrow(
+    expect.objectContaining({ code: "usage", message: "--set tables.users.dim: is given twice" }),
   );
 });
 

@@ -42,6 +42,19 @@ const codeOf = (given: Partial<TuneOptions>) =>
     (error: { code: string }) => error.code,
   );
 
+it.each([
+  [{ strategies: ["exact", "exakt"] }, "unknown strategy exakt"],
+  [{ budget: undefined, set: ["tables.usres.dim=4"] }, 'unknown table "usres"'],
+  [{ budget: undefined, set: ["tables.users.dmi=4"] }, "unknown key"],
+])("%o was refused only after all events had been read: it is refused at once", async (given, message) => {
+  const stages: string[] = [];
+  const out = place("refused");
+  const run = tune({ ...options, out, ...given, onProgress: ({ stage }) => void stages.push(stage) });
+  await expect(run).rejects.toThrow(message);
+  expect(stages).toEqual([]);
+  expect(existsSync(join(out, "ledger.jsonl"))).toBe(false);
+});
+
 it("finds a spec that fits the budget, and evaluates it on later events", async () => {
   const report = await tune({ ...options, out: place("whole") });
   expect(report.budget).toBeGreaterThan(0);
