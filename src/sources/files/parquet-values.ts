@@ -34,7 +34,7 @@ export function keepValues(
   const structOrLeaf = (tree: SchemaTree) =>
     tree.children.length > 0
       ? members(tree.children.map((child) => [child.element.name, convertOf(child)] as const))
-      : decimalOf(tree.element);
+      : (durationOf(tree.element) ?? decimalOf(tree.element));
   const found = children.map((tree) => [tree.element.name, convertOf(tree)] as const);
   return new Map(found.flatMap(([name, convert]) => (convert ? [[name, convert]] : [])));
 }
@@ -59,6 +59,18 @@ function decimalOf(element: SchemaElement): Convert | undefined {
   if (type === "INT32" || type === "INT64") delete element.logical_type;
   else element.logical_type = { type: "GEOMETRY" };
   return scale === 0 ? undefined : (value) => (isInteger(value) ? scaledNumber(value, scale) : value);
+}
+
+/** hyparquet refuses a whole file because of a duration (INTERVAL), even if nobody reads it; declared as bytes it becomes an object. */
+function durationOf(element: SchemaElement): Convert | undefined {
+  if (element.converted_type !== "INTERVAL") return undefined;
+  delete element.converted_type;
+  return (value) => {
+    if (!(value instanceof Uint8Array)) return value;
+    const view = new DataView(value.buffer, value.byteOffset);
+    const [months, days, ms] = [0, 4, 8].map((at) => view.getUint32(at, true));
+    return { months, days, ms };
+  };
 }
 
 /** hyparquet decodes a variant as a whole: only whole decimals in it can be kept. */

@@ -136,6 +136,17 @@ describe("a Parquet file", () => {
       expect(JSON.parse(row)).toMatchObject({ price: Number(texts[i]), prices: [Number(texts[i])] });
   });
 
+  it("with a column of durations (INTERVAL, DuckDB) is read: it was refused, although no field read them", async () => {
+    const rows = rowsOf(await contentOf(join(FIXTURES, "interval.parquet")));
+    expect(rows.map((row) => (row as { took?: unknown }).took ?? null)).toEqual([
+      { months: 0, days: 1, ms: 0 },
+      { months: 1, days: 2, ms: 1500 },
+      null,
+      { months: 3, days: 4, ms: 4500 },
+    ]);
+    expect(rows.map((row) => (row as { item: string }).item)).toEqual(["s0", "s1", "s2", "s3"]);
+  });
+
   it("has columns of any name; a struct's member __proto__ is refused", async () => {
     const arrow = await readAll(await openArrow("names", "test/fixtures/arrow/names.arrow", 0));
     expect(await contentOf(join(FIXTURES, "names.parquet"))).toBe(arrow.replaceAll(/,"inner":{[^}]*}/g, ""));
