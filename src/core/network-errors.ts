@@ -43,6 +43,12 @@ function causesOf(error: unknown): (Error & { readonly code?: string })[] {
   return [error, ...[error.cause, ...several].flatMap(causesOf)];
 }
 
+/** Whether a connection was lost while a request or its response was under way, so that the same request may succeed. */
+export const isCut = (error: unknown): boolean =>
+  causesOf(error).some(
+    ({ code, message }) => message === "terminated" || /^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/.test(code ?? ""),
+  );
+
 /** Why a request got no response, from what `fetch` has thrown. */
 export function networkFailure(error: unknown): NetworkFailure {
   const causes = causesOf(error);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AwsClient } from "aws4fetch";
 import { isPlainHttp, withoutSecrets } from "../core/address.js";
 import { HashbrookError } from "../core/errors.js";
+import { isCut } from "../core/network-errors.js";
 import { answerError, isBucketMissing, isTemporary, unanswered, unreachable } from "./errors.js";
 import { readOver } from "./http-reader.js";
 import type { ObjectStore, ReadOptions, StoredObject, WriteOptions } from "./object-store.js";
@@ -19,8 +20,10 @@ export interface S3Options {
 const FOR_EVER = "public, max-age=31536000, immutable";
 const A_SECOND = "public, max-age=1";
 const RETRIES = 3;
-/** Before a write is repeated, at most; twice as long before the next time. */
+/** Before a request is repeated, at most; twice as long before the next time. */
 const RETRY_MS = 50;
+/** A signature is for one address: what a store redirects to would refuse it. */
+const STAY = { redirect: "manual" } as const;
 /** Concurrent removals. */
 const AT_ONCE = 16;
 
@@ -48,7 +51,8 @@ export class S3Store implements ObjectStore {
   }
 
   read(key: string, options: ReadOptions = {}): Promise<StoredObject | "known" | null> {
-    return readOver((...asked) => this.client.fetch(...asked), this.addressOf(key), {}, options);
+    const ask = (address: string, request: RequestInit) => this.client.fetch(address, { ...request, ...STAY });
+    return untilUncut(() => readOver(ask, this.addressOf(key), {}, options));
   }
 
   async write(key: string, bytes: Uint8Array, { only, immutable }: WriteOptions): Promise<string | null> {
@@ -67,13 +71,16 @@ export class S3Store implements ObjectStore {
     return response.headers.get("etag") ?? "";
   }
 
-  /** Repeats a write while the store says: not now. */
+  /** Repeats a write while the store says: not now, and after a cut connection. */
   private async put(address: string, headers: Record<string, string>, bytes: Uint8Array) {
     for (let attempt = 0; ; attempt++) {
       const request = { method: "PUT", headers, body: bytes as Uint8Array<ArrayBuffer> };
-      const response = await this.ask(address, request, this.once);
-      const text = await response.text();
-      if (attempt === RETRIES || !isTemporary(response.status)) return { response, text, repeated: attempt > 0 };
+      const answer = await this.ask(address, request, this.once).catch((error) => {
+        if (attempt === RETRIES || !isCut(error)) throw error;
+        return null;
+      });
+      if (answer && (attempt === RETRIES || !isTemporary(answer.response.status)))
+        return { ...answer, repeated: attempt > 0 };
       await sleep(RETRY_MS * 2 ** attempt);
     }
   }
@@ -89,8 +96,7 @@ export class S3Store implements ObjectStore {
     for (let after: string | undefined; ; after = keys.at(-1)) {
       const query = new URLSearchParams({ "list-type": "2", prefix: this.prefix });
       if (after !== undefined) query.set("start-after", this.prefix + after);
-      const response = await this.ask(`${this.base}?${query}`, {});
-      const text = await response.text();
+      const { response, text } = await untilUncut(() => this.ask(`${this.base}?${query}`, {}));
       if (!response.ok) throw answerError(this.base, response.status, text);
       const page = [...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key.slice(this.prefix.length));
       keys.push(...page);
@@ -104,14 +110,14 @@ export class S3Store implements ObjectStore {
   }
 
   private async removeOne(key: string): Promise<void> {
-    const response = await this.ask(this.addressOf(key), { method: "DELETE" });
-    const text = await response.text();
+    const { response, text } = await untilUncut(() => this.ask(this.addressOf(key), { method: "DELETE" }));
     if (!response.ok && response.status !== 404) throw answerError(this.addressOf(key), response.status, text);
   }
 
-  private async ask(address: string, request: RequestInit, client = this.client): Promise<Response> {
+  private async ask(address: string, request: RequestInit, client = this.client) {
     try {
-      return await client.fetch(address, request);
+      const response = await client.fetch(address, { ...request, ...STAY });
+      return { response, text: await response.text() };
     } catch (error) {
       throw unanswered(address, error);
     }
@@ -119,6 +125,18 @@ export class S3Store implements ObjectStore {
 
   private addressOf(key: string): string {
     return this.base + this.prefix + key;
+  }
+}
+
+/** Repeats a request whose connection is cut. */
+async function untilUncut<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (attempt === RETRIES || !isCut(error)) throw error;
+    }
+    await sleep(RETRY_MS * 2 ** attempt);
   }
 }
 

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { nodeFiles } from "../../src/core/files.js";
 import { DirectoryStore } from "../../src/object-store/directory-store.js";
@@ -166,6 +167,54 @@ describe("a bucket that applies a write and answers with an error", () => {
     const store = await doubtfulStore((objects, key) => objects.set(key, Buffer.from("theirs")));
     expect(await store.write("head.json", bytes("mine"), { only, immutable: false })).toBeNull();
     expect(await store.read("head.json")).toMatchObject({ bytes: bytes("theirs") });
+  });
+});
+
+/** A bucket with one object, "a", that cuts the connection in the middle of its next answers. @param times how many of them */
+async function cutStore(times: number): Promise<ObjectStore> {
+  const objects = new Map([["/bucket/run/a", Buffer.from("1234")]]);
+  let cut = 0;
+  const server = createServer(async (request, response) => {
+    const key = request.url!.split("?")[0];
+    const body = await buffer(request);
+    const held = objects.get(key);
+    const refused = request.headers["if-none-match"] === "*" && held !== undefined;
+    if (request.method === "PUT" && !refused) objects.set(key, body);
+    if (request.method === "DELETE") objects.delete(key);
+    const keys = [...objects.keys()].map((name) => `<Key>${name.slice("/bucket/".length)}</Key>`);
+    const isPage = request.url!.includes("list-type") && !request.url!.includes("start-after");
+    const content = isPage ? Buffer.from(keys.join("")) : (held ?? Buffer.from("nothing"));
+    const missing = request.method === "GET" && !request.url!.includes("list-type") && !held;
+    response.writeHead(missing ? 404 : refused ? 412 : 200, { etag: '"1"', "content-length": content.length });
+    if (cut++ < times) response.write(content.subarray(0, -1), () => response.destroy());
+    else response.end(content);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return new S3Store("bucket", "run", { accessKeyId: "a", secretAccessKey: "b", region: "us-east-1", endpoint });
+}
+
+describe("a bucket whose connections are cut", () => {
+  const only = "absent" as const;
+
+  it("once is asked again: a copy failed at the first one", async () => {
+    expect(await (await cutStore(1)).read("a")).toEqual({ bytes: bytes("1234"), tag: '"1"' });
+    expect(await (await cutStore(1)).list()).toEqual(["a"]);
+    await (await cutStore(1)).remove(["a"]);
+    expect(await (await cutStore(1)).write("b", bytes("new"), { ...put, only })).toBe('"1"');
+    expect(await (await cutStore(1)).write("a", bytes("other"), { ...put, only })).toBeNull();
+  });
+
+  it("for ever is unreachable, also in the middle of a list's or a write's answer: that was an internal error", async () => {
+    const unreachable = { code: "store_unreachable" };
+    await expect((await cutStore(99)).read("a")).rejects.toMatchObject(unreachable);
+    await expect((await cutStore(99)).list()).rejects.toMatchObject(unreachable);
+    await expect((await cutStore(99)).remove(["a"])).rejects.toMatchObject(unreachable);
+    await expect((await cutStore(99)).write("a", bytes("1"), { ...put, only })).rejects.toMatchObject(unreachable);
   });
 });
 
