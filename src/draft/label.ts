@@ -12,6 +12,8 @@ export interface DraftLabel {
   readonly why: string;
   /** Whether the text of a value is positive. */
   readonly is: (text: string) => boolean;
+  /** Neither given nor told by its name: it is the only column that can be a label. */
+  readonly guessed: boolean;
 }
 
 /** Common names of labels, the most certain first; `is_click`, `hasClicked` are those of `click`, `clicked`. */
@@ -21,6 +23,8 @@ const NAMES =
   );
 /** Names of columns whose large values are the positives. */
 const GRADES = ["rating", "stars", "score", "grade"];
+/** Those that are as often what something is predicted from. */
+const INPUTS = ["score", "grade"];
 /** Words for a positive label. */
 const YES = new Set("yes y true t click clicked buy bought purchase purchased pos positive 1".split(" "));
 /** What a person is: hardly ever a label, though it often has two values. */
@@ -56,7 +60,8 @@ export function labelOf(columns: readonly Facts[], options: LabelOptions): Draft
       hint: `columns: ${columns.map(({ from }) => from).join(", ")}`,
     });
   const found = positive === undefined ? (binary(facts) ?? grades(facts)) : given(facts, positive);
-  if (found) return { from: facts.from, ...found };
+  const isNamed = wanted !== undefined || placeOf([...NAMES, ...GRADES], facts) >= 0;
+  if (found) return { from: facts.from, ...found, guessed: !isNamed };
   throw new HashbrookError("usage", `column "${facts.from}" has ${facts.distinct} values: ${someOf(facts)}`, {
     hint: "give --positive VALUE: the positive value, or a threshold such as '>= 4'",
   });
@@ -88,11 +93,13 @@ function guessed(columns: readonly Facts[], { lists, nameless }: LabelOptions): 
     columns
       .filter((facts) => placeOf(names, facts) >= 0 && fits(facts))
       .toSorted((a, b) => placeOf(names, a) - placeOf(names, b))[0];
-  const label =
-    found(NAMES, (facts) => binary(facts) ?? (facts.distinct === 2 && grades(facts))) ?? found(GRADES, grades);
+  const label = found(NAMES, (facts) => binary(facts) ?? (facts.distinct === 2 && grades(facts)));
   if (label) return label;
   const two = columns.filter((facts) => facts.distinct === 2 && binary(facts));
   const able = two.filter((facts) => !isPersonal(facts));
+  const graded = found(GRADES, grades);
+  const last = able.find((facts) => facts === columns.at(-1));
+  if (graded) return last && placeOf(INPUTS, graded) >= 0 ? last : graded;
   // Without names the label is usually the first column, or the last.
   const ends = nameless ? able.filter((facts) => facts === columns[0] || facts === columns.at(-1)) : [];
   if (ends.length === 1) return ends[0];
@@ -115,7 +122,7 @@ function candidatesOf(columns: readonly Facts[], two: readonly Facts[]): string 
   return `give --label COLUMN; columns: ${names(columns)}`;
 }
 
-type Positive = Pick<DraftLabel, "positive" | "share" | "why" | "is">;
+type Positive = Omit<DraftLabel, "from" | "guessed">;
 
 /** A text as a spec names it: one that begins like a threshold, `>50K`, in a list. */
 const written = (positive: string) => (/^[<>=!]/.test(positive) ? [positive] : positive);

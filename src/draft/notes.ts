@@ -21,6 +21,8 @@ const DIGITS_DATE = /^(20)?\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-
 const NAMED_DATE = /(time|timestamp|ts|date|day|hour|at)$/i;
 const WEIGHT = /(^|[_.\s]|[a-z](?=[A-Z]))(weight|importance)$/i;
 const MANY_TEXTS = 100;
+/** Fewer events of a class may be beside each other by chance. */
+const A_BLOCK = 10;
 const COUNT = /^(clicks?|conversions?|purchases|installs)$/;
 
 /** What a person should look at before training with a draft. */
@@ -28,6 +30,14 @@ export function notesOf({ facts, label, time, telling, unnamed }: Noted): string
   const others = facts.filter(({ from }) => from !== label.from && from !== time?.from);
   const order = `events are not in the order of ${time?.from}: sort them before training, which scores every event before it is learned`;
   return [
+    ...(label.guessed
+      ? [`${label.from} is taken for the label, as no other column can be one: if it is not, give --label COLUMN`]
+      : []),
+    ...(isSorted(facts.find(({ from }) => from === label.from)!, label)
+      ? [
+          `events are sorted by ${label.from}, so that the last part, which --validate-last holds out, has one class: shuffle them first, or sort them by time`,
+        ]
+      : []),
     ...telling.map((from) => `${from} determines the label: check that it is known before the click`),
     ...(time && !time.ascends ? [order] : []),
     ...(COUNT.test(lastName(label.from)) && label.positive[0] === ">" ? [counts(label.from)] : []),
@@ -38,6 +48,14 @@ export function notesOf({ facts, label, time, telling, unnamed }: Noted): string
         `${path}: left out, because a spec cannot refer to it (an empty or repeated name, dots that separate nothing, objects in a list)`,
     ),
   ];
+}
+
+/** Whether the positives are one block of the events, and no other order can explain it. */
+function isSorted({ values }: Facts, { is }: DraftLabel): boolean {
+  const labels = values.filter((value) => value !== undefined && value !== "").map((value) => is(textOf(value)));
+  const positives = labels.filter(Boolean).length;
+  const changes = labels.filter((positive, i) => i > 0 && positive !== labels[i - 1]).length;
+  return changes <= 2 && Math.min(positives, labels.length - positives) >= A_BLOCK;
 }
 
 /** Columns of a file that is separated by commas and spaces. */

@@ -587,6 +587,30 @@ describe("data sets that were not drafted well", () => {
     });
   });
 
+  it("of a column of scores and a last one of 0 and 1 (audit), the scores were the label", async () => {
+    const line = (i: number) => `${(i * 7) % 40},${2 + (i % 5)},${(i % 13) / 2},${click(i)}`;
+    const draft = await drafted(["PARA_A,Score,District,Risk", ...events(line)]);
+    expect(roleOf(draft, "Risk")).toBe("label");
+    const rated = await drafted(["user,rating,liked", ...events((i) => `u${i % 9},${i % 5},${click(i)}`)]);
+    expect(roleOf(rated, "rating")).toBe("label");
+  });
+
+  it("a label that is guessed, because no other column can be one, is noted: is_state was taken for one in silence", async () => {
+    const draft = await drafted(["is_state,district,votes", ...events((i) => `${click(i)},d${i % 9},${i * 3}`)]);
+    expect(draft.notes).toEqual([expect.stringContaining("is_state is taken for the label")]);
+    const given = await drafted(["is_state,district", ...events((i) => `${click(i)},d${i % 9}`)], {
+      label: "is_state",
+    });
+    expect(given.notes).toEqual([]);
+  });
+
+  it("events that are sorted by their label are noted: what --validate-last holds out had one class", async () => {
+    const sorted = await drafted(["label,item", ...events((i) => `${i < 150 ? 0 : 1},a${(i * 7) % 9}`)]);
+    expect(sorted.notes).toEqual([expect.stringContaining("events are sorted by label")]);
+    const few = await drafted(["label,item", ...events((i) => `${i < 195 ? 0 : 1},a${(i * 7) % 9}`)]);
+    expect(few.notes).toEqual([]);
+  });
+
   it("the sex of a person, as the only column of two values, was taken for the label", async () => {
     const lines = ["gender,age,status", ...events((i) => `${i % 3 ? "male" : "female"},${20 + i / 7},s${i % 3}`)];
     await expect(draftSpec({ data: file(lines) })).rejects.toMatchObject({ code: "usage" });
