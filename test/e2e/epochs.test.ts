@@ -132,6 +132,13 @@ describe("validation", () => {
     expect(await trained({ data: tail, validate: head })).toMatchObject({ warnings: [warning] });
   });
 
+  it("warns if all validation events have one label, as the end of a sorted file: their AUC was a dash in silence", async () => {
+    const sorted = join(folder, "sorted.tsv");
+    writeFileSync(sorted, `${readFileSync(whole, "utf8").trim().split("\n").sort().join("\n")}\n`);
+    const { warnings } = await trained({ data: sorted, validateLast: 0.05 });
+    expect(warnings.map(({ code }) => code)).toContain("validation_one_class");
+  });
+
   it("without any valid event warns, and --early-stop does not stop", async () => {
     const nothing = join(folder, "nothing.tsv");
     writeFileSync(nothing, "no event\n");

@@ -92,7 +92,7 @@ export interface TableReport {
 export interface Warning {
   /**
    * one_class, always_missing, constant_field, time_before_2000, time_in_future, mostly_rejected, no_events,
-   * validation_earlier or validation_empty.
+   * validation_earlier, validation_one_class or validation_empty.
    */
   readonly code: string;
   /** The field or source concerned, if there is one. */

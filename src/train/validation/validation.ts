@@ -26,6 +26,8 @@ const HISTORY = 100;
 const TIMES = 15;
 /** Clocks differ, and events come late: up to this share of earlier validation events is tolerated. */
 const FEW = 0.01;
+/** Fewer events may have one label by chance. */
+const ENOUGH = 100;
 
 /** Scores validation events after a pass over the data, and tracks the best pass. */
 export class Validation {
@@ -130,7 +132,16 @@ export class Validation {
   /** @param time where events have their times; undefined: they have none */
   warnings(time: string | undefined): Warning[] {
     if (this.newest?.examples === 0) return [noneRead(this.newest)];
-    return this.tooEarly(time);
+    return [...this.oneClass(), ...this.tooEarly(time)];
+  }
+
+  /** Warns if all validation events have one label, as the end of a file that is sorted by it: nothing is told of the ranking. */
+  private oneClass(): Warning[] {
+    const { examples, auc } = this.newest ?? { examples: 0, auc: null };
+    if (examples < ENOUGH || auc !== null) return [];
+    const message = `all ${grouped(examples)} validation events have the same label, so they have no AUC`;
+    const hint = "shuffle events that are sorted by their label, or validate on files with both: --validate FILES";
+    return [{ code: "validation_one_class", field: null, message, hint }];
   }
 
   /** Warns if many validation events are earlier than what was learned: the model has seen what came after them. */
