@@ -41,7 +41,7 @@ export function plant(keys: usize, count: u32, given: usize): void {
     memory.fill(w, 0, laneBytes);
     copyFloats(w, given + ((<usize>u * dim) << 2), dim);
     if (serving) hold(w, rowPtr(row));
-    else initialise(rowPtr(row));
+    else initialise(rowPtr(row), true);
     note(row);
   }
 }

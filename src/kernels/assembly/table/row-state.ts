@@ -228,19 +228,22 @@ export function initialAt(ptr: usize): usize {
   return codec == F32 ? ptr : scratch;
 }
 
-/** Creates the state of a new row whose initial weights (padding 0) are at `initialAt(ptr)`. */
-export function initialise(ptr: usize): void {
-  if (codec != F32) initialisePacked(ptr);
-  else if (derives()) ftrl.initialise(ptr, ptr + laneBytes, lanes, threshold);
+/**
+ * Creates the state of a new row whose initial weights (padding 0) are at `initialAt(ptr)`; `given`: not drawn, but those of
+ * another model.
+ */
+export function initialise(ptr: usize, given: bool = false): void {
+  if (codec != F32) initialisePacked(ptr, given);
+  else if (derives()) ftrl.initialise(ptr, ptr + laneBytes, lanes, threshold, given);
   else initialiseSlots(ptr + laneBytes, lanes, min<u32>(lanes, 4));
 }
 
-function initialisePacked(ptr: usize): void {
+function initialisePacked(ptr: usize, given: bool): void {
   const slots = ptr + slotsAt;
   if (derives()) {
-    ftrl.initialise(scratch, scratch + scratchBytes, lanes, threshold);
-    ftrl.scaled(scratch, laneBytes);
-    memory.fill(slots, 0, (<usize>lanes) << 1);
+    ftrl.initialise(scratch, scratch + scratchBytes, lanes, threshold, given);
+    ftrl.scaled(scratch, scratch + scratchBytes, laneBytes);
+    encode(F16, scratch + scratchBytes, slots, lanes, true, 0, 0);
   } else initialiseSlots(slots, lanes, 1);
   encode(codec, scratch, ptr, lanes, true, 0, 0);
 }

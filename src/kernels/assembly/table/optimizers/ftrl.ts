@@ -9,6 +9,11 @@ export let beta: f32 = 0;
 export let l1: f32 = 0;
 export let l2: f32 = 0;
 
+/** sqrt(n) of a weight that is given, if without it D = 0: small beside any gradient, and representable as f16. */
+const LEAST_ROOT: f32 = 1e-4;
+/** D of such a weight, in multiples of t / |w|, which the first gradient of the row's other weights would add to it. */
+const WELL_ABOVE: f32 = 100;
+
 export function configure(alpha: f64, beta_: f64, l1_: f64, l2_: f64): void {
   invAlpha = <f32>(1 / alpha);
   beta = <f32>beta_;
@@ -98,18 +103,22 @@ export function update(z: usize, n: usize, w: usize, g: usize, bytes: usize, sca
 /**
  * Converts initial weights, placed in the z section, to the state whose closed form returns them: n = 0 and z = -w (D +
  * t / |w|) - sgn(w) l1. Otherwise the first gradient would erase most of a random initial row. A zero weight starts at
- * z = 0. If D = 0, no z returns a weight other than 0, and all are 0. `count` floats; one float or a multiple of four.
+ * z = 0. If D = 0, no z returns a weight other than 0: drawn weights are then 0, and `given` ones begin with a small n.
+ * `count` floats; one float or a multiple of four.
  */
-export function initialise(z: usize, n: usize, count: u32, t: f32): void {
+export function initialise(z: usize, n: usize, count: u32, t: f32, given: bool = false): void {
   const norm = lengthOf(z, count);
-  const d: f32 = beta * invAlpha + l2;
-  const slope: f32 = d > 0 && t > 0 && norm > 0 ? d + t / norm : d;
+  const base: f32 = beta * invAlpha + l2;
+  const share: f32 = t > 0 && norm > 0 ? t / norm : 0;
+  const root: f32 = given && base == 0 ? LEAST_ROOT + (WELL_ABOVE * share) / invAlpha : 0;
+  const d: f32 = base + root * invAlpha;
+  const slope: f32 = d > 0 ? d + share : 0;
   for (let i: u32 = 0; i < count; i++) {
     const at = z + ((<usize>i) << 2);
     const w = load<f32>(at);
     store<f32>(at, w == 0 ? 0 : -copysign<f32>(abs<f32>(w) * slope + l1, w));
+    store<f32>(n + ((<usize>i) << 2), w == 0 ? 0 : root * root);
   }
-  memory.fill(n, 0, (<usize>count) << 2);
 }
 
 function lengthOf(w: usize, count: u32): f32 {
@@ -158,10 +167,12 @@ export function unscale(u: usize, r: usize, z: usize, n: usize, bytes: usize): v
   }
 }
 
-/** Converts z of a new row (n = 0) to u, in place. */
-export function scaled(z: usize, bytes: usize): void {
-  const d = divisorOf(f32x4.splat(0));
+/** Converts z and n of a new row to u and r, in place. */
+export function scaled(z: usize, n: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
+    const root = f32x4.sqrt(v128.load(n + i));
+    const d = divisorOf(root);
     v128.store(z + i, v128.and(f32x4.div(v128.load(z + i), d), f32x4.gt(d, f32x4.splat(0))));
+    v128.store(n + i, root);
   }
 }
