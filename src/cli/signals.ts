@@ -30,10 +30,12 @@ export const LAUNCHED = "HASHBROOK_LAUNCHED";
  * Stops this process, as SIGTERM does, when the one that launched it is gone: nobody would restart it, and it would keep
  * its directory from a successor. No effect on a process without a launcher: its channel is another one's, such as a
  * process manager's.
+ * @param afterMs how long others may still need it
  */
-export function stopWithLauncher(): void {
+export function stopWithLauncher(afterMs: number): void {
   if (process.env[LAUNCHED] === undefined) return;
-  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  const stop = () => process.kill(process.pid, "SIGTERM");
+  process.once("disconnect", () => void setTimeout(stop, afterMs).unref());
   // Not a reason to stay.
   process.channel?.unref();
 }

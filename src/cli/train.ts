@@ -42,6 +42,9 @@ import { tellSpecWarning } from "./summary.js";
 import { type TopicFlags, topicOf, topicOptions } from "./topic-options.js";
 import { tellUnvalidated } from "./warnings.js";
 
+/** How long an owner of shards outlives its launcher: the lanes beside it need it for their last checkpoint. */
+const OWNER_PARTING_MS = 30_000;
+
 interface Flags extends TopicFlags, PublishFlags, LateFlags, ProtectionFlags {
   serve?: number;
   metricsPort?: number;
@@ -265,7 +268,7 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
   const job = { ...options, follower: beside?.follower, signal, onProgress };
   try {
     const shares = refuseShares(flags);
-    if (shares) stopWithLauncher();
+    if (shares) stopWithLauncher(flags.owner ? OWNER_PARTING_MS : 0);
     const report: Report | null = shares ? await trainLanes(job) : await train(job);
     shown.end(report);
     if (serve !== undefined && !signal.aborted && report?.ended_by !== "stopped") await beside?.until(signal);

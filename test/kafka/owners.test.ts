@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { expect, it } from "vitest";
+import { openCheckpoint } from "../../src/checkpoints/store.js";
 import type { Report } from "../../src/train/metrics/report.js";
 import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
@@ -71,6 +72,21 @@ describeKafka("owners of shards", (kafka) => {
     expect(resumed, resumed.stderr).toMatchObject({ status: 0 });
     expect(digests(out)).toEqual(alone.files);
   }, 240_000);
+
+  it("answer the lanes until these have stopped with a checkpoint, when their launcher is killed: there was none", async () => {
+    const topic = await topicOf(kafka, 8000);
+    const model = splitTables(WHOLE_ROUNDS);
+    const out = temporary();
+    const line = laneLine(kafka, topic, out, model, "--processes", "2", "--owners", "2", "--checkpoint-seconds", "600");
+    const launcher = start(line);
+    const end = ended(launcher);
+    await waitForLog(launcher, /"examples":[1-9]/);
+    launcher.kill("SIGKILL");
+    // The first process writes into the launcher's output.
+    const { stdout, stderr } = await end;
+    expect(reportOf({ stdout }), stderr).toMatchObject({ ended_by: "stopped" });
+    expect(openCheckpoint(out).checkpoint.examples).toBe(reportOf({ stdout }).examples);
+  }, 120_000);
 
   it("detect before folding the next round that a row was corrupted, and stop all processes", async () => {
     const topic = await topicOf(kafka, 1500);
