@@ -4,15 +4,22 @@ import { basename } from "node:path";
 /** The signals that stop a command; a closed terminal sends SIGHUP. */
 export const STOPPING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** The environment's variable that processes with a launcher have. */
+export const LAUNCHED = "HASHBROOK_LAUNCHED";
+/** By which a launcher stops a process; others are not for it to obey: systemd sends SIGTERM to all processes at once. */
+export const LAUNCHERS_STOP = "SIGINT";
+
 /**
  * Aborts at the first Ctrl-C, SIGTERM or SIGHUP, with the signal's name as its reason; a second Ctrl-C or SIGTERM
- * ends the process at once. Under `nohup`, SIGHUP has no effect.
+ * ends the process at once. Under `nohup`, SIGHUP has no effect. A process with a launcher obeys that alone.
  */
 export function stopSignal(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
+  const isLaunched = hasLauncher();
   const stop = (name: NodeJS.Signals) => {
     // A shell that ends may send SIGHUP twice, and systemd sends it after SIGTERM: a second one is no new request.
     if (name === "SIGHUP" && (controller.signal.aborted || underNohup())) return;
+    if (isLaunched && name !== LAUNCHERS_STOP) return;
     if (controller.signal.aborted) process.exit(statusOf(name));
     controller.abort(name);
   };
@@ -23,18 +30,17 @@ export function stopSignal(): { signal: AbortSignal; release: () => void } {
   return { signal: controller.signal, release };
 }
 
-/** The environment's variable that processes with a launcher have. */
-export const LAUNCHED = "HASHBROOK_LAUNCHED";
+/** A channel without the variable is another one's, such as a process manager's. */
+const hasLauncher = () => process.env[LAUNCHED] !== undefined && process.connected;
 
 /**
- * Stops this process, as SIGTERM does, when the one that launched it is gone: nobody would restart it, and it would keep
- * its directory from a successor. No effect on a process without a launcher: its channel is another one's, such as a
- * process manager's.
+ * Stops this process, as its launcher does, when the one that launched it is gone: nobody would restart it, and it would keep
+ * its directory from a successor. No effect on a process without a launcher.
  * @param afterMs how long others may still need it
  */
 export function stopWithLauncher(afterMs: number): void {
-  if (process.env[LAUNCHED] === undefined) return;
-  const stop = () => process.kill(process.pid, "SIGTERM");
+  if (!hasLauncher()) return;
+  const stop = () => process.kill(process.pid, LAUNCHERS_STOP);
   process.once("disconnect", () => void setTimeout(stop, afterMs).unref());
   // Not a reason to stay.
   process.channel?.unref();

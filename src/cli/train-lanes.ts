@@ -9,7 +9,7 @@ import { processFlags } from "../core/node-flags.js";
 import { withAdmin } from "../sources/kafka/admin.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
 import { loadSpec } from "../spec/parse.js";
-import { LAUNCHED, stopSignal } from "./signals.js";
+import { LAUNCHED, LAUNCHERS_STOP, stopSignal } from "./signals.js";
 
 /** The flags of `train` that launching depends on. */
 interface Launch {
@@ -79,7 +79,7 @@ async function endOf(
 ): Promise<number> {
   const members = [...workers, ...owners];
   const stop = () => {
-    for (const worker of workers) worker.end("SIGTERM");
+    for (const worker of workers) worker.end(LAUNCHERS_STOP);
   };
   signal.addEventListener("abort", stop, { once: true });
   const working = workers.map((member) => member.run(signal));
@@ -88,7 +88,7 @@ async function endOf(
   // Without an owner there is no last checkpoint.
   if (failed >= workers.length) for (const worker of workers) worker.end("SIGKILL");
   await Promise.all(working);
-  for (const owner of owners) owner.end("SIGTERM");
+  for (const owner of owners) owner.end(LAUNCHERS_STOP);
   const all = await Promise.all(codes);
   // The first process has printed its own error; if all have the same one, that is enough.
   if (failed > 0 && all[0] === 0) process.stderr.write(members[failed].said);

@@ -5,6 +5,7 @@ import type { Report } from "../../src/train/metrics/report.js";
 import { digests, ended, start, temporary } from "../e2e/hashbrook.js";
 import { describeKafka } from "./harness.js";
 import {
+  childrenOf,
   killed,
   laneLine,
   learnedBy,
@@ -86,6 +87,19 @@ describeKafka("owners of shards", (kafka) => {
     const { stdout, stderr } = await end;
     expect(reportOf({ stdout }), stderr).toMatchObject({ ended_by: "stopped" });
     expect(openCheckpoint(out).checkpoint.examples).toBe(reportOf({ stdout }).examples);
+  }, 120_000);
+
+  it("and lanes stop with a checkpoint when all get SIGTERM at once, as systemd sends it: there was none", async () => {
+    const topic = await topicOf(kafka, 8000);
+    const out = temporary();
+    const shares = ["--processes", "2", "--owners", "2", "--checkpoint-seconds", "600"];
+    const launcher = start(laneLine(kafka, topic, out, splitTables(WHOLE_ROUNDS), ...shares));
+    const end = ended(launcher);
+    await waitForLog(launcher, /"examples":[1-9]/);
+    for (const pid of [launcher.pid!, ...childrenOf(launcher.pid!)]) process.kill(pid, "SIGTERM");
+    const stopped = await end;
+    expect(stopped, stopped.stderr).toMatchObject({ status: 0 });
+    expect(openCheckpoint(out).checkpoint.examples).toBe(reportOf(stopped).examples);
   }, 120_000);
 
   it("detect before folding the next round that a row was corrupted, and stop all processes", async () => {
