@@ -33,7 +33,7 @@ export function notesOf({ facts, label, time, telling, unnamed }: Noted): string
     ...(label.guessed
       ? [`${label.from} is taken for the label, as no other column can be one: if it is not, give --label COLUMN`]
       : []),
-    ...(isSorted(facts.find(({ from }) => from === label.from)!, label)
+    ...(!time?.ascends && isSorted(facts.find(({ from }) => from === label.from)!, label)
       ? [
           `events are sorted by ${label.from}, so that the last part, which --validate-last holds out, has one class: shuffle them first, or sort them by time`,
         ]

@@ -609,6 +609,11 @@ describe("data sets that were not drafted well", () => {
     expect(sorted.notes).toEqual([expect.stringContaining("events are sorted by label")]);
     const few = await drafted(["label,item", ...events((i) => `${i < 195 ? 0 : 1},a${(i * 7) % 9}`)]);
     expect(few.notes).toEqual([]);
+    const inTime = await drafted([
+      "label,ts,item",
+      ...events((i) => `${i < 150 ? 0 : 1},${1.7e12 + i * 1000},a${i % 9}`),
+    ]);
+    expect(inTime.notes).toEqual([]);
   });
 
   it("the sex of a person, as the only column of two values, was taken for the label", async () => {
