@@ -3,12 +3,12 @@ import { text } from "../schema/compiled.js";
 import { Type } from "../schema/typebox.js";
 import { type FieldContext, fieldKind } from "./kind.js";
 import { compiledNulls, from, null_values, table } from "./options.js";
-import { bucketBoundaries, isContinuous, numericDefaults, Transform } from "./transform.js";
+import { bucketBoundaries, continuous, isContinuous, numericDefaults, Transform } from "./transform.js";
 
 const compiled = {
   from: text,
   null_values: compiledNulls,
-  transform: Type.Enum(["raw", "log1p", "standardize"]),
+  transform: Type.Enum([...continuous]),
   missing: Type.Number(),
   /** standardize: the number of values after which one counts half in the statistics; absent: all count alike. */
   half_life: Type.Optional(Type.Number({ minimum: 100 })),

@@ -32,10 +32,13 @@ const EvenBuckets = Type.Object(
   { ...closed, description: "Boundaries 0, width, 2·width, … max. Negative values share a separate bucket." },
 );
 
+/** Transforms that keep a number continuous. */
+export const continuous = ["raw", "log1p", "standardize"] as const;
+
 /** The transform of a number. */
 export const Transform = Type.Union(
   [
-    Type.Enum(["raw", "log1p", "standardize", "log1p-bucket"], {
+    Type.Enum([...continuous, "log1p-bucket"], {
       description:
         "raw: unchanged. log1p: sign(x)·ln(1+|x|). standardize: (x - mean) / standard deviation, from streaming statistics, clipped to ±10. log1p-bucket: one bucket for each integer from 0 to 8, then 4 buckets per doubling.",
     }),
@@ -58,11 +61,11 @@ export const Transform = Type.Union(
 );
 
 type TransformSource = Static<typeof Transform>;
-type Continuous = "raw" | "log1p" | "standardize";
+type Continuous = (typeof continuous)[number];
 
 /** True for transforms that keep the number continuous. */
 export const isContinuous = (transform: TransformSource): transform is Continuous =>
-  transform === "raw" || transform === "log1p" || transform === "standardize";
+  continuous.some((name) => name === transform);
 
 /** The boundaries of a bucket transform. */
 export function bucketBoundaries(
