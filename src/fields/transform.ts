@@ -35,6 +35,9 @@ const EvenBuckets = Type.Object(
 /** Transforms that keep a number continuous. */
 export const continuous = ["raw", "log1p", "standardize"] as const;
 
+/** Those that the model computes; the decoder computes all others, so decoded batches depend on them. */
+export const modelTransforms: readonly string[] = ["raw", "standardize"];
+
 /** The transform of a number. */
 export const Transform = Type.Union(
   [

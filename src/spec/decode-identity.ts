@@ -1,5 +1,6 @@
 import { canonicalJson, hex64 } from "../core/hash.js";
 import { isObject } from "../core/json.js";
+import { modelTransforms } from "../fields/transform.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { CompiledField, CompiledSpec, CompiledTable, EventFormat, JoinSpec, LabelSpec } from "./compiled.js";
 
@@ -8,7 +9,7 @@ export interface FieldIdentity {
   /** Hashed in tables and crosses. */
   readonly name: string;
   readonly type: CompiledField["type"];
-  /** The options that the decoder reads, by their names in a compiled spec; `log1p` if a number has that transform. */
+  /** The options that the decoder reads, by their names in a compiled spec; `log1p: true`. */
   readonly [option: string]: unknown;
 }
 
@@ -68,8 +69,8 @@ const ofModel = new Set(["missing", "half_life", "combiner", "transform"]);
 function fieldIdentity(field: CompiledField): FieldIdentity {
   const { name, type, ...options } = field;
   const read = Object.entries(options).filter(([option]) => !ofModel.has(option));
-  const log1p = "transform" in field && field.transform === "log1p" ? { log1p: true } : {};
-  return { name, type, ...Object.fromEntries(read), ...log1p };
+  const decoded = "transform" in field && !modelTransforms.includes(field.transform) ? [[field.transform, true]] : [];
+  return { name, type, ...Object.fromEntries(read), ...Object.fromEntries(decoded) };
 }
 
 function tableIdentity({ cells }: CompiledTable): TableIdentity {
