@@ -1,7 +1,7 @@
 // The optimizer of this instance; the only file that knows all of them. Each has a file here, a number, and a line in
-// the functions that concern it. Most store their weights w beside slots a and b; those for which `derives` is true
-// store (z, n) instead. All operate elementwise on rows of `bytes / 4` floats in f32; `scale` multiplies every gradient
-// first. The one-float variants perform the same operations in the same order.
+// the functions that concern it; one with slots, also in slotBytes and rootOf. Most store their weights w beside slots
+// a and b; those for which `derives` is true store (z, n) instead. All operate elementwise on rows of `bytes / 4` floats
+// in f32; `scale` multiplies every gradient first. The one-float variants perform the same operations in the same order.
 import { copyFloats } from "../lanes";
 import * as adagrad from "./adagrad";
 import * as adam from "./adam";
@@ -125,7 +125,8 @@ export function apartBytes(bytes: usize): usize {
 /**
  * Limit of the gradient of the weight at byte k of a row, in addition to that of an ordinary event: the root of the sum
  * of its squared gradients. Adam's v is a mean; ten times its root is used. SGD keeps none: the limit is the gradient
- * that changes a weight by 1.
+ * that changes a weight by 1. The last line is for kinds whose first slot is a sum of squares: a slot that can be
+ * negative would make it NaN.
  */
 @inline
 export function rootOf(slots: usize, bytes: usize, k: usize): f32 {
