@@ -132,7 +132,9 @@ function startedCalibration(
 
 function refuseNothing(parts: readonly StartedPart[], path: string): void {
   if (parts.some(({ taken }) => taken > 1)) return; // an output bias alone fits all
-  const why = parts.filter(({ outcome }) => outcome !== "dropped").map(({ name, reason }) => `${name}: ${reason}`);
+  const why = parts.flatMap(({ name, outcome, reason }) =>
+    outcome === "dropped" || reason === null ? [] : [`${name}: ${reason}`],
+  );
   throw new HashbrookError(
     "checkpoint_mismatch",
     `${path}: no part of it matches this spec: ${why.slice(0, 5).join("; ")}`,

@@ -23,7 +23,7 @@ export function matchTable(from: CompiledSpec, old: CompiledTable, to: CompiledS
   if (!columns)
     return {
       how: "refused",
-      why: "its rows have a part per other field, in order: put new fields after the old ones",
+      why: "its rows have a part for each other field, those of bags and then of numbers last: a new field must come after all old ones in that order",
     };
   const notes = fieldNotes(old, now);
   const shards = memories(from, old) === memories(to, now);

@@ -253,6 +253,28 @@ describe("a model that starts from one of another spec", () => {
     expect(model.tables.find((table) => table.name === name)!.stats().rows).toBe(0);
   });
 
+  it('was refused for an appended field of ffm with "price: null" and advice that had been followed: it says what is possible', async () => {
+    const ffm = (more: string) =>
+      parseSpec(
+        `name: f
+events: { format: tsv, columns: [label, user, item, device, price, tags] }
+fields:
+  - { name: user, type: categorical, table: t }
+  - { name: item, type: categorical, table: t }
+  - { name: price, type: numeric, transform: standardize, table: t }
+${more}tables: { t: { dim: 4, salt: field } }
+tower: ffm
+train: { batch: ${ROWS} }
+`,
+        "f.yaml",
+      );
+    const { directory } = await learned(ffm(""));
+    const wider = await modelOf(ffm("  - { name: device, type: categorical, table: t }\n"));
+    await expect(startFrom(wider, directory)).rejects.toThrow(
+      /spec: t: its rows have a part for each other field, those of bags and then of numbers last: [^;]*$/,
+    );
+  });
+
   it("is refused if no part matches", async () => {
     const { directory } = await learned(specOf());
     const other = specOf({
