@@ -55,7 +55,7 @@ describe("what cannot be opened is noticed before anything is written or loaded"
   });
 
   it("serve names a log that cannot be written although it has no model yet", async () => {
-    const { status, stderr } = await run(["serve", "--checkpoint", join(dir, "none"), "--log", join(DEMO, "log")]);
+    const { status, stderr } = await run(["serve", "--checkpoint", dir, "--log", join(DEMO, "log")]);
     expect([status, stderr]).toEqual([
       expect.any(Number),
       expect.stringContaining(`${DEMO}/log: could not be written`),
