@@ -2,18 +2,18 @@ import { closeSync, openSync } from "node:fs";
 import { inflateRawSync } from "node:zlib";
 import type { BatchLayout } from "../core/batch.js";
 import { Area, type ColumnMemory, type CrossStruct } from "../kernels/column.js";
-import { constantOf, structOf } from "../kernels/layouts.js";
+import { structOf } from "../kernels/layouts.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { crossParts } from "../spec/cross-parts.js";
 import type { EventCache } from "./cache.js";
 import { type ColumnPart, codecs, columnsOf, HEAD_BYTES, type Section, sectionAt } from "./columns.js";
+import { CrossColumns } from "./cross-columns.js";
 import { type BlockPlace, damaged, leavesOutCrosses } from "./manifest.js";
 import { eventsFile } from "./names.js";
 import { type Notes, notesIn } from "./notes.js";
 
 const COLUMN_BYTES = structOf("column", "Column").size;
 const CROSS_BYTES = structOf("column", "Cross").size;
-const TILE = constantOf("column", "TILE");
 const NUMBERS: ColumnPart = { to: 0, stride: 4, width: 4 };
 
 /** A block in memory: addresses of its `Column` structs, and what the host reads. */
@@ -47,10 +47,7 @@ export class BlockReader {
   private readonly layout: BatchLayout;
   private readonly memory: ColumnMemory;
   private readonly columns: readonly ColumnPart[];
-  /** Keys of the parts of crosses, a tile at a time; none in caches that store all crosses. */
-  private readonly parts: readonly ColumnPart[];
-  /** Of the columns that may be computed. */
-  private readonly crosses: ReadonlyMap<ColumnPart, CrossStruct>;
+  private readonly crosses: CrossColumns;
   private readonly at: number;
   private readonly structs: number;
   private readonly lists: Area;
@@ -65,11 +62,11 @@ export class BlockReader {
     this.layout = layout;
     this.memory = memory;
     this.columns = columnsOf(spec, layout);
-    this.parts = leavesOutCrosses(cache.manifest) ? partColumns(crossParts(spec).length, memory) : [];
-    this.crosses = crossStructs(this.columns, this.parts, memory);
+    const parts = leavesOutCrosses(cache.manifest) ? crossParts(spec).length : 0;
+    this.crosses = new CrossColumns(this.columns, parts, memory);
     this.at = memory.take(cache.mostBytes);
-    const columns = this.columns.length + this.parts.length + 3 * layout.bags.length + 4;
-    this.structs = memory.take(COLUMN_BYTES * columns + CROSS_BYTES * this.crosses.size);
+    const columns = this.columns.length + parts + 3 * layout.bags.length + 4;
+    this.structs = memory.take(COLUMN_BYTES * columns + CROSS_BYTES * this.crosses.count);
     this.lists = new Area(memory);
     this.file = openSync(eventsFile(cache.directory), "r");
   }
@@ -166,20 +163,20 @@ export class BlockReader {
       address = section.end;
       return section;
     };
-    const column = ({ to, stride, width }: ColumnPart, section = next(width)): { at: number; count: number } => {
-      const { codec, values, codes, count } = section;
+    const lay = ({ to, stride, width }: ColumnPart, { codec, values, codes, count }: Section) => {
       const at = struct;
       struct = this.memory.writeColumns(at, [{ codec, width, values, codes, to, stride }]);
       return { at, count };
     };
+    const column = (part: ColumnPart) => lay(part, next(part.width));
     const crosses: CrossStruct[] = [];
     for (const part of this.columns) {
       const section = next(part.width);
-      if (section.codec === codecs.cross) crosses.push(this.crosses.get(part)!);
-      else column(part, section);
+      if (section.codec === codecs.cross) crosses.push(this.crosses.structOf(part));
+      else lay(part, section);
     }
     const columnsEnd = struct;
-    for (const part of this.parts) column(part);
+    for (const part of this.crosses.parts) column(part);
     const partsEnd = struct;
     struct = this.memory.writeCrosses(struct, crosses);
     const crossesEnd = struct;
@@ -208,28 +205,6 @@ export class BlockReader {
   private misfit({ number }: BlockPlace) {
     return damaged(eventsFile(this.cache.directory), `block ${number} does not have the columns of the manifest`);
   }
-}
-
-/** Columns in memory of their own, with room for a tile. */
-function partColumns(count: number, memory: ColumnMemory): ColumnPart[] {
-  const stride = 8 * count;
-  const at = memory.take(TILE * stride);
-  return Array.from({ length: count }, (_, i) => ({ to: at + 8 * i, stride, width: 8 }));
-}
-
-function crossStructs(columns: readonly ColumnPart[], parts: readonly ColumnPart[], memory: ColumnMemory) {
-  const joined = memory.take(8 * parts.length);
-  const structs = new Map<ColumnPart, CrossStruct>();
-  if (parts.length === 0) return structs;
-  for (const column of columns) {
-    const { cross, to, stride } = column;
-    if (!cross) continue;
-    const count = cross.parts.length;
-    const at = memory.take(4 * count);
-    memory.words(at, count).set(cross.parts.map((part) => parts[part].to));
-    structs.set(column, { parts: at, count, partBytes: parts[0].stride, joined, to, stride, seed: cross.seed });
-  }
-  return structs;
 }
 
 /** The first index whose number is at least `least`; the length if there is none. @param sorted ascending */

@@ -3,6 +3,7 @@ import { fromHex64 } from "../core/hash.js";
 import { isBag, isNumber, partsOf, vectorOf } from "../fields/index.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { CompiledField, CompiledSpec } from "../spec/compiled.js";
+import { crossCells } from "../spec/cross-parts.js";
 
 /** An input of a model, with all its places in a batch. */
 export interface ModelInput {
@@ -52,7 +53,7 @@ export class Places {
     this.spec = spec;
     this.layout = layout;
     this.own = spec.fields.filter(({ name }) => fields.includes(name)).flatMap((field) => this.placesOf(field));
-    this.crosses = crosses.flatMap((cross) => this.singles(cross).map((single) => new Cross(spec, cross, single)));
+    this.crosses = crosses.flatMap((cross) => this.singles(cross).map((single) => new Cross(spec, single)));
   }
 
   /** Replaces each row's values by those of other rows. */
@@ -231,12 +232,10 @@ class Cross {
   private readonly joined: Uint8Array;
   private readonly keys: BigUint64Array;
 
-  constructor({ fields, tables }: CompiledSpec, name: string, single: Single) {
+  constructor(spec: CompiledSpec, single: Single) {
     this.single = single;
-    this.partsTable = tables.length - 1;
-    const { cells } = tables[this.partsTable];
-    const field = fields.find((candidate) => candidate.name === name)!;
-    this.parts = partsOf(field).map((part) => cells.findIndex((cell) => cell.field === part));
+    this.partsTable = spec.tables.length - 1;
+    this.parts = crossCells(spec)[single.table][single.index]!.parts;
     this.keys = new BigUint64Array(this.parts.length);
     this.joined = new Uint8Array(this.keys.buffer);
   }

@@ -18,7 +18,7 @@ export interface BinnedQuality {
   readonly events: number;
   /** Mean logarithmic loss. */
   readonly logloss: number | null;
-  /** Area under the ROC curve : exact for up to 2,048 distinct scores, otherwise within 0.001. */
+  /** Area under the ROC curve: exact for up to 2,048 distinct scores, otherwise within 0.001. */
   readonly auc: number | null;
   /** logloss ÷ that of always predicting these events' click rate. */
   readonly normalized_entropy: number | null;

@@ -52,7 +52,7 @@ export class S3Store implements ObjectStore {
 
   read(key: string, options: ReadOptions = {}): Promise<StoredObject | "known" | null> {
     const ask = (address: string, request: RequestInit) => this.client.fetch(address, { ...request, ...STAY });
-    return untilUncut(() => readOver(ask, this.addressOf(key), {}, options));
+    return untilAnswered(() => readOver(ask, this.addressOf(key), {}, options));
   }
 
   async write(key: string, bytes: Uint8Array, { only, immutable }: WriteOptions): Promise<string | null> {
@@ -73,16 +73,13 @@ export class S3Store implements ObjectStore {
 
   /** Repeats a write while the store says: not now, and after a cut connection. */
   private async put(address: string, headers: Record<string, string>, bytes: Uint8Array) {
-    for (let attempt = 0; ; attempt++) {
-      const request = { method: "PUT", headers, body: bytes as Uint8Array<ArrayBuffer> };
-      const answer = await this.ask(address, request, this.once).catch((error) => {
-        if (attempt === RETRIES || !isCut(error)) throw error;
-        return null;
-      });
-      if (answer && (attempt === RETRIES || !isTemporary(answer.response.status)))
-        return { ...answer, repeated: attempt > 0 };
-      await sleep(RETRY_MS * 2 ** attempt);
-    }
+    let asked = 0;
+    const ask = () => {
+      asked++;
+      return this.ask(address, { method: "PUT", headers, body: bytes as Uint8Array<ArrayBuffer> }, this.once);
+    };
+    const answer = await untilAnswered(ask, ({ response }) => isTemporary(response.status));
+    return { ...answer, repeated: asked > 1 };
   }
 
   /** A store may apply a write and nevertheless answer with an error. @returns null if the object is another one */
@@ -96,7 +93,7 @@ export class S3Store implements ObjectStore {
     for (let after: string | undefined; ; after = keys.at(-1)) {
       const query = new URLSearchParams({ "list-type": "2", prefix: this.prefix });
       if (after !== undefined) query.set("start-after", this.prefix + after);
-      const { response, text } = await untilUncut(() => this.ask(`${this.base}?${query}`, {}));
+      const { response, text } = await untilAnswered(() => this.ask(`${this.base}?${query}`, {}));
       if (!response.ok) throw answerError(this.base, response.status, text);
       const page = [...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key.slice(this.prefix.length));
       keys.push(...page);
@@ -110,7 +107,7 @@ export class S3Store implements ObjectStore {
   }
 
   private async removeOne(key: string): Promise<void> {
-    const { response, text } = await untilUncut(() => this.ask(this.addressOf(key), { method: "DELETE" }));
+    const { response, text } = await untilAnswered(() => this.ask(this.addressOf(key), { method: "DELETE" }));
     if (!response.ok && response.status !== 404) throw answerError(this.addressOf(key), response.status, text);
   }
 
@@ -128,11 +125,12 @@ export class S3Store implements ObjectStore {
   }
 }
 
-/** Repeats a request whose connection is cut. */
-async function untilUncut<T>(ask: () => Promise<T>): Promise<T> {
+/** Repeats a request whose connection is cut, or whose answer says: not now. */
+async function untilAnswered<T>(ask: () => Promise<T>, notNow: (answer: T) => boolean = () => false): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await ask();
+      const answer = await ask();
+      if (attempt === RETRIES || !notNow(answer)) return answer;
     } catch (error) {
       if (attempt === RETRIES || !isCut(error)) throw error;
     }

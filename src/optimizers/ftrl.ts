@@ -36,7 +36,8 @@ export const ftrl = optimizerKind({
   slots: [{ name: "z" }, { name: "n", packed: "f16" }],
   wholeRows: ({ l21 }) => l21 > 0,
   emptiesRows: ({ l21 }) => l21 > 0,
-  keepsInit: ({ beta, l2 }) => beta > 0 || l2 > 0,
+  startsAtZero: ({ beta, l2 }) =>
+    beta > 0 || l2 > 0 ? null : { options: "beta 0 and l2 0", hint: "set beta above 0" },
   number: ({ l21 }) => (l21 > 0 ? FTRL_GROUP : FTRL),
   hyper: ({ alpha, beta, l1, l2, l21 }) => [alpha, beta, l1, l2, l21],
 });

@@ -22,8 +22,8 @@ export interface Kind<S extends TProperties = TProperties, C extends TProperties
   wholeRows?(knobs: Compiled<C>): boolean;
   /** Whether it can make whole rows zero. Default: no. */
   emptiesRows?(knobs: Compiled<C>): boolean;
-  /** Whether weights that start at random start there. Default: yes; no: at 0. */
-  keepsInit?(knobs: Compiled<C>): boolean;
+  /** With which of its options weights that should start at random start at 0, and what to set instead. Default: null, none. */
+  startsAtZero?(knobs: Compiled<C>): { readonly options: string; readonly hint: string } | null;
   /** Its number in src/kernels/assembly/table/optimizers/index.ts. */
   number(knobs: Compiled<C>): number;
   /** Hyper-parameters in the order of the kernel's `configure`, at most five. */

@@ -44,11 +44,12 @@ export const Optimizer = Type.Unsafe<OptimizerSpec>(
 
 /** Warns that weights which should start at random start at 0, where a product of them stays. */
 export function warnOfLostInit(spec: OptimizerSpec, path: string, problems: Problems): void {
-  if (optimizerOf(spec.kind).keepsInit?.(spec) !== false) return;
+  const found = optimizerOf(spec.kind).startsAtZero?.(spec);
+  if (!found) return;
   problems.warn(
     path,
-    `${spec.kind} with beta 0 and l2 0 starts all weights at 0, not at random: factors and hidden layers may never learn`,
-    "set beta above 0",
+    `${spec.kind} with ${found.options} starts all weights at 0, not at random: factors and hidden layers may never learn`,
+    found.hint,
   );
 }
 

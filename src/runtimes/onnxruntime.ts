@@ -113,8 +113,9 @@ class BatchSession implements Session {
   private threads: number;
   private several: Session | null = null;
   private probe: Probe | null = null;
-  private whole = 0;
-  private milliseconds = 0;
+  /** The first runs: their number and milliseconds. */
+  private first = 0;
+  private spent = 0;
 
   constructor(graph: Graph, rows: number, threads: number, single: Session, create: (threads: number) => Session) {
     this.input = graph.inputs[0].name;
@@ -136,12 +137,12 @@ class BatchSession implements Session {
   }
 
   private get isShort(): boolean {
-    return this.whole < PROBES && this.milliseconds < SHORT_MS;
+    return this.first < PROBES && this.spent < SHORT_MS;
   }
 
   private async runFirst(feeds: Views, fetches: Views): Promise<void> {
-    this.whole++;
-    this.milliseconds += await milliseconds(this.single, feeds, fetches);
+    this.first++;
+    this.spent += await milliseconds(this.single, feeds, fetches);
   }
 
   /** Keeps this number of threads, or probes half of it. */

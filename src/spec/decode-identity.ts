@@ -69,8 +69,8 @@ const ofModel = new Set(["missing", "half_life", "combiner", "transform"]);
 function fieldIdentity(field: CompiledField): FieldIdentity {
   const { name, type, ...options } = field;
   const read = Object.entries(options).filter(([option]) => !ofModel.has(option));
-  const decoded = "transform" in field && !modelTransforms.includes(field.transform) ? [[field.transform, true]] : [];
-  return { name, type, ...Object.fromEntries(read), ...Object.fromEntries(decoded) };
+  const isDecoded = "transform" in field && !modelTransforms.includes(field.transform);
+  return { name, type, ...Object.fromEntries(read), ...(isDecoded && { [field.transform]: true }) };
 }
 
 function tableIdentity({ cells }: CompiledTable): TableIdentity {

@@ -69,9 +69,17 @@ export class Session {
   /** The spec with full tables, which grow. */
   readonly full: CompiledSpec;
   private readonly options: TuneOptions;
+  /** The candidates of `--set`, if they were made when the directory was opened. */
+  private readonly asked: readonly Candidate[] | null;
 
-  private constructor(options: TuneOptions, out: string, question: Question, ledger: Ledger) {
+  private constructor(
+    options: TuneOptions,
+    out: string,
+    question: Question,
+    { ledger, asked }: { readonly ledger: Ledger; readonly asked: readonly Candidate[] | null },
+  ) {
     this.options = options;
+    this.asked = asked;
     this.out = out;
     this.question = question;
     this.ledger = ledger;
@@ -87,7 +95,7 @@ export class Session {
     const out = options.out ?? join("runs", `tune-${spec.name}`);
     const ledger = new Ledger(out);
     checkQuestion(ledger, question);
-    checkAsked(question, ledger);
+    const asked = checkAsked(question, ledger);
     if (ledger.rows.length === 0)
       ledger.append({
         kind: "question",
@@ -98,7 +106,7 @@ export class Session {
         seed: question.seed,
         question,
       });
-    return new Session(options, out, question, ledger);
+    return new Session(options, out, question, { ledger, asked });
   }
 
   /** The spec's source, compiled as written. */
@@ -156,9 +164,8 @@ export class Session {
     const sizing = this.sizing(profile);
     const budget = question.budget === null ? null : sizing.budget;
     if (question.rates || question.set.length > 0) {
-      const candidates = (question.rates ? rateCandidates(document, sizing.spec) : searched(question)).filter(
-        (one) => budget === null || one.bytes <= budget,
-      );
+      const all = question.rates ? rateCandidates(document, sizing.spec) : (this.asked ?? searched(question));
+      const candidates = all.filter((one) => budget === null || one.bytes <= budget);
       if (candidates.length === 0)
         throw new HashbrookError("budget_too_small", "no combination of --set fits the budget", {
           hint: "set `budget` for tables in the spec, or leave --budget out",
@@ -207,10 +214,14 @@ export class Session {
   }
 }
 
-/** What would be refused after the events were read is refused before. @throws HashbrookError usage, spec_invalid */
-function checkAsked(question: Question, ledger: Ledger): void {
+/**
+ * Refuses before the events are read what would be refused afterwards.
+ * @returns the candidates of `--set`; null: there are none, or a plan names them already
+ * @throws HashbrookError usage, spec_invalid
+ */
+function checkAsked(question: Question, ledger: Ledger): readonly Candidate[] | null {
   strategiesNamed(question.strategies ?? undefined);
-  if (question.set.length > 0 && ledger.of("plan").length === 0) searched(question);
+  return question.set.length > 0 && ledger.of("plan").length === 0 ? searched(question) : null;
 }
 
 function searched({ spec, set, random, seed }: Question): Candidate[] {

@@ -3,6 +3,7 @@ import { kindOf } from "../encodings/index.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import { decodeIdentity } from "../spec/decode-identity.js";
 import { learnsByEvent, rowOf, towerOf } from "../towers/index.js";
+import { storedTable } from "./distil.js";
 import { sameState } from "./optimizer-state.js";
 
 /** How a table can start from one of the same name. */
@@ -43,9 +44,8 @@ export function matchTable(from: CompiledSpec, old: CompiledTable, to: CompiledS
 /** Rows of a growing store are identified by their keys; those of a fixed one by row numbers. */
 const knowsKeys = ({ encoding }: CompiledTable): boolean => kindOf(encoding).rows === "growing";
 
-/** A model that learns event by event does not split its table. */
-const memories = ({ tower }: CompiledSpec, { shards = 1 }: CompiledTable): number =>
-  learnsByEvent(tower.kind) ? 1 : shards;
+/** Number of memories that a table is divided among. */
+const memories = (spec: CompiledSpec, table: CompiledTable): number => storedTable(spec, table).shards ?? 1;
 
 function unknownKeys(old: CompiledTable, now: CompiledTable): string {
   if (kindOf(old.encoding).store && old.encoding === now.encoding)

@@ -1,5 +1,5 @@
 import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -170,8 +170,19 @@ describe("a bucket that applies a write and answers with an error", () => {
   });
 });
 
+/** The bucket of a server, which is closed when the test ends. */
+async function storeOf(server: Server): Promise<ObjectStore> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return new S3Store("bucket", "run", { accessKeyId: "a", secretAccessKey: "b", region: "us-east-1", endpoint });
+}
+
 /** A bucket with one object, "a", that cuts the connection in the middle of its next answers. @param times how many of them */
-async function cutStore(times: number): Promise<ObjectStore> {
+function cutStore(times: number): Promise<ObjectStore> {
   const objects = new Map([["/bucket/run/a", Buffer.from("1234")]]);
   let cut = 0;
   const server = createServer(async (request, response) => {
@@ -189,13 +200,7 @@ async function cutStore(times: number): Promise<ObjectStore> {
     if (cut++ < times) response.write(content.subarray(0, -1), () => response.destroy());
     else response.end(content);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return new S3Store("bucket", "run", { accessKeyId: "a", secretAccessKey: "b", region: "us-east-1", endpoint });
+  return storeOf(server);
 }
 
 describe("a bucket whose connections are cut", () => {
@@ -219,17 +224,11 @@ describe("a bucket whose connections are cut", () => {
 });
 
 /** A bucket that answers every request with one status and code of the S3 protocol. */
-async function refusingStore(status: number, code: string): Promise<ObjectStore> {
+function refusingStore(status: number, code: string): Promise<ObjectStore> {
   const server = createServer((_, response) => {
     response.writeHead(status).end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return new S3Store("bucket", "run", { accessKeyId: "a", secretAccessKey: "b", region: "us-east-1", endpoint });
+  return storeOf(server);
 }
 
 describe("a bucket that refuses", () => {
