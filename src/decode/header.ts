@@ -128,9 +128,11 @@ export function cellsIn(line: string, { separator, quoted, trim = false }: CellO
   do {
     const start = afterBlanks(at);
     const isQuoted = text[start] === '"';
-    const { name, end } = isQuoted ? quotedName(text, start + 1) : plainName(text, start, separator);
-    names.push(isQuoted ? name : trimmed(name));
-    at = (isQuoted ? afterBlanks(end) : end) + 1;
+    const inside = isQuoted ? quotedName(text, start + 1) : { name: "", end: start };
+    // Nothing belongs between a closing quote and the separator, but it does not end the cell.
+    const { name, end } = plainName(text, isQuoted ? afterBlanks(inside.end) : start, separator);
+    names.push(inside.name + trimmed(name));
+    at = end + 1;
   } while (at <= text.length);
   return names;
 }

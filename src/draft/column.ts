@@ -40,7 +40,11 @@ const NULLS = new Set(
 /** True for a text that stands for a missing number. */
 export const isNull = (text: string) => NULLS.has(text) || text.trim() === "";
 /** The comma of `4,5`, or of `1.234,50`; among some, whole numbers may have none. */
-const COMMA_NUMBER = /^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$/;
+const DECIMAL_COMMA = /^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$/;
+/** Those of `1,234,567` and `1,234.50`; numbers below a thousand have none. */
+const GROUPED = /^[+-]?\d{1,3}(,\d{3})*(\.\d+)?$/;
+/** What no list of ids of three digits has. */
+const SHORT_GROUP = /^[+-]?\d{1,2},|\./;
 const SEPARATORS = ["|", ";", ",", " "];
 /** Ids of one kind differ in their number alone: `N4711`, `42`. */
 const ID = /^([A-Za-z_]*)\d{1,20}$/;
@@ -69,8 +73,11 @@ export function factsOf({ from, values }: Column): Facts {
   return { ...facts, ...split(texts, counts.size) };
 }
 
-const hasCommas = (texts: readonly string[]): boolean =>
-  texts.some((text) => text.includes(",")) && texts.every((text) => COMMA_NUMBER.test(text));
+function hasCommas(texts: readonly string[]): boolean {
+  if (!texts.some((text) => text.includes(","))) return false;
+  if (texts.every((text) => DECIMAL_COMMA.test(text))) return true;
+  return texts.every((text) => GROUPED.test(text)) && texts.some((text) => SHORT_GROUP.test(text));
+}
 
 /** True for a number that is not an identifier: `007` and numbers beyond 2^53 are ids. */
 function isNumber(text: string): boolean {

@@ -5,15 +5,46 @@ import type { Events, Written } from "./events.js";
 const SEPARATORS = ["\t", ",", ";", "|", "\x01"];
 /** The share of lines that must have the same number of columns. */
 const ALIKE = 0.95;
+/** The share from which on they are taken for lines of columns at all. */
+const MOST = 0.5;
+
+/** What a separator makes of lines. */
+interface Separated {
+  readonly separator: string;
+  /** The number of columns of most lines. */
+  readonly width: number;
+  /** The share of lines that have as many. */
+  readonly alike: number;
+}
 
 /** The separator that gives nearly all lines the same number of columns; of several, the one with the most columns. */
 export function separatorOf(lines: readonly string[]): string | undefined {
-  const found = SEPARATORS.map((separator) => {
+  const found = separations(lines).filter(({ alike }) => alike >= ALIKE);
+  return found.toSorted((a, b) => b.width - a.width)[0]?.separator;
+}
+
+/** A line that has another number of columns than most. */
+export interface OddLine extends Separated {
+  readonly line: string;
+  readonly columns: number;
+}
+
+/** The first odd line, by the separator that fits best; undefined if none gives most lines the same number of columns. */
+export function oddLine(lines: readonly string[]): OddLine | undefined {
+  const [best] = separations(lines).toSorted((a, b) => b.alike - a.alike);
+  if (best === undefined || best.alike < MOST) return undefined;
+  const columns = (line: string) => cellsOf(line, best.separator).length;
+  const line = lines.find((one) => columns(one) !== best.width)!;
+  return { ...best, line, columns: columns(line) };
+}
+
+/** Separators that give lines more than one column. */
+function separations(lines: readonly string[]): Separated[] {
+  return SEPARATORS.map((separator) => {
     const widths = lines.map((line) => cellsOf(line, separator).length);
     const width = widths.toSorted((a, b) => a - b)[widths.length >> 1];
     return { separator, width, alike: widths.filter((one) => one === width).length / widths.length };
-  }).filter(({ width, alike }) => width > 1 && alike >= ALIKE);
-  return found.toSorted((a, b) => b.width - a.width)[0]?.separator;
+  }).filter(({ width }) => width > 1);
 }
 
 /** Events that are lines of columns. @param most the largest number of events */

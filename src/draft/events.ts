@@ -1,6 +1,6 @@
 import { HashbrookError } from "../core/errors.js";
 import type { Column } from "./column.js";
-import { delimitedEvents, separatorOf } from "./delimited-events.js";
+import { delimitedEvents, type OddLine, oddLine, separatorOf } from "./delimited-events.js";
 import { jsonEvents } from "./json-events.js";
 import type { Sample } from "./sample.js";
 
@@ -29,6 +29,8 @@ export interface Events {
 }
 
 const LOOKED_AT = 200;
+/** Letters of a line in an error. */
+const SHOWN = 80;
 /** A sample is cut into lines before anything is known of its quotes. */
 const BREAKS = "(init, unlike train, does not read line breaks in quotes)";
 /** The first line of JSON: an object, or an array of objects. */
@@ -56,17 +58,32 @@ export function eventsOf({ file, lines }: Pick<Sample, "file" | "lines">, most: 
 }
 
 function unseparated(file: string, lines: readonly string[]): HashbrookError {
-  const [long] = /([:;|#~,])\1+/.exec(lines[0]) ?? [];
-  const width = (line: string) => line.split(long!).length;
-  if (long !== undefined && lines.every((line) => width(line) === width(lines[0])))
+  const long = longSeparator(lines);
+  if (long !== undefined)
     return new HashbrookError("source_unreadable", `${file}: columns are separated by ${JSON.stringify(long)}`, {
       hint: `a separator has one character: ${replacing(file, `sed 's/${long}/\\t/g'`)} > FILE.tsv`,
     });
-  return unknown(
-    file,
-    `lines are neither JSON objects nor rows with equally many columns ${BREAKS}`,
-    "events: { format: … }",
-  );
+  const odd = oddLine(lines);
+  if (odd !== undefined) return uneven(file, odd);
+  const what = `lines are neither JSON objects nor rows with equally many columns ${BREAKS}`;
+  return unknown(file, what, "events: { format: … }");
+}
+
+/** A separator of several characters that gives all lines equally many columns, `a::b`. */
+function longSeparator(lines: readonly string[]): string | undefined {
+  const [long] = /([:;|#~,])\1+/.exec(lines[0]) ?? [];
+  if (long === undefined) return undefined;
+  const width = (line: string) => line.split(long).length;
+  return lines.every((line) => width(line) === width(lines[0])) ? long : undefined;
+}
+
+function uneven(file: string, { separator, width, line, columns }: OddLine): HashbrookError {
+  const shown = line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
+  const what = `separated by ${JSON.stringify(separator)}, most lines have ${width} columns, but this one has ${columns} ${BREAKS}: ${shown}`;
+  if (separator === "\t" || !line.includes('\\"')) return unknown(file, what, "events: { format: csv }");
+  return new HashbrookError("source_unreadable", `${file}: ${what}`, {
+    hint: `in CSV a quote within quotes is written twice: ${replacing(file, `sed 's/\\\\"/""/g'`)} > FILE.csv`,
+  });
 }
 
 /** A shell's command for the text of a file, which may be compressed. */

@@ -51,6 +51,7 @@ export function fieldTypeOf(facts: Facts, { isListed, nameless }: Hints = {}): F
   const { values, present, distinct, shape } = facts;
   const rows = values.length;
   if (present === 0) return { left: "is always missing" };
+  if (distinct === 0) return { left: "is always an empty list" };
   if (distinct === 1 && shape !== "list") return { left: "is always the same" };
   if (rows >= SAMPLE && shape === "number" && numbersEvents(facts)) return { left: "numbers the events" };
   if (shape === "number" && !isListed && !isCode(facts) && !(nameless && isIdLike(facts))) return numeric(facts);

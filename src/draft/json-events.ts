@@ -13,12 +13,7 @@ const MOST_MEMBERS = 32;
  */
 export function jsonEvents(file: string, lines: readonly string[]): Events {
   const rows = lines.map(parsed).filter((row) => row !== undefined);
-  if (rows.length === 0) {
-    const [what, filter] = lines[0].trimStart().startsWith("[")
-      ? ["is a JSON array", "'.[]'"]
-      : ["no line is a JSON object", "."];
-    throw severalLines(file, what, `convert it: jq -c ${filter} FILE > FILE.jsonl`);
-  }
+  if (rows.length === 0) throw notJson(file, lines[0].trimStart());
   const values = new Map<string, Value[]>();
   const unnamed = new Set<string>();
   const lists = new Set<string>();
@@ -82,11 +77,27 @@ function flatten(row: Row, prefix: string, to: Flattening): void {
   }
 }
 
-/** True for an array of objects, or of arrays that are not weighted items. */
+/** True for an array of objects, or of arrays that are not weighted items, `[item, weight]`. */
 function isObjects(value: unknown): boolean {
-  return Array.isArray(value) && value.some((item) => isObject(item) || (Array.isArray(item) && item.length !== 2));
+  return Array.isArray(value) && value.some((item) => isObject(item) || (Array.isArray(item) && !isWeighted(item)));
 }
 
-function severalLines(file: string, what: string, hint: string): HashbrookError {
-  return new HashbrookError("source_unreadable", `${file}: ${what}: an event must be one line`, { hint });
+const isWeighted = (item: readonly unknown[]): boolean =>
+  item.length === 2 && typeof item[0] !== "object" && (item[1] === null || typeof item[1] === "number");
+
+/** Python's dictionaries, as `print` writes them: strings in single quotes, `True`, `None`. */
+const DICT = /^\{\s*'/;
+
+function notJson(file: string, first: string): HashbrookError {
+  const [what, command] = DICT.test(first)
+    ? [
+        "lines are Python dictionaries, not JSON",
+        `python3 -c 'import ast, json, sys; [print(json.dumps(ast.literal_eval(line))) for line in sys.stdin]' <`,
+      ]
+    : first.startsWith("[")
+      ? ["is a JSON array: an event must be one line", "jq -c '.[]'"]
+      : ["no line is a JSON object: an event must be one line", "jq -c ."];
+  return new HashbrookError("source_unreadable", `${file}: ${what}`, {
+    hint: `convert it: ${command} FILE > FILE.jsonl`,
+  });
 }

@@ -21,8 +21,10 @@ const NAMES =
   "label click clicked target y conversion converted attributed purchase purchased bought buy booking booked response outcome install installed recommended survived churn churned exited fraud subscribe subscribed class".split(
     " ",
   );
-/** Names of columns whose large values are the positives. */
-const GRADES = ["rating", "stars", "score", "grade"];
+/** Names of columns whose large values are the positives, the most certain first. */
+const GRADES = ["rating", "stars", "overall", "score", "grade"];
+/** `Book-Rating`, `star_rating`; but an item's average rating, and who may see it, are known before. */
+const GRADE = /(?<!average|avg|mean|age|content|mpaa|parental)[-_ /](rating|stars)$/;
 /** Those that are as often what something is predicted from. */
 const INPUTS = ["score", "grade"];
 /** Words for a positive label. */
@@ -67,8 +69,10 @@ export function labelOf(columns: readonly Facts[], options: LabelOptions): Draft
   });
 }
 
-const placeOf = (names: readonly string[], { from }: Facts) =>
-  names.indexOf(lastName(from).replace(/^(is|has|was|did)_?(?=\w)/, ""));
+function placeOf(names: readonly string[], { from }: Facts): number {
+  const name = lastName(from).replace(/^(is|has|was|did)_?(?=\w)/, "");
+  return names.indexOf(GRADE.test(name) ? "rating" : name);
+}
 
 /** The column of a name; also if spaces around it are left out, as a header `id, income` has them. */
 function named(columns: readonly Facts[], name: string): Facts | undefined {

@@ -1,4 +1,5 @@
-import { type Facts, textOf } from "./column.js";
+import { isSet, isSetByPositives } from "../train/check/leak.js";
+import { type Facts, textOf, type Value } from "./column.js";
 
 /** Columns with more distinct values are not tested: each value has too few events. */
 const MOST_VALUES = 20;
@@ -6,11 +7,24 @@ const MOST_VALUES = 20;
 const ENOUGH = 20;
 const SURE = 0.999;
 
+/** How a column tells the labels of a sample; undefined: it does not. */
+export function leakOf(facts: Facts, positives: readonly boolean[]): string | undefined {
+  if (tellsLabel(facts, positives)) return "determines the label";
+  const isThere = facts.values.map(isThereIn);
+  const set = isThere.filter(Boolean).length;
+  const setPositives = isThere.filter((one, i) => one && positives[i]).length;
+  const counts = { rows: positives.length, positives: positives.filter(Boolean).length, set, setPositives };
+  return isSetByPositives(counts) ? "is set only in positive events" : undefined;
+}
+
+const isThereIn = (value: Value): boolean =>
+  value !== undefined && (typeof value === "object" ? Object.keys(value).length > 0 : isSet(String(value)));
+
 /**
  * True if a column determines the label in a sample, by its value or by its presence: it is known only after the click
  * (`conversion_time`), or it is the label in another form.
  */
-export function tellsLabel({ values, distinct, shape }: Facts, positives: readonly boolean[]): boolean {
+function tellsLabel({ values, distinct, shape }: Facts, positives: readonly boolean[]): boolean {
   const all = positives.filter(Boolean).length;
   if (Math.min(all, positives.length - all) < ENOUGH) return false;
   const byPresence = predicts(

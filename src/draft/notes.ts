@@ -7,8 +7,8 @@ interface Noted {
   readonly facts: readonly Facts[];
   readonly label: DraftLabel;
   readonly time: DraftTime | null;
-  /** Fields that determine the label, and are kept because there are no others. */
-  readonly telling: readonly string[];
+  /** Fields that tell the label, with how they do, which are kept because there are no others. */
+  readonly telling: ReadonlyMap<string, string>;
   /** Columns and JSON members that a spec cannot name. */
   readonly unnamed: readonly string[];
 }
@@ -38,14 +38,14 @@ export function notesOf({ facts, label, time, telling, unnamed }: Noted): string
           `events are sorted by ${label.from}, so that the last part, which --validate-last holds out, has one class: shuffle them first, or sort them by time`,
         ]
       : []),
-    ...telling.map((from) => `${from} determines the label: check that it is known before the click`),
+    ...[...telling].map(([from, how]) => `${from} ${how}: check that it is known before the click`),
     ...(time && !time.ascends ? [order] : []),
     ...(COUNT.test(lastName(label.from)) && label.positive[0] === ">" ? [counts(label.from)] : []),
     ...others.flatMap((one) => noteOf(one, time) ?? []),
     ...spaced(facts),
     ...unnamed.map(
       (path) =>
-        `${path}: left out, because a spec cannot refer to it (an empty or repeated name, dots that separate nothing, objects in a list)`,
+        `${path}: left out, because a spec cannot refer to it (an empty or repeated name, dots that separate nothing, objects or lists in a list)`,
     ),
   ];
 }

@@ -1,7 +1,7 @@
 import { type Facts, lastName, textOf } from "./column.js";
 import { type DraftField, fieldTypeOf } from "./fields.js";
 import { labelOf } from "./label.js";
-import { tellsLabel } from "./leak.js";
+import { leakOf } from "./leak.js";
 import { nameOf, unlike } from "./names.js";
 import { columnsOfLists } from "./same-ids.js";
 import { commonTables, type SpecParts } from "./spec-text.js";
@@ -11,8 +11,8 @@ const IDS = /^(id|event_?id|request_?id|impression_?id|imp_?id|uuid|row_?id)$/;
 
 /** What the columns are to the model. */
 export interface Roles extends Pick<SpecParts, "label" | "time" | "id" | "fields" | "left"> {
-  /** Fields that determine the label, and are kept because there are no others. */
-  readonly telling: readonly string[];
+  /** Fields that tell the label, with how they do, which are kept because there are no others. */
+  readonly telling: ReadonlyMap<string, string>;
 }
 
 export interface RoleOptions {
@@ -35,14 +35,15 @@ export function rolesOf(facts: readonly Facts[], options: RoleOptions): Roles {
   const taken = new Set([label.from, time?.from, id]);
   const rest = facts.filter(({ from }) => !taken.has(from));
   const positives = facts.find(({ from }) => from === label.from)!.values.map((value) => label.is(textOf(value)));
-  const telling = new Set(rest.filter((one) => tellsLabel(one, positives)).map(({ from }) => from));
+  const leaks = rest.map((one) => [one.from, leakOf(one, positives)] as const);
+  const telling = new Map(leaks.flatMap(([from, leak]) => (leak ? [[from, leak] as const] : [])));
   const readable = rest.filter(({ shape }) => options.tower !== "lr" || shape !== "vector");
   const unread = rest.filter((one) => !readable.includes(one));
   const careful = fieldsOf(readable, telling, { unread, nameless });
-  if (careful.fields.length > 0) return { label, time, id, ...careful, telling: [] };
+  if (careful.fields.length > 0) return { label, time, id, ...careful, telling: new Map() };
   // A toy's only column determines its label: better a model of it than none.
-  const { fields, left } = fieldsOf(readable, new Set(), { unread, nameless });
-  return { label, time, id, fields, left, telling: fields.map(({ from }) => from) };
+  const { fields, left } = fieldsOf(readable, new Map(), { unread, nameless });
+  return { label, time, id, fields, left, telling: new Map([...telling].filter(([from]) => !left.has(from))) };
 }
 
 const isId = ({ from, values, distinct, present, shape }: Facts) =>
@@ -54,7 +55,7 @@ const isId = ({ from, values, distinct, present, shape }: Facts) =>
  */
 function fieldsOf(
   columns: readonly Facts[],
-  telling: ReadonlySet<string>,
+  telling: ReadonlyMap<string, string>,
   { unread, nameless }: { readonly unread: readonly Facts[]; readonly nameless: boolean },
 ): Pick<Roles, "fields" | "left"> {
   const fields: DraftField[] = [];
@@ -64,8 +65,9 @@ function fieldsOf(
   const tables = tablesOf(new Set(lists.values()));
   for (const facts of columns) {
     const { from } = facts;
-    const found = telling.has(from)
-      ? { left: "determines the label, so it is probably known only afterwards" }
+    const leak = telling.get(from);
+    const found = leak
+      ? { left: `${leak}, so it is probably known only afterwards` }
       : fieldTypeOf(facts, { isListed: tables.has(from), nameless });
     const table = tables.get(lists.get(from) ?? from);
     if ("left" in found) left.set(from, found.left);

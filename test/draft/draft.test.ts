@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -169,6 +170,49 @@ describe("the event format", () => {
     await expect(draftSpec({ data: zipped })).rejects.toThrow("gzip");
   });
 
+  it("shows a line that has other columns than most, and how quotes are written in CSV", async () => {
+    const line = (i: number) => `${click(i)};"a${i % 11}";${i % 9 ? '"fine"' : '"not \\"fine\\"; at all"'}`;
+    const failure = draftSpec({ data: file(events(line), "books.csv") });
+    await expect(failure).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /separated by ";", most lines have 3 columns, but this one has 4 .*: 1;"a0";"not /,
+      ),
+      hint: `in CSV a quote within quotes is written twice: sed 's/\\\\"/""/g' FILE > FILE.csv`,
+    });
+  });
+
+  it("says that lines are Python's dictionaries, and how they become JSON", async () => {
+    const line = (i: number) => `{'click': ${click(i) ? "True" : "False"}, 'ad': 'a${i % 11}'}`;
+    const data = file(events(line), "steam.json");
+    const error = await draftSpec({ data }).catch((error) => error);
+    expect(error).toMatchObject({ code: "source_unreadable", message: expect.stringContaining("Python dictionaries") });
+    const command = error.hint.replace("convert it: ", "").replaceAll("FILE", data);
+    execFileSync("bash", ["-c", command.replace(`${data}.jsonl`, join(folder, "steam.jsonl"))]);
+    const draft = await draftSpec({ data: join(folder, "steam.jsonl") });
+    expect(draft.columns.map(({ from, role }) => [from, role])).toEqual([
+      ["click", "label"],
+      ["ad", "field"],
+    ]);
+  });
+
+  it("leaves out lists of lists and lists that are always empty: every event was rejected by the draft", async () => {
+    const line = (i: number) => JSON.stringify({ click: click(i), ad: `a${i % 9}`, kinds: [["A", "x"]], images: [] });
+    const draft = await drafted(events(line), {}, "nested-lists.json");
+    expect(draft.columns.map(({ from, role }) => [from, role])).toEqual([
+      ["click", "label"],
+      ["ad", "field"],
+      ["images", "left_out"],
+    ]);
+    expect(draft.notes).toEqual([expect.stringContaining("kinds: left out")]);
+  });
+
+  it("takes Book-Rating for the label, and an item's average rating for a number", async () => {
+    const rows = events((i) => `u${i % 30},${1 + (i % 5)},${(i % 41) / 10}`);
+    const draft = await drafted(["user,Book-Rating,average_rating", ...rows]);
+    expect([roleOf(draft, "Book-Rating"), roleOf(draft, "average_rating")]).toEqual(["label", "numeric"]);
+    expect(draft.notes).toEqual([]);
+  });
+
   it("says that an event takes several lines, instead of naming columns that are none", async () => {
     const object = (i: number) => ({ click: click(i), ad: `a${i % 11}` });
     const all = events(object);
@@ -332,6 +376,16 @@ describe("the other columns", () => {
     expect([roleOf(lists, "ids"), lists.notes]).toEqual(["bag", []]);
   });
 
+  it("whose thousands are grouped by commas are numbers to mend, no lists; ids of three digits are lists", async () => {
+    const price = (i: number) => `"${i % 9 ? `${1 + (i % 12)},` : ""}${100 + (i % 5)}.50"`;
+    const draft = await drafted(["click,price,ad", ...events((i) => `${click(i)},${price(i)},a${i % 30}`)]);
+    expect(roleOf(draft, "price")).toBe("categorical");
+    expect(draft.notes).toEqual([expect.stringContaining("price has commas in its numbers")]);
+    const ids = (i: number) => `"${100 + (i % 9)},${200 + (i % 5)},300"`;
+    const lists = await drafted(["click,ids,ad", ...events((i) => `${click(i)},${ids(i)},a${i % 30}`)]);
+    expect([roleOf(lists, "ids"), lists.notes]).toEqual(["bag", []]);
+  });
+
   it.each([
     ["day", (i: number) => `${1 + (i % 28)}.${1 + (i % 12)}.2024 1${i % 9}:30`],
     ["when", (i: number) => `${1 + (i % 12)}/${1 + (i % 28)}/2024 ${1 + (i % 12)}:30:00 PM`],
@@ -407,6 +461,24 @@ describe("the other columns", () => {
   it("that are insufficient give an error with the reason", async () => {
     const failure = draftSpec({ data: file(["click,x", ...events((i) => `${click(i)},1`)]) });
     await expect(failure).rejects.toMatchObject({ code: "usage", hint: "x is always the same" });
+  });
+
+  it.each([
+    ["a purchase's id", (i: number) => (i % 14 ? "" : `p${i}`)],
+    ["a like", (i: number) => (i % 14 ? 0 : 1)],
+    ["the seconds on the page", (i: number) => (click(i) ? 3 + (i % 90) : 0)],
+  ])(
+    "that only positives have are left out: %s, known after the click, made models that cannot serve",
+    async (_, of) => {
+      const draft = await drafted(["click,ad,after", ...events((i) => `${click(i)},a${i % 11},${of(i)}`, 700)]);
+      expect([roleOf(draft, "ad"), roleOf(draft, "after")]).toEqual(["categorical", "left_out"]);
+      expect(draft.columns.at(-1)!.why).toMatch(/^(is set only in positive events|determines the label), so it is/);
+    },
+  );
+
+  it("that rare positives have by chance are kept", async () => {
+    const draft = await drafted(["click,ad,promo", ...events((i) => `${click(i)},a${i % 11},${Number(i % 70 === 0)}`)]);
+    expect(roleOf(draft, "promo")).toBe("categorical");
   });
 
   it("that determine the label are kept if there are no others, with a note", async () => {

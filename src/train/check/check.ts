@@ -121,12 +121,14 @@ class Look {
     this.rejected += decoded.rejects.length;
     for (const label of batch.labels) this.positives += label;
     for (const { code } of decoded.rejects) count(this.byCode, code);
-    for (const row of keptRows(decoded.kept!, this.sources.length)) if (row.rejected === null) this.addValues(row);
+    let at = 0;
+    for (const row of keptRows(decoded.kept!, this.sources.length))
+      if (row.rejected === null) this.addValues(row, batch.labels[at++] === 1);
   }
 
   report(): Omit<CheckReport, "spec_warnings"> {
     const { label, join } = this.spec;
-    const warnings = this.doubts.warnings();
+    const warnings = [...this.doubts.warnings(), ...this.fields.flatMap(({ stats }) => stats.leak ?? [])];
     const { earliest, latest } = this.doubts.times;
     const at = (time: number) => (Number.isFinite(time) ? dateText(time) : null);
     return {
@@ -149,9 +151,9 @@ class Look {
     };
   }
 
-  private addValues({ values }: KeptRow): void {
+  private addValues({ values }: KeptRow, positive: boolean): void {
     if (!this.spec.join) count(this.labels, values[0].text);
-    for (const { column, stats } of this.fields) stats.add(values[column]);
+    for (const { column, stats } of this.fields) stats.add(values[column], positive);
   }
 }
 

@@ -1,7 +1,10 @@
+import { grouped } from "../../core/digits.js";
 import { LargeSet } from "../../core/large-map.js";
 import { itemTexts, type KeptValue } from "../../decode/kept-rows.js";
 import { fieldOf } from "../../fields/index.js";
 import { type CompiledField, type Format, hasFeatures } from "../../spec/compiled.js";
+import type { Warning } from "../metrics/report.js";
+import { isSet, isSetByPositives } from "./leak.js";
 
 /** Statistics of one field in the first events. */
 export interface FieldCheck {
@@ -35,7 +38,10 @@ export class FieldStats {
   private readonly format: Format;
   private readonly values = new LargeSet<string>();
   private rows = 0;
+  private positives = 0;
   private present = 0;
+  private set = 0;
+  private setPositives = 0;
   private numbers = 0;
   private sum = 0;
   private min = Number.POSITIVE_INFINITY;
@@ -46,10 +52,16 @@ export class FieldStats {
     this.format = format;
   }
 
-  add(value: KeptValue): void {
+  /** @param positive the event's label; false if it is not known */
+  add(value: KeptValue, positive: boolean): void {
     const items = this.itemsOf(value).filter((item) => item !== "");
     this.rows++;
+    if (positive) this.positives++;
     if (items.length > 0) this.present++;
+    if (items.some(isSet)) {
+      this.set++;
+      if (positive) this.setPositives++;
+    }
     for (const item of items) {
       this.values.add(item);
       if (this.isNumber) this.addNumber(Number(item));
@@ -69,6 +81,20 @@ export class FieldStats {
       min: any ? this.min : null,
       max: any ? this.max : null,
       mean: any ? this.sum / this.numbers : null,
+    };
+  }
+
+  /** A warning if the field seems to be known only after the click. */
+  get leak(): Warning | undefined {
+    const { rows, positives, set, setPositives } = this;
+    const { name, from } = this.field;
+    if (!isSetByPositives({ rows, positives, set, setPositives })) return undefined;
+    const rate = `${((100 * positives) / rows).toPrecision(3)} % of all are`;
+    return {
+      code: "label_leak",
+      field: name,
+      message: `${from === name ? name : `${name} (${from})`}: set in ${grouped(set)} events, ${set === setPositives ? "all" : grouped(setPositives)} of them positive, while ${rate}`,
+      hint: "if it is known only after the click, take it out of the fields: requests to score do not have it, and the figures of training do not hold for them",
     };
   }
 

@@ -107,6 +107,22 @@ it("reports a path that never exists, a single class, and times in another unit"
   expect(report.ok).toBe(false);
 });
 
+it("warns of a field that only positives have, which nobody knows before the click: it had found no problems", async () => {
+  const clicked = (i: number) => i % 5 === 0;
+  const lines = Array.from({ length: 400 }, (_, i) =>
+    JSON.stringify({
+      click: clicked(i),
+      user: users(i * 7),
+      tags: clicked(i) && i % 2 ? ["bought"] : [],
+      price: i % 3,
+    }),
+  );
+  const model = spec("{ format: json }", "{ field: click }");
+  const report = await check({ model, data: file("leak.json", lines.join("\n")) });
+  expect(report).toMatchObject({ ok: false, warnings: [{ code: "label_leak", field: "tags" }] });
+  expect(report.warnings[0].message).toBe("tags: set in 40 events, all of them positive, while 20.0 % of all are");
+});
+
 it("shows the ids of a bag as they are hashed: without weights, and with all digits", async () => {
   const lists = ['[["a", 2], [9007199254740993, 1]]', '{"a": 2, "b": 0.5}', "[9007199254740992, null]"];
   const lines = Array.from(
