@@ -127,7 +127,7 @@ describe("validation", () => {
     writeFileSync(reversed, `${readFileSync(whole, "utf8").trim().split("\n").reverse().join("\n")}\n`);
     const warning = { code: "validation_earlier", field: "ts_ms", message: expect.stringMatching(/^100.0 % of the/) };
     const before = await trained({ data: reversed, validateLast: 0.2, epochs: 2 });
-    expect(before).toMatchObject({ warnings: [warning] });
+    expect(before).toMatchObject({ warnings: [{ code: "not_in_order" }, warning] });
     expect(before.validation!.earlier).toBe(before.validation!.examples);
     expect(await trained({ data: tail, validate: head })).toMatchObject({ warnings: [warning] });
   });

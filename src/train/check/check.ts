@@ -13,6 +13,7 @@ import { type DecodedBatch, START } from "../stream.js";
 import { decodedBatches } from "../text-feed.js";
 import { Doubts } from "./doubts.js";
 import { type FieldCheck, FieldStats, type SourceField } from "./field-check.js";
+import { TimeOrder } from "./time-order.js";
 
 /** What to check. */
 export interface CheckOptions {
@@ -91,6 +92,7 @@ class Look {
   readonly sources: readonly string[];
   private readonly spec: CompiledSpec;
   private readonly doubts: Doubts;
+  private readonly order: TimeOrder;
   private readonly fields: readonly { readonly column: number; readonly stats: FieldStats }[];
   private readonly labels = new Map<string, number>();
   private readonly byCode = new Map<string, number>();
@@ -102,6 +104,7 @@ class Look {
     const fields = spec.fields.filter((field): field is SourceField => "from" in field);
     this.spec = spec;
     this.doubts = new Doubts(spec);
+    this.order = new TimeOrder(spec);
     this.sources = [...new Set([...(spec.join ? [] : [spec.label.from]), ...fields.map(({ from }) => from)])];
     this.fields = fields.map((field) => ({
       column: this.sources.indexOf(field.from),
@@ -117,6 +120,7 @@ class Look {
     // Training would fill in labels that are unknown here.
     if (this.spec.join) batch.labels.fill(Number.NaN);
     this.doubts.add(batch, decoded);
+    this.order.add(batch);
     this.accepted += batch.rows;
     this.rejected += decoded.rejects.length;
     for (const label of batch.labels) this.positives += label;
@@ -128,7 +132,8 @@ class Look {
 
   report(): Omit<CheckReport, "spec_warnings"> {
     const { label, join } = this.spec;
-    const warnings = [...this.doubts.warnings(), ...this.fields.flatMap(({ stats }) => stats.leak ?? [])];
+    const leaks = this.fields.flatMap(({ stats }) => stats.leak ?? []);
+    const warnings = [...this.doubts.warnings(), ...this.order.warnings(), ...leaks];
     const { earliest, latest } = this.doubts.times;
     const at = (time: number) => (Number.isFinite(time) ? dateText(time) : null);
     return {

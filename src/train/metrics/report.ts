@@ -91,7 +91,7 @@ export interface TableReport {
 /** A sign in the data that the model may not learn what it should. */
 export interface Warning {
   /**
-   * one_class, always_missing, constant_field, label_leak, time_before_2000, time_in_future, mostly_rejected, no_events,
+   * one_class, always_missing, constant_field, label_leak, not_in_order, time_before_2000, time_in_future, mostly_rejected, no_events,
    * validation_earlier, validation_one_class or validation_empty.
    */
   readonly code: string;

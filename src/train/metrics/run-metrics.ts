@@ -16,6 +16,7 @@ import { specHash } from "../../spec/hash.js";
 import { countsOf } from "../../tables/lifecycle.js";
 import type { Table } from "../../tables/table.js";
 import { Doubts } from "../check/doubts.js";
+import { TimeOrder } from "../check/time-order.js";
 import { TimeUnitCheck } from "../check/time-unit.js";
 import type { EndedBy } from "../consumer.js";
 import { LearnedGroups } from "../evaluation/group-auc.js";
@@ -45,6 +46,8 @@ export class RunMetrics {
   private skippedRows = 0;
   private done: number | null = null;
   private readonly doubts: Doubts;
+  /** null: the order does not matter, or is that of a topic. */
+  private readonly order: TimeOrder | null;
   readonly timeUnit: TimeUnitCheck;
   /** For nested vectors; null if there are none, or no curves are requested. */
   readonly curves: PrefixCurves | null;
@@ -70,6 +73,7 @@ export class RunMetrics {
     this.grouped = LearnedGroups.of(spec, job.kind);
     this.distinct = new DistinctCounts(spec.fields.length);
     this.doubts = new Doubts(spec);
+    this.order = job.kind === "train" && job.topic === null ? new TimeOrder(spec) : null;
     this.timeUnit = new TimeUnitCheck(spec);
     this.curves = PrefixCurves.of(spec, job);
   }
@@ -97,6 +101,7 @@ export class RunMetrics {
     this.done = totalBytes ? Math.min(1, decoded.bytesRead / totalBytes) : null;
     const beyond = this.rejects.add(decoded.rejects, this.job.maxRejects);
     this.doubts.add(batch, decoded);
+    if (decoded.seen.length === 0) this.order?.add(batch);
     if (this.doubts.ripe) this.warnings ??= this.doubts.warnings();
     if (beyond) throw tooManyRejects(beyond, this.rejected, this.job.maxRejects!);
   }
@@ -174,7 +179,10 @@ export class RunMetrics {
       rejected: this.rejected,
       rejected_by_code: this.rejects.byCode,
       rejected_samples: rejectSamples(this.doubts.samples),
-      warnings: this.doubts.warnings(endedBy === "end" && this.examples + this.rejected === 0),
+      warnings: [
+        ...this.doubts.warnings(endedBy === "end" && this.examples + this.rejected === 0),
+        ...(this.order?.warnings() ?? []),
+      ],
       duplicates: this.duplicates,
       ...(this.tombstones > 0 && { tombstones: this.tombstones }),
       skipped: this.skippedRows,

@@ -1,6 +1,7 @@
 import type { Batch } from "../../core/batch.js";
 import { grouped } from "../../core/digits.js";
 import { ProgressiveMetrics } from "../../metrics/progressive.js";
+import { middleTime } from "../check/time-order.js";
 import type { EpochQuality, ValidationReport, Warning } from "../metrics/report.js";
 import { quality } from "../metrics/run-metrics.js";
 
@@ -22,8 +23,6 @@ export interface ValidationState {
 const NONE: ValidationState = { data: "", epochs: 0, history: [], best: null, since: 0 };
 /** Number of passes whose figures are kept. */
 const HISTORY = 100;
-/** A batch's time is the median of this many event times, so that single outliers do not matter. */
-const TIMES = 15;
 /** Clocks differ, and events come late: up to this share of earlier validation events is tolerated. */
 const FEW = 0.01;
 /** Fewer events may have one label by chance. */
@@ -160,13 +159,6 @@ function noneRead({ rejected }: EpochQuality): Warning {
   const hint =
     "passes cannot be compared, so --early-stop has no effect; hashbrook check --model SPEC --data FILE shows what is read";
   return { code: "validation_empty", field: null, message, hint };
-}
-
-function middleTime(times: Float64Array): number {
-  const some = Float64Array.from({ length: Math.min(TIMES, times.length) }, (_, i) => {
-    return times[Math.floor((i * times.length) / Math.min(TIMES, times.length))];
-  });
-  return some.sort()[some.length >> 1] ?? 0;
 }
 
 function isLower(logloss: number | null, than: number | null): boolean {
