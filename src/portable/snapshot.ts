@@ -19,11 +19,10 @@ export interface Snapshot {
  * @throws HashbrookError log_damaged if a byte is wrong or a part is missing; log_mismatch if a newer Hashbrook wrote it
  */
 export function readSnapshot(bytes: Uint8Array): Snapshot {
-  const bodies = Array.from(openFrames(bytes), ({ body }) => body);
-  const first = bodies.length > 0 ? decodePart(bodies[0]) : undefined;
+  const { bodies, first, facts } = inFile(() => partsIn(bytes));
   if (first?.kind !== "snapshot" || first.spec === null) throw damaged("no snapshot header");
-  bodies.forEach((body, number) => {
-    checkPart(readFacts(body), first, number);
+  facts.forEach((part, number) => {
+    checkPart(part, first, number);
   });
   if (bodies.length !== first.parts) throw damaged(`only ${bodies.length} of ${first.parts} parts`);
   const { spec, run, version } = first;
@@ -37,11 +36,27 @@ export function readSnapshot(bytes: Uint8Array): Snapshot {
   };
 }
 
+function partsIn(bytes: Uint8Array) {
+  const bodies = Array.from(openFrames(bytes), ({ body }) => body);
+  return { bodies, first: bodies.length > 0 ? decodePart(bodies[0]) : undefined, facts: bodies.map(readFacts) };
+}
+
+/** What `read` returns; damage, which it reports as that of a delta log, is the file's. */
+function inFile<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof HashbrookError) || cause.code !== "log_damaged") throw cause;
+    throw damaged("its frames are cut, altered, or those of another file", cause);
+  }
+}
+
 function checkPart(part: Omit<EntryPart, "state">, first: EntryPart, number: number): void {
   const same = part.run === first.run && part.version === first.version && part.parts === first.parts;
   if (!same || part.part !== number) throw damaged(`part ${number} belongs to another model, or is out of order`);
 }
 
-function damaged(reason: string): HashbrookError {
-  return new HashbrookError("log_damaged", `model file: damaged: ${reason}`, { hint: "export it again" });
+function damaged(reason: string, cause?: unknown): HashbrookError {
+  const hint = "it must be a whole file that `hashbrook export --format scorer` wrote: export it again";
+  return new HashbrookError("log_damaged", `model file: damaged: ${reason}`, { hint, cause });
 }

@@ -129,10 +129,15 @@ describe("hashbrook/scorer in Node", () => {
     });
     const bytes = readFileSync(file("lr"));
     const broken = bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 1 : byte));
-    expect(await refused(Scorer.load(broken))).toMatch(/^log_damaged: /);
+    expect(await refused(Scorer.load(broken))).toMatch(/^log_damaged: model file/);
     expect(await refused(Scorer.load(new Uint8Array(0)))).toMatch(/^log_damaged: model file/);
     writeFileSync(join(folder, "short.hbd"), bytes.subarray(0, bytes.length / 2));
-    expect(await refused(Scorer.load(join(folder, "short.hbd")))).toMatch(/^log_damaged: /);
+    expect(await refused(Scorer.load(join(folder, "short.hbd")))).toMatch(/^log_damaged: model file/);
+    writeFileSync(join(folder, "other.onnx"), "no model of ours");
+    await expect(Scorer.load(join(folder, "other.onnx"))).rejects.toMatchObject({
+      message: expect.stringContaining("model file: damaged"),
+      hint: expect.stringContaining("hashbrook export --format scorer"),
+    });
     expect(await refused(Scorer.load(join(folder, "nothing")))).toMatch(/^checkpoint_missing: /);
   });
 
