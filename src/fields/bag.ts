@@ -37,6 +37,7 @@ export const bag = fieldKind({
   cell: "bag",
   reads: "items",
   hashed: true,
+  decoded: ({ combiner: _, ...read }) => read,
   whenMissing: () => "is an empty list: zeros",
   compile(source, context) {
     const { name, from } = context;

@@ -39,6 +39,11 @@ export const isBag = (field: CompiledField): field is Extract<CompiledField, { m
 export const isNumber = (field: CompiledField): field is Extract<CompiledField, { missing: number }> =>
   fieldOf(field.type).cell === "number";
 
+/** What affects a field's decoded values: its name, its type, and those of its members that the decoder reads. */
+export function decodedField({ name, type, ...options }: CompiledField) {
+  return { name, type, ...(fieldOf(type).decoded?.(options) ?? options) };
+}
+
 /** How a bag's items are combined; for any other field "sum", of its single key. */
 export const combinerOf = (field: CompiledField | undefined): Combiner =>
   field && isBag(field) ? field.combiner : "sum";

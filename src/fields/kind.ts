@@ -23,7 +23,12 @@ export interface FieldKind<C extends TProperties = TProperties> {
   readonly description?: string;
   /** Its options in a spec, in addition to `name` and `type` (including `from` and `table`, if it has them). */
   readonly source?: TProperties;
-  /** Its members in a compiled spec, in addition to `name` and `type`; all are required. */
+  /**
+   * Its members in a compiled spec, in addition to `name` and `type`; all are required. Some mean the same in every type,
+   * and code elsewhere asks for them without asking for the type: `from` (the source of its value), `of` (the fields it
+   * combines), `max_length` (items of a bag), `take` (floats that it feeds the tower directly), `length` (numbers in a
+   * list), `boundaries` (of buckets), `null_values`.
+   */
   readonly compiled: C;
   /** For types that a spec cannot write: the type that compiles to it. */
   readonly writtenAs?: string;
@@ -42,6 +47,11 @@ export interface FieldKind<C extends TProperties = TProperties> {
   readonly crossable?: true;
   /** True if it feeds the tower directly, without a table. */
   readonly dense?: true;
+  /**
+   * What the decoder reads of a compiled field's members: cached events serve every spec with the same ones. Default:
+   * all. Members left out here are the model's alone.
+   */
+  decoded?(field: Compiled<C>): object;
   /** The meaning of a missing, null or empty value, in words. */
   whenMissing(field: Compiled<C>): string;
   /** Its name in messages, if that is more than `a <type>`. */

@@ -3,7 +3,14 @@ import { text } from "../schema/compiled.js";
 import { Type } from "../schema/typebox.js";
 import { type FieldContext, fieldKind } from "./kind.js";
 import { compiledNulls, from, null_values, table } from "./options.js";
-import { bucketBoundaries, continuous, isContinuous, numericDefaults, Transform } from "./transform.js";
+import {
+  bucketBoundaries,
+  continuous,
+  isContinuous,
+  modelTransforms,
+  numericDefaults,
+  Transform,
+} from "./transform.js";
 
 const compiled = {
   from: text,
@@ -41,6 +48,8 @@ export const numeric = fieldKind({
   reads: "number",
   numeric: true,
   dense: true,
+  decoded: ({ transform, missing: _, half_life: __, ...read }) =>
+    modelTransforms.includes(transform) ? read : { ...read, [transform]: true },
   whenMissing: ({ transform, missing }) =>
     transform === "standardize" ? "is the mean: 0 after the transform" : `is ${missing}, after the transform`,
   called: ({ transform }) => `numeric (${transform})`,

@@ -1,6 +1,6 @@
 import { canonicalJson, hex64 } from "../core/hash.js";
 import { isObject } from "../core/json.js";
-import { modelTransforms } from "../fields/transform.js";
+import { decodedField } from "../fields/index.js";
 import { xxh64 } from "../kernels/hash.js";
 import type { CompiledField, CompiledSpec, CompiledTable, EventFormat, JoinSpec, LabelSpec } from "./compiled.js";
 
@@ -56,21 +56,11 @@ export function decodeIdentity(spec: CompiledSpec): DecodeIdentity {
     events: spec.events,
     ...(spec.join ? { join: spec.join } : {}),
     label: { from, positive, ...(soft ? { soft } : {}), weight, time, id, ...(key ? { key } : {}), oracle },
-    fields: spec.fields.map(fieldIdentity),
+    fields: spec.fields.map(decodedField),
     tables: spec.tables.map(tableIdentity).filter(({ singles, bags }) => singles.length + bags.length > 0),
     ...crosses,
   };
   return { hash: hex64(xxh64(canonicalJson(value))), value };
-}
-
-/** Field options that only the model reads: they do not affect the contents of a batch. */
-const ofModel = new Set(["missing", "half_life", "combiner", "transform"]);
-
-function fieldIdentity(field: CompiledField): FieldIdentity {
-  const { name, type, ...options } = field;
-  const read = Object.entries(options).filter(([option]) => !ofModel.has(option));
-  const isDecoded = "transform" in field && !modelTransforms.includes(field.transform);
-  return { name, type, ...Object.fromEntries(read), ...(isDecoded && { [field.transform]: true }) };
 }
 
 function tableIdentity({ cells }: CompiledTable): TableIdentity {

@@ -5,6 +5,7 @@ import { type Batch, batchLayout } from "../../src/core/batch.js";
 import { Decoder } from "../../src/decode/decoder.js";
 import type { InputFacts } from "../../src/exports/whole/cells.js";
 import { type WholeModel, wholeOnnx } from "../../src/exports/whole/whole.js";
+import { fieldKinds } from "../../src/fields/index.js";
 import { sigmoid } from "../../src/metrics/kernel.js";
 import { createModel } from "../../src/model/create.js";
 import { onnxruntime } from "../../src/runtimes/onnxruntime.js";
@@ -160,6 +161,11 @@ async function trained(text: string): Promise<WholeModel> {
   await learner.close();
   return { spec, layout, model };
 }
+
+it("is tested with every type of field", () => {
+  const { fields } = parseSpec(specs["every kind of field, a wide part"], "model.yaml");
+  expect(new Set(fields.map(({ type }) => type))).toEqual(new Set(Object.keys(fieldKinds)));
+});
 
 describe.each(Object.entries(specs))("%s, in one ONNX file", (_, spec) => {
   let loaded: WholeModel;
