@@ -185,6 +185,16 @@ describe("the source tree", () => {
     expect(wrong.map(({ file }) => file)).toEqual([]);
   });
 
+  it("names no kind in the words of a hint, or as a member: a hint asks the registry", () => {
+    const unmistakable = [...towerKinds, ...encodingKinds, ...optimizerKinds].filter((kind) => kind.includes("_"));
+    const named = new RegExp(`\\b(${unmistakable.join("|")})\\b`);
+    const wrong = files.filter(
+      // The examples of a command's help name some.
+      ({ file, code }) => !/^(encodings|towers|optimizers|tune\/strategies|draft|cli)\//.test(file) && named.test(code),
+    );
+    expect(wrong.map(({ file }) => file)).toEqual([]);
+  });
+
   it("describes kinds without loading what works", () => {
     const reached = ["encodings/index.ts", "fields/index.ts", "optimizers/index.ts", "towers/index.ts"].flatMap(
       (start) => reach(start, "loads"),

@@ -58,6 +58,12 @@ export function ownOptions(spec: EncodingBase): AnyOwn {
   return (spec as unknown as Record<string, AnyOwn>)[spec.encoding] ?? {};
 }
 
+/** The encoding nested in one, if there is one. */
+export function insideOf(spec: EncodingBase): EncodingBase | undefined {
+  const { inner } = kindOf(spec.encoding);
+  return inner && (ownOptions(spec) as unknown as Record<string, EncodingBase>)[inner.option];
+}
+
 /** Bytes of an encoding when it is full: rows with optimizer state, index, sketch, decoder. */
 export function encodingBytes(spec: EncodingBase): number {
   return kindOf(spec.encoding).bytes(ownOptions(spec), spec, encodingBytes);

@@ -68,6 +68,8 @@ export interface Kind<S extends TProperties, C extends TProperties, I extends st
   readonly decodes?: true;
   /** Its rows can be created and evicted, so `admission`, `eviction` and a runtime budget apply. */
   readonly lifecycle?: true;
+  /** What it does depends on the stream's clock (`StreamTime`), which is then part of a checkpoint. */
+  readonly timed?: true;
   /** Default of `salt`. */
   readonly salt?: "field";
   /** What to do about a budget that is too small, if fewer rows would not help. */

@@ -184,7 +184,10 @@ export interface TableKernel {
 
   beginStep(): void;
   restoreRoundings(count: bigint): void;
-  adamRestore(power1: number, power2: number): void;
+  /** What counting steps adds to the state of an optimizer that does: Adam's powers of beta. */
+  stepState1(): number;
+  stepState2(): number;
+  restoreSteps(state1: number, state2: number): void;
   denseInitialise(w: number, a: number, b: number, rows: number, columns: number): void;
   denseStep(w: number, a: number, b: number, g: number, rows: number, columns: number, scale: number): void;
   denseUsable(g: number, count: number): number;
@@ -211,8 +214,6 @@ export interface TableKernel {
   readonly importanceGradientsAt: KernelGlobal;
   /** Number of rows rounded stochastically so far. */
   readonly roundings: { readonly value: bigint };
-  readonly power1: KernelGlobal;
-  readonly power2: KernelGlobal;
 }
 
 /**

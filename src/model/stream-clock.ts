@@ -1,7 +1,9 @@
 import type { Batch } from "../core/batch.js";
 import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blocks.js";
-import type { CompiledSpec, EncodingSpec } from "../spec/compiled.js";
+import { insideOf, kindOf } from "../encodings/index.js";
+import type { CompiledSpec } from "../spec/compiled.js";
 import { NO_TIME, type StreamTime } from "../tables/encoding.js";
+import type { EncodingBase } from "../tables/spec.js";
 
 const BLOCK = "model/clock";
 /** Number of event times that determine the clock. */
@@ -110,6 +112,10 @@ export class StreamClock {
   }
 }
 
-function goesByClock({ admission, eviction, hot_cold }: EncodingSpec): boolean {
-  return admission !== undefined || eviction !== undefined || hot_cold !== undefined;
+/** Whether what a table does depends on the clock. */
+function goesByClock(spec: EncodingBase): boolean {
+  const { admission, eviction, encoding } = spec;
+  if (admission !== undefined || eviction !== undefined || kindOf(encoding).timed) return true;
+  const inside = insideOf(spec);
+  return inside !== undefined && goesByClock(inside);
 }

@@ -168,7 +168,7 @@ export class DenseOptimizer {
   }
 
   /**
-   * Weights and slots as `dense/<parameter>/<slot>`, and Adam's powers of beta as `dense/powers`
+   * Weights and slots as `dense/<parameter>/<slot>`, and what counting steps adds (Adam's powers of beta) as `dense/powers`
    * (`dense/<name>/powers`). Data are views.
    */
   blocks(): Block[] {
@@ -178,7 +178,7 @@ export class DenseOptimizer {
       }),
     );
     if (this.optimizer.countsSteps) {
-      const powers = Float64Array.of(this.kernel.power1.value, this.kernel.power2.value);
+      const powers = Float64Array.of(this.kernel.stepState1(), this.kernel.stepState2());
       blocks.push({ name: this.powersName, dtype: "F64", shape: [2], data: bytesOf(powers) });
     }
     return blocks;
@@ -193,8 +193,8 @@ export class DenseOptimizer {
     this.changes++;
     const powers = saved.find(({ block }) => block.name === this.powersName);
     if (!powers) return;
-    const [power1, power2] = new Float64Array(powers.data.slice().buffer);
-    this.kernel.adamRestore(power1, power2);
+    const [state1, state2] = new Float64Array(powers.data.slice().buffer);
+    this.kernel.restoreSteps(state1, state2);
   }
 
   private allocate({ name, shape }: Parameter): Region {

@@ -54,6 +54,13 @@ export function optimizerFor(spec: OptimizerSpec): Optimizer {
 /** True if rows hold their weights; false if these are derived from other slots. */
 export const storesWeights = (kind: OptimizerKind): boolean => optimizerOf(kind).slots[0].name === "w";
 
+/** The optimizers whose rows of `dim` weights have fewer floats of state. */
+export function lighterThan(kind: OptimizerKind, dim: number): OptimizerKind[] {
+  const floats = (other: OptimizerKind) =>
+    optimizerOf(other).slots.reduce((sum, { shared }) => sum + (shared ? 1 : dim), 0);
+  return optimizerKinds.filter((other) => floats(other) < floats(kind));
+}
+
 /** True if the optimizer can make whole rows zero. */
 export const emptiesRows = (spec: OptimizerSpec): boolean => optimizerOf(spec.kind).emptiesRows?.(spec) === true;
 

@@ -1,6 +1,6 @@
 import { calledType, fieldOf, isDense, isNumber } from "../fields/index.js";
 import type { Problems } from "../schema/problems.js";
-import { learnsByEvent, towerOf } from "../towers/index.js";
+import { learnsByEvent, suggestedTower, towerKinds, towerOf } from "../towers/index.js";
 import { compileCalibration } from "./calibration.js";
 import type { CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
@@ -110,7 +110,7 @@ function checkUses(
       problems.add(
         path,
         `${tower.kind} cannot use ${calledType(field).replace(/^an? /, "the ")} "${field.name}"`,
-        "use a tower such as deep_crossing, or remove the field",
+        `use a tower such as ${suggestedTower}, or remove the field`,
       );
     } else if (!linear && isNumber(field) && table !== undefined) {
       problems.add(
@@ -173,11 +173,17 @@ function checkInputs(
     problems.add(
       "tables",
       `${kind} multiplies embeddings, which requires equal dims, got ${[...dims].join(", ")}`,
-      "give all tables the same dim",
+      `give all tables the same dim, or use a tower that takes any: ${dimsFree.join(", ")}`,
     );
   }
   tower.check?.({ tables, dense }, problems);
 }
+
+/** The towers that take tables of any dims. */
+const dimsFree = towerKinds.filter((kind) => {
+  const tower = towerOf(kind);
+  return tower.learns === "batches" && !tower.compares;
+});
 
 function checkBatch({ batch, fields, tables, numbers }: CompiledSpec, problems: Problems): void {
   const singles = tables.flatMap(({ cells }) => cells).filter(({ kind }) => kind === "single").length;

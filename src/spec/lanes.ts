@@ -1,11 +1,11 @@
 import { plain } from "../core/arguments.js";
 import { HashbrookError } from "../core/errors.js";
-import { kindOf, ownOptions } from "../encodings/index.js";
+import { insideOf, kindOf, kindsThat } from "../encodings/index.js";
 import { optional } from "../schema/basics.js";
 import { count } from "../schema/compiled.js";
 import { Problems, type SpecWarning } from "../schema/problems.js";
 import { Type } from "../schema/typebox.js";
-import { learnsByEvent } from "../towers/index.js";
+import { learnsByEvent, suggestedTower } from "../towers/index.js";
 import type { CompiledSpec, CompiledTable, LanesSpec, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
 import { warnOfCost } from "./lanes-cost.js";
@@ -142,12 +142,14 @@ function roundOf(train: Train, lanes: number, batch: number, problems: Problems)
   return round;
 }
 
+const rowKinds = kindsThat(({ decodes, inner }) => !decodes && !inner).join(", ");
+
 function refuseLanes(kind: TowerKind, tables: readonly CompiledTable[], problems: Problems): void {
   if (learnsByEvent(kind))
     problems.add(
       "train.lanes",
       `${kind} learns event by event, without batches that lanes could divide`,
-      "remove it: one process learns millions of events a second; or use a tower such as deep_crossing",
+      `remove it: one process learns millions of events a second; or use a tower such as ${suggestedTower}`,
     );
   for (const table of tables) refuseTable(table, problems);
 }
@@ -161,13 +163,11 @@ function refuseTable(table: CompiledTable, problems: Problems): void {
       "counts every occurrence of an id, but lanes report each id once per round",
       "remove it, or train without lanes; eviction works with lanes",
     );
-  const { inner } = kindOf(table.encoding);
-  if (!inner) return;
-  const inside = (ownOptions(table) as unknown as Record<string, { readonly encoding: string }>)[inner.option];
+  const inside = insideOf(table);
   if (inside && kindOf(inside.encoding).decodes)
     problems.add(
-      `${path}.${inner.option}`,
+      `${path}.${kindOf(table.encoding).inner!.option}`,
       `lanes cannot train the network of ${inside.encoding} inside another encoding`,
-      "use an encoding without a network, such as shared; or use dhe or low_dim for the whole table",
+      `use an encoding without a network (${rowKinds}); or use ${inside.encoding} for the whole table`,
     );
 }

@@ -1,6 +1,6 @@
 import type { Problems } from "../schema/problems.js";
 import { Type } from "../schema/typebox.js";
-import { type TowerKind, towerOf } from "../towers/index.js";
+import { suggestedTower, type TowerKind, towerOf } from "../towers/index.js";
 import type { CompiledTable } from "./compiled.js";
 
 /** `nested` in a spec: true, or the prefixes. */
@@ -49,7 +49,10 @@ function refusal(kind: TowerKind): { readonly message: string; readonly hint: st
       hint: "remove it, or use another tower",
     };
   if (learns === "events")
-    return { message: `${kind} learns event by event, without nested vectors`, hint: "remove it, or use deepfm" };
+    return {
+      message: `${kind} learns event by event, without nested vectors`,
+      hint: `remove it, or use a tower such as ${suggestedTower}`,
+    };
   return undefined;
 }
 

@@ -3,7 +3,7 @@ import { closed } from "../schema/basics.js";
 import { text } from "../schema/compiled.js";
 import { listed, type Problems, suggestion } from "../schema/problems.js";
 import { Type } from "../schema/typebox.js";
-import { learnsByEvent } from "../towers/index.js";
+import { learnsByEvent, suggestedTower } from "../towers/index.js";
 import { type CompiledPooling, poolingKinds, poolingOf } from "../towers/poolings/index.js";
 import type { CompiledCell, CompiledSpec, CompiledTable, TowerKind } from "./compiled.js";
 import { vectorCount } from "./compiled.js";
@@ -44,7 +44,7 @@ export function compilePoolings(
     problems.add(
       given[0].path,
       `${kind} learns event by event, without a graph that could pool`,
-      "use a tower such as deep_crossing, or remove it",
+      `use a tower such as ${suggestedTower}, or remove it`,
     );
   given.forEach(({ source, path }, i) => {
     checkBag(source, path, fields, problems);

@@ -256,7 +256,7 @@ export abstract class RowStore {
       blocks.push({ name: this.blockName("roundings"), dtype: "F64", shape: [1], data: bytesOf(count) });
     }
     if (this.optimizer.countsSteps) {
-      const powers = Float64Array.of(this.kernel.power1.value, this.kernel.power2.value);
+      const powers = Float64Array.of(this.kernel.stepState1(), this.kernel.stepState2());
       blocks.push({ name: this.blockName("powers"), dtype: "F64", shape: [2], data: bytesOf(powers) });
     }
     return [...blocks, ...(this.lifecycle?.blocks() ?? [])];
@@ -271,7 +271,7 @@ export abstract class RowStore {
     this.restoreRows(blocks);
     restoreLifecycle?.();
     if (roundings) this.kernel.restoreRoundings(BigInt(roundings[0]));
-    if (powers) this.kernel.adamRestore(powers[0], powers[1]);
+    if (powers) this.kernel.restoreSteps(powers[0], powers[1]);
   }
 
   /** True if rounding draws random bits: the number of rows rounded is then part of the state. */

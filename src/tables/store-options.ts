@@ -1,7 +1,7 @@
 import { HashbrookError } from "../core/errors.js";
 import { isScaled, type RowLayout, rowLayout } from "../core/row-layout.js";
 import type { TableKernel, WideKernel } from "../kernels/table.js";
-import type { Optimizer } from "../optimizers/index.js";
+import { lighterThan, type Optimizer } from "../optimizers/index.js";
 import type { StoreSpec } from "../spec/compiled.js";
 import type { RowKeeper } from "./kept-rows.js";
 import type { ShardShare } from "./shard-share.js";
@@ -55,8 +55,10 @@ export function tableFull(
   const { name, budget, eviction } = spec;
   const place = budget ? `budget of ${budget} bytes` : `memory (limit ${(limit / GIB).toFixed(2)} GiB)`;
   const message = `table ${name}: ${rows} rows of ${stride} bytes do not fit in its ${place}`;
+  const lighter = lighterThan(spec.optimizer.kind, spec.dim).join(", ");
+  const less = lighter ? `, an optimizer with less state (${lighter})` : "";
   const evict = budget && !eviction?.policy ? "set eviction.policy to lru or lfu, " : "";
   return new HashbrookError("table_full", message, {
-    hint: `${evict}${remedy}, a smaller dim, an optimizer with less state (rowwise_adagrad, sgd), or split the fields over several tables`,
+    hint: `${evict}${remedy}, a smaller dim${less}, or split the fields over several tables`,
   });
 }

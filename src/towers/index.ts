@@ -27,6 +27,9 @@ export const towers = {
 export type TowerKind = keyof typeof towers;
 export const towerKinds = Object.keys(towers) as TowerKind[];
 
+/** The tower that hints suggest. */
+export const suggestedTower = "deep_crossing" satisfies TowerKind;
+
 /** A tower's kind and options, as a compiled spec stores them. */
 export type TowerKnobs = { [K in TowerKind]: { kind: K } & Compiled<(typeof towers)[K]["compiled"]> }[TowerKind];
 

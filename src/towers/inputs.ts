@@ -118,7 +118,7 @@ export function fieldVectors(
     throw new HashbrookError(
       "spec_invalid",
       `tables.${other.name}.dim: ${other.dim}, but ${tower} compares all fields and table ${name} has dim ${dim}`,
-      { hint: "give every table the same dim, or use tower deep_crossing, wide_deep or dcn_v2" },
+      { hint: "give every table the same dim" },
     );
   }
   return { x: graph.concat(inputs.tables), cells: tables.reduce((sum, table) => sum + table.cells, 0), dim };

@@ -2,7 +2,7 @@ import { HashbrookError } from "../core/errors.js";
 import { nearest } from "../core/nearest.js";
 import type { Frozen } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
-import { learnsByEvent } from "../towers/index.js";
+import { learnsByEvent, suggestedTower } from "../towers/index.js";
 
 /** Nothing is frozen: all parts learn. */
 export const NOTHING = "none";
@@ -26,7 +26,7 @@ export function frozenParts({ tables, tower }: CompiledSpec, names: readonly str
       "usage",
       `--freeze: not supported for ${tower.kind}, which always learns all of its weights`,
       {
-        hint: "use a model with a tower, such as wide_deep or deep_crossing",
+        hint: `use a model with a tower, such as ${suggestedTower}`,
       },
     );
   if (wanted.length === known.length && wanted.length > 0)

@@ -93,7 +93,7 @@ function carryRows(there: RowStore, here: RowStore, { columns, copies, state }: 
     }
   }
   if (state && here.optimizer.countsSteps)
-    here.kernel.adamRestore(there.kernel.power1.value, there.kernel.power2.value);
+    here.kernel.restoreSteps(there.kernel.stepState1(), there.kernel.stepState2());
 }
 
 /** The old floats if there are any, else the key's initial ones. */

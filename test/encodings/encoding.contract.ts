@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createEncoding } from "../../src/encodings/create.js";
+import { kindOf } from "../../src/encodings/index.js";
 import type { EncodingSpec } from "../../src/spec/compiled.js";
 import { type Encoding, NO_TIME } from "../../src/tables/encoding.js";
 import { dice } from "../tables/samples.js";
@@ -25,9 +26,10 @@ export async function vectorsOf(
   encoding: Encoding,
   keys: readonly bigint[],
   mode: "learn" | "score" = "score",
+  clock = NO_TIME,
 ): Promise<Float32Array> {
   encoding.keys.set(BigUint64Array.from(keys));
-  await encoding.gather(keys.length, mode, NO_TIME);
+  await encoding.gather(keys.length, mode, clock);
   return encoding.vectors.slice(0, keys.length * encoding.dim);
 }
 
@@ -36,8 +38,9 @@ export async function learn(
   encoding: Encoding,
   keys: readonly bigint[],
   gradient: (vectors: Float32Array) => Float32Array,
+  clock = NO_TIME,
 ): Promise<void> {
-  const vectors = await vectorsOf(encoding, keys, "learn");
+  const vectors = await vectorsOf(encoding, keys, "learn", clock);
   encoding.gradients.set(gradient(vectors));
   await encoding.backward();
   expect(encoding.gradientsFinite()).toBe(true);
@@ -113,10 +116,27 @@ export function encodingContract(name: string, spec: EncodingSpec, sgd: { spec: 
       second.restore(copyOf(first));
       expect(copyOf(second)).toEqual(copyOf(first));
       const asked = someKeys(roll, 50);
+      expect([...(await vectorsOf(second, asked))]).toEqual([...(await vectorsOf(first, asked))]);
       const gradient = random(roll, asked.length * first.dim, 0.1);
       for (const encoding of [first, second]) await learn(encoding, asked, () => gradient);
       expect(copyOf(second)).toEqual(copyOf(first));
       await Promise.all([first.close(), second.close()]);
+    });
+
+    it("does the same at any time, unless its kind is `timed`: only then is the clock saved", async () => {
+      const times = [() => NO_TIME, (step: number) => ({ time: step * 10 * 86_400_000, examples: step * 100_000 })];
+      const learned = times.map(async (at) => {
+        const encoding = await encodingOf(spec);
+        const roll = dice(13);
+        for (let step = 0; step < 6; step++)
+          await learn(encoding, someKeys(roll, 30), (v) => random(roll, v.length, 0.1), at(step));
+        const copy = copyOf(encoding);
+        await encoding.close();
+        return copy;
+      });
+      const [still, moving] = await Promise.all(learned);
+      if (!kindOf(spec.encoding).timed) expect(moving).toEqual(still);
+      else expect([...moving.keys()]).toEqual([...still.keys()]);
     });
 
     it("gives the trainer's bits in a replica that received its changes", async () => {

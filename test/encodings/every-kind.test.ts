@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { canonicalJson } from "../../src/core/hash.js";
-import { encodingKinds, kindOf } from "../../src/encodings/index.js";
+import { encodingBytes, encodingKinds, kindOf } from "../../src/encodings/index.js";
 import type { CompiledSpec, EncodingSpec, OptimizerSpec } from "../../src/spec/compiled.js";
 import { compiledFromJson } from "../../src/spec/compiled-json.js";
 import { parseSpec } from "../../src/spec/parse.js";
@@ -41,6 +41,15 @@ describe.each(encodingKinds)("%s with default options", (kind) => {
   const model = modelOf(kind);
   const [spec] = model.tables;
   encodingContract(kind, spec, { spec: plain(spec), rate: RATE });
+
+  it("takes the bytes that its spec computes, of which budgets are made", async () => {
+    const encoding = await encodingOf(spec);
+    const expected = encodingBytes(spec);
+    const grows = kindOf(kind).rows === "growing";
+    if (grows) expect(encoding.bytes).toBeLessThanOrEqual(1.01 * expected + 1024);
+    else expect(Math.abs(encoding.bytes - expected)).toBeLessThan(0.01 * expected + 1024);
+    await encoding.close();
+  });
 
   it("round-trips through its compiled form", () => {
     const json = canonicalJson(model);

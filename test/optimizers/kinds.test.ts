@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import {
   emptiesRows,
   learningRate,
+  lighterThan,
   type OptimizerSpec,
   optimizerFor,
   optimizerKinds,
@@ -38,6 +39,13 @@ it("every optimizer has a distinct number; FTRL has another one with the group l
   expect(new Set(numbers).size).toBe(numbers.length);
   expect([ftrl, group].map(emptiesRows)).toEqual([false, true]);
   expect(optimizerFor(group)).toMatchObject({ wholeRows: true, hyper: [0.2, 0.05, 0, 0, 0.1] });
+});
+
+it("the optimizers that a full table's hint names have less state than its own", () => {
+  expect(lighterThan("ftrl", 8)).toEqual(["rowwise_adagrad", "sgd"]);
+  expect(lighterThan("ftrl", 1)).toEqual(["sgd"]);
+  expect(lighterThan("rowwise_adagrad", 8)).toEqual(["sgd"]);
+  expect(lighterThan("sgd", 8)).toEqual([]);
 });
 
 it("single weights that learn event by event have their own defaults, which a spec can override", () => {

@@ -399,7 +399,7 @@ const cases: Record<string, readonly (readonly [string, string, string, string])
       "tower: deep_crossing",
       "tower: deepfm",
       "f.yaml:13:3: tables: deepfm multiplies embeddings, which requires equal dims, got 8, 4",
-      "give all tables the same dim",
+      "give all tables the same dim, or use a tower that takes any: deep_crossing, wide_deep, dcn_v2",
     ],
     [
       "tower: deep_crossing",

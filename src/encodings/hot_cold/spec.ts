@@ -46,6 +46,7 @@ export type HotColdOptions = Own<typeof compiled, "cold">;
 export const hotCold = nesting({
   description: "hot ids have one of `rows` rows each, the others share rows",
   rows: "fixed",
+  timed: true,
   source,
   compiled,
   inner: { option: "cold", encoding: "shared", description: "cold ids" },

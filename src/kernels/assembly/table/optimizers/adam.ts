@@ -15,10 +15,10 @@ export function configure(learningRate: f64, beta1_: f64, beta2_: f64, epsilon_:
   beta1 = beta1_;
   beta2 = beta2_;
   epsilon = <f32>epsilon_;
-  adamRestore(1, 1);
+  restore(1, 1);
 }
 
-export function adamRestore(power1_: f64, power2_: f64): void {
+export function restore(power1_: f64, power2_: f64): void {
   power1 = power1_;
   power2 = power2_;
 }

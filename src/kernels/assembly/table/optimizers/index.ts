@@ -52,6 +52,19 @@ export function beginStep(): void {
   if (kind == ADAM) adam.begin();
 }
 
+/** What counting steps adds to the state: two numbers, of optimizers that do. */
+export function stepState1(): f64 {
+  return kind == ADAM ? adam.power1 : 1;
+}
+
+export function stepState2(): f64 {
+  return kind == ADAM ? adam.power2 : 1;
+}
+
+export function restoreSteps(state1: f64, state2: f64): void {
+  if (kind == ADAM) adam.restore(state1, state2);
+}
+
 /** The group lasso's threshold for rows of `dim` weights; 0 for other optimizers. */
 export function thresholdOf(dim: u32): f32 {
   return kind == FTRL_GROUP ? group.threshold(dim) : 0;
