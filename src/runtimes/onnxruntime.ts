@@ -2,19 +2,12 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { InferenceSession } from "onnxruntime-common";
 import { HashbrookError } from "../core/errors.js";
-import type { Graph } from "../graph/graph.js";
 import { toOnnx } from "../graph/onnx.js";
+import { BatchSession } from "./batch-session.js";
 import { type OnnxBinding, OnnxSession } from "./onnx-session.js";
-import { milliseconds, PROBES, Probe } from "./probe.js";
-import type { Runtime, Session, Views } from "./runtime.js";
+import type { Runtime } from "./runtime.js";
 
 type Ort = typeof import("onnxruntime-common");
-
-/**
- * Additional threads must be this much faster. Fastest runs are compared, and others gain less: the decoding thread needs a
- * processor too. Two threads that were 1.16 times as fast did not shorten training, and took 46 % more processor time.
- */
-const WORTH = 1.25;
 
 /** ONNX Runtime on the CPU, on the caller's memory without copies. A run blocks the calling thread. */
 export async function loadOnnxruntime(): Promise<Runtime> {
@@ -27,7 +20,9 @@ export async function loadOnnxruntime(): Promise<Runtime> {
       const model = toOnnx(graph);
       const single = createSession(model, 1);
       if (rows === undefined || threads === 1) return single;
-      return new BatchSession(graph, rows, threads, single, (count) => createSession(model, count));
+      return new BatchSession({ input: graph.inputs[0].name, rows, threads }, single, (count) =>
+        createSession(model, count),
+      );
     },
   };
 }
@@ -95,67 +90,4 @@ export function withoutBinaries({ header: { platform, glibcVersionRuntime } }: S
  */
 function refuseTelemetry(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= "1";
-}
-
-/** Milliseconds in one thread after which a session with more threads is worth creating: short runs need none. */
-const SHORT_MS = 100;
-
-/**
- * Runs whole batches with the largest number of threads, up to `threads`, that gives the bits of one thread and is worthwhile.
- * The first batches run on one, for SHORT_MS or PROBES batches; the following ones also run on more, to compare. Another number of
- * threads cuts matrix products at other points, which can change the order of additions.
- */
-class BatchSession implements Session {
-  private readonly input: string;
-  private readonly rows: number;
-  private readonly single: Session;
-  private readonly create: (threads: number) => Session;
-  private threads: number;
-  private several: Session | null = null;
-  private probe: Probe | null = null;
-  /** The first runs: their number and milliseconds. */
-  private first = 0;
-  private spent = 0;
-
-  constructor(graph: Graph, rows: number, threads: number, single: Session, create: (threads: number) => Session) {
-    this.input = graph.inputs[0].name;
-    this.rows = rows;
-    this.threads = threads;
-    this.single = single;
-    this.create = create;
-  }
-
-  async run(feeds: Views, fetches: Views): Promise<void> {
-    const whole = feeds[this.input]?.shape[0] === this.rows;
-    if (!whole || this.threads === 1) return this.single.run(feeds, fetches);
-    if (this.isShort) return this.runFirst(feeds, fetches);
-    if (this.several && !this.probe) return this.several.run(feeds, fetches);
-    this.several ??= this.create(this.threads);
-    this.probe ??= new Probe(this.single, this.several);
-    await this.probe.run(feeds, fetches);
-    if (this.probe.ended) await this.decide(this.probe.speedup);
-  }
-
-  private get isShort(): boolean {
-    return this.first < PROBES && this.spent < SHORT_MS;
-  }
-
-  private async runFirst(feeds: Views, fetches: Views): Promise<void> {
-    this.first++;
-    this.spent += await milliseconds(this.single, feeds, fetches);
-  }
-
-  /** Keeps this number of threads, or probes half of it. */
-  private async decide(speedup: number): Promise<void> {
-    this.probe = null;
-    if (speedup > WORTH) return;
-    await this.several?.release();
-    this.several = null;
-    this.threads = Math.floor(this.threads / 2);
-  }
-
-  async release(): Promise<void> {
-    await this.several?.release();
-    await this.single.release();
-  }
 }

@@ -14,14 +14,17 @@ export const PROBES = 32;
 export class Probe {
   private readonly a: Session;
   private readonly b: Session;
+  private readonly most: number;
   private readonly fastest = { a: Number.POSITIVE_INFINITY, b: Number.POSITIVE_INFINITY };
   private scratch: Views | null = null;
   private runs = 0;
   private sameBits = true;
 
-  constructor(a: Session, b: Session) {
+  /** @param most runs to compare */
+  constructor(a: Session, b: Session, most = PROBES) {
     this.a = a;
     this.b = b;
+    this.most = most;
   }
 
   /** Runs both. `fetches` get the results of `a`. */
@@ -33,9 +36,9 @@ export class Probe {
     for (const name in fetches) this.sameBits &&= bytes(fetches[name]).equals(bytes(this.scratch[name]));
   }
 
-  /** Whether there is nothing left to compare: after PROBES runs, or once a bit differed. */
+  /** Whether there is nothing left to compare: after the runs asked for, or once a bit differed. */
   get ended(): boolean {
-    return !this.sameBits || this.runs >= PROBES;
+    return !this.sameBits || this.runs >= this.most;
   }
 
   /** How many times as fast as `a` session `b` is (by their fastest runs), or 0 if they do not give the same bits. */
