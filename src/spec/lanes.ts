@@ -5,6 +5,7 @@ import { optional } from "../schema/basics.js";
 import { count } from "../schema/compiled.js";
 import { Problems, type SpecWarning } from "../schema/problems.js";
 import { Type } from "../schema/typebox.js";
+import type { EncodingBase } from "../tables/spec.js";
 import { learnsByEvent, suggestedTower } from "../towers/index.js";
 import type { CompiledSpec, CompiledTable, LanesSpec, TowerKind } from "./compiled.js";
 import { defaults } from "./defaults.js";
@@ -151,23 +152,27 @@ function refuseLanes(kind: TowerKind, tables: readonly CompiledTable[], problems
       `${kind} learns event by event, without batches that lanes could divide`,
       `remove it: one process learns millions of events a second; or use a tower such as ${suggestedTower}`,
     );
-  for (const table of tables) refuseTable(table, problems);
+  for (const table of tables) refuseEncoding(table, `tables.${table.name}`, problems);
 }
 
-/** Refuses tables for which a fold would need every occurrence of an id, or a run of a network. */
-function refuseTable(table: CompiledTable, problems: Problems): void {
-  const path = `tables.${table.name}`;
-  if (table.admission)
+/**
+ * Refuses encodings for which a fold would need every occurrence of an id, or a run of a network.
+ * @param nested whether it is inside another one
+ */
+function refuseEncoding(spec: EncodingBase, path: string, problems: Problems, nested = false): void {
+  if (spec.admission)
     problems.add(
       `${path}.admission`,
       "counts every occurrence of an id, but lanes report each id once per round",
       "remove it, or train without lanes; eviction works with lanes",
     );
-  const inside = insideOf(table);
-  if (inside && kindOf(inside.encoding).decodes)
+  const { inner, decodes } = kindOf(spec.encoding);
+  if (nested && decodes)
     problems.add(
-      `${path}.${kindOf(table.encoding).inner!.option}`,
-      `lanes cannot train the network of ${inside.encoding} inside another encoding`,
-      `use an encoding without a network (${rowKinds}); or use ${inside.encoding} for the whole table`,
+      path,
+      `lanes cannot train the network of ${spec.encoding} inside another encoding`,
+      `use an encoding without a network (${rowKinds}); or use ${spec.encoding} for the whole table`,
     );
+  const inside = insideOf(spec);
+  if (inside) refuseEncoding(inside, `${path}.${spec.encoding}.${inner!.option}`, problems, true);
 }

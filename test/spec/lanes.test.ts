@@ -68,6 +68,14 @@ describe("train.lanes", () => {
     ["lanes: 65", {}, "at most 64"],
     ["lanes: 4", { table: "admission: { occurrence_threshold: 3 }" }, "lanes report each id once per round"],
     ["lanes: 4", { table: "encoding: hot_cold, rows: 50, hot_cold: { cold: { encoding: dhe } }" }, "network of dhe"],
+    [
+      "lanes: 4",
+      {
+        table:
+          "encoding: hot_cold, rows: 50, hot_cold: { cold: { encoding: exact, admission: { occurrence_threshold: 3 } } }",
+      },
+      "hot_cold.cold.admission: counts every occurrence of an id",
+    ],
   ])("{ %s } is refused with the reason: %o %s", (train, more, message) => {
     expect(problemsOf(train, more)).toContain(message);
   });
