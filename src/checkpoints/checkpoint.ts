@@ -68,6 +68,12 @@ export class Checkpoint {
     );
   }
 
+  /** Bytes of the blocks of tables, which a trained model holds in memory in the same format. */
+  get tableBytes(): number {
+    const ofTables = this.blocks.filter(({ name }) => name.startsWith("table/"));
+    return ofTables.reduce((sum, { name }) => sum + this.open(name).bytes, 0);
+  }
+
   has(name: string): boolean {
     return this.specs.has(name);
   }

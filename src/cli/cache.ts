@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { systemClock } from "../core/clock.js";
-import { grouped } from "../core/digits.js";
+import { bytes, grouped } from "../core/digits.js";
 import { type CacheReport, cacheEvents } from "../event-cache/cache-events.js";
-import { bytes, count, counted } from "./progress.js";
+import { count, counted } from "./progress.js";
 import { stopSignal, tellUnchanged } from "./signals.js";
 
 interface Flags {

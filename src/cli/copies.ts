@@ -1,6 +1,5 @@
 import type { CopyReport } from "../checkpoints/remote/head.js";
-import { grouped } from "../core/digits.js";
-import { bytes } from "./progress.js";
+import { bytes, grouped } from "../core/digits.js";
 import { tellPassedOver } from "./summary.js";
 
 /** The help text on addresses, for push and pull. */

@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { grouped } from "../core/digits.js";
+import { bytes, grouped } from "../core/digits.js";
 import { oneLine } from "../core/texts.js";
 import { type InspectedRow, type InspectedTable, type InspectReport, inspect } from "../inspect/inspect.js";
 import { counting, wholeNumber } from "./options.js";
-import { bytes, count } from "./progress.js";
+import { count } from "./progress.js";
 import { hotnessText, lifecycleText, tellPassedOver } from "./summary.js";
 
 interface Flags {

@@ -1,12 +1,12 @@
 import { Command } from "commander";
-import { grouped } from "../core/digits.js";
+import { bytes, grouped } from "../core/digits.js";
 import { HashbrookError } from "../core/errors.js";
 import { type CutTable, cutCheckpoint } from "../migrate/cut.js";
 import { type MigrationReport, migrate } from "../migrate/migrate.js";
 import { pruneCheckpoint } from "../migrate/prune.js";
 import type { RewriteReport, Rewritten } from "../migrate/rewrite.js";
 import { dims, share, wholeNumber } from "./options.js";
-import { bytes, count } from "./progress.js";
+import { count } from "./progress.js";
 import { tellPassedOver } from "./summary.js";
 
 interface Flags {

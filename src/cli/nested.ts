@@ -1,5 +1,6 @@
+import { bytes } from "../core/digits.js";
 import type { FieldCurve, NestedReport, PrefixQuality } from "../train/metrics/prefix-curves.js";
-import { bytes, count, figure } from "./progress.js";
+import { count, figure } from "./progress.js";
 
 /** The size curves of nested vectors. */
 export function nestedLines({ events, together, field_events, fields }: NestedReport): string[] {

@@ -1,10 +1,10 @@
 import { Command, Option } from "commander";
 import { systemClock } from "../core/clock.js";
-import { grouped } from "../core/digits.js";
+import { bytes, grouped } from "../core/digits.js";
 import { kafkaOptions } from "../sources/kafka/options.js";
 import { type Produced, produce } from "../sources/kafka/produce.js";
 import { brokers, counting, KAFKA_ENVIRONMENT, positive, topicName, wholeNumber } from "./options.js";
-import { bytes, count } from "./progress.js";
+import { count } from "./progress.js";
 import { stopSignal, tellStopped } from "./signals.js";
 
 interface Flags {

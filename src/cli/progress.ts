@@ -1,3 +1,4 @@
+import { bytes } from "../core/digits.js";
 import type { Progress } from "../train/metrics/report.js";
 
 /** Milliseconds between two JSON lines, and between two lines of a log. */
@@ -118,12 +119,6 @@ export function count(value: number): string {
 /** A count and its noun: `1 row`, `12 k rows`. */
 export const counted = (value: number, noun: string, text = count(value)): string =>
   `${text} ${noun}${value === 1 ? "" : "s"}`;
-
-export function bytes(value: number): string {
-  if (value >= 1 << 30) return `${(value / (1 << 30)).toFixed(2)} GiB`;
-  if (value >= 1 << 20) return `${(value / (1 << 20)).toFixed(1)} MiB`;
-  return `${(value / 1024).toFixed(1)} KiB`;
-}
 
 export function duration(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));

@@ -1,6 +1,7 @@
+import { bytes } from "../core/digits.js";
 import type { Quality } from "../train/metrics/report.js";
 import type { Pair, TogetherProgress } from "../train/together/options.js";
-import { bytes, count, duration, figure } from "./progress.js";
+import { count, duration, figure } from "./progress.js";
 
 const JSON_MS = 1000;
 const LOG_MS = 5000;

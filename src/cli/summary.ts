@@ -1,4 +1,4 @@
-import { grouped } from "../core/digits.js";
+import { bytes, grouped } from "../core/digits.js";
 import type { SpecWarning } from "../schema/problems.js";
 import type { HotnessCounters } from "../tables/encoding.js";
 import type { LifecycleCounts } from "../tables/lifecycle.js";
@@ -7,7 +7,7 @@ import { sampleText } from "../train/rejects/rejects.js";
 import { byLines } from "./by-value.js";
 import { groupLines } from "./group-auc.js";
 import { nestedLines } from "./nested.js";
-import { bytes, count, counted, duration, figure } from "./progress.js";
+import { count, counted, duration, figure } from "./progress.js";
 import { tellOnce, tellWarnings } from "./warnings.js";
 
 /** Slices of a calibration that are listed individually. */

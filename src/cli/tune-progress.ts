@@ -1,5 +1,6 @@
+import { bytes } from "../core/digits.js";
 import type { TuneProgress } from "../tune/options.js";
-import { bytes, count, duration, figure } from "./progress.js";
+import { count, duration, figure } from "./progress.js";
 import { profileText } from "./tune-text.js";
 
 /** Milliseconds between two lines of a log, and between two JSON lines. */

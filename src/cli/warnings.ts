@@ -1,6 +1,6 @@
+import { bytes } from "../core/digits.js";
 import { memoryLimit } from "../core/memory.js";
 import type { Progress, Warning } from "../train/metrics/report.js";
-import { bytes } from "./progress.js";
 
 const shown = new Set<string>();
 /** Share of the memory from which on a run is warned. */

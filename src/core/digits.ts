@@ -8,3 +8,10 @@ export function grouped(value: number): string {
   const thousands = whole.replace(/\B(?=(\d{3})+$)/g, ",");
   return decimals === undefined ? thousands : `${thousands}.${decimals}`;
 }
+
+/** A size as people read it, such as 1.50 GiB. */
+export function bytes(value: number): string {
+  if (value >= 1 << 30) return `${(value / (1 << 30)).toFixed(2)} GiB`;
+  if (value >= 1 << 20) return `${(value / (1 << 20)).toFixed(1)} MiB`;
+  return `${(value / 1024).toFixed(1)} KiB`;
+}

@@ -66,6 +66,7 @@ export const errorFacts = {
   output_exists: { exit: 5, status: 500 },
   output_closed: { exit: 141, status: 500 },
   table_full: { exit: 7, status: 500 },
+  memory_short: { exit: 7, status: 500 },
   runtime_unavailable: { exit: 7, status: 500 },
   kafka_unreachable: { exit: 8, status: 503 },
   kafka_auth: { exit: 8, status: 500 },

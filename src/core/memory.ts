@@ -1,5 +1,7 @@
 import { totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
+import { bytes } from "./digits.js";
+import { HashbrookError } from "./errors.js";
 
 /** Bytes that this thread's objects hold outside its heap. `process.memoryUsage` knows them, too, but fails without /proc. */
 export const bytesOutsideHeap = (): number => getHeapStatistics().external_memory;
@@ -16,4 +18,19 @@ export function residentBytes(): number {
 /** Bytes of memory that this process may use: the machine's, or the limit of its container (control group). */
 export function memoryLimit(): number {
   return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+}
+
+/**
+ * Refuses to load what would not fit beside what the process already holds: the system kills a process that exceeds its
+ * limit, and it cannot report anything then.
+ * @param what named by the error, such as a checkpoint's path
+ * @throws HashbrookError memory_short
+ */
+export function checkMemory(what: string, needed: number): void {
+  const [held, limit] = [residentBytes(), memoryLimit()];
+  if (held + needed <= limit) return;
+  const message = `${what}: its rows need ${bytes(needed)}, but this process may use ${bytes(limit)} of memory and already holds ${bytes(held)}`;
+  throw new HashbrookError("memory_short", message, {
+    hint: "allow it more memory (the container's limit), or, to serve it, use --precision f16, int8 or int4, or --row-store DIR",
+  });
 }

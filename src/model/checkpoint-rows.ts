@@ -25,6 +25,20 @@ export function* rowsOfCheckpoint(checkpoint: Checkpoint, spec: StoreSpec): Gene
       yield { name, dim, keys: first === 0n ? keys : keys.map((key) => key + first), weights, removed };
 }
 
+/** Number of a store's learned rows in a checkpoint. */
+export function rowCountOf(checkpoint: Checkpoint, { budget: _, admission: __, ...spec }: StoreSpec): number {
+  if (spec.encoding !== "exact") return marked(checkpoint.read(`table/${spec.name}/touched`).data);
+  const { rowsBlock, layout } = new ExactStore({ ...spec, rows: 0 }, { memoryLimit: MEMORY });
+  return checkpoint.open(rowsBlock).bytes / layout.stride;
+}
+
+/** Number of set bits. */
+function marked(marks: Uint8Array): number {
+  let count = 0;
+  for (let byte of marks) for (; byte > 0; byte &= byte - 1) count++;
+  return count;
+}
+
 /** A store with a piece of the rows, and the number of its first row. */
 interface Piece {
   readonly store: RowStore;

@@ -3,6 +3,7 @@ import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import { openCheckpoint, type Skipped } from "../checkpoints/store.js";
 import { type BatchLayout, batchLayout } from "../core/batch.js";
 import { HashbrookError } from "../core/errors.js";
+import { checkMemory } from "../core/memory.js";
 import { compiledFromJson } from "../spec/compile.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { cutSpec, type Dims } from "../spec/cut.js";
@@ -67,6 +68,7 @@ interface LoadOptions {
  * Loads a model for scoring: no `features/` folder is needed, the checkpoint has the spec.
  * @param path a run's directory (its newest whole checkpoint) or one checkpoint's directory
  * @param options.capacity rows scored at a time
+ * @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch | memory_short
  */
 export function loadModel(path: string, options: LoadOptions): Promise<LoadedModel> {
   return rereading(() => load(path, options));
@@ -86,6 +88,7 @@ async function load(path: string, options: LoadOptions): Promise<LoadedModel> {
   const opened = openCheckpoint(path);
   const { checkpoint, skipped } = opened;
   const saved = specOf(opened);
+  checkMemory(checkpoint.path, checkpoint.tableBytes);
   const spec = options.dims ? cutSpec(saved, options.dims) : saved;
   const layout = batchLayout(spec, options.capacity);
   const model = await createModel(spec, { layout, threads: options.threads, purpose: "score" });

@@ -3,6 +3,7 @@ import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import type { ParentRef } from "../checkpoints/manifest.js";
 import type { CheckpointStore, Skipped } from "../checkpoints/store.js";
 import { HashbrookError } from "../core/errors.js";
+import { checkMemory } from "../core/memory.js";
 import type { PublisherState } from "../delta-log/publisher.js";
 import type { GateState } from "../gate/gate.js";
 import { specHash } from "../spec/hash.js";
@@ -102,7 +103,7 @@ export function begin(job: Job, store: CheckpointStore): Beginning {
 
 /**
  * What the job continues from: the newest intact checkpoint of its directory.
- * @throws output_exists when the job does not resume; checkpoint_mismatch
+ * @throws output_exists when the job does not resume; checkpoint_mismatch; memory_short
  */
 function resume(job: Job, checkpoint: Checkpoint): Resumed {
   if (!job.resume) {
@@ -120,6 +121,7 @@ function resume(job: Job, checkpoint: Checkpoint): Resumed {
       },
     );
   }
+  checkMemory(checkpoint.path, checkpoint.tableBytes);
   const ref = { examples: checkpoint.examples, checksum: checkpoint.chain[0].checksum };
   return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint), ref };
 }

@@ -2,7 +2,7 @@ import { blocksOf } from "../../checkpoints/lazy-blocks.js";
 import { openCheckpoint, type Skipped } from "../../checkpoints/store.js";
 import { batchLayout } from "../../core/batch.js";
 import type { ServingRows, ServingState } from "../../delta-log/state.js";
-import { rowsOfCheckpoint } from "../../model/checkpoint-rows.js";
+import { rowCountOf, rowsOfCheckpoint } from "../../model/checkpoint-rows.js";
 import { createModel } from "../../model/create.js";
 import { loadModel, rereading, specOf } from "../../model/load.js";
 import type { CompiledSpec, StoreSpec } from "../../spec/compiled.js";
@@ -12,9 +12,13 @@ import { qualityOf, type ServedQuality } from "../live/quality.js";
 /** A checkpoint's model for serving, with rows read on demand, so that little of it is in memory at a time. */
 export interface CheckpointSource {
   readonly spec: CompiledSpec;
+  /** The checkpoint's directory. */
+  readonly path: string;
   readonly examples: number;
   readonly skipped: readonly Skipped[];
   readonly quality: ServedQuality | null;
+  /** Number of a store's learned rows. */
+  rowCount(store: StoreSpec): number;
   /** A store's learned rows, in chunks. */
   rowsOf(store: StoreSpec): Iterable<ServingRows>;
   /** Everything that is served, except the rows. */
@@ -52,14 +56,17 @@ async function using<T>(
 
 async function wholeSource(path: string, dims: Dims): Promise<CheckpointSource> {
   const loaded = await loadModel(path, { capacity: 1, threads: 1, dims });
-  const { spec, examples, skipped, model } = loaded;
-  const { serving } = model;
+  const { spec, path: at, examples, skipped, model } = loaded;
+  const { serving, tables } = model;
+  const stores = new Map(tables.flatMap((table) => table.stores.map((store) => [store.spec.name, store])));
   const rowsOf = (store: StoreSpec) => serving.rowsOf(store);
   return {
     spec,
+    path: at,
     examples,
     skipped,
     quality: qualityOf(loaded),
+    rowCount: ({ name }) => stores.get(name)!.rows,
     rowsOf,
     beside: serving.beside([]),
     close: () => model.close(),
@@ -75,7 +82,9 @@ async function pieces(path: string): Promise<CheckpointSource> {
   empty.restoreBeside(blocksOf(checkpoint));
   const beside = empty.serving.beside([]);
   await empty.close();
+  const rowCount = (store: StoreSpec) => rowCountOf(checkpoint, store);
   const rowsOf = (store: StoreSpec) => rowsOfCheckpoint(checkpoint, store);
   const quality = qualityOf({ spec, checkpoint });
-  return { spec, examples: checkpoint.examples, skipped, quality, rowsOf, beside, close: async () => {} };
+  const { path: at, examples } = checkpoint;
+  return { spec, path: at, examples, skipped, quality, rowCount, rowsOf, beside, close: async () => {} };
 }

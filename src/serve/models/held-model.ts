@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { batchLayout } from "../../core/batch.js";
 import { systemClock } from "../../core/clock.js";
+import { checkMemory } from "../../core/memory.js";
 import type { CalibrationState, ServingState } from "../../delta-log/state.js";
 import { createModel } from "../../model/create.js";
 import type { Model } from "../../model/model.js";
@@ -80,11 +81,19 @@ export class HeldModel {
     this.move(() => {});
   }
 
-  /** Loads a checkpoint's model into an empty one, chunk by chunk. */
-  fill({ rowsOf, beside, examples }: CheckpointSource): void {
+  /**
+   * Loads a checkpoint's model into an empty one, chunk by chunk.
+   * @throws HashbrookError memory_short
+   */
+  fill({ path, rowCount, rowsOf, beside, examples }: CheckpointSource): void {
     const { tables, serving } = this.model;
+    const stores = tables.flatMap((table) => table.stores);
+    checkMemory(
+      path,
+      stores.reduce((sum, { spec, layout }) => sum + rowCount(spec) * layout.stride, 0),
+    );
     this.change(() => {
-      for (const { spec } of tables.flatMap(({ stores }) => stores))
+      for (const { spec } of stores)
         for (const rows of rowsOf(spec)) serving.apply({ tables: [rows], dense: [], statistics: null });
       serving.makeRoom();
       serving.apply(beside);
