@@ -48,7 +48,7 @@ interface Tls {
 
 /** Timeouts after which a connection is closed, in milliseconds. */
 export interface Timeouts {
-  /** For a request's headers. Default 5,000. */
+  /** For a request's headers, and before them for the TLS handshake. Default 5,000. */
   readonly headers?: number | undefined;
   /** For a whole request. Default 10,000. */
   readonly request?: number | undefined;
@@ -140,7 +140,8 @@ function answerUnknownPaths(app: FastifyInstance, hint: string): void {
 }
 
 function httpsServer(tls: Tls, times: HttpOptions, handler: RequestListener): HttpsServer {
-  const server = createHttpsServer({ ...times, cert: tls.cert, key: tls.key }, handler);
+  const options = { ...times, handshakeTimeout: times.headersTimeout, cert: tls.cert, key: tls.key };
+  const server = createHttpsServer(options, handler);
   tls.use?.(server);
   return server;
 }

@@ -74,8 +74,11 @@ export function refuse(error: Error, socket: Duplex): void {
   else end(error, socket);
 }
 
+/** Errors after which nothing can be sent: the client has left, or there is no encryption yet. */
+const unanswerable: ReadonlySet<string> = new Set(["ECONNRESET", "ERR_TLS_HANDSHAKE_TIMEOUT"]);
+
 function end(error: Error, socket: Duplex): void {
-  if (!socket.writable || errorCode(error) === "ECONNRESET") {
+  if (!socket.writable || unanswerable.has(errorCode(error) ?? "")) {
     socket.destroy();
     return;
   }

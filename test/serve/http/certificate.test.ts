@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectPlain } from "node:net";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { afterEach, expect, it } from "vitest";
@@ -75,4 +75,18 @@ it("an expired certificate is told once, and a metric says when one expires", as
   renew("cert", "second-certificate.pem");
   await until(() => told.length === 2);
   expect(certificate.expires).toBeGreaterThan(4e12);
+});
+
+it("a client that never finishes its handshake is disconnected: it held a connection for two minutes", async () => {
+  const tls = { cert: readFileSync(join(FIXTURES, "certificate.pem")), key: readFileSync(join(FIXTURES, "key.pem")) };
+  const app = createApp({ tls, timeouts: { headers: 500 } }, "none");
+  closing.push(() => app.close());
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  const { port } = app.server.address() as AddressInfo;
+  const socket = connectPlain(port, "127.0.0.1");
+  const closed = new Promise((resolve) => socket.on("close", resolve).on("error", () => {}));
+  socket.write("\x16\x03\x01");
+  expect(await presented(port)).toBe(subjectOf("certificate.pem"));
+  await closed;
+  expect(socket.bytesRead).toBe(0);
 });
