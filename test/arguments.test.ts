@@ -70,12 +70,18 @@ describe("a call from JavaScript with wrong arguments says which one, not what b
       'train: publish must be { urls: [ADDRESS, …] }, not "runs/log"',
       () => train(any({ ...run, publish: "runs/log" })),
     ],
+    [
+      'train: data must be a path, a pattern or "simulate:ROWS", or an array of them, not an array of undefined',
+      () => train(any({ ...run, data: [undefined] })),
+    ],
+    ["train: epoch: no such option", () => train(any({ ...run, epoch: 3 }))],
+    ["train: validateLst: no such option", () => train(any({ ...run, validateLst: 0.2 }))],
     ["train: signal must be an AbortSignal, not an object", () => train(any({ ...run, signal: {} }))],
     ["train: onProgress must be a function, not true", () => train(any({ ...run, onProgress: true }))],
     ['train: resume must be true or false, not "false"', () => train(any({ ...run, resume: "false" }))],
     ["train: initFrom must be a path, not 5", () => train(any({ ...run, initFrom: 5 }))],
     [
-      "train: initTables must be an array of { table, path }, not an array",
+      'train: initTables must be an array of { table, path }, not an array of "x"',
       () => train({ ...run, initTables: any(["x"]) }),
     ],
     ['train: freeze must be an array of texts, not "tower"', () => train(any({ ...run, freeze: "tower" }))],
@@ -92,7 +98,7 @@ describe("a call from JavaScript with wrong arguments says which one, not what b
     ["evaluate: by must be a text, not 5", () => library.evaluate({ ...scored, by: any(5) })],
     ["evaluate: groupAuc must be a text, not null", () => library.evaluate({ ...scored, groupAuc: any(null) })],
     ["predict: signal must be an AbortSignal, not 5", () => predict({ ...scored, out: "x", signal: any(5) })],
-    ["explain: by must be a text, not an array", () => library.explain({ ...scored, by: any([]) })],
+    ["explain: by must be a text, not an empty array", () => library.explain({ ...scored, by: any([]) })],
     [
       "check: rows must be a whole number of at least 1, not 5.5",
       () => library.check({ model: spec, data: "x", rows: 5.5 }),

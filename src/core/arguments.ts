@@ -1,4 +1,5 @@
 import { HashbrookError } from "./errors.js";
+import { nearest } from "./nearest.js";
 
 /** What an argument may be: in words, and how it is recognised. */
 interface Kind {
@@ -27,6 +28,7 @@ const kinds = {
   whole: { text: "a whole number of at least 0", fits: (value) => Number.isSafeInteger(value) && Number(value) >= 0 },
   boolean: { text: "true or false", fits: (value) => typeof value === "boolean" },
   signal: { text: "an AbortSignal", fits: (value) => has(value, "aborted", "addEventListener") },
+  port: { text: "a MessagePort", fits: (value) => has(value, "postMessage") },
   function: { text: "a function", fits: (value) => typeof value === "function" },
   bytes: { text: "UTF-8 bytes, such as Buffer.from(json)", fits: (value) => value instanceof Uint8Array },
   address: { text: "an address: http://HOST:PORT", fits: (value) => isText(value) || value instanceof URL },
@@ -93,6 +95,19 @@ export function checkArguments(
   }
 }
 
+/**
+ * Refuses a misspelt option, which would have no effect. Other unknown ones are ignored: one object may serve several functions.
+ * @param known the names of all options
+ * @throws HashbrookError usage
+ */
+export function refuseMisspelt(called: string, given: object, known: readonly string[]): void {
+  for (const name of Object.keys(given)) {
+    const meant = known.includes(name) ? undefined : nearest(name, known);
+    if (meant)
+      throw new HashbrookError("usage", `${called}: ${name}: no such option`, { hint: `did you mean "${meant}"?` });
+  }
+}
+
 const oneOf = (choices: readonly unknown[]): Kind => ({
   text: `one of ${choices.join(", ")}`,
   fits: (value) => choices.includes(value),
@@ -108,5 +123,6 @@ function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
-  return Array.isArray(value) ? "an array" : "an object";
+  if (!Array.isArray(value)) return "an object";
+  return value.length === 0 ? "an empty array" : `an array of ${shown(value[0])}${value.length > 1 ? ", …" : ""}`;
 }

@@ -1,4 +1,4 @@
-import { checkArguments, following } from "../core/arguments.js";
+import { checkArguments, following, refuseMisspelt } from "../core/arguments.js";
 import { defaultSnapshotEvery } from "../delta-log/defaults.js";
 import type { SpecWarning } from "../schema/problems.js";
 import type { TopicSpec } from "../sources/kafka/open-topic.js";
@@ -13,7 +13,7 @@ import type { LanesGiven } from "./lanes/pipeline.js";
 import { refuseForLanes } from "./lanes/refused.js";
 import type { Report } from "./metrics/report.js";
 import { sliceSource } from "./metrics/slice-names.js";
-import type { Given, TrainSettings } from "./settings.js";
+import { defaultSettings, type Given, type TrainSettings } from "./settings.js";
 import { type StreamOptions, streamJob } from "./stream-job.js";
 import { validationFiles } from "./validation/validation-files.js";
 import { runPipeline } from "./workers/pipeline.js";
@@ -59,8 +59,30 @@ export interface TrainOptions extends StreamOptions, Given<TrainSettings> {
 /** Options of one of several processes that work a topic's lanes. */
 export interface LanesTrainOptions extends TrainOptions, LanesGiven {}
 
+/** The kinds of the options; settings and `lanes` are checked where they are used. */
+const takes = {
+  model: "spec",
+  out: "path",
+  data: "?files",
+  topic: "?topic",
+  validate: "?files",
+  clicks: "?files",
+  clicksTopic: "?text",
+  conversions: "?files",
+  conversionsTopic: "?text",
+  quietMs: "?duration",
+  publish: "?publish",
+  deadLetters: "?letters",
+  unused: "?unused",
+  follower: "?port",
+  onSpecWarning: "?function",
+  onNote: "?function",
+  ...following,
+} as const satisfies Record<Exclude<keyof TrainOptions, keyof TrainSettings | "lanes">, string>;
+
 /** Trains a model on a stream of events, scoring each event before learning it, and returns the final report. */
 export async function train(options: TrainOptions): Promise<Report> {
+  refuseMisspelt("train", Object(options), ["lanes", ...Object.keys(takes), ...Object.keys(defaultSettings)]);
   const job = trainJob(options);
   if (job.spec.lanes && job.topic) {
     return (await lanesOf(job, null, options))!;
@@ -98,21 +120,7 @@ async function lanesOf(job: Job, given: LanesGiven | null, options: TrainOptions
  * @throws usage
  */
 export function trainJob(options: TrainOptions, shared = false, owners: number | null = null): Job {
-  checkArguments("train", options, {
-    model: "spec",
-    out: "path",
-    data: "?files",
-    topic: "?topic",
-    validate: "?files",
-    clicks: "?files",
-    conversions: "?files",
-    publish: "?publish",
-    deadLetters: "?letters",
-    unused: "?unused",
-    onSpecWarning: "?function",
-    onNote: "?function",
-    ...following,
-  });
+  checkArguments("train", options, takes);
   const given = typeof options.model === "string" ? loadSpec(options.model, options.onSpecWarning) : options.model;
   const spec = options.lanes === undefined ? given : withLanes(given, options.lanes, options.onSpecWarning);
   const job: Job = {
