@@ -87,6 +87,12 @@ const refused: [what: string, text: string, status: number, code: string][] = [
   ["another content type", post([], "{}", "text/plain"), 415, "unsupported_media_type"],
   ["no content type", request("POST /v1/score", ["Content-Length: 2"], "{}"), 415, "unsupported_media_type"],
   ["a compressed body", post(["Content-Encoding: gzip"], "\x1f\x8b"), 415, "unsupported_media_type"],
+  [
+    "a body compressed for transfer, which was read as JSON",
+    request("POST /v1/score", ["Content-Type: application/json", "Transfer-Encoding: gzip, chunked"], "0\r\n\r\n"),
+    415,
+    "unsupported_media_type",
+  ],
   ["a body too large", post([], "x".repeat(5000)), 413, "request_too_large"],
   [
     "a body far too large, told so and not sent yet",

@@ -17,10 +17,14 @@ const DRAINED = 16;
 export async function readBody({ headers }: FastifyRequest, payload: Readable, limit: number): Promise<Buffer> {
   if (Number(headers["content-length"]) > DRAINED * limit) throw tooLarge(limit);
   const body = await wholeOf(payload, limit);
-  const encoding = headers["content-encoding"] ?? "identity";
-  if (encoding.toLowerCase() !== "identity") throw new Unsupported(`content-encoding: ${encoding}: not supported`);
+  refuseCoded("content-encoding", headers["content-encoding"], "identity");
+  refuseCoded("transfer-encoding", headers["transfer-encoding"], "chunked");
   if (body) return body;
   throw tooLarge(limit);
+}
+
+function refuseCoded(header: string, given: string | undefined, plain: string): void {
+  if (given !== undefined && given.toLowerCase() !== plain) throw new Unsupported(`${header}: ${given}: not supported`);
 }
 
 /** Made only where it is thrown: an error's stack trace takes as long as reading a small body does. */

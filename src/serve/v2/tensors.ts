@@ -47,7 +47,8 @@ function fromBinary(tensor: InputTensor, type: Datatype, bytes: Uint8Array, want
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: wanted }, (_, i) => {
     const text = type.read(view, i * type.size);
-    if (text === undefined) throw wrong(name, `element ${i}: is not a finite ${datatype}`);
+    if (text === undefined)
+      throw wrong(name, `element ${i}: is not a ${type.kind === "float" ? "finite " : ""}${datatype}`);
     return text;
   });
 }
