@@ -3,7 +3,7 @@ import { grouped } from "../core/digits.js";
 import type { Report } from "../train/metrics/report.js";
 import { type PredictionFormat, predictionFormats } from "../train/prediction/lines.js";
 import { predict } from "../train/prediction/predict.js";
-import { DIMS, dims, threads, wholeNumber } from "./options.js";
+import { DIMS, dims, names, threads, wholeNumber } from "./options.js";
 import { stopSignal, tellUnchanged } from "./signals.js";
 import { printReport, tellPassedOver } from "./summary.js";
 
@@ -30,6 +30,7 @@ export function predictCommand(): Command {
     .option(
       "--columns <names...>",
       "values to write before the score, under a header: columns, JSON paths, vw namespaces, or label.id for the event's id",
+      names,
     )
     .addOption(
       new Option(

@@ -279,7 +279,7 @@ async function one(flags: Flags, line: readonly string[]): Promise<void> {
 }
 
 function optionsOf(flags: Flags) {
-  const { topic: _, serve, publish, ...rest } = flags;
+  const { topic: _, serve, publish, initTable: initTables, ...rest } = flags;
   return {
     ...rest,
     model: flags.model[0],
@@ -288,7 +288,7 @@ function optionsOf(flags: Flags) {
     deadLetters: deadLettersOf(flags),
     unused: unusedOf(flags),
     publish: publishOf(flags),
-    initTables: flags.initTable,
+    initTables,
     onSpecWarning: tellSpecWarning,
     onNote: (note: string) => process.stderr.write(`note: ${note}\n`),
   };

@@ -96,14 +96,15 @@ export function checkArguments(
 }
 
 /**
- * Refuses a misspelt option, which would have no effect. Other unknown ones are ignored: one object may serve several functions.
+ * Refuses a misspelt option, which would have no effect. Other unknown ones are ignored: one object may serve several functions, as the
+ * flags of a command do (`publishMs` is no misspelt `publish`).
  * @param known the names of all options
  * @throws HashbrookError usage
  */
 export function refuseMisspelt(called: string, given: object, known: readonly string[]): void {
   for (const name of Object.keys(given)) {
     const meant = known.includes(name) ? undefined : nearest(name, known);
-    if (meant)
+    if (meant && Math.abs(meant.length - name.length) <= 1)
       throw new HashbrookError("usage", `${called}: ${name}: no such option`, { hint: `did you mean "${meant}"?` });
   }
 }

@@ -1,7 +1,7 @@
 import type { Batch } from "../core/batch.js";
 import { LargeMap } from "../core/large-map.js";
 import { sigmoid } from "../metrics/kernel.js";
-import { type BinnedQuality, ScoreBins } from "../metrics/score-bins.js";
+import { type BinnedQuality, ScoreTotals } from "../metrics/score-totals.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { Table } from "../tables/table.js";
 
@@ -92,7 +92,7 @@ export class IdGroups {
 
   private groupsOf({ field, counts, known, of }: Column): FieldGroups {
     const group = groupsOf(counts, known);
-    const bins = groups.map(() => new ScoreBins());
+    const bins = groups.map(() => new ScoreTotals());
     for (const [event, id] of of.entries()) bins[group[id]].add(this.scored[event]);
     const told = groups.flatMap((name, g) => {
       if (bins[g].events === 0) return [];

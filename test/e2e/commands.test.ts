@@ -167,6 +167,9 @@ describe("eval and predict", () => {
     const rows = readFileSync(events, "utf8").split("\n").slice(0, 1500);
     const expected = rows.map((row, i) => `${row.split("\t")[3]},${row.split("\t")[4]},${scores[i]}`);
     expect(readFileSync(table, "utf8").trim().split("\n")).toEqual(["event_id,user,score", ...expected]);
+    const commas = join(folder, "commas.csv"); // as one name, they were a column that no event has
+    await run([...args, "--columns", "event_id,user", "--out", commas]);
+    expect(readFileSync(commas)).toEqual(readFileSync(table));
     expect(await run([...args, "--columns", "evnt_id", "--out", table])).toMatchObject({
       status: 2,
       stderr: expect.stringMatching(/--columns evnt_id: the events have no such column\n {2}columns: label,/),

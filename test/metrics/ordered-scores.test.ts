@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { OrderedScores } from "../../src/metrics/ordered-scores.js";
-import { ScoreBins } from "../../src/metrics/score-bins.js";
+import { ScoreTotals } from "../../src/metrics/score-totals.js";
 import { exactAuc } from "./exact.js";
 
 const normal = (rng: Rng) => Math.sqrt(-2 * Math.log(1 - rng.uniform())) * Math.cos(2 * Math.PI * rng.uniform());
@@ -44,7 +44,7 @@ describe.each(Object.entries(shapes))("scores %s", (_, [draw, slope]) => {
 });
 
 it("eval --by reported an AUC of 0.5 for a model of rare clicks, whose scores are close together", () => {
-  const bins = new ScoreBins();
+  const bins = new ScoreTotals();
   for (let i = 0; i < 2000; i++)
     bins.add({ logit: -5.5 + i * 1e-5, p: 0.004, q: 0.004, label: Number(i >= 1000), weight: 1 });
   expect(bins.quality(false).auc).toBe(1);

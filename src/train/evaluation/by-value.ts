@@ -1,7 +1,7 @@
 import type { Batch } from "../../core/batch.js";
 import { keptRows } from "../../decode/kept-rows.js";
 import { logistic, sigmoid } from "../../metrics/kernel.js";
-import { type BinnedQuality, ScoreBins } from "../../metrics/score-bins.js";
+import { type BinnedQuality, ScoreTotals } from "../../metrics/score-totals.js";
 
 /** The field by which eval breaks its metrics down. */
 export interface BySpec {
@@ -38,9 +38,9 @@ const FARTHEST = 16;
 export class QualityByValue {
   private readonly by: BySpec;
   private readonly calibrates: boolean;
-  private readonly values = new Map<string, ScoreBins>();
-  private readonly others = new ScoreBins();
-  private readonly cells = new Map<number, ScoreBins>();
+  private readonly values = new Map<string, ScoreTotals>();
+  private readonly others = new ScoreTotals();
+  private readonly cells = new Map<number, ScoreTotals>();
 
   constructor(by: BySpec, calibrates: boolean) {
     this.by = by;
@@ -65,7 +65,7 @@ export class QualityByValue {
   report(): ByReport {
     const { field, top } = this.by;
     const sorted = [...this.values].sort(([a, x], [b, y]) => y.events - x.events || (a < b ? -1 : 1));
-    const rest = new ScoreBins();
+    const rest = new ScoreTotals();
     for (const bins of [this.others, ...sorted.slice(top).map(([, bins]) => bins)]) rest.include(bins);
     return {
       field,
@@ -76,16 +76,16 @@ export class QualityByValue {
     };
   }
 
-  private of(value: string): ScoreBins {
+  private of(value: string): ScoreTotals {
     const known = this.values.get(value);
     if (known || this.values.size === MOST_VALUES) return known ?? this.others;
-    const bins = new ScoreBins();
+    const bins = new ScoreTotals();
     this.values.set(value, bins);
     return bins;
   }
 
-  private cell(cell: number): ScoreBins {
-    const known = this.cells.get(cell) ?? new ScoreBins();
+  private cell(cell: number): ScoreTotals {
+    const known = this.cells.get(cell) ?? new ScoreTotals();
     this.cells.set(cell, known);
     return known;
   }
@@ -94,11 +94,11 @@ export class QualityByValue {
   private bins(): ByReport["bins"] {
     const cells = [...this.cells].sort(([a], [b]) => a - b);
     const total = cells.reduce((sum, [, { events }]) => sum + events, 0);
-    const bins: { first: number; last: number; sum: ScoreBins }[] = [];
+    const bins: { first: number; last: number; sum: ScoreTotals }[] = [];
     let seen = 0;
     for (const [cell, counted] of cells) {
       const open = bins.at(-1);
-      if (!open || seen >= (bins.length * total) / BINS) bins.push({ first: cell, last: cell, sum: new ScoreBins() });
+      if (!open || seen >= (bins.length * total) / BINS) bins.push({ first: cell, last: cell, sum: new ScoreTotals() });
       const bin = bins.at(-1)!;
       bin.sum.include(counted);
       bin.last = cell;

@@ -33,7 +33,7 @@ export interface BinnedQuality {
 }
 
 /** Counts scored events. */
-export class ScoreBins {
+export class ScoreTotals {
   private readonly scores = new OrderedScores();
   events = 0;
   private weight = 0;
@@ -53,7 +53,7 @@ export class ScoreBins {
   }
 
   /** Adds another one's events. */
-  include(other: ScoreBins): void {
+  include(other: ScoreTotals): void {
     this.events += other.events;
     this.weight += other.weight;
     this.positive += other.positive;
