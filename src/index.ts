@@ -179,6 +179,7 @@ export type {
   CandidateReport,
   CurvePoint,
   PruningReport,
+  RefusedSetting,
   TuneOptions,
   TuneProgress,
   TuneReport,

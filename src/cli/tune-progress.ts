@@ -6,6 +6,8 @@ import { profileText } from "./tune-text.js";
 /** Milliseconds between two lines of a log, and between two JSON lines. */
 const LOG_MS = 5000;
 const JSON_MS = 1000;
+/** Stages whose line stays, and is never left out. */
+const LASTING: ReadonlySet<TuneProgress["stage"]> = new Set(["refused", "profiled", "rung"]);
 
 /**
  * Shows the progress of tuning on standard error: a line rewritten in place on a terminal, otherwise lines now and
@@ -23,7 +25,7 @@ export function tuneProgress(
     open = false;
   };
   const show = (progress: TuneProgress) => {
-    const lasting = progress.stage === "profiled" || progress.stage === "rung";
+    const lasting = LASTING.has(progress.stage);
     if (json) {
       if (lasting || now() - last >= JSON_MS) stream.write(`${JSON.stringify({ progress: brief(progress) })}\n`);
     } else if (progress.stage === "profiled") line(profileText(progress.profile));
@@ -44,6 +46,7 @@ function brief(progress: TuneProgress): object {
 }
 
 function progressText(progress: Exclude<TuneProgress, { stage: "profiled" }>): string {
+  if (progress.stage === "refused") return `left out: ${progress.error.replaceAll("\n", "; ")}`;
   if (progress.stage === "rung")
     return `after ${count(progress.events)} events: ${progress.kept} of ${progress.kept + progress.left} candidates continue`;
   if (progress.stage === "train") {

@@ -11,6 +11,7 @@ import { specHash } from "../spec/hash.js";
 import { compileDocument } from "../spec/parse.js";
 import { learnsByEvent } from "../towers/index.js";
 import { fit, mostBytes } from "./fit.js";
+import type { RefusedSetting } from "./options.js";
 import { type Dimension, type Setting, settingText, withSetting } from "./search.js";
 import { strategies as allStrategies } from "./strategies/index.js";
 import type { Problem, Proposal, Strategy, TunedTable } from "./strategies/strategy.js";
@@ -64,13 +65,18 @@ export function candidatesFor(sizing: Sizing): Candidate[] {
   );
 }
 
-/** Specs of a search over values of the spec. @throws HashbrookError spec_invalid for the first setting, if all are refused */
+/**
+ * Specs of a search over values of the spec.
+ * @param onRefused told of settings that are no valid spec, if others are
+ * @throws HashbrookError spec_invalid for the first setting, if all are refused
+ */
 export function settingsAsCandidates(
   document: SpecDocument,
   dimensions: readonly Dimension[],
   settings: readonly Setting[],
+  onRefused: (refused: RefusedSetting) => void = () => {},
 ): Candidate[] {
-  let refusal: unknown;
+  const refused: { readonly name: string; readonly error: HashbrookError }[] = [];
   const all = settings.flatMap((setting): Candidate[] => {
     const changed = withSetting(document, dimensions, setting);
     const name = settingText(dimensions, setting);
@@ -80,11 +86,12 @@ export function settingsAsCandidates(
       return [{ name, document: changed, spec, bytes: mostBytes(spec) }];
     } catch (error) {
       if (!(error instanceof HashbrookError) || error.code !== "spec_invalid") throw error;
-      refusal ??= error;
+      refused.push({ name, error });
       return [];
     }
   });
-  if (all.length === 0 && refusal) throw refusal;
+  if (all.length === 0 && refused.length > 0) throw refused[0].error;
+  for (const { name, error } of refused) onRefused({ name, error: error.message });
   return distinct(all);
 }
 

@@ -53,8 +53,17 @@ export interface TuneOptions {
   readonly onProgress?: ((progress: TuneProgress) => void) | undefined;
 }
 
+/** A setting of `set` that is no valid spec, so that it is left out. */
+export interface RefusedSetting {
+  /** `tables.ids.dim=-1`. */
+  readonly name: string;
+  /** What is wrong with it. */
+  readonly error: string;
+}
+
 /** Progress of tuning. */
 export type TuneProgress =
+  | ({ readonly stage: "refused" } & RefusedSetting)
   | { readonly stage: "decode" | "profile"; readonly events: number; readonly done: number | null }
   | { readonly stage: "profiled"; readonly profile: Profile }
   | {

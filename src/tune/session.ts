@@ -19,7 +19,7 @@ import {
 import { DecodedEvents } from "./events.js";
 import { mostBytes } from "./fit.js";
 import { LEDGER_VERSION, Ledger } from "./ledger.js";
-import type { TuneOptions } from "./options.js";
+import type { RefusedSetting, TuneOptions } from "./options.js";
 import type { Profile } from "./profile/profile.js";
 import { readProfile } from "./profile/read.js";
 import { budgetBytes, checkQuestion, fingerprintsOf, labelledOnly, type Question, specText } from "./question.js";
@@ -95,7 +95,7 @@ export class Session {
     const out = options.out ?? join("runs", `tune-${spec.name}`);
     const ledger = new Ledger(out);
     checkQuestion(ledger, question);
-    const asked = checkAsked(question, ledger);
+    const asked = checkAsked(question, ledger, options);
     if (ledger.rows.length === 0)
       ledger.append({
         kind: "question",
@@ -164,7 +164,9 @@ export class Session {
     const sizing = this.sizing(profile);
     const budget = question.budget === null ? null : sizing.budget;
     if (question.rates || question.set.length > 0) {
-      const all = question.rates ? rateCandidates(document, sizing.spec) : (this.asked ?? searched(question));
+      const all = question.rates
+        ? rateCandidates(document, sizing.spec)
+        : (this.asked ?? searched(question, this.options));
       const candidates = all.filter((one) => budget === null || one.bytes <= budget);
       if (candidates.length === 0)
         throw new HashbrookError("budget_too_small", "no combination of --set fits the budget", {
@@ -219,16 +221,17 @@ export class Session {
  * @returns the candidates of `--set`; null: there are none, or a plan names them already
  * @throws HashbrookError usage, spec_invalid
  */
-function checkAsked(question: Question, ledger: Ledger): readonly Candidate[] | null {
+function checkAsked(question: Question, ledger: Ledger, options: TuneOptions): readonly Candidate[] | null {
   strategiesNamed(question.strategies ?? undefined);
-  return question.set.length > 0 && ledger.of("plan").length === 0 ? searched(question) : null;
+  return question.set.length > 0 && ledger.of("plan").length === 0 ? searched(question, options) : null;
 }
 
-function searched({ spec, set, random, seed }: Question): Candidate[] {
+function searched({ spec, set, random, seed }: Question, { onProgress }: TuneOptions): Candidate[] {
   const document = new SpecDocument(spec);
   const dimensions = dimensionsOf(set, document);
   const settings = random === null ? gridOf(dimensions) : randomSettings(dimensions, random, new Rng(seed));
-  return settingsAsCandidates(document, dimensions, settings);
+  const onRefused = (refused: RefusedSetting) => onProgress?.({ stage: "refused", ...refused });
+  return settingsAsCandidates(document, dimensions, settings, onRefused);
 }
 
 function candidateOf(name: string, document: SpecDocument): Candidate {

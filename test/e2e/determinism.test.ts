@@ -65,9 +65,9 @@ describe.each(Object.entries(models))("training %s", (_, model) => {
     const child = start(train(out, "--json"));
     child.stderr!.once("data", () => child.kill("SIGINT"));
     const { status, stdout } = await ended(child);
-    expect(status).toBe(0);
-    const stopped = JSON.parse(stdout.trim().split("\n").at(-1)!);
-    expect(["stopped", "end"]).toContain(stopped.ended_by);
+    const { ended_by } = JSON.parse(stdout.trim().split("\n").at(-1)!);
+    // On a busy machine the signal may come when the run has ended; then it is not awaited any more.
+    if (ended_by !== "end") expect([ended_by, status]).toEqual(["stopped", 0]);
     await report(train(out, "--resume"));
     expect(digests(out)).toEqual(digests(whole));
   });

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.js";
 import { SpecDocument } from "../../src/spec/document.js";
 import { settingsAsCandidates } from "../../src/tune/candidates.js";
+import type { RefusedSetting } from "../../src/tune/options.js";
 import {
   dimension,
   dimensionsOf as distinctDimensions,
@@ -107,9 +108,12 @@ it("refuses a name in place of another kind, and a grid that is too large", () =
   );
 });
 
-it("drops settings that the spec compiler refuses, and reports why if none is left", () => {
+it("tells of settings that the spec compiler refuses, which were left out in silence, and reports why if none is left", () => {
   const some = dimensionsOf("tables.users.dim=0,4");
-  expect(settingsAsCandidates(document, some, gridOf(some)).map(({ name }) => name)).toEqual(["tables.users.dim=4"]);
+  const refused: RefusedSetting[] = [];
+  const left = settingsAsCandidates(document, some, gridOf(some), (one) => refused.push(one));
+  expect(left.map(({ name }) => name)).toEqual(["tables.users.dim=4"]);
+  expect(refused).toEqual([{ name: "tables.users.dim=0", error: expect.stringMatching(/tables\.users\.dim: /) }]);
   const none = dimensionsOf("tables.users.dim=0");
   expect(() => settingsAsCandidates(document, none, gridOf(none))).toThrow(
     expect.objectContaining({ code: "spec_invalid" }),
