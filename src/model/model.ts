@@ -32,24 +32,25 @@ export interface Folded {
   readonly weight: number;
   readonly positive: number;
   readonly logits: number;
-  /** Magnitudes of a tower's state, for diagnosing divergence. Not finite if the values are not. */
+  /** Events that changed nothing because their gradient was not finite. */
   readonly skipped: number;
 }
 
-/** Norm of the last batch's gradient of the dense weights. */
+/** Magnitudes of a tower's state, for diagnosing divergence. Not finite if the values are not. */
 export interface Norms {
-  /** Numbers of values whose effect on the model's state was limited, because they were too far from earlier ones. */
+  /** Norm of the last batch's gradient of the dense weights. */
   readonly gradient: number;
+  /** Norm of the dense weights. */
   readonly weights: number;
 }
 
-/** Values of `standardize` fields. */
+/** Numbers of values whose effect on the model's state was limited, because they were too far from earlier ones. */
 export interface Clipped {
-  /** Event times, if rows expire by event time. */
+  /** Values of `standardize` fields. */
   readonly numbers: number;
-  /** Batches of a tower whose gradients were far larger than usual, and were scaled down; 0 for lr and fm. */
+  /** Event times, if rows expire by event time. */
   readonly times: number;
-  /** Batches of a tower whose gradients were far larger than usual, and made smaller; 0 of lr and fm. */
+  /** Batches of a tower whose gradients were far larger than usual, and were scaled down; 0 for lr and fm. */
   readonly batches: number;
 }
 
