@@ -95,7 +95,7 @@ export function draftText(
   );
   const doubts = check?.warnings.map(({ message, hint }) => `warning: ${message}\n  ${hint}`) ?? [];
   const fit = check ? [`${grouped(check.accepted)} of ${grouped(check.rows)} events fit the spec`] : [];
-  const next = out === undefined || out === "-" ? [] : [`next: read ${out}, then`, ...commandsFor(out, data, passes)];
+  const next = out === undefined || out === "-" ? [] : nextSteps(out, data, { passes, fits: check?.accepted !== 0 });
   return [
     `${counted(rows, "event", grouped(rows))} read`,
     ...lines,
@@ -106,11 +106,19 @@ export function draftText(
   ].join("\n");
 }
 
-function commandsFor(spec: string, data: readonly string[], passes: Draft["passes"]): string[] {
+/** @param fits false if no event fits the spec */
+function nextSteps(
+  spec: string,
+  data: readonly string[],
+  { passes, fits }: Pick<Draft, "passes"> & { readonly fits: boolean },
+): string[] {
   const files = data.map(quoted).join(" ");
   const epochs = passes === 1 ? "" : ` --epochs ${passes} --validate-last 10% --early-stop 1`;
+  const check = `  hashbrook check --model ${quoted(spec)} --data ${files}`;
+  if (!fits) return [`next: correct ${spec} or the data, then`, check];
   return [
-    `  hashbrook check --model ${quoted(spec)} --data ${files}`,
+    `next: read ${spec}, then`,
+    check,
     `  hashbrook train --model ${quoted(spec)} --data ${files} --out runs/first${epochs}`,
   ];
 }

@@ -15,12 +15,18 @@ interface Separated {
   readonly width: number;
   /** The share of lines that have as many. */
   readonly alike: number;
+  /** True if the first line, which may be a header, has as many. */
+  readonly firstAlike: boolean;
 }
 
-/** The separator that gives nearly all lines the same number of columns; of several, the one with the most columns. */
+/**
+ * The separator that gives nearly all lines the same number of columns; of several, one that does so in the first line,
+ * too (only cells may have lists of one length, `7|9|4`), and of these the one with the most columns.
+ */
 export function separatorOf(lines: readonly string[]): string | undefined {
   const found = separations(lines).filter(({ alike }) => alike >= ALIKE);
-  return found.toSorted((a, b) => b.width - a.width)[0]?.separator;
+  const better = (a: Separated, b: Separated) => Number(b.firstAlike) - Number(a.firstAlike) || b.width - a.width;
+  return found.toSorted(better)[0]?.separator;
 }
 
 /** A line that has another number of columns than most. */
@@ -43,7 +49,8 @@ function separations(lines: readonly string[]): Separated[] {
   return SEPARATORS.map((separator) => {
     const widths = lines.map((line) => cellsOf(line, separator).length);
     const width = widths.toSorted((a, b) => a - b)[widths.length >> 1];
-    return { separator, width, alike: widths.filter((one) => one === width).length / widths.length };
+    const alike = widths.filter((one) => one === width).length / widths.length;
+    return { separator, width, alike, firstAlike: widths[0] === width };
   }).filter(({ width }) => width > 1);
 }
 

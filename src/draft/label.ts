@@ -27,6 +27,9 @@ const GRADES = ["rating", "stars", "overall", "score", "grade"];
 const GRADE = /(?<!average|avg|mean|age|content|mpaa|parental)[-_ /](rating|stars)$/;
 /** Those that are as often what something is predicted from. */
 const INPUTS = ["score", "grade"];
+/** Numbers of events, in rows that sum up several. */
+const CLICKS = /^(num_?|n_?)?(clicks?|clk|conversions?|installs|purchases|orders)$/;
+const IMPRESSIONS = /^(num_?|n_?)?(impressions?|imps?|views|shows|displays|exposures)$/;
 /** Words for a positive label. */
 const YES = new Set("yes y true t click clicked buy bought purchase purchased pos positive 1".split(" "));
 /** What a person is: hardly ever a label, though it often has two values. */
@@ -113,7 +116,18 @@ function guessed(columns: readonly Facts[], { lists, nameless }: LabelOptions): 
       hint: 'an event has one label: write a line for each item (features/README.md: "Lists of impressions"), or give --label COLUMN',
     });
   if (columns.length === 0) throw new HashbrookError("usage", "the events have nothing that a spec can name");
-  throw new HashbrookError("usage", "cannot infer the label column", { hint: candidatesOf(columns, two) });
+  throw new HashbrookError("usage", "cannot infer the label column", {
+    hint: countsHint(columns) ?? candidatesOf(columns, two),
+  });
+}
+
+/** How to learn from rows that sum up impressions; undefined: no columns have the names of their counts. */
+function countsHint(columns: readonly Facts[]): string | undefined {
+  const found = (names: RegExp) =>
+    columns.find(({ from, shape, whole }) => shape === "number" && whole && names.test(lastName(from)))?.from;
+  const [clicks, shown] = [found(CLICKS), found(IMPRESSIONS)];
+  if (clicks === undefined || shown === undefined) return undefined;
+  return `each row seems to sum up ${shown}: write ${clicks} ÷ ${shown} in a column, for label: { field: …, soft: true, weight: ${shown} }; or give --label COLUMN`;
 }
 
 /** @param two columns with two values */

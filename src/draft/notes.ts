@@ -16,8 +16,15 @@ interface Noted {
 /** `31.12.2024 23:59`, `12/31/24 11:59:59 PM`, `31/Dec/2024:23:59:59 +0000`. */
 const WRITTEN_DATE =
   /^\d{1,4}[./-](\d{1,2}|[a-z]{3})[./-]\d{2,4}([ T:,]+\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AP]M)?( ?(Z|UTC|[+-]\d\d:?\d\d))?)?$/i;
+/** `Tue Dec 31 23:59:59 +0000 2024`, `Tue, 31 Dec 2024 23:59:59 GMT`, `Dec 31, 2024`, `31 December 2024`. */
+const NAMED_MONTH =
+  /^([a-z]{3,9},? +)?([a-z]{3,9} +\d{1,2}|\d{1,2} +[a-z]{3,9}),?( +\d{4})?( +\d{1,2}:\d\d(:\d\d)?)?( ?[AP]M)?( +(UTC|GMT|[A-Z]{3,4}|[+-]\d\d:?\d\d))?( +\d{4})?$/i;
+const MONTH = /\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b/i;
+const YEAR = /\b\d{4}\b/;
 /** `20241231`, `2024123123`, `24123123`, `20241231235959`: a year, a month, a day, and perhaps a time. */
 const DIGITS_DATE = /^(20)?\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d){0,2})?$/;
+/** `20241231235959`, `20241231235959999`: no other number is so long and a date. */
+const LONG_DATE = /^20\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])([0-5]\d){2}(\d{3})?$/;
 const NAMED_DATE = /(time|timestamp|ts|date|day|hour|at)$/i;
 const WEIGHT = /(^|[_.\s]|[a-z](?=[A-Z]))(weight|importance)$/i;
 const MANY_TEXTS = 100;
@@ -98,7 +105,9 @@ function isDate({ from, values, present, distinct }: Facts): boolean {
   if (present < values.length || distinct < 2) return false;
   const texts = values.map(textOf);
   return (
-    texts.every((text) => WRITTEN_DATE.test(text)) ||
+    texts.every((text) => WRITTEN_DATE.test(text) || LONG_DATE.test(text) || isNamedMonth(text)) ||
     (NAMED_DATE.test(from) && texts.every((text) => DIGITS_DATE.test(text)))
   );
 }
+
+const isNamedMonth = (text: string) => NAMED_MONTH.test(text) && MONTH.test(text) && YEAR.test(text);

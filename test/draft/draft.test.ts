@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { draftText } from "../../src/cli/init.js";
 import { type Draft, type DraftOptions, draftSpec } from "../../src/draft/draft.js";
 import { parseSpec } from "../../src/spec/parse.js";
 import fc from "../properties.js";
@@ -277,6 +278,51 @@ describe("the label", () => {
       hint: expect.stringContaining("--positive"),
     });
   });
+});
+
+it("lists of one length within a column do not decide the separator: trivago's had more bars than commas", async () => {
+  const list = (i: number) => Array.from({ length: 8 }, (_, j) => (i * j) % 40).join("|");
+  const rows = events((i) => `u${i % 30},"Sydney, Australia",${list(i)},${click(i)}`);
+  const draft = await drafted(["user,city,shown,label", ...rows]);
+  expect(draft.columns.map(({ from, role }) => [from, role])).toEqual([
+    ["user", "field"],
+    ["city", "left_out"],
+    ["shown", "field"],
+    ["label", "label"],
+  ]);
+});
+
+it("rows that sum up impressions were said to have labels in their age and gender: how they are learned is said", async () => {
+  const rows = events((i) => `a${i % 9},${i % 2 ? "18-24" : "25-34"},${i % 3 ? "M" : "F"},${90 + i},${i % 11}`);
+  await expect(draftSpec({ data: file(["ad,age,gender,impressions,clicks", ...rows]) })).rejects.toMatchObject({
+    code: "usage",
+    hint: expect.stringContaining("write clicks ÷ impressions in a column"),
+  });
+});
+
+it.each([
+  ["of Twitter and Goodreads", (i: number) => `Tue Dec ${10 + (i % 20)} 23:59:${10 + (i % 50)} +0000 ${1900 + i}`],
+  ["of mail", (i: number) => `Tue, ${10 + (i % 20)} Dec ${1900 + i} 23:59:59 GMT`],
+  ["of iPinYou, to the millisecond", (i: number) => `20131231235959${100 + i}`],
+])("dates %s were left out as different in every event: they have a note", async (_, date) => {
+  const draft = await drafted(events((i) => JSON.stringify({ click: click(i), ad: `a${i % 9}`, made: date(i) })));
+  expect(draft.notes).toEqual([expect.stringContaining("made looks like a date that a spec cannot read")]);
+});
+
+it("search queries that begin with a month or a number are no dates", async () => {
+  const query = (i: number) => `${["may", "march 5", "12 dec"][i % 3]} flights ${i % 150}`;
+  const draft = await drafted(["click,ad,query", ...events((i) => `${click(i)},a${i % 9},${query(i)}`)]);
+  expect(draft.notes).toEqual([]);
+});
+
+it("a draft that no event fits says to correct it, not to train with it: text in Latin-1", async () => {
+  const data = join(folder, "latin1.csv");
+  writeFileSync(data, ["click,user", ...events((i) => `${click(i)},Müller${i % 9}`)].join("\n"), "latin1");
+  const draft = await draftSpec({ data });
+  expect(draft.check).toMatchObject({ accepted: 0, rejected: 200 });
+  const text = draftText(draft, "latin1.yaml", [data]);
+  expect(text).toContain("next: correct latin1.yaml or the data");
+  expect(text).not.toContain("hashbrook train");
 });
 
 describe("the other columns", () => {
