@@ -32,6 +32,7 @@ const refusals: Readonly<
   ETXTBSY: { file: true, hint: "the file is a program that runs: name another one" },
   EBUSY: { file: true, hint: "another program uses the file or folder: try again later, or name another one" },
   ESTALE: { file: true, hint: "the file server has lost the file: check that it is there, and mounted" },
+  uv_cwd: { what: "the current folder", hint: "it has been removed: change to a folder that exists (cd)" },
   ELOOP: { file: true, hint: "too many symbolic links: they may form a loop" },
   EIO: { hint: "the disk failed to read or write: check it, and the system's log" },
 };
@@ -50,7 +51,7 @@ export interface Refusal {
 export function refusalOf(error: unknown): Refusal | null {
   if (!(error instanceof Error)) return null;
   const { code = "", message, path } = error as NodeJS.ErrnoException;
-  const found = limitIn(message) ?? (code in refusals ? code : undefined);
+  const found = codeIn(message) ?? (code in refusals ? code : undefined);
   if (found === undefined) return null;
   const { hint, limit = false, file = false, what = path } = refusals[found];
   // Sockets and processes can be refused likewise.
@@ -59,7 +60,8 @@ export function refusalOf(error: unknown): Refusal | null {
 }
 
 /** The code in a message: threads that cannot start have it there, and Node's loader of modules has it in words. */
-function limitIn(message: string): string | undefined {
+function codeIn(message: string): string | undefined {
+  if (/\buv_cwd\b/.test(message)) return "uv_cwd";
   if (/^(Worker initialization failure: )?EAGAIN$/.test(message)) return "ERR_WORKER_INIT_FAILED";
   return /too many open files/.test(message) ? "EMFILE" : /\bE(?:M|N)FILE\b/.exec(message)?.[0];
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LR } from "../small-specs.js";
 import { report, run, temporary } from "./hashbrook.js";
@@ -384,4 +384,14 @@ it("a limit of open files (ulimit -n) ends a command with a hint, not with an in
     expect(stderr).toMatch(/(EMFILE|too many open files).*\n {2}.*ulimit -n/);
     expect(status).toBe(7);
   }
+});
+
+it("a command started in a folder that was removed ended with an internal error and a stack", () => {
+  const folder = temporary();
+  const args = ["train", "--model", resolve(LR), "--data", "simulate:100:7", "--out", join(temporary(), "run")];
+  const command = 'cd "$1" && rmdir "$1" && shift && exec "$@"';
+  const program = [process.execPath, resolve("dist/cli/main.js"), ...args];
+  const { stderr, status } = spawnSync("sh", ["-c", command, "sh", folder, ...program], { encoding: "utf8" });
+  expect(stderr).toMatch(/^hashbrook: the current folder: ENOENT.*\n {2}it has been removed: change to .*\n$/);
+  expect(status).toBe(3);
 });
