@@ -1,12 +1,12 @@
-import type { Block } from "../core/blocks.js";
+import type { Block, FiledBlocks } from "../core/blocks.js";
 import type { Checkpoint } from "./checkpoint.js";
 
 /** A checkpoint's blocks by name, sorted, each read (and verified) on access. */
-export function blocksOf(checkpoint: Checkpoint): ReadonlyMap<string, Block> {
+export function blocksOf(checkpoint: Checkpoint): ReadonlyMap<string, Block> & FiledBlocks {
   return new LazyBlocks(checkpoint);
 }
 
-class LazyBlocks implements ReadonlyMap<string, Block> {
+class LazyBlocks implements ReadonlyMap<string, Block>, FiledBlocks {
   private readonly checkpoint: Checkpoint;
 
   constructor(checkpoint: Checkpoint) {
@@ -23,6 +23,14 @@ class LazyBlocks implements ReadonlyMap<string, Block> {
 
   get(name: string): Block | undefined {
     return this.has(name) ? this.read(name) : undefined;
+  }
+
+  sizeOf(name: string): number | undefined {
+    return this.has(name) ? this.checkpoint.open(name).bytes : undefined;
+  }
+
+  readInto(name: string, target: Uint8Array): void {
+    this.checkpoint.readInto(name, target);
   }
 
   keys(): MapIterator<string> {

@@ -27,6 +27,24 @@ export interface Block extends TensorSpec {
 /** Blocks by name, to restore state from. */
 export type SavedBlocks = ReadonlyMap<string, Pick<Block, "data">>;
 
+/** Saved blocks in files, which are read on access. */
+export interface FiledBlocks extends SavedBlocks {
+  /** Bytes of a block's data; undefined if there is none of that name. */
+  sizeOf(name: string): number | undefined;
+  /**
+   * Reads a block's data into memory of their size; if they are damaged, its content is undefined.
+   * @throws HashbrookError checkpoint_damaged
+   */
+  readInto(name: string, target: Uint8Array): void;
+}
+
+/** A saved block whose data go to their place without a copy in between, which would double the memory that loading takes. */
+export interface SavedBlock {
+  readonly bytes: number;
+  /** @throws HashbrookError checkpoint_damaged; the content of `target` is then undefined */
+  copyTo(target: Uint8Array): void;
+}
+
 /** The required size of a block: an exact number of bytes, or a multiple of `each`. */
 export type BlockSize = { readonly bytes: number } | { readonly each: number };
 
@@ -41,11 +59,30 @@ export function bytesOf(view: ArrayBufferView): Uint8Array {
  */
 export function savedBytes(blocks: SavedBlocks, name: string, size: BlockSize): Uint8Array {
   const data = blocks.get(name)?.data;
-  if (!data) throw new HashbrookError("checkpoint_damaged", `block ${name} is missing`);
-  const { byteLength } = data;
-  if ("bytes" in size ? byteLength === size.bytes : byteLength % size.each === 0) return data;
+  checkSize(name, data?.byteLength, size);
+  return data!;
+}
+
+/**
+ * Block `name`, to be copied to its place.
+ * @throws as `savedBytes`
+ */
+export function savedBlock(blocks: SavedBlocks, name: string, size: BlockSize): SavedBlock {
+  if (isFiled(blocks)) {
+    const bytes = checkSize(name, blocks.sizeOf(name), size);
+    return { bytes, copyTo: (target) => blocks.readInto(name, target) };
+  }
+  const data = savedBytes(blocks, name, size);
+  return { bytes: data.byteLength, copyTo: (target) => target.set(data) };
+}
+
+const isFiled = (blocks: SavedBlocks): blocks is FiledBlocks => "readInto" in blocks;
+
+function checkSize(name: string, bytes: number | undefined, size: BlockSize): number {
+  if (bytes === undefined) throw new HashbrookError("checkpoint_damaged", `block ${name} is missing`);
+  if ("bytes" in size ? bytes === size.bytes : bytes % size.each === 0) return bytes;
   const wanted = "bytes" in size ? `${size.bytes}` : `a multiple of ${size.each}`;
-  throw new HashbrookError("checkpoint_damaged", `block ${name} has ${byteLength} bytes, not ${wanted}`);
+  throw new HashbrookError("checkpoint_damaged", `block ${name} has ${bytes} bytes, not ${wanted}`);
 }
 
 /**

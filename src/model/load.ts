@@ -8,8 +8,12 @@ import { compiledFromJson } from "../spec/compile.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import { cutSpec, type Dims } from "../spec/cut.js";
 import { specHash } from "../spec/hash.js";
+import { exactIndexBytes } from "../tables/bytes.js";
 import { createModel } from "./create.js";
 import type { Model } from "./model.js";
+
+/** The rows of an exact table, whose index is not in the checkpoint. */
+const EXACT_ROWS = /^table\/.*\/rows$/;
 
 /** A model ready to score, and its origin. */
 export interface LoadedModel {
@@ -88,11 +92,23 @@ async function load(path: string, options: LoadOptions): Promise<LoadedModel> {
   const opened = openCheckpoint(path);
   const { checkpoint, skipped } = opened;
   const saved = specOf(opened);
-  checkMemory(checkpoint.path, checkpoint.tableBytes);
+  checkFits(checkpoint);
   const spec = options.dims ? cutSpec(saved, options.dims) : saved;
   const layout = batchLayout(spec, options.capacity);
   const model = await createModel(spec, { layout, threads: options.threads, purpose: "score" });
   model.restore(blocksOf(checkpoint));
   const { examples } = checkpoint;
   return { spec, specHash: specHash(saved), examples, path: checkpoint.path, checkpoint, skipped, layout, model };
+}
+
+/**
+ * Refuses a checkpoint whose tables, as a trained model holds them, do not fit in memory.
+ * @throws HashbrookError memory_short
+ */
+export function checkFits({ path, blocks, tableBytes }: Checkpoint): void {
+  const exact = blocks.filter(({ name }) => EXACT_ROWS.test(name));
+  checkMemory(
+    path,
+    exact.reduce((sum, { shape: [rows] }) => sum + exactIndexBytes(rows), tableBytes),
+  );
 }

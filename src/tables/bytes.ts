@@ -16,12 +16,15 @@ export function filterBytes({ admission }: Pick<StoreSpec, "admission">): number
 }
 
 /**
- * Bytes of a store's index: for a fixed store, two bitmaps; for an exact one, a power of two of groups with at most ten
- * rows each, and two bytes of bitmap per group. Rounded up to cache lines.
+ * Bytes of an exact store's index: a power of two of groups with at most ten rows each, and two bytes of bitmap per
+ * group. Rounded up to cache lines.
  */
+export const exactIndexBytes = (rows: number): number =>
+  64 * Math.ceil((66 * 2 ** Math.ceil(Math.log2(Math.max(1, rows / 10)))) / 64);
+
+/** Bytes of a store's index; a fixed one has two bitmaps, rounded up to cache lines. */
 function indexBytes({ encoding, rows }: StoreSpec): number {
-  if (encoding === "hash") return 128 * Math.ceil(rows / 512);
-  return 64 * Math.ceil((66 * 2 ** Math.ceil(Math.log2(Math.max(1, rows / 10)))) / 64);
+  return encoding === "hash" ? 128 * Math.ceil(rows / 512) : exactIndexBytes(rows);
 }
 
 /** Total bytes of a store. */

@@ -1,4 +1,4 @@
-import type { Block, SavedBlocks } from "../core/blocks.js";
+import { type Block, type SavedBlocks, savedBlock } from "../core/blocks.js";
 import { RowStore, type StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 
@@ -42,10 +42,10 @@ export class ExactStore extends RowStore {
 
   restoreRows(blocks: SavedBlocks): void {
     const { stride } = this.layout;
-    const data = this.saved(blocks, "rows", { each: stride });
-    const count = data.byteLength / stride;
+    const saved = savedBlock(blocks, this.blockName("rows"), { each: stride });
+    const count = saved.bytes / stride;
     this.reserve(Math.max(0, count - this.rows));
-    this.rowBytes(count).set(data);
+    saved.copyTo(this.rowBytes(count));
     this.kernel.adoptRows(count);
   }
 

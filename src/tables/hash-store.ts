@@ -1,4 +1,4 @@
-import type { Block, SavedBlocks } from "../core/blocks.js";
+import { type Block, type SavedBlocks, savedBlock } from "../core/blocks.js";
 import { RowStore, type StoreOptions } from "./row-store.js";
 import type { StoreSpec } from "./spec.js";
 
@@ -45,10 +45,10 @@ export class HashStore extends RowStore {
   }
 
   restoreRows(blocks: SavedBlocks): void {
-    const state = this.saved(blocks, "state", { bytes: this.capacity * this.layout.stateBytes });
-    const touched = this.saved(blocks, "touched", { bytes: this.bitmapBytes() });
-    this.stateView().set(state);
-    this.bitmap().set(touched);
+    const state = savedBlock(blocks, this.blockName("state"), { bytes: this.capacity * this.layout.stateBytes });
+    const touched = savedBlock(blocks, this.blockName("touched"), { bytes: this.bitmapBytes() });
+    state.copyTo(this.stateView());
+    touched.copyTo(this.bitmap());
     this.kernel.adoptBitmap();
   }
 

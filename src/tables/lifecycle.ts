@@ -1,4 +1,4 @@
-import { type Block, type SavedBlocks, savedBytes } from "../core/blocks.js";
+import { type Block, type SavedBlocks, savedBlock } from "../core/blocks.js";
 import { constantOf, structOf, structsIn } from "../kernels/layouts.js";
 import type { TableKernel } from "../kernels/table.js";
 import type { StoreSpec } from "../spec/compiled.js";
@@ -178,14 +178,14 @@ export class Lifecycle {
   }
 
   /**
-   * Validates its blocks; the function it returns restores them.
+   * Checks that its blocks are there, with their sizes; the function it returns restores them.
    * @throws HashbrookError checkpoint_damaged, and nothing has changed
    */
   restoring(saved: SavedBlocks): () => void {
-    const blocks = this.blocks().map(({ name, data }) => savedBytes(saved, name, { bytes: data.byteLength }));
+    const blocks = this.blocks().map(({ name, data }) => savedBlock(saved, name, { bytes: data.byteLength }));
     return () => {
       this.blocks().forEach(({ data }, i) => {
-        data.set(blocks[i]);
+        blocks[i].copyTo(data);
       });
       this.kernel.readClock();
     };

@@ -1,4 +1,4 @@
-import { type Block, type BlockSize, bytesOf, type SavedBlocks, savedBytes, savedNumbers } from "../core/blocks.js";
+import { type Block, bytesOf, type SavedBlocks, savedNumbers } from "../core/blocks.js";
 import { hashSecret } from "../core/chance.js";
 import type { HashbrookError } from "../core/errors.js";
 import { codecs, type RowLayout } from "../core/row-layout.js";
@@ -303,10 +303,6 @@ export abstract class RowStore {
   /** `bytes` bytes of the memory from `at` on. */
   protected view(at: number, bytes: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, at >>> 0, bytes);
-  }
-
-  protected saved(blocks: SavedBlocks, part: string, size: BlockSize): Uint8Array {
-    return savedBytes(blocks, this.blockName(part), size);
   }
 
   /** The error for a table that would need space for `rows` rows. */

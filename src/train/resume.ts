@@ -3,9 +3,9 @@ import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import type { ParentRef } from "../checkpoints/manifest.js";
 import type { CheckpointStore, Skipped } from "../checkpoints/store.js";
 import { HashbrookError } from "../core/errors.js";
-import { checkMemory } from "../core/memory.js";
 import type { PublisherState } from "../delta-log/publisher.js";
 import type { GateState } from "../gate/gate.js";
+import { checkFits } from "../model/load.js";
 import { specHash } from "../spec/hash.js";
 import { DEDUP } from "./dedup.js";
 import type { Pass } from "./files/pass.js";
@@ -121,7 +121,7 @@ function resume(job: Job, checkpoint: Checkpoint): Resumed {
       },
     );
   }
-  checkMemory(checkpoint.path, checkpoint.tableBytes);
+  checkFits(checkpoint);
   const ref = { examples: checkpoint.examples, checksum: checkpoint.chain[0].checksum };
   return { meta: checkpoint.meta as unknown as TrainMeta, blocks: blocksOf(checkpoint), ref };
 }

@@ -6,6 +6,8 @@ import type { CalibrationState, ServingState } from "../../delta-log/state.js";
 import { createModel } from "../../model/create.js";
 import type { Model } from "../../model/model.js";
 import type { CompiledSpec } from "../../spec/compiled.js";
+import { exactIndexBytes } from "../../tables/bytes.js";
+import type { RowStore } from "../../tables/row-store.js";
 import type { SharedStore } from "../../tables/sharing.js";
 import type { ServingPrecision } from "../../tables/table.js";
 import { answered, type Found, type Question } from "../embeddings/ask.js";
@@ -90,7 +92,7 @@ export class HeldModel {
     const stores = tables.flatMap((table) => table.stores);
     checkMemory(
       path,
-      stores.reduce((sum, { spec, layout }) => sum + rowCount(spec) * layout.stride, 0),
+      stores.reduce((sum, store) => sum + servedBytes(store, rowCount(store.spec)), 0),
     );
     this.change(() => {
       for (const { spec } of stores)
@@ -147,4 +149,9 @@ export class HeldModel {
   close(): Promise<void> {
     return this.model.close();
   }
+}
+
+/** Bytes of a served store's rows and index; that of a store which stages updates has room for as many rows again. */
+function servedBytes({ layout, keyed, stages }: RowStore, rows: number): number {
+  return rows * layout.stride + (keyed ? exactIndexBytes(stages ? 2 * rows : rows) : 0);
 }
