@@ -1,4 +1,6 @@
+import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import type { SavedBlocks } from "../core/blocks.js";
+import { rowCountOf } from "../model/checkpoint-rows.js";
 import type { CompiledSpec, CompiledTable } from "../spec/compiled.js";
 import type { Encoding } from "../tables/encoding.js";
 import type { RowStore } from "../tables/row-store.js";
@@ -12,45 +14,66 @@ const PASSES = 20;
 
 /** The initial blocks of a table that starts from another one, and what happened to it. */
 export interface StartedTable {
-  /** null: it starts fresh. */
-  readonly blocks: SavedBlocks | null;
+  /** Names of blocks that the checkpoint has as the table needs them. */
+  readonly taken: readonly string[];
+  /** Blocks made from the checkpoint's. */
+  readonly blocks: SavedBlocks;
   readonly part: StartedPart;
+}
+
+/** Where a table may come from. */
+interface Origin {
+  readonly checkpoint: Checkpoint;
+  /** The checkpoint's blocks. */
+  readonly saved: SavedBlocks;
+  /** The blocks of the new table. */
+  readonly names: readonly string[];
 }
 
 /**
  * A table's initial state, as far as the table of the same name in a checkpoint provides it.
- * @param names the blocks of the new table
  * @throws HashbrookError checkpoint_damaged; table_full if its rows do not fit
  */
 export async function startedTable(
   from: CompiledSpec,
   to: CompiledSpec,
   now: CompiledTable,
-  saved: SavedBlocks,
-  names: readonly string[],
+  { checkpoint, saved, names }: Origin,
 ): Promise<StartedTable> {
-  const part = { part: "table", name: now.name, taken: 0 } as const;
   const old = from.tables.find(({ name }) => name === now.name);
-  if (!old) return { blocks: null, part: { ...part, outcome: "fresh", reason: "no such table in the checkpoint" } };
+  if (!old) return nothing(now, "fresh", "no such table in the checkpoint");
   const match = matchTable(from, old, to, now);
-  if (match.how === "refused") return { blocks: null, part: { ...part, outcome: "refused", reason: match.why } };
+  if (match.how === "refused") return nothing(now, "refused", match.why);
+  const part = { part: "table", name: now.name } as const;
+  const notes = match.notes.join("; ") || null;
   const there = await open(from, old);
-  there.restore(saved);
-  const taken = there.stores.reduce((sum, { rows }) => sum + rows, 0);
-  const reason = match.notes.join("; ") || null;
-  const blocks = match.how === "same" ? picked(saved, names) : await carried(there, match, old, to, now);
-  await there.close();
-  const outcome = match.how === "same" ? "taken" : "resized";
-  const sizes = outcome === "resized" ? `${told(to, now)}, was ${told(from, old)}` : null;
-  return { blocks, part: { ...part, outcome, taken, reason: [sizes, reason].filter(Boolean).join("; ") || null } };
+  try {
+    if (match.how === "same") {
+      const rows = sumOf(there.stores, ({ spec }) => rowCountOf(checkpoint, spec));
+      const taken = names.filter((name) => saved.has(name));
+      return { taken, blocks: new Map(), part: { ...part, outcome: "taken", taken: rows, reason: notes } };
+    }
+    there.restore(saved);
+    const blocks = await carried(there, match, old, to, now);
+    const rows = sumOf(there.stores, (store) => store.rows);
+    const reason = [`${told(to, now)}, was ${told(from, old)}`, notes].filter(Boolean).join("; ");
+    return { taken: [], blocks, part: { ...part, outcome: "resized", taken: rows, reason } };
+  } finally {
+    await there.close();
+  }
 }
+
+const nothing = ({ name }: CompiledTable, outcome: "fresh" | "refused", reason: string): StartedTable => ({
+  taken: [],
+  blocks: new Map(),
+  part: { part: "table", name, outcome, taken: 0, reason },
+});
+
+const sumOf = (stores: readonly RowStore[], rows: (store: RowStore) => number): number =>
+  stores.reduce((sum, store) => sum + rows(store), 0);
 
 const told = (spec: CompiledSpec, table: CompiledTable) =>
   `${table.encoding} of ${storedTable(spec, table).dim} floats`;
-
-function picked(saved: SavedBlocks, names: readonly string[]): SavedBlocks {
-  return new Map(names.flatMap((name) => (saved.has(name) ? [[name, saved.get(name)!] as const] : [])));
-}
 
 /** A table's encoding alone. */
 const open = (spec: CompiledSpec, table: CompiledTable): Promise<Encoding> =>

@@ -1,12 +1,13 @@
 import { blocksOf } from "../checkpoints/lazy-blocks.js";
 import { openCheckpoint } from "../checkpoints/store.js";
-import type { Block, SavedBlocks } from "../core/blocks.js";
+import type { SavedBlocks } from "../core/blocks.js";
 import { HashbrookError } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
 import { specOf } from "../model/load.js";
 import type { Model } from "../model/model.js";
 import type { CompiledSpec } from "../spec/compiled.js";
 import type { StartedPart, StartReport } from "./report.js";
+import { StartBlocks } from "./start-blocks.js";
 import { startedTable } from "./start-table.js";
 import { startedTower } from "./tower-weights.js";
 
@@ -24,18 +25,14 @@ export async function startFrom(model: Model, path: string): Promise<Omit<StartR
   const { checkpoint } = opened;
   const from = specOf(opened);
   const saved = blocksOf(checkpoint);
-  const blocks = new Map<string, Pick<Block, "data">>(model.blocks().map((block) => [block.name, block]));
+  const blocks = new StartBlocks(model.blocks(), saved);
   const parts: StartedPart[] = [];
   for (const table of model.tables) {
     const names = table.blocks().map(({ name }) => name);
-    const started = await startedTable(
-      from,
-      model.spec,
-      model.spec.tables.find(({ name }) => name === table.name)!,
-      saved,
-      names,
-    );
-    if (started.blocks) laidOver(blocks, started.blocks);
+    const now = model.spec.tables.find(({ name }) => name === table.name)!;
+    const started = await startedTable(from, model.spec, now, { checkpoint, saved, names });
+    blocks.take(started.taken);
+    laidOver(blocks, started.blocks);
     parts.push(started.part);
   }
   parts.push(...droppedTables(from, model.spec));
@@ -46,13 +43,13 @@ export async function startFrom(model: Model, path: string): Promise<Omit<StartR
     ...startedNumbers(from, model.spec, saved, blocks),
     ...startedCalibration(from, model, saved, blocks),
   );
-  if (blocks.has(CLOCK) && saved.has(CLOCK)) blocks.set(CLOCK, saved.get(CLOCK)!);
+  if (blocks.has(CLOCK) && saved.has(CLOCK)) blocks.take([CLOCK]);
   refuseNothing(parts, checkpoint.path);
   model.restore(blocks);
   return { from: checkpoint.path, examples: checkpoint.examples, parts };
 }
 
-function laidOver(blocks: Map<string, Pick<Block, "data">>, over: SavedBlocks): void {
+function laidOver(blocks: StartBlocks, over: SavedBlocks): void {
   for (const [name, block] of over) blocks.set(name, block);
 }
 
@@ -70,12 +67,7 @@ function droppedTables(from: CompiledSpec, to: CompiledSpec): StartedPart[] {
 }
 
 /** The statistics of standardized numbers that both models have as the same field. */
-function startedNumbers(
-  from: CompiledSpec,
-  to: CompiledSpec,
-  saved: SavedBlocks,
-  blocks: Map<string, Pick<Block, "data">>,
-): StartedPart[] {
+function startedNumbers(from: CompiledSpec, to: CompiledSpec, saved: SavedBlocks, blocks: StartBlocks): StartedPart[] {
   const scaled = (spec: CompiledSpec, name: string) =>
     spec.fields.find((field) => field.name === name && "transform" in field && field.transform === "standardize");
   const wanted = to.numbers.filter((name) => scaled(to, name));
@@ -110,7 +102,7 @@ function startedCalibration(
   from: CompiledSpec,
   { spec, calibrator }: Model,
   saved: SavedBlocks,
-  blocks: Map<string, Pick<Block, "data">>,
+  blocks: StartBlocks,
 ): StartedPart[] {
   if (!calibrator || !spec.calibration) return [];
   const part = { part: "calibration", name: spec.calibration.method } as const;
@@ -126,7 +118,7 @@ function startedCalibration(
         reason: from.calibration ? "the calibration differs" : "the checkpoint has no calibration",
       },
     ];
-  for (const name of names) blocks.set(name, saved.get(name)!);
+  blocks.take(names);
   return [{ ...part, outcome: "taken", taken: 1, reason: null }];
 }
 

@@ -1,7 +1,8 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { Checkpoint } from "../../src/checkpoints/checkpoint.js";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
 import { type Batch, batchLayout } from "../../src/core/batch.js";
 import { Rng } from "../../src/core/rng.js";
@@ -106,6 +107,17 @@ describe("a model that starts from one of the same spec", () => {
     expect(bits(model, "dense/")).toEqual(bits(old, "dense/"));
     expect(await scores(model)).toEqual(await scores(old));
     expect(parts.every(({ outcome, reason }) => outcome === "taken" && reason === null)).toBe(true);
+  });
+
+  it("took three times the memory of its tables: they were copied, and restored twice", async () => {
+    const read = vi.spyOn(Checkpoint.prototype, "read");
+    const { model, parts } = await started(specOf(), specOf());
+    const copied = read.mock.calls.flat().filter((name) => name.startsWith("table/"));
+    read.mockRestore();
+    expect(copied.filter((name) => !name.endsWith("/powers"))).toEqual([]);
+    expect(parts.filter(({ part }) => part === "table").map(({ taken }) => taken)).toEqual(
+      model.tables.map((table) => table.stats().rows),
+    );
   });
 
   it.each([
