@@ -61,10 +61,12 @@ export class TimeUnitCheck {
   first(batch: Batch, rejects: readonly RejectedRow[]): void {
     const { time, now } = this;
     if (this.done || !time) return;
+    const refused = rejects.filter(({ code }) => isOfTime(code)).map(({ value }) => Number(value));
+    // A topic's first batch may consist of tombstones, or of rows that are rejected for another reason.
+    if (batch.rows === 0 && refused.length === 0) return;
     this.done = true;
     if (time.unit === "ms") return;
     const perSecond = timeUnits[time.unit];
-    const refused = rejects.filter(({ code }) => isOfTime(code)).map(({ value }) => Number(value));
     const numbers = [...Array.from(batch.times, (ms) => (ms / 1000) * perSecond), ...refused];
     const units = numbers.map((number) => unitOf(number, now));
     for (const unit of Object.keys(timeUnits) as TimeUnit[]) {

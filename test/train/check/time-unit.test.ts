@@ -57,6 +57,17 @@ it("right, old, simulated and ISO times, and milliseconds by default, are accept
   expect(refusal("s", [])).toBeNull();
 });
 
+it("the first batch with a time is checked: a topic that begins with tombstones was learned in the wrong unit", () => {
+  const spec = specOf([], { label: { ...specOf([]).label, time: { from: "t", unit: "s" } } });
+  const check = new TimeUnitCheck(spec, NOW);
+  const layout = batchLayout(spec, 9);
+  const empty = new Batch(layout, 0, new ArrayBuffer(layout.bytes));
+  check.first(empty, []);
+  check.first(empty, [{ code: "bad_json", value: "", file: "f" } as never]);
+  const late = { code: "impossible_time", value: String(seconds * 1000), file: "f" } as never;
+  expect(() => check.first(empty, [late])).toThrow("as milliseconds they are from 2024-05-31");
+});
+
 it("the hint for a rejected time names the unit in which it is plausible", () => {
   const spec = specOf([], { label: { ...specOf([]).label, time: { from: "t", unit: "ms" } } });
   const reject = { code: "impossible_time", value: String(seconds * 1e6), file: "f" } as never;
