@@ -65,6 +65,22 @@ describeKafka("train from a topic with transactions", (kafka) => {
     expect(learned).toEqual(learned.map(([from]) => [from, 100, 0]));
   });
 
+  it("stayed before an aborted transaction that nothing followed: the lag grew, and retention made it an error", async () => {
+    const [topic, out] = [await kafka.topic(1, LASTING), temporary()];
+    await kafka.produce(topic, records(0, 100));
+    await report([...flags(kafka, topic, out), "--until", "end"]);
+    const producer = await transactional(kafka.options, topic, "aborts");
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: records(100, 10) });
+    await transaction.abort();
+    await producer.disconnect();
+    await report([...flags(kafka, topic, out), "--until", "end"]);
+    const { position } = openCheckpoint(out).checkpoint.meta;
+    expect(position).toMatchObject({ offsets: ["111"], messages: 100 });
+    await kafka.deleteBefore(topic, 0, 111n);
+    expect((await report([...flags(kafka, topic, out), "--until", "end"])).examples).toBe(100);
+  });
+
   it("does not block other partitions on an open transaction of one", async () => {
     const topic = await kafka.topic(2, LASTING);
     const producer = await transactional(kafka.options, topic, "open");

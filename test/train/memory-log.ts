@@ -42,6 +42,12 @@ export class MemoryLog implements PartitionedLog {
     return true;
   }
 
+  /** Delivers `count` offsets without messages, as of transaction markers. */
+  deliverGap(partition: number, count: number): void {
+    this.next[partition] += BigInt(count);
+    this.delivered[partition].push({ messages: gather([]), bytes: 0, next: this.next[partition] });
+  }
+
   head(partition: number): Chunk | undefined {
     return this.delivered[partition][0];
   }

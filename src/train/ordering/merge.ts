@@ -73,6 +73,7 @@ export class Merge {
   private messages: number;
   private readonly last: (MessagePrint | null)[];
   private readonly id: string | undefined;
+  private gaps = false;
 
   /**
    * @param position its offsets are those of the partitions that took turns then
@@ -116,10 +117,16 @@ export class Merge {
     };
   }
 
+  /** Whether the position moved past offsets without messages since the last call of `takeDecisions`. */
+  get passedGaps(): boolean {
+    return this.gaps;
+  }
+
   /** The decisions made since the last call, without those of a replay. */
   takeDecisions(): MergeDecision[] {
     const { fresh } = this;
     this.fresh = [];
+    this.gaps = false;
     return fresh;
   }
 
@@ -229,7 +236,10 @@ export class Merge {
     for (let head = this.log.head(partition); head; head = this.log.head(partition)) {
       const { length, offsets } = head.messages;
       if (length > 0 && offsets[length - 1] >= this.offsets[partition]) return head;
-      if (head.next > this.offsets[partition]) this.offsets[partition] = head.next;
+      if (head.next > this.offsets[partition]) {
+        this.offsets[partition] = head.next;
+        this.gaps = true;
+      }
       this.log.shift(partition);
     }
     return undefined;

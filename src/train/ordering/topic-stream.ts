@@ -16,6 +16,11 @@ export interface TopicStreamOptions {
   readonly wanted?: () => number;
   /** After the topic's last message there is a final batch, possibly empty, with `epochs` 1. */
   readonly reportsEnd?: boolean;
+  /**
+   * Offsets without messages (transaction markers, aborted records) that no message follows are reported by an empty
+   * batch, so that a checkpoint does not stay before them. Default: the next batch includes them.
+   */
+  readonly reportsGaps?: boolean;
   /** A batch of a quiet topic is closed when its first event has waited this long, in ms. */
   readonly lingerMs: number;
   readonly clock: Clock;
@@ -53,7 +58,10 @@ export async function* decodedMessages(
       else yield* filling.rest();
       return;
     }
-    if (next === "wait") await filling.wait();
+    if (next === "wait") {
+      if (filling.idlesPastGaps) yield filling.take();
+      await filling.wait();
+    }
     // After a checkpoint taken exactly at a close, that close comes again.
     else if (next === "close") yield* filling.rest();
     else {
@@ -74,6 +82,7 @@ class Filling {
   private readonly batch: OpenBatch;
   private openedAt = 0;
   private turnedAt = 0;
+  private tookAt = Number.NEGATIVE_INFINITY;
 
   constructor(log: PartitionedLog, merge: Merge, decoder: Decoder, options: TopicStreamOptions) {
     this.log = log;
@@ -86,6 +95,15 @@ class Filling {
   /** Whether the batch should not wait for further messages. */
   get due(): boolean {
     return this.batch.messages > 0 && (this.log.failed || this.lingering <= 0);
+  }
+
+  /** Whether offsets without messages were passed a while ago, and no message has followed. */
+  get idlesPastGaps(): boolean {
+    return this.batch.messages === 0 && this.pastGaps && this.options.clock.now() - this.tookAt >= IDLE_MS;
+  }
+
+  private get pastGaps(): boolean {
+    return this.options.reportsGaps === true && this.merge.passedGaps;
   }
 
   /** Milliseconds that the batch may still wait. */
@@ -118,11 +136,12 @@ class Filling {
   take(): DecodedBatch {
     const taken = this.batch.take(this.merge, this.options.buffer());
     this.remaining -= taken.rows;
+    this.tookAt = this.options.clock.now();
     return taken;
   }
 
   /** What has been decoded since the last batch. */
   *rest(): Generator<DecodedBatch> {
-    if (this.batch.messages > 0) yield this.take();
+    if (this.batch.messages > 0 || this.pastGaps) yield this.take();
   }
 }

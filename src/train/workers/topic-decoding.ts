@@ -102,7 +102,7 @@ export class TopicDecoding {
     const options = { limit, lingerMs: job.lingerMs, clock: systemClock, buffer, schemas, whole };
     const corrects = job.kind === "train" && job.spec.join?.correct !== undefined;
     const late = corrects ? await this.openLate(begun, decoder, start, options) : null;
-    const batches = late?.batches() ?? decodedMessages(log, merge, decoder, options);
+    const batches = late?.batches() ?? decodedMessages(log, merge, decoder, { ...options, reportsGaps: true });
     const pieces = validated(batches, { epochs: 0, done: 0, limit, validation: null });
     return job.clicks && !late ? labels.join(pieces, decoder.layout, start, false) : pieces;
   }

@@ -90,3 +90,40 @@ it("large rejected messages close a batch by their bytes, at the same position h
   expect(one.map(([messages]) => messages)).toEqual([66, 131, 196, 200]);
   expect(one.reduce((sum, [, rows]) => sum + rows, 0)).toBe(4);
 });
+
+it("offsets without messages that no message follows are reported by an empty batch, once, when the topic is idle", async () => {
+  const log = logOf(10, () => "1\tx");
+  const decoder = new Decoder(SPEC, { capacity: 64 });
+  const start = { topic: "events", offsets: [], turn: 0, taken: 0, messages: 0 };
+  const merge = new Merge(log, start);
+  const failure = new Error("the topic is gone");
+  let now = 0;
+  const steps = [
+    () => log.deliver(0),
+    () => {},
+    () => log.deliverGap(0, 2),
+    () => log.deliverGap(0, 2),
+    () => {},
+    () => {
+      log.failure = failure;
+    },
+  ];
+  log.wait = async () => {
+    if (log.failure) throw log.failure;
+    now += 600;
+    steps.shift()!();
+  };
+  const buffer = () => new ArrayBuffer(decoder.layout.bytes);
+  const options = { limit: Number.POSITIVE_INFINITY, lingerMs: 50, clock: { now: () => now }, buffer };
+  const seen: unknown[] = [];
+  const reading = (async () => {
+    for await (const batch of decodedMessages(log, merge, decoder, { ...options, reportsGaps: true }))
+      seen.push([now, batch.rows, batch.position, batch.decisions.map(({ kind }) => kind)]);
+  })();
+  await expect(reading).rejects.toBe(failure);
+  const at = (offset: string) => expect.objectContaining({ offsets: [offset], messages: 10 });
+  expect(seen).toEqual([
+    [1200, 10, at("10"), ["partitions", "close"]],
+    [2400, 0, at("14"), []],
+  ]);
+});
