@@ -12,7 +12,7 @@ export function numbersAsTexts(json: string): string {
 
 /**
  * A value as JSON. Integers may be bigints, which are written with all their digits (JSON.stringify refuses them).
- * Undefined members are left out, as by JSON.stringify.
+ * Undefined members are left out, as by JSON.stringify, and typed arrays are arrays.
  * @throws HashbrookError request_invalid naming the place of a number that is not finite, or of a value that JSON
  * cannot express
  */
@@ -32,15 +32,24 @@ function textAt(value: unknown, place: string): string {
   if (typeof value === "function" || typeof value === "symbol") throw unwritable(place, `is a ${typeof value}`);
   if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return textAt(Array.from(value as never), place);
-  if (Array.isArray(value)) return `[${value.map((item, i) => textAt(item, `${place}[${i}]`)).join(",")}]`;
+  if (Array.isArray(value)) return `[${Array.from(value, (item, i) => textAt(item, `${place}[${i}]`)).join(",")}]`;
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === "function") return textAt(toJSON.call(value), place);
+  if (value instanceof String || value instanceof Number || value instanceof Boolean)
+    return textAt(value.valueOf(), place);
+  return objectText(value, place);
+}
+
+function objectText(value: object, place: string): string {
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  // JSON.stringify makes {} of a Map, a Set or a Promise.
+  if (kind !== "Object" && Object.keys(value).length === 0) throw unwritable(place, `is a ${kind}`);
   const given = Object.entries(value).filter(([, inner]) => inner !== undefined);
   return `{${given.map(([name, inner]) => `${JSON.stringify(name)}:${textAt(inner, `${place}.${name}`)}`).join(",")}}`;
 }
 
 function unwritable(place: string, why: string): HashbrookError {
   return new HashbrookError("request_invalid", `${place}: ${why}`, {
-    hint: "omit the member if its value is unknown",
+    hint: "give a number, text, boolean, array or plain object; omit the member if its value is unknown",
   });
 }

@@ -26,3 +26,30 @@ it("refuses a request that contains itself: Maximum call stack size exceeded", (
   circle.item = [circle];
   expect(() => jsonText(circle)).toThrow("body: is nested too deeply, or contains itself");
 });
+
+it("a Map, a Set or a promise was written as {}: a bag from one had no items, and its scores were wrong", () => {
+  const kinds = {
+    Map: new Map([["a", 2]]),
+    Set: new Set(["a"]),
+    Promise: Promise.resolve(3),
+    ArrayBuffer: new ArrayBuffer(8),
+  };
+  for (const [kind, tags] of Object.entries(kinds))
+    expect(() => jsonText({ candidates: [{ tags }] })).toThrow(`body.candidates[0].tags: is a ${kind}`);
+});
+
+it("writes holes of arrays, wrapped values, dates and objects of classes as JSON.stringify does, typed arrays as arrays", () => {
+  // biome-ignore lint/suspicious/noSparseArray: that is what is tried
+  const holes = [, "a"];
+  const values = {
+    holes,
+    at: new Date(0),
+    word: new String("w"),
+    none: {},
+    shop: new (class {
+      id = 7;
+    })(),
+  };
+  expect(JSON.parse(jsonText(values))).toEqual(JSON.parse(JSON.stringify(values)));
+  expect(jsonText({ v: Float32Array.of(0.5, 1) })).toBe('{"v":[0.5,1]}');
+});
