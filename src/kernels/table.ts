@@ -91,6 +91,11 @@ export interface TableKernel {
   probes(key: bigint): number;
   /** Copies whole rows, given as a list of u32 numbers at `list`, to `out`. */
   packRows(list: number, count: number, out: number): void;
+  /**
+   * Writes keys (hash: row numbers), u64, and weights, f32[rows × floats], of learned rows from row `first` on, before
+   * row `end`, at most `most`; behind the weights there must be space for three floats. Returns their number.
+   */
+  exportRows(first: number, end: number, most: number, keys: number, out: number, floats: number): number;
   isTouched(row: number): number;
   weightsOf(key: bigint, row: number, out: number): void;
   /** Writes the similarity of each of the rows [from, to) to `query`, f32; NaN for rows not learned. */
@@ -198,6 +203,8 @@ export interface TableKernel {
   /** Address after the workspace allocated so far. */
   readonly workspaceEnd: KernelGlobal;
   readonly rowCount: KernelGlobal;
+  /** The row behind the last one that `exportRows` has read. */
+  readonly nextExported: KernelGlobal;
   readonly rowCapacity: KernelGlobal;
   /** exact: rows for which there is room, and a place in the index. */
   readonly room: KernelGlobal;

@@ -152,11 +152,6 @@ export class ReplicaState implements Publishable {
       yield { name, dim: store.layout.dim, ...rows, removed: new BigUint64Array(0) };
   }
 
-  /** Makes room for as many rows again, if there is memory, so that an update rarely has to. */
-  makeRoom(): void {
-    for (const store of this.stores) if (store.stages) store.kernel.reserve(store.rows);
-  }
-
   /** Bytes of everything that is served beside rows. */
   get denseBytes(): number {
     return this.besides().reduce((sum, { byteLength }) => sum + byteLength, 0);

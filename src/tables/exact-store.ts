@@ -49,10 +49,6 @@ export class ExactStore extends RowStore {
     this.kernel.adoptRows(count);
   }
 
-  protected *learnedRows(): Iterable<{ row: number; key: bigint }> {
-    for (let row = 0; row < this.rows; row++) yield { row, key: this.keyOf(row) };
-  }
-
   keyOf(row: number): bigint {
     const at = (this.kernel.rowsAddress() >>> 0) + row * this.layout.stride;
     return new DataView(this.memory.buffer).getBigUint64(at, true);

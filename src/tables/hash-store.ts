@@ -52,12 +52,6 @@ export class HashStore extends RowStore {
     this.kernel.adoptBitmap();
   }
 
-  protected *learnedRows(): Iterable<{ row: number; key: bigint }> {
-    for (let row = 0; row < this.capacity; row++) {
-      if (this.kernel.isTouched(row)) yield { row, key: BigInt(row) };
-    }
-  }
-
   keyOf(row: number): bigint {
     return BigInt(row);
   }

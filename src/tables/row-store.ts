@@ -9,7 +9,7 @@ import { ChangeFeed, type ChangeReader } from "./change-feed.js";
 import { eachGiven } from "./given-rows.js";
 import { type Lifecycle, openLifecycle } from "./lifecycle.js";
 import { RemovedKeys } from "./removed-keys.js";
-import { PACKED, type RowChunk, type RowState, slotsOf } from "./rows.js";
+import { learnedRows, PACKED, type RowChunk, type RowState, slotsOf } from "./rows.js";
 import { memoryOf, StoreSharing } from "./sharing.js";
 import { GIB, layoutOf, type StoreOptions, tableFull } from "./store-options.js";
 
@@ -113,6 +113,15 @@ export abstract class RowStore {
   }
 
   /**
+   * Makes room for `rows` new rows before they come chunk by chunk, which would rebuild the index whenever it is full; a
+   * store that stages updates also gets room for as many again, if there is memory, so that an update rarely has to.
+   * @throws HashbrookError table_full, and nothing has changed
+   */
+  makeRoom(rows: number): void {
+    if (!this.stages || !this.kernel.reserve(2 * rows)) this.reserve(rows);
+  }
+
+  /**
    * Fills X for a batch of `rows` rows, whose keys are in the kernel's workspace.
    * @throws HashbrookError table_full, and nothing has changed
    */
@@ -140,19 +149,8 @@ export abstract class RowStore {
   }
 
   /** The learned rows in row order, at most `size` at a time. The table must not learn meanwhile. */
-  *exportRows(size = 4096): Generator<RowChunk> {
-    const { dim } = this.layout;
-    let keys: bigint[] = [];
-    let weights = new Float32Array(size * dim);
-    for (const { row, key } of this.learnedRows()) {
-      this.kernel.weightsOf(key, row, this.probe);
-      weights.set(new Float32Array(this.memory.buffer, this.probe, dim), keys.length * dim);
-      if (keys.push(key) < size) continue;
-      yield { keys: BigUint64Array.from(keys), weights };
-      keys = [];
-      weights = new Float32Array(size * dim);
-    }
-    if (keys.length > 0) yield { keys: BigUint64Array.from(keys), weights: weights.slice(0, keys.length * dim) };
+  exportRows(size = 4096): Generator<RowChunk> {
+    return learnedRows(this, this.end, size);
   }
 
   /** A new reader of changed rows, from now on. */
@@ -294,7 +292,6 @@ export abstract class RowStore {
   abstract restoreRows(blocks: SavedBlocks): void;
   /** A row's external identity: its key or its number. */
   abstract keyOf(row: number): bigint;
-  protected abstract learnedRows(): Iterable<{ row: number; key: bigint }>;
 
   protected blockName(part: string): string {
     return `table/${this.spec.name}/${part}`;

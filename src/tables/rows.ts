@@ -42,3 +42,32 @@ export function slotsOf({ kernel, memory, layout }: RowMemory, row: number, prob
     }),
   );
 }
+
+/**
+ * Learned rows in the order of their numbers, `size` at a time.
+ * @param store with space for the keys and weights of `PACKED` rows at `packing`
+ * @param end the row behind the last one
+ */
+export function* learnedRows(
+  store: RowMemory & { readonly packing: number },
+  end: number,
+  size: number,
+): Generator<RowChunk> {
+  const { kernel, memory, packing, layout } = store;
+  const { dim } = layout;
+  const out = packing + PACKED * 8;
+  for (let row = 0; row < end; ) {
+    const keys = new BigUint64Array(size);
+    const weights = new Float32Array(size * dim);
+    let count = 0;
+    while (count < size && row < end) {
+      const some = kernel.exportRows(row, end, Math.min(PACKED, size - count), packing, out, dim) >>> 0;
+      keys.set(new BigUint64Array(memory.buffer, packing, some), count);
+      weights.set(new Float32Array(memory.buffer, out, some * dim), count * dim);
+      count += some;
+      row = kernel.nextExported.value >>> 0;
+    }
+    if (count === size) yield { keys, weights };
+    else if (count > 0) yield { keys: keys.slice(0, count), weights: weights.slice(0, count * dim) };
+  }
+}

@@ -278,6 +278,20 @@ export function tableContract(encoding: "hash" | "exact"): void {
     }
   });
 
+  it("exports rows of any width, more of them than the kernel takes at a time", () => {
+    const { table, learn } = subjectOf({ encoding, optimizer, singles: 1, dim: 3, rows: 5000 });
+    for (let key = 0n; key < 300n; key++) learn([{ singles: [key * 7n + 1n] }]);
+    const chunks = [...table.store.exportRows(280)];
+    expect(chunks.map((chunk) => [chunk.keys.length, chunk.weights.length])).toEqual([
+      [280, 840],
+      [20, 60],
+    ]);
+    for (const { keys: found, weights } of chunks)
+      found.forEach((key, i) => {
+        expect(weights.slice(i * 3, i * 3 + 3)).toEqual(table.lookup(key)!.weights);
+      });
+  });
+
   it("detects gradients that are not finite or too large to square", () => {
     const { table } = subjectOf({ encoding, optimizer, singles: 2, dim: 3 });
     const layout = batchLayout(modelOf({ encoding, optimizer, singles: 2, dim: 3 }), CAPACITY);

@@ -90,14 +90,16 @@ export class HeldModel {
   fill({ path, rowCount, rowsOf, beside, examples }: CheckpointSource): void {
     const { tables, serving } = this.model;
     const stores = tables.flatMap((table) => table.stores);
+    const counts = stores.map(({ spec }) => rowCount(spec));
     checkMemory(
       path,
-      stores.reduce((sum, store) => sum + servedBytes(store, rowCount(store.spec)), 0),
+      stores.reduce((sum, store, i) => sum + servedBytes(store, counts[i]), 0),
     );
     this.change(() => {
-      for (const { spec } of stores)
-        for (const rows of rowsOf(spec)) serving.apply({ tables: [rows], dense: [], statistics: null });
-      serving.makeRoom();
+      stores.forEach((store, i) => {
+        store.makeRoom(counts[i]);
+        for (const rows of rowsOf(store.spec)) serving.apply({ tables: [rows], dense: [], statistics: null });
+      });
       serving.apply(beside);
     }, examples);
   }

@@ -60,6 +60,7 @@ export { beginStaging, settleStaged, showStaged, stageChanged, stageNew, stageRe
 export { beginStep, configureOptimizer, restoreSteps, stepState1, stepState2 } from "./optimizers/index";
 export { indexAddress, probes, seedIndex } from "./key-index";
 export { packRows, rowPtr, rowsAddress } from "./row-places";
+export { exportRows, nextExported } from "./row-export";
 export { changesAddress } from "./changed-rows";
 export { shareDefault, weightsOf } from "./default-row";
 export { setUnitRows } from "./initial-rows";
