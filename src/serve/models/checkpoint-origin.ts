@@ -24,9 +24,11 @@ export class CheckpointOrigin implements ModelOrigin {
 
   /** @throws HashbrookError checkpoint_missing | checkpoint_damaged | checkpoint_mismatch */
   static async load(host: Host, path: string, { watch = false, onTrouble }: LoadOptions): Promise<CheckpointOrigin> {
-    const watched = watch ? { directory: path, seen: newestOf(path), onTrouble } : null;
+    const newest = newestOf(path);
     const from = servedOf(path);
-    return new CheckpointOrigin(host, await host.load(from.path), from.held, watched);
+    const loaded = await host.load(from.path);
+    const seen = loaded.skipped.length > 0 ? undefined : newest;
+    return new CheckpointOrigin(host, loaded, from.held, watch ? { directory: path, seen, onTrouble } : null);
   }
 
   get current(): Current {
@@ -66,7 +68,7 @@ export class CheckpointOrigin implements ModelOrigin {
 
 interface Watched {
   readonly directory: string;
-  /** Its newest checkpoint before the served one was opened. */
+  /** Its newest checkpoint before the served one was opened; undefined: that was passed over, and is looked at again. */
   readonly seen: string | undefined;
   readonly onTrouble: LoadOptions["onTrouble"];
 }

@@ -38,6 +38,17 @@ export function newestOf(directory: string): string | undefined {
   return undefined;
 }
 
+/** Names, sizes and times of the files of a run's checkpoints, which change while one is copied; undefined: it is gone. */
+function filesOf(directory: string): string | undefined {
+  try {
+    const paths = newestFirst(readdirSync(directory)).map((name) => join(directory, name));
+    const files = paths.flatMap((path) => readdirSync(path).map((file) => join(path, file)));
+    return files.map((file) => [file, statSync(file).size, statSync(file).mtimeMs].join(" ")).join("\n");
+  } catch {
+    return undefined;
+  }
+}
+
 /** The checkpoints of a run, newest first. */
 function checkpointsOf(directory: string): { readonly path: string; readonly version: number }[] {
   const names = newestFirst(readdirSync(directory));
@@ -57,6 +68,8 @@ export class RunWatch {
   /** Looks in a row that found no checkpoint. */
   private missed = 0;
   private reason: string | null = null;
+  /** The run's files when its newest checkpoint was passed over, and at the last look since; null: it was not. */
+  private passedOver: { readonly files: string | undefined; last: string | undefined } | null = null;
   private readonly told: Told;
 
   /**
@@ -126,7 +139,7 @@ export class RunWatch {
     this.missed = newest === undefined ? this.missed + 1 : 0;
     if (this.missed === GONE_LOOKS) this.fail("there is no checkpoint any more");
     if (newest === this.seen) this.settle();
-    if (newest === undefined || newest === this.seen) return;
+    if (newest === undefined || (newest === this.seen && !this.isComplete())) return;
     this.busy = true;
     const used = this.inTurn(async () => {
       if (!this.held) await this.serveNewest(newest);
@@ -141,9 +154,19 @@ export class RunWatch {
       });
   }
 
+  /** Whether the files have changed since the newest checkpoint was passed over, and change no more: it was copied. */
+  private isComplete(): boolean {
+    if (this.passedOver === null) return false;
+    const { files, last } = this.passedOver;
+    this.passedOver.last = filesOf(this.directory);
+    return this.passedOver.last === last && last !== files;
+  }
+
   private async serveNewest(newest: string | undefined): Promise<void> {
+    const files = filesOf(this.directory);
     const skipped = await this.serve(this.directory);
     this.seen = newest;
+    this.passedOver = skipped.length > 0 ? { files, last: files } : null;
     this.settle();
     for (const { reason } of skipped) this.told.tell(reason);
   }

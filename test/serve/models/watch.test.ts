@@ -1,5 +1,5 @@
 import { cpSync, renameSync, truncateSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { checkpointName } from "../../../src/checkpoints/names.js";
@@ -82,6 +82,28 @@ it("why a watched run's newest checkpoint is not served is told once, and part o
   renameSync(join(out, checkpointName(2000)), join(out, checkpointName(3000)));
   await expect.poll(() => scorer.health().trouble, { timeout: 20_000 }).toMatch(/damaged/);
   expect(told).toHaveLength(3);
+  await scorer.close();
+});
+
+it("a checkpoint that is copied into a watched run, manifest first, is served when it is complete: it was passed over for good", async () => {
+  const [out, other] = [temporary(), temporary()];
+  for (const rows of [500, 1000]) await train(other, rows);
+  const copy = (to: number, part: (file: string) => boolean) => {
+    const from = join(other, checkpointName(Math.min(to, 1000)));
+    const filter = (path: string) => path === from || part(basename(path));
+    cpSync(from, join(out, checkpointName(to)), { recursive: true, filter });
+  };
+  const first = (file: string) => file === "manifest.json";
+  copy(500, () => true);
+  copy(1000, first);
+  const scorer = await Scorer.load(out, { watch: true });
+  expect(scorer.health()).toMatchObject({ version: { version: 500 }, passedOver: [{}] });
+  copy(1000, (file) => !first(file));
+  await expect.poll(() => scorer.version?.version, { timeout: 20_000 }).toBe(1000);
+  copy(2000, first);
+  await expect.poll(() => scorer.health().passedOver, { timeout: 20_000 }).toHaveLength(1);
+  copy(2000, (file) => !first(file));
+  await expect.poll(() => scorer.health().passedOver, { timeout: 20_000 }).toEqual([]);
   await scorer.close();
 });
 
