@@ -31,12 +31,16 @@ const AFTERWARDS = 56 << 20;
  * kills a process that exceeds its limit, and it cannot report anything then.
  * @param what named by the error, such as a checkpoint's path
  * @param needed bytes of its rows and their index
+ * @param afterwards bytes that are needed beside them; none by a process that runs already
  * @throws HashbrookError memory_short
  */
-export function checkMemory(what: string, needed: number): void {
+export function checkMemory(what: string, needed: number, afterwards = AFTERWARDS): void {
   const [held, limit] = [residentBytes(), memoryLimit()];
-  if (held + needed + AFTERWARDS <= limit) return;
-  const message = `${what}: its rows need ${bytes(needed)}, but this process may use ${bytes(limit)} of memory, already holds ${bytes(held)}, and needs ${bytes(AFTERWARDS)} at least to run`;
+  if (held + needed + afterwards <= limit) return;
+  const holds = afterwards
+    ? `, already holds ${bytes(held)}, and needs ${bytes(afterwards)} at least to run`
+    : ` and already holds ${bytes(held)}`;
+  const message = `${what}: its rows need ${bytes(needed)}, but this process may use ${bytes(limit)} of memory${holds}`;
   throw new HashbrookError("memory_short", message, {
     hint: "allow it more memory (the container's limit), or, to serve it, use --precision f16, int8 or int4, or --row-store DIR",
   });

@@ -15,9 +15,9 @@ afterEach(() => {
 const MODEL = "features/ads-demo-lr.yaml";
 
 /** A run with a few thousand rows. */
-async function learned(): Promise<string> {
+async function learned(seed = 5): Promise<string> {
   const out = temporary();
-  await report(["train", "--model", MODEL, "--data", "simulate:2000:5", "--out", out]);
+  await report(["train", "--model", MODEL, "--data", `simulate:2000:${seed}`, "--out", out]);
   return out;
 }
 
@@ -50,4 +50,22 @@ it("a model that does not fit in the container's memory was killed without a wor
   const { model, examples } = await loadModel(run, options);
   await model.close();
   expect(examples).toBe(2000);
+});
+
+it("a newer version whose changed rows do not fit beside the served ones was loaded until the system killed the server", async () => {
+  const [served, newer] = [await learned(), await learned(6)];
+  await withCheckpoint(served, undefined, async (source) => {
+    const held = await HeldModel.create(source.spec, { id: 0, readers: 1, precision: undefined });
+    held.fill(source);
+    const before = held.fills;
+    const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(residentBytes() >> 1);
+    await withCheckpoint(newer, undefined, async (other) => {
+      await expect(held.become(other)).rejects.toMatchObject({ code: "memory_short" });
+      expect(held.fills).toEqual(before);
+      limit.mockReturnValue(residentBytes() + 2 ** 30);
+      await held.become(other);
+      expect(held.fills).not.toEqual(before);
+    });
+    await held.close();
+  });
 });

@@ -104,9 +104,19 @@ export class HeldModel {
     }, examples);
   }
 
-  /** Becomes another checkpoint's model of the same spec. Differences are determined before readers must wait. */
-  async become({ rowsOf, beside, examples }: CheckpointSource): Promise<void> {
-    await this.apply([...this.model.serving.difference(rowsOf, beside)], examples);
+  /**
+   * Becomes another checkpoint's model of the same spec. Differences are determined before readers must wait.
+   * @throws HashbrookError memory_short, if rows that differ do not fit beside those that are read meanwhile
+   */
+  async become({ path, rowsOf, beside, examples }: CheckpointSource): Promise<void> {
+    const states: ServingState[] = [];
+    let staged = 0;
+    for (const state of this.model.serving.difference(rowsOf, beside)) {
+      states.push(state);
+      for (const { keys, weights } of state.tables) staged += keys.byteLength + weights.byteLength;
+      checkMemory(path, staged, 0);
+    }
+    await this.apply(states, examples);
   }
 
   private change(step: () => void, examples: number): void {
