@@ -10,6 +10,9 @@ const MINUTES = {
   incrs: [60, 120, 300],
   values: (_, ticks) => ticks.map((seconds) => (seconds === 0 ? "now" : `${seconds / 60} min`)),
 };
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact" });
+/** Axis of examples, which may be billions. */
+const NUMBERS = { values: (_, ticks) => ticks.map((value) => COMPACT.format(value)) };
 const plots = new Map();
 
 const token = () => sessionStorage.getItem("token");
@@ -46,7 +49,7 @@ function draw(id, columns, { series, time = false, scales = {}, none }) {
     legend: { show: series.length > 1, live: false },
     cursor: { y: false },
     scales: { x: { time: false }, ...scales },
-    axes: [{ ...axis, ...(time && MINUTES) }, { ...axis, size: 56 }],
+    axes: [{ ...axis, ...(time ? MINUTES : NUMBERS) }, { ...axis, size: 56 }],
     series: [{ label: "" }, ...series.map(line)],
   };
   plots.set(id, { look, plot: new uPlot(options, columns, figure) });
