@@ -29,6 +29,7 @@ import { adminTokensOf, checkExploring, checkModels, checkRowStore } from "./ser
 import { stopSignal } from "./signals.js";
 import { tellPassedOver } from "./summary.js";
 import { warn } from "./warn.js";
+import { tellServingMemory } from "./warnings.js";
 
 const LOG_SHARE = 0.1;
 
@@ -248,7 +249,10 @@ async function following(
   { threads, metrics, rowStores }: Following,
 ): Promise<Scorer> {
   const bound = (maxStaleness ?? MAX_STALENESS) || undefined;
-  const onVisible = (ages: readonly number[]) => metrics.visible(ages);
+  const onVisible = (ages: readonly number[]) => {
+    metrics.visible(ages);
+    tellServingMemory();
+  };
   const onTrouble = (reason: string) => warn(`${withoutSecrets(source)}: cannot be followed: ${reason}; trying again`);
   const log = openFollow(source);
   const rowStore = await rowStores.open(name);

@@ -1,5 +1,5 @@
 import { bytes } from "../core/digits.js";
-import { memoryLimit } from "../core/memory.js";
+import { memoryLimit, residentBytes } from "../core/memory.js";
 import type { Progress, Warning } from "../train/metrics/report.js";
 
 const shown = new Set<string>();
@@ -30,11 +30,22 @@ export function tellProgressWarnings(progress: Progress, topic?: string): void {
   if (topic !== undefined && source?.added) tellWarnings([partitionsAdded(topic, source.added)]);
 }
 
-/** Beyond its limit the system kills a process, which cannot report anything then. */
+/** Prints a warning if the memory of a server whose models grow is nearly used up. */
+export function tellServingMemory(): void {
+  const held = residentBytes();
+  const hint = "allow it more memory, use --precision f16, int8 or int4, or --row-store DIR";
+  if (held > NEARLY * memoryLimit()) tellWarnings([memoryWarning(held, "", hint)]);
+}
+
 function memoryShort({ memory_bytes, table_bytes }: Progress): Warning {
-  const message = `memory is short: ${bytes(memory_bytes)} of ${bytes(memoryLimit())} are in use, ${bytes(table_bytes)} by tables; beyond that the system kills this process`;
   const hint =
     "allow it more memory, or limit its tables: `budget`, `admission`, `precision`; --resume continues from its last checkpoint";
+  return memoryWarning(memory_bytes, `, ${bytes(table_bytes)} by tables`, hint);
+}
+
+/** Beyond its limit the system kills a process, which cannot report anything then. */
+function memoryWarning(held: number, by: string, hint: string): Warning {
+  const message = `memory is short: ${bytes(held)} of ${bytes(memoryLimit())} are in use${by}; beyond that the system kills this process`;
   return { code: "memory_short", field: null, message, hint };
 }
 

@@ -9,8 +9,8 @@ import type { WriterEpochs } from "./writer-epochs.js";
 export type Trouble = "gap" | "conflict" | null;
 
 export interface LogReadingOptions<M> {
-  /** Creates a model from the spec in a snapshot, after checking its hash. */
-  readonly open: (spec: unknown, run: string) => Promise<M>;
+  /** Creates a model from the spec in a snapshot of at least so many bytes in f32, after checking its hash. */
+  readonly open: (spec: unknown, run: string, bytes: number) => Promise<M>;
   /** The run all entries must belong to; null = the first snapshot's. */
   readonly run: string | null;
   readonly branches: WriterEpochs;
@@ -148,9 +148,9 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     this.live = { model, ...place };
   }
 
-  private async open({ spec, run }: EntryPart): Promise<M> {
+  private async open(part: EntryPart): Promise<M> {
     try {
-      return await this.options.open(spec, run);
+      return await this.options.open(part.spec, part.run, snapshotBytes(part));
     } catch (error) {
       this.refuseSnapshot();
       throw error;
@@ -269,6 +269,12 @@ export class LogReading<M extends ReplicaModel> implements FollowFrom {
     this.options.counters[kind === "gap" ? "gaps" : "conflicts"]++;
     return kind;
   }
+}
+
+/** Bytes of a snapshot's weights in f32, judged by its first part: all parts but the last have about as many. */
+function snapshotBytes({ state, parts }: EntryPart): number {
+  const arrays = [...state.tables.map(({ weights }) => weights), ...state.dense.map(({ data }) => data)];
+  return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0) * Math.max(1, parts - 1);
 }
 
 /** The log position of a snapshot with this last part. */

@@ -15,9 +15,10 @@ export interface ReplicaOptions<M> {
   readonly source: DeltaSource;
   /**
    * Creates the model of a snapshot's compiled spec.
-   * @throws HashbrookError log_mismatch if the spec does not have the hash `run`
+   * @param bytes what its weights take in f32, at least
+   * @throws HashbrookError log_mismatch if the spec does not have the hash `run`; memory_short
    */
-  readonly open: (spec: unknown, run: string) => Promise<M>;
+  readonly open: (spec: unknown, run: string, bytes: number) => Promise<M>;
   /** Runs a step while no answer is being computed. */
   readonly exclusive: <T>(step: () => T | Promise<T>) => Promise<T>;
   /** Milliseconds since the epoch. */

@@ -1,9 +1,12 @@
-import { afterEach, expect, it, vi } from "vitest";
+import { afterEach, expect, it, onTestFinished, vi } from "vitest";
 import { CheckpointStore } from "../../src/checkpoints/store.js";
+import { forgetShown, tellServingMemory } from "../../src/cli/warnings.js";
 import { residentBytes } from "../../src/core/memory.js";
+import { DirectorySource } from "../../src/delta-log/directory-source.js";
 import { loadModel } from "../../src/model/load.js";
 import { withCheckpoint } from "../../src/serve/models/checkpoint-source.js";
 import { HeldModel } from "../../src/serve/models/held-model.js";
+import { Scorer } from "../../src/serve/scorer.js";
 import { begin } from "../../src/train/resume.js";
 import { trainJob } from "../../src/train/train.js";
 import { report, temporary } from "../e2e/hashbrook.js";
@@ -68,4 +71,35 @@ it("a newer version whose changed rows do not fit beside the served ones was loa
     });
     await held.close();
   });
+});
+
+it("a server was killed without a word while it followed a log whose model does not fit in memory", async () => {
+  const log = temporary();
+  const args = ["--model", MODEL, "--data", "simulate:2000:5", "--out", temporary(), "--publish", log];
+  await report(["train", ...args]);
+  const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(residentBytes() >> 1);
+  const onTrouble = vi.fn();
+  const scorer = Scorer.follow(new DirectorySource(log), { onTrouble });
+  onTestFinished(() => scorer.close());
+  await expect
+    .poll(() => onTrouble.mock.calls.flat())
+    .toEqual([expect.stringMatching(/^the delta log's snapshot: its rows need .*iB, but this process may use /)]);
+  expect(scorer.version).toBeNull();
+  limit.mockReturnValue(residentBytes() + 2 ** 30);
+  const fits = Scorer.follow(new DirectorySource(log));
+  await expect.poll(() => fits.version?.version).toBe(2000);
+  await fits.close();
+});
+
+it("a server whose followed model grew to the limit of its memory said nothing", () => {
+  const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(residentBytes() * 2);
+  const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  forgetShown();
+  tellServingMemory();
+  expect(stderr).not.toHaveBeenCalled();
+  limit.mockReturnValue(residentBytes());
+  for (let entry = 0; entry < 3; entry++) tellServingMemory();
+  expect(stderr.mock.calls.map(([text]) => text)).toEqual([
+    expect.stringMatching(/^warning: memory is short: .*iB of /),
+  ]);
 });

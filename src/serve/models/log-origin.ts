@@ -26,7 +26,7 @@ export class LogOrigin implements ModelOrigin {
     this.source = source;
     this.log = new Replica<HostedModel>({
       source: new KeptSource(source, kept && isOfLog(kept) ? kept.frame : null),
-      open: (spec, run) => host.open(spec, run),
+      open: (...snapshot) => host.open(...snapshot),
       exclusive: (step) => host.between(step),
       now: wallTime,
       onApplied: (times) => onVisible?.(times.map((time) => ageAt(wallTime(), time))),

@@ -41,8 +41,11 @@ export interface Loaded {
 
 /** The calls to the thread that holds models. */
 export type ModelCalls = {
-  /** Creates an empty model of a spec, which must have the hash `run`. */
-  readonly open: readonly [Opening & { readonly spec: unknown; readonly run: string }, SharedModel];
+  /** Creates an empty model of a spec, which must have the hash `run`, for at least so many bytes of weights in f32. */
+  readonly open: readonly [
+    Opening & { readonly spec: unknown; readonly run: string; readonly bytes: number },
+    SharedModel,
+  ];
   /**
    * Loads the model of a run's newest checkpoint, or of one checkpoint; model number `before` is changed into it if the
    * spec is the same.

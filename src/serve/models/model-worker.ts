@@ -3,6 +3,7 @@ import { parentPort } from "node:worker_threads";
 import { HashbrookError } from "../../core/errors.js";
 import { compiledFromJson } from "../../spec/compile.js";
 import { specHash } from "../../spec/hash.js";
+import { checkSnapshotFits } from "../snapshot-memory.js";
 import { answerCalls } from "../threads/thread-calls.js";
 import { withCheckpoint } from "./checkpoint-source.js";
 import { HeldModel } from "./held-model.js";
@@ -11,7 +12,7 @@ import type { ModelCalls } from "./model-calls.js";
 const models = new Map<number, HeldModel>();
 
 answerCalls<ModelCalls>(parentPort!, {
-  async open({ id, spec, run, readers, precision }) {
+  async open({ id, spec, run, bytes, readers, precision }) {
     const compiled = compiledFromJson(JSON.stringify(spec));
     if (specHash(compiled) !== run) {
       throw new HashbrookError(
@@ -19,6 +20,7 @@ answerCalls<ModelCalls>(parentPort!, {
         `delta log: the hash of its spec is ${specHash(compiled)}, expected ${run}`,
       );
     }
+    checkSnapshotFits(bytes, precision);
     const held = await HeldModel.create(compiled, { id, readers, precision });
     models.set(id, held);
     return held.shared;

@@ -38,9 +38,10 @@ export interface Host {
   answer(current: () => Current | null): void;
   /**
    * Creates the empty model of a snapshot.
-   * @throws HashbrookError log_mismatch if the spec does not have the hash `run`
+   * @param bytes what its weights take in f32, at least; default 0
+   * @throws HashbrookError log_mismatch if the spec does not have the hash `run`; memory_short
    */
-  open(spec: unknown, run: string): Promise<HostedModel>;
+  open(spec: unknown, run: string, bytes?: number): Promise<HostedModel>;
   /**
    * Loads the model of a run's newest checkpoint, or of one checkpoint.
    * @param before the current model, which may be turned into the new one by writing only the differences

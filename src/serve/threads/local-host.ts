@@ -9,6 +9,7 @@ import { fillOf, type TableFacts } from "../live/fill.js";
 import { qualityOf } from "../live/quality.js";
 import { StoredModel, type Storing } from "../models/stored-model.js";
 import { CAPACITY, ScoringModel } from "../scoring-model.js";
+import { checkSnapshotFits } from "../snapshot-memory.js";
 import type { Ask, Lane, TurnResult } from "./dispatcher.js";
 import { type Answering, Engine } from "./engine.js";
 import type { Current, Host, HostedCheckpoint } from "./host.js";
@@ -48,8 +49,9 @@ export class LocalHost implements Host, Lane {
     this.current = current;
   }
 
-  open(spec: unknown, run: string): Promise<ScoringModel> {
+  async open(spec: unknown, run: string, bytes = 0): Promise<ScoringModel> {
     if (this.storing) return StoredModel.ofSnapshot(spec, run, this.storing);
+    checkSnapshotFits(bytes, this.precision);
     return ScoringModel.open(spec, run, this.precision);
   }
 

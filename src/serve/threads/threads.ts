@@ -178,7 +178,7 @@ export class ScoringThreads {
       answer: (now) => {
         current = now;
       },
-      open: (spec, run) => this.open(spec, run, precision),
+      open: (spec, run, bytes = 0) => this.open({ spec, run, bytes }, precision),
       load: (path, before) => this.load(path, { precision, dims }, before as ThreadModel | undefined),
       ask: (question) => this.ask(model(), question),
       facts: () => this.facts(model()),
@@ -219,8 +219,11 @@ export class ScoringThreads {
     if (this.holder.alive) await this.holder.call("close", { id });
   }
 
-  private async open(spec: unknown, run: string, precision: ServingPrecision | undefined): Promise<ThreadModel> {
-    return this.take(await this.holder.call("open", { ...this.opening(precision), spec, run }));
+  private async open(
+    snapshot: { readonly spec: unknown; readonly run: string; readonly bytes: number },
+    precision: ServingPrecision | undefined,
+  ): Promise<ThreadModel> {
+    return this.take(await this.holder.call("open", { ...this.opening(precision), ...snapshot }));
   }
 
   private async load(
