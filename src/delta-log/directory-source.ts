@@ -26,11 +26,12 @@ export class DirectorySource implements DeltaSource {
     for (let told = false; !signal.aborted; await pause(this.pollMs, signal)) {
       const listing = listLog(this.files, this.directory);
       place.enter(listing.writers.at(-1));
+      place.retry((name) => this.bytesOf(name));
       if (place.start === null) yield* this.begin(place, listing, from);
       if (place.start === null) continue;
       if (this.makesUp(listing, from, place)) return;
       place.forget(listing);
-      for (const file of listing.deltas) if (place.take(file)) yield* this.read(file);
+      for (const file of listing.deltas) if (place.take(file)) yield* this.read(file, place);
       if (!told) yield { type: "caught-up" };
       told = true;
     }
@@ -44,7 +45,7 @@ export class DirectorySource implements DeltaSource {
     }
     const snapshot = yield* this.newest(listing, from, place);
     if (!snapshot) return;
-    yield* this.read(snapshot);
+    yield* this.read(snapshot, place);
     place.start = snapshot.number;
   }
 
@@ -59,25 +60,37 @@ export class DirectorySource implements DeltaSource {
   private *newest(
     { snapshots, deltas }: Listing,
     from: FollowFrom,
-    { taken }: Place,
+    place: Place,
   ): Generator<Delivery, LogFile | undefined> {
     const run = from.run ?? this.runOf(deltas);
     for (const file of [...snapshots].reverse()) {
-      if (taken.has(file.name)) continue;
-      const epoch = wholeSnapshot(this.files, this.directory, file, run);
+      if (place.taken.has(file.name)) continue;
+      const epoch = this.writerOf(file, run, place);
       if (epoch !== null && from.accepts({ number: file.number, epoch })) return file;
-      taken.add(file.name);
+      place.taken.add(file.name);
       if (epoch === null) yield { type: "damaged", reason: `${file.name}: not a complete snapshot of this log` };
     }
     return undefined;
   }
 
   /** Whether there is a complete snapshot to start over with, since an entry is missing. */
-  private makesUp({ snapshots }: Listing, { missing, run }: FollowFrom, { taken }: Place): boolean {
+  private makesUp({ snapshots }: Listing, { missing, run }: FollowFrom, place: Place): boolean {
     if (missing === null) return false;
-    const later = snapshots.filter(({ name, number }) => number >= missing && !taken.has(name));
-    for (const { name } of later) taken.add(name);
-    return later.some((file) => wholeSnapshot(this.files, this.directory, file, run) !== null);
+    const later = snapshots.filter(({ name, number }) => number >= missing && !place.taken.has(name));
+    for (const { name } of later) place.taken.add(name);
+    return later.some((file) => this.writerOf(file, run, place) !== null);
+  }
+
+  /** The writer of a snapshot; null: it is incomplete, or another model's. */
+  private writerOf(file: LogFile, run: string | null, place: Place): number | null {
+    const bytes = this.bytesOf(file.name);
+    const epoch = wholeSnapshot(this.files, this.directory, file, run);
+    if (epoch === null) place.unreadable(file.name, bytes);
+    return epoch;
+  }
+
+  private bytesOf(name: string): number | undefined {
+    return this.files.stat(join(this.directory, name))?.bytes;
   }
 
   /** The model whose deltas are here: a snapshot of another one was left by mistake. */
@@ -93,15 +106,19 @@ export class DirectorySource implements DeltaSource {
     return null;
   }
 
-  private *read({ name }: LogFile): Generator<Delivery> {
+  private *read({ name }: LogFile, place: Place): Generator<Delivery> {
+    const bytes = this.bytesOf(name);
     try {
       let frames = 0;
       for (const frame of readFrames(this.files, join(this.directory, name))) {
         frames++;
         yield { type: "frame", frame };
       }
-      if (frames === 0) yield { type: "damaged", reason: `${name}: empty file` };
+      if (frames > 0) return;
+      place.unreadable(name, bytes);
+      yield { type: "damaged", reason: `${name}: empty file` };
     } catch (error) {
+      place.unreadable(name, bytes);
       yield { type: "damaged", reason: `${name}: ${error instanceof Error ? error.message : error}` };
     }
   }
@@ -113,6 +130,8 @@ class Place {
   start: number | null = null;
   /** Names of files that were read, or cannot be. */
   taken = new Set<string>();
+  /** Sizes of files that could not be read: when they were read, and at the last look. */
+  private readonly growing = new Map<string, { readonly read: number | undefined; last: number | undefined }>();
   private writer: string | undefined;
 
   /** A later writer may write entries again that were read. */
@@ -122,6 +141,23 @@ class Place {
       this.taken = new Set([...this.taken].filter((name) => numberOf(name) < mark.number));
     }
     this.writer = mark?.name;
+  }
+
+  /** A file was damaged, or is still being copied. */
+  unreadable(name: string, bytes: number | undefined): void {
+    this.growing.set(name, { read: bytes, last: bytes });
+  }
+
+  /** Files that could not be read, have another size since, and keep it, are read again: they were being copied. */
+  retry(bytesOf: (name: string) => number | undefined): void {
+    for (const [name, size] of this.growing) {
+      const bytes = bytesOf(name);
+      if (bytes === undefined || (bytes === size.last && bytes !== size.read)) {
+        this.growing.delete(name);
+        this.taken.delete(name);
+      }
+      size.last = bytes;
+    }
   }
 
   /** Removes the names of files that are gone. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Files, quietly, readFully, withFile } from "../core/files.js";
 import { readFacts } from "./entry.js";
-import { FRAME_HEAD, type Frame, frameHead } from "./frame.js";
+import { damaged, FRAME_HEAD, type Frame, frameHead } from "./frame.js";
 
 /** A file of the delta log: `delta-000000000012.hbd` or `snapshot-000000000600.hbd`. */
 export interface LogFile {
@@ -80,7 +80,8 @@ function readFrame(files: Files, file: number, at: number, size: number): Frame 
   if (there === 0) return null;
   const { epoch, sent, bytes } = frameHead(head.subarray(0, there));
   const body = new Uint8Array(Math.min(bytes, size - at));
-  return { epoch, sent, body: body.subarray(0, readFully(files, file, body, at + FRAME_HEAD)) };
+  if (readFully(files, file, body, at + FRAME_HEAD) < bytes) throw damaged("it is truncated");
+  return { epoch, sent, body };
 }
 
 /** The epoch of a file's writer, null if it cannot be read. */

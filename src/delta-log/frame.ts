@@ -63,6 +63,7 @@ export function frameHead(bytes: Uint8Array): Envelope & { readonly bytes: numbe
   return { epoch: view.getFloat64(8, true), sent: view.getFloat64(16, true), bytes: view.getUint32(4, true) };
 }
 
-function damaged(reason: string): HashbrookError {
+/** The error for a frame that cannot be read. */
+export function damaged(reason: string): HashbrookError {
   return new HashbrookError("log_damaged", `frame of the delta log: damaged: ${reason}`);
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MessageChannel } from "node:worker_threads";
@@ -61,6 +61,28 @@ describe("the log in a directory", () => {
     const { replica, end } = follow(new DirectorySource(log, { pollMs: 2 }));
     await until(() => replica.status().damaged > 0);
     expect(replica.status().trouble).toContain(name);
+    await end();
+  });
+
+  it("is followed while it is copied: a file that was read before it was complete was never read again", async () => {
+    const [log, copied] = [directory(), directory()];
+    const trainer = new TinyTrainer();
+    const publisher = publisherTo(new DirectorySink(log, { epoch: 1, now }));
+    mkdirSync(copied);
+    const copy = (name: string, share: number) => {
+      const bytes = readFileSync(join(log, name));
+      writeFileSync(join(copied, name), bytes.subarray(0, Math.floor(bytes.length * share)));
+    };
+    const { replica, reaches, end } = follow(new DirectorySource(copied, { pollMs: 2 }));
+    for (const [version, name] of ["snapshot-000000000000.hbd", "delta-000000000001.hbd"].entries()) {
+      await publish(publisher, trainer, version);
+      copy(name, 0.5);
+      await until(() => replica.status().damaged > version);
+      copy(name, 1);
+      await reaches(version);
+    }
+    expect(replica.live!.model.answer()).toBe(trainer.answer());
+    expect(replica.status()).toMatchObject({ damaged: 2, resyncs: 0 });
     await end();
   });
 
