@@ -48,6 +48,8 @@ it("invalid HTTP after two requests is refused after their responses, not in pla
 
 const refused: [what: string, text: string, status: number, code: string][] = [
   ["a bad URL", request("GET /%world"), 400, "bad_request"],
+  ["no host, which was answered", "GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "bad_request"],
+  ["two hosts, of which the first was taken", request("GET /metrics", ["Host: y"]), 400, "bad_request"],
   ["no HTTP", "nonsense\r\n\r\n", 400, "bad_request"],
   ["an unknown method", request("FETCH /v1/score"), 400, "bad_request"],
   ["headers too large", request("GET /metrics", [`X: ${"y".repeat(20_000)}`]), 431, "headers_too_large"],
@@ -118,9 +120,18 @@ describe("every error has the same form", () => {
     expect([head.status, head.body]).toEqual([405, ""]);
   });
 
-  it("needs no Host header", async () => {
-    const text = "GET /v2/health/live HTTP/1.1\r\nConnection: close\r\n\r\n";
-    expect(await answer(text)).toMatchObject({ status: 200, body: '{"live":true}' });
+  it("needs no Host header in HTTP/1.0", async () => {
+    expect(await answer("GET /v2/health/live HTTP/1.0\r\n\r\n")).toMatchObject({ status: 200, body: '{"live":true}' });
+  });
+
+  it("a body too large was asked for with 100 before it was refused", async () => {
+    const large = ["Content-Type: application/json", "Content-Length: 5000", "Expect: 100-continue"];
+    const head = (headers: string[]) => `POST /v1/score HTTP/1.1\r\nHost: x\r\n${headers.join("\r\n")}\r\n\r\n`;
+    const { status, head: got, body } = await answer(head(large));
+    expect([status, got]).toEqual([413, expect.stringContaining("connection: close")]);
+    expect(JSON.parse(body)).toMatchObject({ code: "request_too_large", hint: "split the request" });
+    const small = await answer(`${head(["Content-Length: 2", ...large.toSpliced(1, 1), "Connection: close"])}{}`);
+    expect(small.head).toBe("http/1.1 100 continue");
   });
 });
 

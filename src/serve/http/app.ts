@@ -81,7 +81,7 @@ export function createApp(options: AppOptions, hint: string, admission?: Admissi
   const app = Fastify(fastifyOptions(options, hint, admission));
   const server: Server = app.server;
   if (options.maxConnections) server.maxConnections = options.maxConnections;
-  answerExpectation(server);
+  answerExpectation(server, options.bodyLimit ?? BODY_LIMIT);
   app.addHook("onRequest", (request, reply, done) => {
     reply.header(ID_HEADER, request.id);
     done();

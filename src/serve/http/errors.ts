@@ -35,8 +35,17 @@ export function noEndpoint(method: string, url: string, allowed: readonly string
   return { status: 405, allow, body: errorBody(405, `${method} ${url}: method not allowed, use ${allow}`, hint) };
 }
 
-/** Makes a server respond to an `Expect` that it does not support. */
-export function answerExpectation(server: Server): void {
+/**
+ * Makes a server respond to an `Expect`: refuses what it does not support, and asks only for bodies within the limit; others are
+ * refused without them.
+ */
+export function answerExpectation(server: Server, bodyLimit: number): void {
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    if (Number(request.headers["content-length"] ?? 0) <= bodyLimit) response.writeContinue();
+    // Whether the body follows nevertheless is not known.
+    else response.shouldKeepAlive = false;
+    server.emit("request", request, response);
+  });
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
     const body = errorBody(
       417,
@@ -58,12 +67,26 @@ export function send(response: ServerResponse, status: number, body: ErrorBody, 
 /** The response last begun on a connection. */
 const answers = new WeakMap<Duplex, ServerResponse>();
 
-/** A handler that records for `refuse` which response is pending on a connection. */
+/**
+ * A handler that records for `refuse` which response is pending on a connection, and refuses HTTP/1.1 requests without one
+ * Host: Node accepts several, and its own refusal has no body.
+ */
 export function noted(handler: RequestListener): RequestListener {
   return (request, response) => {
     answers.set(request.socket, response);
-    handler(request, response);
+    const hosts = request.httpVersion === "1.1" ? hostsIn(request) : 1;
+    if (hosts === 1) return handler(request, response);
+    response.shouldKeepAlive = false;
+    const what = hosts === 0 ? "no Host header" : `${hosts} Host headers`;
+    send(response, 400, errorBody(400, `request: ${what}`, "send exactly one Host header, as HTTP/1.1 requires"));
   };
+}
+
+function hostsIn({ rawHeaders }: IncomingMessage): number {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2)
+    if (rawHeaders[i].length === 4 && rawHeaders[i].toLowerCase() === "host") hosts++;
+  return hosts;
 }
 
 /** Responds on a connection whose request could not be parsed, after earlier responses, and closes it. */

@@ -15,7 +15,9 @@ const DRAINED = 16;
  * @throws HashbrookError request_invalid, request_too_large; Unsupported
  */
 export async function readBody({ headers }: FastifyRequest, payload: Readable, limit: number): Promise<Buffer> {
-  if (Number(headers["content-length"]) > DRAINED * limit) throw tooLarge(limit);
+  // A client that waits for leave to send its body receives the refusal in place of it.
+  const most = headers.expect === undefined ? DRAINED * limit : limit;
+  if (Number(headers["content-length"]) > most) throw tooLarge(limit);
   const body = await wholeOf(payload, limit);
   refuseCoded("content-encoding", headers["content-encoding"], "identity");
   refuseCoded("transfer-encoding", headers["transfer-encoding"], "chunked");
